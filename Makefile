@@ -1,0 +1,60 @@
+# guidebench: `make run`, then open the report that it names. `make help` lists the rest.
+CONFIG ?= config.yaml
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK := envs/requirements.txt
+UV := $(BIN)/uv
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run report ui test test-slow lint lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/installed  ## make the environment from the lock file
+
+.venv/installed: $(LOCK) pyproject.toml
+	@test -x $(UV) || { $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON): found $$($(PYTHON) --version), allowed: Python 3.11 or later"; exit 1; }; \
+	  $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }
+	$(UV) pip sync --quiet --require-hashes --python $(BIN)/python $(LOCK)
+	$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
+	@touch $@
+
+run: setup  ## run the pipeline on CONFIG (config.yaml) with all cores
+	@$(BIN)/guidebench run --config $(CONFIG) --cores $(CORES)
+
+report: setup  ## Snakemake's own self-contained report of CONFIG's results
+	@name=$$($(BIN)/guidebench validate --config $(CONFIG) --print-name) && \
+	  $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES) --report results/$$name/snakemake-report.html
+
+ui: setup  ## MLflow's pages on localhost
+	@$(BIN)/guidebench ui --config $(CONFIG)
+
+test: setup  ## the fast tests (minutes); `make test-slow` runs the rest
+	$(BIN)/python -m pytest
+	@echo "the slow suite: make test-slow"
+
+test-slow: setup  ## the slow tests: killed runs, the default experiment, CelebA
+	$(BIN)/python -m pytest -m slow
+
+lint: setup  ## formatting, style, types, workflow files
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+
+lock: $(UV)  ## resolve envs/requirements.in anew, with hashes and no addresses
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	  --no-emit-index-url --no-header envs/requirements.in -o $(LOCK)
+
+$(UV):
+	$(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv
+
+clean:  ## delete the environment, and the results after a question
+	@printf 'delete results/ of every experiment, too? [y/N] '; read answer; \
+	  case "$$answer" in y|Y) git clean -fdXq results && echo "results deleted";; *) echo "results kept";; esac
+	rm -rf .venv .snakemake .pytest_cache .mypy_cache .ruff_cache

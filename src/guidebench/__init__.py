@@ -1,0 +1,1 @@
+"""guidebench: a reproducible benchmark of guided diffusion sampling."""

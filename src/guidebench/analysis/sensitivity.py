@@ -1,0 +1,117 @@
+"""Sensitivity of a classifier along the forward process (nrCG, section 2, figures 1 to 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from guidebench.diffusion.convert import clip, to_eps_x0
+from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.guidance.gradients import ClassifierGradient
+from guidebench.guidance.stabilizers import Stabilize
+from guidebench.models.classifier import predicted
+from guidebench.seeds import normal
+
+BATCH = 64
+
+
+class Views(NamedTuple):
+    """Images [N, C, H, W] in [-1, 1], labels [N], noise seeds [N], and whether noise is per t."""
+
+    images: Tensor
+    labels: Tensor
+    seeds: Tensor
+    per_t: bool
+
+    def noise(self, t: int) -> Tensor:
+        """The noise of every image at a pair (t, t-1): one for all t, or fresh for each pair."""
+        return normal(self.seeds, t if self.per_t else 0, tuple(self.images.shape[1:]))
+
+
+def norm(x: Tensor) -> Tensor:
+    """L2 norm of each row [N]."""
+    return torch.linalg.vector_norm(x.flatten(1), dim=1)
+
+
+def accuracy(
+    evaluate: ClassifierGradient, schedule: DDPMLinear, views: Views, grid: list[int]
+) -> Iterator[tuple[int, Tensor]]:
+    """(t, correct [N] in {0, 1}) of the classifier on x_t or x0_pred(x_t) (nrCG, figure 1)."""
+    for t in grid:
+        x = schedule.diffuse(views.images, views.noise(t), t)
+        rows = []
+        for part in x.split(BATCH):
+            with torch.no_grad():
+                if evaluate.kind != "raw":
+                    level = schedule.alpha(t).to(x.dtype), schedule.sigma(t).to(x.dtype)
+                    output = evaluate.network(part, t)
+                    part = to_eps_x0(evaluate.prediction, output, part, *level)[1]
+                    part = clip(part, "zero") if evaluate.clip_gradient else part
+                rows.append(predicted(evaluate.classifier(part)))
+        yield t, (torch.cat(rows) == views.labels).double()
+
+
+def pairs(
+    evaluate: ClassifierGradient,
+    schedule: DDPMLinear,
+    views: Views,
+    grid: list[int],
+    target: int,
+    stabilizers: dict[str, Callable[[], Stabilize]],
+) -> Iterator[tuple[int, str, str, Tensor]]:
+    """(t, stabilizer, quantity, value [N]) for the pairs x_t, x_{t-1} of the same x_0 and noise.
+
+    t walks from T-1 down, each of x_t and x_{t-1} with stabiliser states of its own (eq. 3, 4, 6).
+    """
+    chains = {name: (make(), make()) for name, make in stabilizers.items()}
+    for t in grid:
+        noise = views.noise(t)
+        answers = []
+        for time in (t, t - 1):
+            x = schedule.diffuse(views.images, noise, time)
+            parts = [evaluate(part, time, target) for part in x.split(BATCH)]
+            logits = torch.cat([part.logits for part in parts])
+            answers.append((x, logits, torch.cat([part.gradient for part in parts])))
+        (x, logits, gradient), (x_before, logits_before, gradient_before) = answers
+        distance = norm(x - x_before)
+        yield t, "none", "logit_sensitivity", norm(logits - logits_before) / distance
+        for name, (stabilize, stabilize_before) in chains.items():
+            g, g_before = stabilize(gradient), stabilize_before(gradient_before)
+            difference = norm(g - g_before)
+            product = (g * g_before).flatten(1).sum(1)
+            tiny = torch.finfo(g.dtype).tiny
+            yield t, name, "grad_sensitivity", difference / distance
+            yield t, name, "grad_relative", difference / distance / norm(g).clamp(min=tiny)
+            yield t, name, "grad_cosine", product / (norm(g) * norm(g_before)).clamp(min=tiny)
+            yield t, name, "update_norm", norm(g)
+
+
+class Table:
+    """Collects values per t into the long table, and mean logs per image for paired tests."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.logs: dict[tuple[str, str, str], list[np.ndarray]] = {}
+
+    def add(self, source: str, stabilizer: str, quantity: str, t: int, value: Tensor) -> None:
+        """One quantity of all images at one t; sd is over images."""
+        values = value.double().cpu().numpy()
+        self.rows.append({"input": source, "stabilizer": stabilizer, "t": t, "quantity": quantity,
+                          "mean": values.mean(), "sd": values.std(ddof=1), "n": len(values)})  # fmt: skip
+        if quantity in ("logit_sensitivity", "grad_sensitivity"):
+            # a gradient that saturates to exactly zero has no logarithm: floor at float32's smallest
+            logs = np.log(np.maximum(values, np.finfo(np.float32).tiny))
+            self.logs.setdefault((source, stabilizer, quantity), []).append(logs)
+
+    def per_image(self) -> pd.DataFrame:
+        """The mean over t of the natural log, one row per image."""
+        return pd.concat([
+            pd.DataFrame({"input": source, "stabilizer": stabilizer, "quantity": quantity,
+                          "image": np.arange(len(logs[0])), "mean_log": np.mean(logs, axis=0)})
+            for (source, stabilizer, quantity), logs in self.logs.items()
+        ], ignore_index=True)  # fmt: skip

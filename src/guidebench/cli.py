@@ -1,0 +1,233 @@
+"""The command line: one sub-command per stage, and the commands around them."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from guidebench import grid
+from guidebench.artifacts import digest_of, environment, results_digest
+from guidebench.config import Config
+from guidebench.errors import UserError
+from guidebench.grid import Job, Layout
+from guidebench.validate import load
+
+STAGES = {
+    "prepare": ("draw or read a data set", ["dataset"]),
+    "train_denoiser": ("train a data set's denoiser", ["dataset"]),
+    "train_classifier": ("train one classifier", ["dataset", "classifier"]),
+    "sensitivity": ("analyse a classifier along the forward process", ["dataset", "classifier"]),
+    "sample": ("sample the missing cells of a seed block", ["dataset", "block"]),
+    "features": ("extract features of a seed block, or of `real` images", ["dataset", "block"]),
+    "metrics": ("score every cell of a data set", ["dataset"]),
+    "collect": ("gather the tables and pictures", []),
+    "findings": ("decide the paper's claims from the tables", []),
+    "plots": ("draw the figures", []),
+    "report": ("write the HTML report", []),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """All sub-commands with their options."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", default="config.yaml", help="experiment file (config.yaml)")
+    common.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE",
+                        help="override one key; may be repeated")  # fmt: skip
+    common.add_argument("--results", type=Path, default=Path("results"), help="folder (results)")
+    top = argparse.ArgumentParser(
+        prog="guidebench", description="A reproducible benchmark of guided diffusion sampling."
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, text: str, action: Callable[[argparse.Namespace], int]) -> None:
+        command = commands.add_parser(name, help=text, description=text, parents=[common])
+        command.set_defaults(action=action)
+        for option in STAGES.get(name, ("", []))[1]:
+            command.add_argument(f"--{option}", required=True)
+        if name == "run":
+            command.add_argument("--cores", type=int, default=os.cpu_count() or 1)
+            command.add_argument("snakemake", nargs="*", help="more options for snakemake, after --")
+        if name == "validate":
+            command.add_argument("--print-name", action="store_true", help="print the name alone")
+        if name == "track":
+            command.add_argument("--watch", type=int, help="follow until this process ends")
+        if name == "ui":
+            command.add_argument("--port", type=int, default=5000)
+        if name == "adopt":
+            command.add_argument("--stage", required=True, choices=STAGES)
+            command.add_argument("--reason", required=True, help="why the old result still stands")
+
+    for name, (text, _) in STAGES.items():
+        add(name, text, run_stage)
+    add("run", "run the whole pipeline, with progress and tracking", run_pipeline)
+    add("validate", "check the experiment file and say what it would compute", validate)
+    add("track", "follow the event files into the MLflow store", track)
+    add("ui", "open the MLflow pages on localhost", ui)
+    add("digest", "print one hash of the results, without times", digest)
+    add("gc", "remove resume states and cells that the config cannot reach", collect_garbage)
+    add("adopt", "let a stage's present results stand for its new code", adopt)
+    return top
+
+
+def run_stage(arguments: argparse.Namespace) -> int:
+    """Run one stage; its events say how it went."""
+    config = load(arguments.config, arguments.set)
+    job = Job(arguments.command, **{o: getattr(arguments, o) for o in STAGES[arguments.command][1]})
+    if job not in set(grid.jobs(config)):
+        known = [other.name for other in grid.jobs(config) if other.stage == job.stage]
+        raise UserError(f"{job.stage}: found {job.name}, allowed: {', '.join(known)}")
+    # before torch is imported: never more threads than the config says
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(config.threads)
+    from guidebench.events import Events
+    from guidebench.stages.stage import Stage
+
+    layout = Layout(arguments.results, config.name)
+    events = Events(layout.events(job.stage, job.name), job.stage, job.name)
+    stage = Stage(config, job, layout, events)
+    setup = {key: value for key, value in job._asdict().items() if value}
+    tags = setup | {"rule": job.stage, "commit": environment()["commit"], "code": stage.code,
+                    "spec": digest_of(stage.spec)[:16]}  # fmt: skip
+    events.start(stage.spec, tags)
+    try:
+        importlib.import_module(f"guidebench.stages.{job.stage}").run(stage)
+    except BaseException as error:
+        line = _one_line(error)
+        events.end(line or f"{type(error).__name__}: {error}")
+        if line:
+            raise UserError(f"{job.stage} {job.name}: {line}") from error
+        raise
+    events.end()
+    return 0
+
+
+def _one_line(error: BaseException) -> str | None:
+    """A user's or the machine's fault in one line; None for a defect of ours."""
+    if isinstance(error, UserError):
+        return str(error)
+    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    if full or (isinstance(error, RuntimeError) and "file write failed" in str(error)):
+        return f"disk full: {error}; free some space and run again, finished work is kept"
+    if isinstance(error, MemoryError):
+        return "out of memory; allowed: smaller micro_batch or batch_size, or more memory"
+    if isinstance(error, OSError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; run again to continue"
+    return None
+
+
+def run_pipeline(arguments: argparse.Namespace) -> int:
+    """Validate, then run Snakemake with the tracker beside it."""
+    from guidebench import runner
+
+    config = load(arguments.config, arguments.set)
+    plan = [runner.PlannedJob(job.stage, job.name, grid.weight(config, job))
+            for job in grid.jobs(config)]  # fmt: skip
+    code = runner.run(
+        name=config.name, config_path=arguments.config, settings=arguments.set,
+        cores=arguments.cores, results=arguments.results, plan=plan,
+        snakemake_args=arguments.snakemake,
+    )  # fmt: skip
+    report = Layout(arguments.results, config.name).report
+    if code == 0 and report.is_file():
+        sys.stdout.write(f"report: {report}\n")
+    return code
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    """Say what the experiment would compute."""
+    config = load(arguments.config, arguments.set)
+    if arguments.print_name:
+        sys.stdout.write(f"{config.name}\n")
+        return 0
+    for dataset in config.datasets:
+        cells, blocks = grid.cells(config, dataset), grid.blocks(config, dataset)
+        sys.stdout.write(f"{dataset}: {len(cells)} cells, {len(blocks)} seed blocks\n")
+    sys.stdout.write(f"{config.name}: {len(list(grid.jobs(config)))} jobs; the config is valid\n")
+    return 0
+
+
+def track(arguments: argparse.Namespace) -> int:
+    """Follow event files into MLflow."""
+    from guidebench import tracking
+
+    tracking.track(arguments.results, tracking.store(arguments.results), arguments.watch)
+    return 0
+
+
+def ui(arguments: argparse.Namespace) -> int:
+    """Serve the MLflow pages."""
+    from guidebench import tracking
+
+    tracking.ui(arguments.results, tracking.store(arguments.results), arguments.port)
+    return 0
+
+
+def digest(arguments: argparse.Namespace) -> int:
+    """Print the digest of the results."""
+    config = load(arguments.config, arguments.set)
+    sys.stdout.write(results_digest(Layout(arguments.results, config.name).root) + "\n")
+    return 0
+
+
+def collect_garbage(arguments: argparse.Namespace) -> int:
+    """Remove unfinished trainings' states, and cells that the config does not name."""
+    config = load(arguments.config, arguments.set)
+    layout = Layout(arguments.results, config.name)
+    stale = list((layout.root / ".resume").glob("*.pt"))
+    for dataset in config.datasets:
+        named = {cell.path for cell in grid.cells(config, dataset)} | {"real"}
+        for folder in (layout.samples(dataset), layout.features(dataset)):
+            stale += [path for path in folder.rglob("*.npz")
+                      if path.parent.relative_to(folder).as_posix() not in named]  # fmt: skip
+    freed = 0
+    for path in stale:
+        for file in (path, path.with_suffix(".key.json"), path.with_suffix(".cost.json")):
+            if file.is_file():
+                freed += file.stat().st_size
+                file.unlink()
+    sys.stdout.write(f"removed {len(stale)} files, {freed / 2**20:.1f} MiB\n")
+    return 0
+
+
+def adopt(arguments: argparse.Namespace) -> int:
+    """Record in adopted.json that a stage's present results stand for its new code."""
+    from guidebench.artifacts import PROVENANCE, read_json, write_json
+    from guidebench.closure import ADOPTED, code_digest
+
+    config = load(arguments.config, arguments.set)
+    root = Layout(arguments.results, config.name).root
+    found = [read_json(path) for path in root.rglob(f"*{PROVENANCE}")]
+    old = {entry["code"] for entry in found if entry["stage"] == arguments.stage}
+    if len(old) != 1:
+        raise UserError(f"{root}: found results of {len(old)} versions of {arguments.stage}'s code, "
+                        "allowed: exactly one")  # fmt: skip
+    entries = json.loads(ADOPTED.read_text()) if ADOPTED.is_file() else {}
+    entries.pop(arguments.stage, None)
+    write_json(ADOPTED, entries)
+    code_digest.cache_clear()
+    entries[arguments.stage] = {"code": code_digest(arguments.stage), "stands_for": old.pop(),
+                                "reason": arguments.reason}  # fmt: skip
+    write_json(ADOPTED, entries)
+    sys.stdout.write(f"{ADOPTED}: {arguments.stage} {entries[arguments.stage]}\n")
+    return 0
+
+
+def main() -> None:
+    """Entry point: a UserError is printed without a traceback, exit code 2."""
+    arguments = parser().parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        code = arguments.action(arguments)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        code = 2
+    sys.exit(code)

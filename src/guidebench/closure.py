@@ -1,0 +1,130 @@
+"""A digest of the code that a stage uses: its import closure without comments and docstrings."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import json
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from pathlib import Path
+
+from guidebench.errors import UserError
+
+PACKAGE = Path(__file__).parent
+# plumbing: what these modules decide reaches the results through the spec, or not at all
+PLUMBING = {f"guidebench.{name}" for name in (
+    "artifacts", "cli", "closure", "config", "errors", "events", "grid", "runner", "tracking",
+    "validate", "mistakes", "stages.stage")}  # fmt: skip
+ADOPTED = Path("adopted.json")
+
+
+def _path(module: str) -> Path | None:
+    base = PACKAGE.parent.joinpath(*module.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+def _stripped(tree: ast.Module) -> str:
+    """Source text of the syntax tree without docstrings (comments are not in a tree)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                if isinstance(first.value.value, str):
+                    node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@cache
+def _module(module: str) -> tuple[str, frozenset[str], frozenset[str]]:
+    """(digest, modules of ours, other top-level packages) that one module holds and imports."""
+    path = _path(module)
+    assert path is not None
+    tree = ast.parse(path.read_text())
+    imports = _imports(tree)
+    ours = {name for name in imports if name.startswith("guidebench") and _path(name)}
+    others = {name.partition(".")[0] for name in imports} - sys.stdlib_module_names - {"guidebench"}
+    # package data such as templates belongs to the module beside it
+    data = [item.read_bytes() for item in sorted(path.parent.iterdir())
+            if item.suffix in {".j2", ".css"}]  # fmt: skip
+    text = hashlib.sha256(_stripped(tree).encode() + b"".join(data)).hexdigest()
+    return text, frozenset(ours), frozenset(others)
+
+
+def closure(module: str) -> tuple[dict[str, str], set[str]]:
+    """Digest of each module of ours that `module` imports, directly or not, and other packages."""
+    found: dict[str, str] = {}
+    others: set[str] = set()
+    waiting = {module}
+    while waiting:
+        name = waiting.pop()
+        if name in found or name in PLUMBING:
+            continue
+        found[name], ours, packages = _module(name)
+        others |= packages
+        waiting |= ours
+    return found, others
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    return dict(packages_distributions())
+
+
+@cache
+def _versions(packages: frozenset[str]) -> list[str]:
+    versions = []
+    for package in sorted(packages):
+        try:
+            versions.append(f"{package}={version(package)}")
+        except PackageNotFoundError:
+            names = _distributions().get(package, [package])
+            versions.append(f"{package}={version(names[0])}")
+    return versions
+
+
+@cache
+def code_digest(stage: str) -> str:
+    """sha256 (16 hex digits) of the code and package versions behind a stage's results.
+
+    `adopted.json` ({stage: {"code": new, "stands_for": old, "reason": ...}}) lets an old result
+    stand for new code, in the open.
+    """
+    found, others = closure(f"guidebench.stages.{stage}")
+    text = json.dumps([sorted(found.items()), _versions(frozenset(others))])
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    if ADOPTED.is_file():
+        entry = json.loads(ADOPTED.read_text()).get(stage, {})
+        if entry.get("code") == digest:
+            return str(entry["stands_for"])
+    return digest
+
+
+def source_digest(module: str) -> str:
+    """sha256 (16 hex digits) of a user's module, without comments and docstrings."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = importlib.util.find_spec(module)
+    except ImportError:
+        found = None
+    if found is None or found.origin is None:
+        raise UserError(f"{module}: no such module; allowed: one that Python can import, or a file "
+                        "in the folder that guidebench is started in")  # fmt: skip
+    text = _stripped(ast.parse(Path(found.origin).read_text()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,63 @@
+"""Prepared data sets on disk, and the one place where uint8 images become floats and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from guidebench.artifacts import atomic, read_json, write_json
+from guidebench.data.dataset import DataSet
+from guidebench.errors import UserError
+
+
+class Stored(NamedTuple):
+    """A prepared split: images uint8 [N, C, H, W] (memory map), labels int64 [N], class names."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    classes: list[str]
+
+
+def write(data: DataSet, folder: Path) -> list[str]:
+    """Write one split; returns the names of its files."""
+    arrays = {"images": data.images, "labels": data.labels, **data.extra}
+    for name, array in arrays.items():
+        with atomic(folder / f"{name}.npy") as temporary:
+            np.save(temporary, array)
+    counts = np.bincount(data.labels[data.labels >= 0], minlength=len(data.classes)).tolist()
+    meta = {"classes": data.classes, "counts": counts, "shape": list(data.images.shape)}
+    write_json(folder / "meta.json", meta)
+    return [*(f"{name}.npy" for name in arrays), "meta.json"]
+
+
+def read(folder: Path) -> Stored:
+    """Open a prepared split; UserError when a file is missing or truncated."""
+    meta = read_json(folder / "meta.json")
+    try:
+        images = np.load(folder / "images.npy", mmap_mode="r")
+        labels = np.load(folder / "labels.npy")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: broken data set ({error}); delete it and run again") from error
+    return Stored(images, labels, meta["classes"])
+
+
+def half(data: Stored, which: str) -> Stored:
+    """Every second image (the split is shuffled): the `first` half guides, the `second` judges."""
+    part = slice(0 if which == "first" else 1, None, 2)
+    return Stored(data.images[part], data.labels[part], data.classes)
+
+
+def to_float(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
+    """uint8 NCHW to float32 NCHW in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(images)).to(device).float() / 127.5 - 1
+
+
+def to_uint8(images: Tensor) -> np.ndarray:
+    """Float NCHW in [-1, 1] (clipped) to uint8 NCHW, rounded; non-finite values become 0."""
+    scaled = torch.nan_to_num(images.float().clamp(-1, 1), nan=-1.0).add(1).mul(127.5).round()
+    array: np.ndarray = scaled.to(torch.uint8).cpu().numpy()
+    return array

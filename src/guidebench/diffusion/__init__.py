@@ -1,0 +1,1 @@
+"""Schedules, conversions between parameterisations, and samplers."""

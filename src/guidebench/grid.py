@@ -1,0 +1,276 @@
+"""What there is to compute: paths, cells, seed blocks, jobs, and each job's slice of the config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from guidebench.artifacts import sha256
+from guidebench.closure import source_digest
+from guidebench.config import CelebaData, Config, IdxData
+from guidebench.seeds import derive
+
+RUNTIME_KEYS = {"checkpoint_every"}
+REAL = "real"
+
+
+class Cell(NamedTuple):
+    """One setup at one scale; None is the unguided scale."""
+
+    setup: str
+    scale: float | None
+
+    @property
+    def path(self) -> str:
+        """Readable folder: `clean/x0+ema0.99/scale-10`, `unguided/scale-none`."""
+        return f"{self.setup}/scale-{'none' if self.scale is None else format(self.scale, 'g')}"
+
+
+class Block(NamedTuple):
+    """A block of consecutive seeds of one split, sampled by one job."""
+
+    split: str
+    number: int
+    start: int
+    count: int
+
+    @property
+    def name(self) -> str:
+        """`selection-0`, `evaluation-1`."""
+        return f"{self.split}-{self.number}"
+
+
+class Layout:
+    """Where everything of an experiment lies below `results/<name>`."""
+
+    def __init__(self, results: Path, name: str) -> None:
+        self.root = results / name
+        self.tables = self.root / "tables"
+        self.pictures = self.root / "pictures"
+        self.figures = self.root / "figures"
+        self.findings = self.root / "findings.json"
+        self.report = self.root / "report.html"
+
+    def data(self, dataset: str) -> Path:
+        """Prepared images."""
+        return self.root / dataset / "data"
+
+    def denoiser(self, dataset: str) -> Path:
+        """The trained denoiser, in diffusers' layout."""
+        return self.root / dataset / "denoiser"
+
+    def classifier(self, dataset: str, classifier: str) -> Path:
+        """A trained classifier."""
+        return self.root / dataset / "classifiers" / classifier
+
+    def sensitivity(self, dataset: str, classifier: str) -> Path:
+        """The sensitivity tables of one classifier."""
+        return self.root / dataset / "sensitivity" / classifier
+
+    def samples(self, dataset: str) -> Path:
+        """Samples per cell and block."""
+        return self.root / dataset / "samples"
+
+    def features(self, dataset: str) -> Path:
+        """Features per cell and block."""
+        return self.root / dataset / "features"
+
+    def metrics(self, dataset: str) -> Path:
+        """Metric tables."""
+        return self.root / dataset / "metrics"
+
+    def block_manifest(self, folder: Path, block: str) -> Path:
+        """The manifest of one block's files in `samples` or `features`."""
+        return folder / "manifests" / f"{block}.json"
+
+    def events(self, stage: str, job: str) -> Path:
+        """The event stream of a job."""
+        return self.root / "events" / stage / f"{job}.jsonl"
+
+    def resume(self, stage: str, job: str, key: str) -> Path:
+        """Where an unfinished training stands."""
+        return self.root / ".resume" / f"{stage}-{job}-{key[:16]}.pt"
+
+
+class Job(NamedTuple):
+    """One execution of a stage; empty strings where a stage has no such wildcard."""
+
+    stage: str
+    dataset: str = ""
+    classifier: str = ""
+    block: str = ""
+
+    @property
+    def name(self) -> str:
+        """`sportballs.clean`; the stage's name for stages over all data sets."""
+        return ".".join(filter(None, self[1:])) or "all"
+
+
+def cells(config: Config, dataset: str) -> list[Cell]:
+    """All cells of a data set, in the config's order."""
+    return [
+        Cell(name, scale)
+        for name, setup in config.datasets[dataset].setups.items()
+        for scale in (setup.scales if setup.guidance != "none" else [None])
+    ]
+
+
+def blocks(config: Config, dataset: str) -> list[Block]:
+    """All seed blocks of a data set: selection first."""
+    sampling = config.datasets[dataset].sampling
+    return [
+        Block(split, number, start, min(sampling.block, total - start))
+        for split, total in (("selection", sampling.selection), ("evaluation", sampling.evaluation))
+        for number, start in enumerate(range(0, total, sampling.block))
+    ]
+
+
+def block(config: Config, dataset: str, name: str) -> Block:
+    """The seed block of that name; KeyError when there is none."""
+    return {block.name: block for block in blocks(config, dataset)}[name]
+
+
+def image_seeds(config: Config, dataset: str, block: Block) -> list[int]:
+    """One 63-bit seed per image: all setups of a data set share them (paired comparison)."""
+    numbers = range(block.start, block.start + block.count)
+    return [derive(config.seed, "sample", dataset, block.split, number) for number in numbers]
+
+
+def guides(config: Config, dataset: str) -> list[str]:
+    """The classifiers that may guide: all but the judge."""
+    return [name for name in config.datasets[dataset].classifiers if name != "judge"]
+
+
+def used_guides(config: Config, dataset: str) -> list[str]:
+    """The classifiers that some setup is guided by."""
+    setups = config.datasets[dataset].setups.values()
+    return sorted({setup.classifier for setup in setups if setup.classifier})
+
+
+def jobs(config: Config) -> Iterator[Job]:
+    """Every job of the experiment, in an order that respects dependencies."""
+    for dataset, options in config.datasets.items():
+        yield Job("prepare", dataset)
+        yield Job("train_denoiser", dataset)
+        for classifier in options.classifiers:
+            yield Job("train_classifier", dataset, classifier)
+        for classifier in guides(config, dataset):
+            yield Job("sensitivity", dataset, classifier)
+        for part in blocks(config, dataset):
+            yield Job("sample", dataset, block=part.name)
+        for name in [REAL, *(part.name for part in blocks(config, dataset))]:
+            yield Job("features", dataset, block=name)
+        yield Job("metrics", dataset)
+    for stage in ("collect", "findings", "plots", "report"):
+        yield Job(stage)
+
+
+def weight(config: Config, job: Job) -> float:
+    """Expected cost of a job, roughly seconds on one core of 2024: only ratios matter."""
+    if not job.dataset:
+        return 8.0
+    options = config.datasets[job.dataset]
+    side = getattr(options.data, "size", 28) / 32
+    pixels = side * side * (options.denoiser.channels[0] / 16) ** 1.5
+    evaluation = 0.0015 * pixels
+    if job.stage == "train_denoiser":
+        return 6 + options.denoiser.steps * options.denoiser.batch_size * evaluation * 2.6
+    if job.stage == "train_classifier":
+        classifier = options.classifiers[job.classifier]
+        return 6 + classifier.steps * classifier.batch_size * 0.0015 * side * side
+    if job.stage == "sensitivity":
+        images = options.sensitivity.images * 4 + options.sensitivity.accuracy_images
+        return 6 + options.sensitivity.steps * images * evaluation
+    if job.stage == "sample":
+        costs = {"none": 1.0, "cfg": 2.0, "classifier": 2.3}
+        total = sum(
+            costs[setup.guidance] * max(1, len(setup.scales)) for setup in options.setups.values()
+        )
+        count = block(config, job.dataset, job.block).count
+        return 6 + count * options.sampling.steps * total * evaluation
+    return 6.0
+
+
+def stabilizer(options: dict[str, Any]) -> dict[str, Any]:
+    """A stabilizer's slice: a user's own one comes with a digest of its code."""
+    if ":" in options["name"]:
+        return options | {"code": source_digest(options["name"].partition(":")[0])}
+    return options
+
+
+def spec(config: Config, job: Job) -> dict[str, Any]:
+    """The slice of the config that the job's results depend on, as JSON values."""
+    common: dict[str, Any] = {"seed": config.seed, "threads": config.threads}
+    if not job.dataset:
+        return {"config": effective(config)}
+    dump = config.datasets[job.dataset].model_dump(mode="json")
+    dataset = config.datasets[job.dataset]
+    if job.stage == "prepare":
+        return {"seed": config.seed, "data": dump["data"], "external": fingerprint(dataset.data)}
+    if job.stage == "train_denoiser":
+        return common | {"schedule": dump["schedule"], "denoiser": _results(dump["denoiser"])}
+    if job.stage == "train_classifier":
+        classifier = dump["classifiers"][job.classifier]
+        schedule = dump["schedule"] if classifier["noise_trained"] else None
+        return common | {"classifier": _results(classifier), "schedule": schedule}
+    if job.stage == "sensitivity":
+        options = dump["sensitivity"]
+        options["stabilizers"] = {k: stabilizer(v) for k, v in options["stabilizers"].items()}
+        clip = {key: dump["sampling"][key] for key in ("clip", "clip_gradient")}
+        return common | {"sensitivity": options, "target": dump["target"], "clip": clip,
+                         "schedule": dump["schedule"]}  # fmt: skip
+    every = [cell.path for cell in cells(config, job.dataset)]
+    if job.stage == "sample":
+        specs = [cell_spec(config, job.dataset, cell) for cell in cells(config, job.dataset)]
+        part = block(config, job.dataset, job.block)
+        return common | {"cells": specs, "block": list(part)}
+    inception = config.metrics.inception.model_dump(mode="json")
+    if job.stage == "features":
+        scope = {"n": dataset.sampling.evaluation, "target": dump["target"]}
+        scope = scope if job.block == REAL else {"cells": every}
+        return common | scope | {"inception": inception, "classifiers": sorted(dump["classifiers"])}
+    guide = {name: setup["classifier"] for name, setup in dump["setups"].items()}
+    parts = [list(part) for part in blocks(config, job.dataset)]
+    return {"seed": config.seed, "cells": every, "blocks": parts, "target": dump["target"],
+            "guide": guide, "metrics": config.metrics.model_dump(mode="json")}  # fmt: skip
+
+
+def cell_spec(config: Config, dataset: str, cell: Cell) -> dict[str, Any]:
+    """What one cell's images depend on, beside its seeds, its models and the code."""
+    dump = config.datasets[dataset].model_dump(mode="json")
+    setup = dump["setups"][cell.setup]
+    setup["stabilizer"] = stabilizer(setup["stabilizer"])
+    del setup["scales"]
+    sampling = {
+        key: value
+        for key, value in dump["sampling"].items()
+        if key not in ("selection", "evaluation", "block")
+    }
+    return {"setup": setup, "scale": cell.scale, "sampling": sampling, "target": dump["target"],
+            "schedule": dump["schedule"], "threads": config.threads}  # fmt: skip
+
+
+def effective(config: Config) -> dict[str, Any]:
+    """The whole config without the keys that change nothing but how a run goes."""
+    values: dict[str, Any] = _results(config.model_dump(mode="json"))
+    del values["device"]
+    return values
+
+
+def _results(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _results(item) for key, item in value.items() if key not in RUNTIME_KEYS}
+    return [_results(item) for item in value] if isinstance(value, list) else value
+
+
+def fingerprint(data: object) -> dict[str, str]:
+    """Names, sizes and (of small files) sha256 of external data; empty when there is none."""
+    if not isinstance(data, IdxData | CelebaData) or not data.root:
+        return {}
+    root = Path(data.root)
+    folder = root if isinstance(data, CelebaData) else root / {"mnist": "MNIST"}.get(
+        data.source, "FashionMNIST") / "raw"  # fmt: skip
+    files = sorted(path for path in folder.glob("*") if path.is_file())
+    small = {path.name: sha256(path) for path in files if path.stat().st_size < 2**20}
+    return {path.name: str(path.stat().st_size) for path in files} | small

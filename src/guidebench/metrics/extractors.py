@@ -1,0 +1,74 @@
+"""Feature extractors behind torch-fidelity's interface: the judge, and Inception-v3 for FID."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+from guidebench.data.store import to_float
+from guidebench.errors import UserError
+from guidebench.models.classifier import Classifier, predicted
+
+log = logging.getLogger(__name__)
+
+
+class ClassifierFeatures(FeatureExtractorBase):  # type: ignore[misc]
+    """A classifier's last hidden layer as a torch-fidelity extractor of uint8 images."""
+
+    def __init__(self, name: str, classifier: Classifier) -> None:
+        super().__init__(name, ["hidden", "predicted"])
+        self.classifier = classifier
+
+    @staticmethod
+    def get_provided_features_list() -> tuple[str, ...]:
+        """Names of what it extracts."""
+        return ("hidden", "predicted")
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """uint8 [N, C, H, W] to (hidden float32 [N, d], predicted class numbers [N])."""
+        images = to_float(x.cpu().numpy(), next(self.classifier.parameters()).device)
+        hidden = self.classifier.features(images)
+        return hidden, predicted(self.classifier.head(hidden))
+
+
+def inception(options: dict[str, Any]) -> FeatureExtractorInceptionV3 | None:
+    """torch-fidelity's Inception-v3 (2015-12-05), or None, said once, when there are no weights."""
+    path = options["weights"]
+    if path is None and not options["download"]:
+        log.info("no Inception weights in the config (metrics.inception): no fid, no cfid")
+        return None
+    if path is not None:
+        found = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        if options["sha256"] and found != options["sha256"]:
+            raise UserError(f"metrics.inception.sha256: found {found} for {path}, allowed: "
+                            f"{options['sha256']}")  # fmt: skip
+    try:
+        return FeatureExtractorInceptionV3(
+            "inception-v3-compat", ["2048"], feature_extractor_weights_path=path
+        )
+    except Exception as error:  # noqa: BLE001 (whatever a wrong file makes torch raise)
+        line = str(error).splitlines()[0]
+        raise UserError(f"metrics.inception.weights: {path} cannot be loaded ({line})") from error
+
+
+@torch.no_grad()
+def extract(
+    extractor: FeatureExtractorBase, images: np.ndarray, device: torch.device, batch: int = 128
+) -> list[np.ndarray]:
+    """Each of an extractor's features over uint8 images [N, 1 or 3, H, W], gray repeated to RGB."""
+    extractor = extractor.to(device).eval()
+    parts = []
+    for start in range(0, len(images), batch):
+        part = torch.from_numpy(np.ascontiguousarray(images[start : start + batch]))
+        if isinstance(extractor, FeatureExtractorInceptionV3):
+            part = part.expand(-1, 3, -1, -1)
+        parts.append([feature.cpu().numpy() for feature in extractor(part.to(device))])
+    return [np.concatenate(feature) for feature in zip(*parts, strict=True)]

@@ -1,0 +1,99 @@
+"""Classifiers: small ones of torchvision's blocks, or any of torchvision's, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision import models
+from torchvision.models.resnet import BasicBlock, ResNet
+from torchvision.ops import Conv2dNormActivation
+
+from guidebench.artifacts import read_json
+from guidebench.errors import UserError
+
+
+def small_cnn(outputs: int) -> nn.Module:
+    """Four convolutions of stride 1, 2, 2, 2 and global average pooling."""
+    widths = [3, 32, 64, 96, 128]
+    blocks = [
+        Conv2dNormActivation(a, b, 3, stride=1 if i == 0 else 2, activation_layer=nn.SiLU)
+        for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False))
+    ]
+    return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, outputs))
+
+
+def small_resnet(outputs: int) -> nn.Module:
+    """torchvision's ResNet with one BasicBlock per stage."""
+    return ResNet(BasicBlock, [1, 1, 1, 1], num_classes=outputs)
+
+
+ARCHITECTURES = {"small_cnn": small_cnn, "small_resnet": small_resnet}
+
+
+def architectures() -> list[str]:
+    """All allowed names."""
+    return [*ARCHITECTURES, *models.list_models(module=models)]
+
+
+class Classifier(nn.Module):
+    """Images [N, 1 or 3, H, W] in [-1, 1] to logits [N, outputs], with a last hidden layer.
+
+    Two classes of an attribute use one logit f, the evidence for class 1. `features` [N, hidden]
+    are the last hidden layer's, on which fd and cfd of the judge are computed.
+    """
+
+    def __init__(self, architecture: str, classes: int, hidden: int) -> None:
+        super().__init__()
+        if architecture in ARCHITECTURES:
+            self.body = ARCHITECTURES[architecture](hidden)
+        elif architecture in models.list_models(module=models):
+            self.body = models.get_model(architecture, weights=None, num_classes=hidden)
+        else:
+            raise UserError(f"architecture: found {architecture!r}, allowed: {architectures()}")
+        for module in self.body.modules():
+            # mobilenet_v3's momentum 0.01 leaves the running statistics wrong after a short training
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = 0.1
+        self.head = nn.Linear(hidden, 1 if classes == 2 else classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """The last hidden layer [N, hidden]; gray images are repeated to three channels."""
+        hidden: Tensor = self.body(x.expand(-1, 3, -1, -1))
+        return functional.silu(hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.features(x))
+        return logits
+
+    def log_prob(self, logits: Tensor, target: int, temperature: float = 1.0) -> Tensor:
+        """log p(target | input) [N]: log_softmax, or logsigmoid(+-f) for an attribute (design, 2)."""
+        logits = logits / temperature
+        if logits.shape[1] == 1:
+            return functional.logsigmoid(logits[:, 0] if target == 1 else -logits[:, 0])
+        return functional.log_softmax(logits, dim=1)[:, target]
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross entropy, averaged over rows."""
+        if logits.shape[1] == 1:
+            return functional.binary_cross_entropy_with_logits(logits[:, 0], labels.to(logits))
+        return functional.cross_entropy(logits, labels)
+
+
+def predicted(logits: Tensor) -> Tensor:
+    """Class numbers [N] from logits."""
+    return (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(dim=1)
+
+
+def load(folder: Path, device: torch.device) -> Classifier:
+    """A trained classifier, frozen and in eval mode."""
+    config = read_json(folder / "config.json")
+    model = Classifier(config["architecture"], config["classes"], config["hidden"])
+    try:
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{folder / 'model.safetensors'}: not these weights ({error})") from error
+    return model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)

@@ -1,0 +1,96 @@
+"""The denoiser: diffusers' UNet2DModel, in the layout that DDPMPipeline opens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from diffusers import UNet2DModel
+from torch import Tensor
+
+from guidebench.artifacts import write_json
+from guidebench.errors import UserError
+
+WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
+FILES = [WEIGHTS, "unet/config.json", "scheduler/scheduler_config.json", "model_index.json"]
+# diffusers' names of what a network predicts
+PREDICTION_TYPES = {"eps": "epsilon", "v": "v_prediction", "x0": "sample"}
+
+
+def build(options: dict[str, Any], size: int, image_channels: int, classes: int) -> UNet2DModel:
+    """A UNet2DModel from its config section; a conditional one has `classes` + 1 label tokens."""
+    channels = options["channels"]
+    attention = options["attention"] or [False] * len(channels)
+    down = ["AttnDownBlock2D" if level else "DownBlock2D" for level in attention]
+    up = ["AttnUpBlock2D" if level else "UpBlock2D" for level in reversed(attention)]
+    return UNet2DModel(
+        sample_size=size,
+        in_channels=image_channels,
+        out_channels=image_channels,
+        layers_per_block=options["layers_per_block"],
+        block_out_channels=tuple(channels),
+        down_block_types=tuple(down),
+        up_block_types=tuple(up),
+        norm_num_groups=options["norm_groups"],
+        attention_head_dim=options["head_dim"],
+        add_attention=any(attention),
+        num_class_embeds=None if options["condition_dropout"] is None else classes + 1,
+    ).to(memory_format=torch.channels_last)
+
+
+def save(model: UNet2DModel, folder: Path, betas: list[float], prediction: str) -> None:
+    """Write the averaged weights and the scheduler as DDPMPipeline.from_pretrained reads them."""
+    model.save_pretrained(folder / "unet", safe_serialization=True)
+    scheduler = {
+        "_class_name": "DDPMScheduler",
+        "_diffusers_version": diffusers.__version__,
+        "num_train_timesteps": len(betas),
+        "trained_betas": betas,
+        "prediction_type": PREDICTION_TYPES[prediction],
+        "timestep_spacing": "trailing",
+        "clip_sample": True,
+    }
+    write_json(folder / "scheduler/scheduler_config.json", scheduler)
+    index = {
+        "_class_name": "DDPMPipeline",
+        "_diffusers_version": diffusers.__version__,
+        "scheduler": ["diffusers", "DDPMScheduler"],
+        "unet": ["diffusers", "UNet2DModel"],
+    }
+    write_json(folder / "model_index.json", index)
+
+
+class Denoiser:
+    """A frozen network as samplers call it: (x [N, C, H, W], t) -> output like x; it counts rows."""
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        try:
+            config = json.loads((folder / "scheduler/scheduler_config.json").read_text())
+            model = UNet2DModel.from_pretrained(folder / "unet", use_safetensors=True)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{folder}: no denoiser in diffusers' layout ({error})") from error
+        names = {value: key for key, value in PREDICTION_TYPES.items()}
+        self.prediction = names[config["prediction_type"]]
+        self.model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.rows = 0
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the network takes labels."""
+        return self.model.config.num_class_embeds is not None
+
+    @property
+    def null(self) -> int:
+        """The label of the null token: the last one."""
+        return int(self.model.config.num_class_embeds) - 1
+
+    def __call__(self, x: Tensor, t: int, label: Tensor | None = None) -> Tensor:
+        """One evaluation; a conditional network without labels gets the null token."""
+        self.rows += len(x)
+        if label is None and self.conditional:
+            label = torch.full((len(x),), self.null, device=x.device)
+        output: Tensor = self.model(x, t, class_labels=label, return_dict=False)[0]
+        return output

@@ -1,0 +1,1 @@
+"""Findings, figures, picture sheets and pages, from result tables and pictures only."""

@@ -1,0 +1,110 @@
+"""Claims 8 to 10: accuracy of guided samples against the scale (nrCG, figures 5 and 8a)."""
+
+from __future__ import annotations
+
+from guidebench.report.tables import SELECTION, UNGUIDED, Cell, Tables
+from guidebench.report.verdicts import (
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Outcome,
+    Unmeasured,
+    measured,
+    require,
+    scales,
+)
+
+SHIFT = 0.15
+DIVERGED = 0.5
+REACHED = 0.90
+SHARE = 1 / 5
+EPS = 1e-9  # a number exactly at its limit counts, whatever its binary rounding
+ADAM = "clean/x0+adam"
+X0 = ["clean/x0", "clean/x0+ema0.9", "clean/x0+ema0.99"]
+Values = dict[str, float | None]
+
+
+def clean_raw_fails(tables: Tables, dataset: str) -> Outcome:
+    """Claim 8: guidance by the clean classifier on x_t fails at every scale."""
+    cells = scales(tables, dataset, "clean/raw")
+    base = measured(tables, dataset, Cell(UNGUIDED), "accuracy_judge").value
+    base_cfd = measured(tables, dataset, Cell(UNGUIDED), "cfd_judge").value
+    values: Values = {"accuracy_judge unguided": base, "cfd_judge unguided": base_cfd}
+    works = []
+    for cell in cells:
+        diverged = tables.measure(dataset, cell, "diverged")
+        values[f"diverged at scale {cell.scale:g}"] = diverged.value if diverged else None
+        if diverged and diverged.value >= DIVERGED - EPS:
+            continue
+        judge = measured(tables, dataset, cell, "accuracy_judge").value
+        cfd = measured(tables, dataset, cell, "cfd_judge").value
+        values |= {f"accuracy_judge at scale {cell.scale:g}": judge,
+                   f"cfd_judge at scale {cell.scale:g}": cfd}  # fmt: skip
+        if judge >= base + SHIFT - EPS and cfd <= base_cfd:
+            works.append(f"{cell.scale:g} (judge {judge:.3f}, cfd_judge {cfd:.3g})")
+    against = f"unguided: judge {base:.3f}, cfd_judge {base_cfd:.3g}"
+    if works:
+        return Outcome(FAILS, values, f"It works at scale {', '.join(works)}; {against}.")
+    return Outcome(HOLDS, values, f"It fails at each of {len(cells)} scales; {against}.")
+
+
+def ema_reaches(tables: Tables, dataset: str) -> Outcome:
+    """Claim 9: clean/x0 with EMA convinces both the guide and the judge."""
+    setups = [name for name in tables.guided(dataset) if name.startswith("clean/x0+ema")]
+    if not setups:
+        raise Unmeasured("not measured: setup clean/x0+ema* is not in this data set's config")
+    values: Values = {}
+    best, text = -1.0, ""
+    for setup in setups:
+        chances = {}
+        for cell in scales(tables, dataset, setup):
+            pair = [tables.measure(dataset, cell, f"accuracy_{who}", SELECTION)
+                    for who in ("guide", "judge")]  # fmt: skip
+            if pair[0] and pair[1]:
+                chances[cell] = min(pair[0].value, pair[1].value)
+        if not chances:
+            continue
+        cell = max(chances, key=lambda cell: (chances[cell], -cell.scale))
+        guide, judge = (measured(tables, dataset, cell, f"accuracy_{who}").value
+                        for who in ("guide", "judge"))  # fmt: skip
+        values |= {f"scale {setup}": cell.scale, f"accuracy_guide {setup}": guide,
+                   f"accuracy_judge {setup}": judge}  # fmt: skip
+        if min(guide, judge) > best:
+            best = min(guide, judge)
+            text = f"{setup} at scale {cell.scale:g}: guide {guide:.3f}, judge {judge:.3f}"
+    if not values:
+        raise Unmeasured("not measured: no accuracies of clean/x0+ema* on selection seeds")
+    return Outcome(HOLDS if best >= REACHED - EPS else FAILS, values, f"Best is {text}.")
+
+
+def _reaching(tables: Tables, dataset: str, setup: str) -> float | None:
+    """The smallest scale with 90 % accuracy by the guide, or None."""
+    for cell in scales(tables, dataset, setup):
+        found = tables.measure(dataset, cell, "accuracy_guide")
+        if found and found.value >= REACHED - EPS:
+            return cell.scale
+    return None
+
+
+def adam_needs_less(tables: Tables, dataset: str) -> Outcome:
+    """Claim 10: ADAM needs at most a fifth of the others' scale for 90 %."""
+    require(tables, dataset, ADAM)
+    others = [setup for setup in X0 if setup in tables.facts(dataset)["setups"]]
+    if not others:
+        raise Unmeasured("not measured: no clean/x0 setup beside clean/x0+adam in this "
+                         "data set's config")  # fmt: skip
+    found = {setup: _reaching(tables, dataset, setup) for setup in [ADAM, *others]}
+    values: Values = {f"smallest scale {setup}": scale for setup, scale in found.items()}
+    adam = found.pop(ADAM)
+    reached = {setup: scale for setup, scale in found.items() if scale is not None}
+    if adam is None or not reached:
+        who = ADAM if adam is None else "no clean/x0 setup without ADAM"
+        verb = "never reaches" if adam is None else "ever reaches"
+        return Outcome(UNDECIDED, values, f"{who} {verb} 90 % accuracy_guide within its scales.")
+    smallest = min(reached.values())
+    values["share of the smallest other"] = adam / smallest
+    text = ", ".join(f"{setup} {scale:g}" for setup, scale in reached.items())
+    never = [setup for setup in found if setup not in reached]
+    text += f"; never reached by {', '.join(never)}" if never else ""
+    return Outcome(HOLDS if adam <= SHARE * smallest + EPS else FAILS, values,
+                   f"90 % is reached from scale {adam:g} with ADAM; others: {text}.")  # fmt: skip

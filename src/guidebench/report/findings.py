@@ -1,0 +1,103 @@
+"""The findings table: the paper's claims, decided from the result tables and never by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from guidebench.report import claims_accuracy, claims_distance, claims_forward
+from guidebench.report.tables import Tables
+from guidebench.report.verdicts import UNDECIDED, Outcome, Unmeasured
+
+PAIRED = "paired 95 % interval over images of the log ratio (averaged over t) excludes 0"
+JACKKNIFE = "paired block-jackknife 95 % interval"
+CHOSEN = "scales chosen on selection seeds, compared on evaluation seeds"
+
+
+class Claim(NamedTuple):
+    """A claim of the paper, its criterion ({fd}, {cfd}: the distance used) and its decision."""
+
+    claim: str
+    criterion: str
+    decide: Callable[[Tables, str], Outcome]
+
+
+CLAIMS = [
+    Claim("The clean (non-robust) classifier's accuracy on x_t falls to chance early.",
+          "|accuracy of clean/raw - chance| <= 0.10 at some t <= 0.45 T",
+          claims_forward.near_chance),
+    Claim("The noise-trained (robust) classifier is still accurate at that t.",
+          "accuracy of noise_trained/raw >= 0.80 at the first t of claim 1",
+          claims_forward.noise_trained_accurate),
+    Claim("x0_pred before the clean classifier restores at least half of the loss there.",
+          "accuracy(clean/x0) - accuracy(clean/raw) >= half of [accuracy on clean images - "
+          "accuracy(clean/raw)] at that t", claims_forward.x0_restores),
+    Claim("The clean classifier's logits are more sensitive than the noise-trained one's.",
+          f"logit sensitivity clean/raw > noise_trained/raw: {PAIRED}",
+          claims_forward.logit_sensitivity),
+    Claim("Gradients: clean/raw is more sensitive than clean/x0, and that more than noise-trained.",
+          f"gradient sensitivity clean/raw > clean/x0 > noise_trained/raw: each {PAIRED}",
+          claims_forward.grad_sensitivity),
+    Claim("EMA lowers the gradient sensitivity, 0.99 more than 0.9.",
+          f"gradient sensitivity clean/x0 > +ema0.9 > +ema0.99: each {PAIRED}",
+          claims_forward.ema_lowers),
+    Claim("With ADAM the gradient sensitivity rises towards noise.",
+          "Spearman correlation of its mean with t >= 0.5", claims_forward.adam_rises),
+    Claim("Guidance by the clean classifier on x_t (clean/raw) fails.",
+          "at every scale: accuracy_judge < unguided + 0.15, or >= 50 % diverged, or cfd_judge "
+          "higher than unguided", claims_accuracy.clean_raw_fails),
+    Claim("Guidance by clean/x0 with EMA reaches 90 % by the guide and by the judge.",
+          "accuracy_guide and accuracy_judge >= 0.90 for some clean/x0+ema* setup, at the scale "
+          "with the highest smaller one of the two on selection seeds",
+          claims_accuracy.ema_reaches),
+    Claim("ADAM needs at most a fifth of the scale for 90 %.",
+          "smallest scale with accuracy_guide >= 0.90 of clean/x0+adam <= 1/5 of that of clean/x0 "
+          "with every other stabiliser that reaches it", claims_accuracy.adam_needs_less),
+    Claim("Unconditional FD rises with the scale for the noise-trained classifier.",
+          f"{{fd}} at the largest minus at the smallest scale: {JACKKNIFE} above 0, and Spearman "
+          "correlation of {fd} with the scale > 0", claims_distance.fd_rises),
+    Claim("cFD falls with the scale, then turns (noise-trained classifier).",
+          f"minimum of {{cfd}} on selection seeds at an inner scale; unguided - minimum and "
+          f"largest scale - minimum: each {JACKKNIFE} above 0", claims_distance.cfd_turns),
+    Claim("Among the clean classifier's setups x0+EMA0.99 has the best cFD.",
+          f"{{cfd}} of the runner-up minus clean/x0+ema0.99: {JACKKNIFE} above 0; {CHOSEN}",
+          claims_distance.ema99_best),
+    Claim("clean/x0+EMA0.99 also beats the noise-trained classifier's best cFD.",
+          f"{{cfd}} of noise_trained/raw minus clean/x0+ema0.99: {JACKKNIFE} above 0; {CHOSEN}",
+          claims_distance.ema99_beats_noise_trained),
+]  # fmt: skip
+
+
+def decide(tables: Tables) -> list[dict[str, Any]]:
+    """Every claim on every data set: dataset, id, claim, criterion, values, verdict, reason.
+
+    Values are JSON-safe: a number that is not finite is None.
+    """
+    return [
+        _decide(tables, dataset, number, claim)
+        for dataset in tables.datasets
+        for number, claim in enumerate(CLAIMS, start=1)
+    ]
+
+
+def _decide(tables: Tables, dataset: str, number: int, claim: Claim) -> dict[str, Any]:
+    try:
+        outcome = claim.decide(tables, dataset)
+    except Unmeasured as missing:
+        outcome = Outcome(UNDECIDED, {}, f"{str(missing)[:1].upper()}{str(missing)[1:]}.")
+    distances = {kind: tables.distance(dataset, kind) for kind in ("fd", "cfd")}
+    return {
+        "dataset": dataset, "id": number, "claim": claim.claim,
+        "criterion": claim.criterion.format(**distances), "values": _safe(outcome.values),
+        "verdict": outcome.verdict, "reason": outcome.reason,
+    }  # fmt: skip
+
+
+def _safe(values: dict[str, float | None]) -> dict[str, float | None]:
+    """Plain Python numbers; None where one is not finite."""
+    return {
+        key: None if value is None or not math.isfinite(value) else (
+            int(value) if float(value).is_integer() and key == "t" else float(value))
+        for key, value in values.items()
+    }  # fmt: skip

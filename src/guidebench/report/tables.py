@@ -1,0 +1,149 @@
+"""The result tables of one experiment, and the few questions that findings and plots ask them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from guidebench.artifacts import read_json
+from guidebench.errors import UserError
+
+EVALUATION, SELECTION = "evaluation", "selection"
+FLOOR, UNGUIDED = "floor", "unguided"
+
+
+class Measure(NamedTuple):
+    """A metric's value with its standard error and the number of images behind it."""
+
+    value: float
+    se: float
+    n: int
+
+
+class Cell(NamedTuple):
+    """A setup at a scale; NaN is the scale of `unguided` and `floor`."""
+
+    setup: str
+    scale: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What stage `collect` wrote: long tables (pandas) and the summary (a dict)."""
+
+    results: pd.DataFrame
+    jackknife: pd.DataFrame
+    sensitivity: pd.DataFrame
+    sensitivity_images: pd.DataFrame
+    classifiers: pd.DataFrame
+    history: pd.DataFrame
+    costs: pd.DataFrame
+    summary: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> Tables:
+        """Read every table of `folder`; a missing or broken one is a UserError that names it."""
+        names = [name for name in cls.__dataclass_fields__ if name != "summary"]
+        frames: dict[str, Any] = {}
+        for name in names:
+            path = Path(folder) / f"{name}.parquet"
+            try:
+                frames[name] = pd.read_parquet(path)
+            except FileNotFoundError as error:
+                raise UserError(f"{path}: missing; run the stage `collect` first") from error
+            except (OSError, ValueError) as error:
+                raise UserError(f"{path}: not a parquet file; delete it and run again") from error
+        return cls(**frames, summary=read_json(Path(folder) / "summary.json"))
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the data sets, in the config's order."""
+        return list(self.summary["datasets"])
+
+    def facts(self, dataset: str) -> dict[str, Any]:
+        """The summary's entry of one data set."""
+        facts: dict[str, Any] = self.summary["datasets"][dataset]
+        return facts
+
+    def guided(self, dataset: str, kind: str | None = None) -> list[str]:
+        """Guided setups, all or of one kind (`classifier`, `cfg`), in the config's order."""
+        setups = self.facts(dataset)["setups"].items()
+        return [name for name, setup in setups
+                if setup["kind"] != "unguided" and kind in (None, setup["kind"])]  # fmt: skip
+
+    def has(self, dataset: str, metric: str) -> bool:
+        """Whether evaluation rows of this metric exist."""
+        table = self.results
+        return bool(((table.dataset == dataset) & (table.metric == metric)).any())
+
+    def distance(self, dataset: str, kind: str) -> str:
+        """The distance that verdicts use: `fid`/`cfid` when measured, else on the judge."""
+        inception = {"fd": "fid", "cfd": "cfid"}[kind]
+        return inception if self.has(dataset, inception) else f"{kind}_judge"
+
+    def curve(self, dataset: str, setup: str, metric: str, split: str = EVALUATION) -> pd.DataFrame:
+        """Columns scale, value, se, n of one setup, sorted by scale; only finite values."""
+        table = self.results
+        keep = (table.dataset == dataset) & (table.setup == setup) & (table.metric == metric)
+        rows = table.loc[keep & (table.split == split), ["scale", "value", "se", "n"]]
+        return rows[np.isfinite(rows.value)].sort_values("scale").reset_index(drop=True)
+
+    def measure(
+        self, dataset: str, cell: Cell, metric: str, split: str = EVALUATION
+    ) -> Measure | None:
+        """One value, or None when it was not measured or is not finite."""
+        rows = self.curve(dataset, cell.setup, metric, split)
+        rows = rows[rows.scale.isna() if np.isnan(cell.scale) else rows.scale == cell.scale]
+        if rows.empty:
+            return None
+        row = rows.iloc[0]
+        return Measure(float(row.value), float(row.se), int(row.n))
+
+    def best(self, dataset: str, setup: str, metric: str | None = None) -> Cell | None:
+        """The cell with the lowest `metric` (default: the cFD) on the *selection* seeds.
+
+        Equal values: the smaller scale.
+        """
+        metric = metric or self.distance(dataset, "cfd")
+        rows = self.curve(dataset, setup, metric, SELECTION)
+        return None if rows.empty else Cell(setup, float(rows.scale[rows.value.idxmin()]))
+
+    def left_out(self, dataset: str, cell: Cell, metric: str) -> pd.Series:
+        """The metric with each block of evaluation seeds left out, indexed by block."""
+        table = self.jackknife
+        scale = table.scale.isna() if np.isnan(cell.scale) else table.scale == cell.scale
+        keep = scale & (table.dataset == dataset) & (table.setup == cell.setup)
+        rows = table[keep & (table.metric == metric) & (table.split == EVALUATION)]
+        return rows.drop_duplicates("block").set_index("block").value.sort_index()
+
+    def along(
+        self, dataset: str, quantity: str, classifier: str, source: str, stabilizer: str = "none"
+    ) -> pd.DataFrame:
+        """Columns t, mean, sd, n of a quantity along the forward process, sorted by t."""
+        table = self.sensitivity
+        keep = (table.dataset == dataset) & (table.quantity == quantity)
+        keep &= (table.classifier == classifier) & (table.input == source)
+        rows = table.loc[keep & (table.stabilizer == stabilizer), ["t", "mean", "sd", "n"]]
+        return rows.sort_values("t").reset_index(drop=True)
+
+    def per_image(
+        self, dataset: str, quantity: str, classifier: str, source: str, stabilizer: str = "none"
+    ) -> pd.Series:
+        """Mean over t of the natural log of a sensitivity, indexed by image."""
+        table = self.sensitivity_images
+        keep = (table.dataset == dataset) & (table.quantity == quantity)
+        keep &= (table.classifier == classifier) & (table.input == source)
+        rows = table[keep & (table.stabilizer == stabilizer)]
+        return rows.set_index("image").mean_log.sort_index()
+
+    def clean_accuracy(self, dataset: str, classifier: str) -> Measure | None:
+        """A classifier's validation accuracy on clean images."""
+        table = self.classifiers
+        rows = table[(table.dataset == dataset) & (table.classifier == classifier)]
+        if rows.empty:
+            return None
+        return Measure(float(rows.accuracy.iloc[0]), float(rows.se.iloc[0]), int(rows.n.iloc[0]))

@@ -1,0 +1,174 @@
+"""How a verdict is reached: intervals, and what is said when something was not measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from guidebench.report.tables import Cell, Measure, Tables
+
+HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
+CONFIDENCE = 0.95
+
+
+class Unmeasured(Exception):
+    """What a claim needs is not in the tables; the message says what."""
+
+
+class Outcome(NamedTuple):
+    """A verdict, the numbers it rests on, and one sentence that says why."""
+
+    verdict: str
+    values: dict[str, float | None]
+    reason: str
+
+
+class Interval(NamedTuple):
+    """An estimate with its 95 % confidence interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+    @property
+    def positive(self) -> bool:
+        """Entirely above 0."""
+        return self.low > 0
+
+    @property
+    def negative(self) -> bool:
+        """Entirely below 0."""
+        return self.high < 0
+
+    def values(self, name: str) -> dict[str, float | None]:
+        """The three numbers under readable keys."""
+        return {name: self.estimate, f"{name}, low": self.low, f"{name}, high": self.high}
+
+    def __str__(self) -> str:
+        return f"{self.estimate:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+def quantile(degrees: int) -> float:
+    """Student's t quantile of a two-sided 95 % interval."""
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees))
+
+
+def paired(first: pd.Series, second: pd.Series) -> Interval:
+    """Mean difference of values paired by index, with Student's interval over the pairs.
+
+    Raises Unmeasured with fewer than two pairs.
+    """
+    difference = (first - second).dropna()
+    if len(difference) < 2:
+        raise Unmeasured(f"not measured: {len(difference)} paired images, at least 2 are needed")
+    mean = float(difference.mean())
+    half = quantile(len(difference) - 1) * float(difference.std(ddof=1)) / len(difference) ** 0.5
+    return Interval(mean, mean - half, mean + half)
+
+
+def spread(difference: pd.Series) -> float:
+    """Jackknife standard error from values with one of K blocks left out each."""
+    k = len(difference)
+    return float(np.sqrt((k - 1) / k * ((difference - difference.mean()) ** 2).sum()))
+
+
+def difference(
+    tables: Tables, dataset: str, first: tuple[Cell, str], second: tuple[Cell, str]
+) -> Interval:
+    """`first` minus `second`, each (cell, metric) on evaluation seeds, by the paired jackknife.
+
+    Raises Unmeasured when a value or its blocks are missing.
+    """
+    values = [measured(tables, dataset, cell, metric).value for cell, metric in (first, second)]
+    left_out = tables.left_out(dataset, *first) - tables.left_out(dataset, *second)
+    if len(left_out) < 2 or not np.isfinite(left_out).all():
+        raise Unmeasured(f"not measured: no jackknife blocks of {name(first[0])} and "
+                         f"{name(second[0])} for {first[1]}")  # fmt: skip
+    half = quantile(len(left_out) - 1) * spread(left_out)
+    estimate = values[0] - values[1]
+    return Interval(estimate, estimate - half, estimate + half)
+
+
+def by_sign(intervals: Sequence[Interval]) -> str:
+    """Holds when every interval is above 0, does not hold when any is below 0."""
+    if any(interval.negative for interval in intervals):
+        return FAILS
+    return HOLDS if all(interval.positive for interval in intervals) else UNDECIDED
+
+
+def name(cell: Cell) -> str:
+    """`clean/x0 at scale 3`; the setup alone where there is no scale."""
+    return cell.setup if np.isnan(cell.scale) else f"{cell.setup} at scale {cell.scale:g}"
+
+
+def require(tables: Tables, dataset: str, *setups: str) -> None:
+    """Raise Unmeasured if one of the setups is not in the data set's config."""
+    for setup in setups:
+        if setup not in tables.facts(dataset)["setups"]:
+            raise Unmeasured(f"not measured: setup {setup} is not in this data set's config")
+
+
+def scales(tables: Tables, dataset: str, setup: str, least: int = 1) -> list[Cell]:
+    """The setup at each scale of the config, ascending."""
+    require(tables, dataset, setup)
+    grid = sorted(tables.facts(dataset)["setups"][setup]["scales"])
+    if len(grid) < least:
+        raise Unmeasured(f"not measured: {setup} has {len(grid)} scales, {least} are needed")
+    return [Cell(setup, float(scale)) for scale in grid]
+
+
+def measured(
+    tables: Tables, dataset: str, cell: Cell, metric: str, split: str = "evaluation"
+) -> Measure:
+    """The value of a cell; Unmeasured when there is none or it is not finite."""
+    found = tables.measure(dataset, cell, metric, split)
+    if found is None:
+        raise Unmeasured(f"not measured: {metric} of {name(cell)} has no finite value ({split})")
+    return found
+
+
+def selected(tables: Tables, dataset: str, setup: str, metric: str) -> Cell:
+    """The setup at the scale with the lowest `metric` on selection seeds; else Unmeasured."""
+    require(tables, dataset, setup)
+    cell = tables.best(dataset, setup, metric)
+    if cell is None:
+        raise Unmeasured(
+            f"not measured: {metric} of {setup} has no finite value on selection seeds"
+        )
+    return cell
+
+
+def along(
+    tables: Tables, dataset: str, quantity: str, classifier: str, source: str, stabilizer: str
+) -> pd.DataFrame:
+    """A curve along the forward process (t, mean, sd, n); Unmeasured when it is empty."""
+    rows = tables.along(dataset, quantity, classifier, source, stabilizer)
+    rows = rows[np.isfinite(rows["mean"])]
+    if rows.empty:
+        stabilised = "" if stabilizer == "none" else f"+{stabilizer}"
+        raise Unmeasured(f"not measured: no {quantity} of {classifier}/{source}{stabilised} "
+                         "in this data set's config")  # fmt: skip
+    return rows.reset_index(drop=True)
+
+
+def per_image(
+    tables: Tables, dataset: str, quantity: str, classifier: str, source: str, stabilizer: str
+) -> pd.Series:
+    """Mean logs per image; Unmeasured when there are none."""
+    rows = tables.per_image(dataset, quantity, classifier, source, stabilizer)
+    if rows.empty:
+        stabilised = "" if stabilizer == "none" else f"+{stabilizer}"
+        raise Unmeasured(f"not measured: no {quantity} of {classifier}/{source}{stabilised} "
+                         "in this data set's config")  # fmt: skip
+    return rows
+
+
+def rank_correlation(x: Sequence[float] | pd.Series, y: Sequence[float] | pd.Series) -> float:
+    """Spearman's correlation; Unmeasured with fewer than 3 points or a constant."""
+    if len(x) < 3 or len(set(y)) < 2:
+        raise Unmeasured(f"not measured: {len(x)} points give no rank correlation")
+    return float(stats.spearmanr(x, y).statistic)

@@ -1,0 +1,1 @@
+"""One module per stage, named like its rule and its sub-command, with run(stage)."""

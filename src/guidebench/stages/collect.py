@@ -1,0 +1,174 @@
+"""Gather the tables of all data sets, and the pictures that the report shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from guidebench import grid
+from guidebench.artifacts import PROVENANCE, atomic, environment, read_json, write_json
+from guidebench.config import Config
+from guidebench.data.store import read, to_float, to_uint8
+from guidebench.grid import Cell, Layout
+from guidebench.stages.stage import Stage
+from guidebench.validate import classes, target_name
+
+SHOWN = 24
+TABLES = ["jackknife.parquet", "sensitivity.parquet", "sensitivity_images.parquet",
+          "classifiers.parquet", "history.parquet"]  # fmt: skip
+MEASURED = ["results.parquet", "results.csv", "costs.parquet", "summary.json"]
+
+
+def run(stage: Stage) -> None:
+    """Write the report's tables and pictures."""
+    config, layout = stage.config, stage.layout
+    folder = layout.tables
+    metrics = [layout.metrics(dataset) for dataset in config.datasets]
+    for path in metrics:
+        stage.use(path)
+    frames = {
+        "results.parquet": _concatenate([path / name for path in metrics
+                                         for name in ("metrics.parquet", "cost.parquet")]),
+        "jackknife.parquet": _concatenate([path / "jackknife.parquet" for path in metrics]),
+        "classifiers.parquet": pd.DataFrame(_classifiers(config, layout)),
+        "history.parquet": _history(config, layout),
+        "costs.parquet": pd.DataFrame(_costs(layout)),
+    }  # fmt: skip
+    for name in ("sensitivity.parquet", "sensitivity_images.parquet"):
+        frames[name] = _concatenate([
+            layout.sensitivity(dataset, guide) / name
+            for dataset in config.datasets for guide in grid.guides(config, dataset)
+        ])  # fmt: skip
+    for name, frame in frames.items():
+        with atomic(folder / name) as temporary:
+            frame.to_parquet(temporary, index=False)
+    with atomic(folder / "results.csv") as temporary:
+        frames["results.parquet"].to_csv(temporary, index=False)
+    write_json(folder / "summary.json", _summary(config, layout))
+    for dataset in config.datasets:
+        with atomic(layout.pictures / f"{dataset}.npz") as temporary, open(temporary, "wb") as file:
+            np.savez(file, **_pictures(stage, dataset))
+    stage.finish(folder, TABLES, measured=MEASURED)
+
+
+def _concatenate(paths: list[Path]) -> pd.DataFrame:
+    frames = [pd.read_parquet(path) for path in paths]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _classifiers(config: Config, layout: Layout) -> list[dict[str, Any]]:
+    return [
+        {"dataset": dataset, "classifier": name, "architecture": classifier.architecture}
+        | read_json(layout.classifier(dataset, name) / "metrics.json")
+        for dataset, options in config.datasets.items()
+        for name, classifier in options.classifiers.items()
+    ]
+
+
+def _history(config: Config, layout: Layout) -> pd.DataFrame:
+    parts = []
+    for dataset, options in config.datasets.items():
+        folders = {"denoiser": layout.denoiser(dataset)} | {
+            name: layout.classifier(dataset, name) for name in options.classifiers
+        }
+        for model, folder in folders.items():
+            history = pd.read_json(folder / "history.jsonl", lines=True)
+            long = history.melt("step", var_name="quantity", value_name="value")
+            parts.append(long.assign(dataset=dataset, model=model))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _costs(layout: Layout) -> list[dict[str, Any]]:
+    """What each job took when it last ran."""
+    keys = ("stage", "dataset", "job", "seconds", "peak_memory_mib", "device")
+    found = [read_json(path) for path in sorted(layout.root.rglob(f"*{PROVENANCE}"))]
+    return [{key: entry[key] for key in keys} for entry in found]
+
+
+def _summary(config: Config, layout: Layout) -> dict[str, Any]:
+    import yaml
+
+    return {
+        "name": config.name,
+        "seed": config.seed,
+        "description": config.description,
+        "config_text": yaml.safe_dump(grid.effective(config), sort_keys=False, width=100),
+        "datasets": {dataset: _facts(config, layout, dataset) for dataset in config.datasets},
+        "started": None,
+        **environment(),
+    }
+
+
+def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
+    from safetensors import safe_open
+
+    from guidebench.diffusion.schedules import DDPMLinear
+    from guidebench.models.denoiser import WEIGHTS
+
+    options = config.datasets[dataset]
+    train, held_out = (read(layout.data(dataset) / name) for name in ("train", "validation"))
+    counts = np.bincount(held_out.labels[held_out.labels >= 0], minlength=1)
+    schedule = DDPMLinear(**options.schedule.model_dump(exclude={"name"}))
+    with safe_open(layout.denoiser(dataset) / WEIGHTS, "pt") as file:
+        parameters = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())
+    names = classes(options.data)
+    return {
+        "target": target_name(options),
+        "classes": names,
+        # an attribute's chance is the share of its larger class
+        "chance": float(counts.max() / counts.sum()) if len(names) == 2 else 1 / max(1, len(names)),
+        "timesteps": options.schedule.timesteps,
+        "terminal_snr": float(schedule.logsnr(options.schedule.timesteps - 1).exp()),
+        "steps": options.sampling.steps,
+        "sampler": options.sampling.sampler,
+        "n": options.sampling.evaluation,
+        "n_selection": options.sampling.selection,
+        "image_size": int(train.images.shape[2]),
+        "channels": int(train.images.shape[1]),
+        "train": len(train.images),
+        "validation": len(held_out.images),
+        "denoiser_parameters": parameters,
+        "inception": bool(config.metrics.inception.weights or config.metrics.inception.download),
+        "setups": {
+            name: {
+                "kind": "unguided" if setup.guidance == "none" else setup.guidance,
+                "classifier": setup.classifier,
+                "input": setup.input if setup.guidance == "classifier" else None,
+                "stabilizer": setup.stabilizer.name if setup.guidance == "classifier" else None,
+                "scales": setup.scales,
+            }
+            for name, setup in options.setups.items()
+        },
+    }
+
+
+def _pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
+    import torch
+
+    from guidebench.diffusion.schedules import DDPMLinear
+    from guidebench.seeds import normal
+
+    config, layout = stage.config, stage.layout
+    data = read(layout.data(dataset) / "train")
+    options = config.datasets[dataset]
+    schedule = DDPMLinear(**options.schedule.model_dump(exclude={"name"}))
+    times = np.linspace(0, schedule.timesteps - 1, 8).round().astype(int)
+    noise = normal(torch.tensor([config.seed]), 0, tuple(data.images.shape[1:]))
+    image = to_float(data.images[:1])
+    noisy = [to_uint8(schedule.diffuse(image, noise, int(t))) for t in times]
+    pictures = {"real": data.images[:64], "forward": np.concatenate(noisy), "forward_t": times}
+    if options.target is not None:
+        wanted = classes(options.data).index(target_name(options))
+        pictures["target"] = data.images[np.flatnonzero(data.labels == wanted)[:16]]
+    first = [block.name for block in grid.blocks(config, dataset) if block.split == "evaluation"][0]
+    for cell in grid.cells(config, dataset):
+        with np.load(layout.samples(dataset) / cell.path / f"{first}.npz") as file:
+            pictures[f"sample:{cell.setup}:{_scale(cell)}"] = file["images"][:SHOWN]
+    return pictures
+
+
+def _scale(cell: Cell) -> str:
+    return "none" if cell.scale is None else f"{cell.scale:g}"

@@ -1,0 +1,115 @@
+"""Features and predicted classes of one block's samples, or of the real images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from guidebench import grid
+from guidebench.artifacts import atomic, digest_of
+from guidebench.data.store import Stored, half, read
+from guidebench.metrics.extractors import ClassifierFeatures, extract, inception
+from guidebench.models import classifier as classifiers
+from guidebench.seeds import derive
+from guidebench.stages.cache import fresh, remember
+from guidebench.stages.stage import Stage
+
+
+class Extractors:
+    """All of a data set's extractors: every classifier's predictions, judge and Inception features."""
+
+    def __init__(self, stage: Stage) -> None:
+        layout, dataset = stage.layout, stage.job.dataset
+        self.device = stage.device
+        self.inception = inception(stage.config.metrics.inception.model_dump())
+        self.classifiers = {
+            name: ClassifierFeatures(name, classifiers.load(layout.classifier(dataset, name),
+                                                            stage.device))
+            for name in stage.options.classifiers
+        }  # fmt: skip
+
+    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """`hidden:judge` [n, d], `predicted:<classifier>` [n], and `hidden:inception` [n, 2048]."""
+        found: dict[str, np.ndarray] = {}
+        for name, extractor in self.classifiers.items():
+            hidden, found[f"predicted:{name}"] = extract(extractor, images, self.device)
+            if name == "judge":
+                found["hidden:judge"] = hidden
+        if self.inception is not None:
+            (found["hidden:inception"],) = extract(self.inception, images, self.device)
+        return found
+
+
+def run(stage: Stage) -> None:
+    """Features of the cells that are missing, or of reference and floor images."""
+    layout, dataset = stage.layout, stage.job.dataset
+    folder = layout.features(dataset)
+    used = [digest_of(stage.use(layout.classifier(dataset, n))) for n in stage.options.classifiers]
+    setting = [used, stage.config.metrics.inception.model_dump(), stage.code, stage.config.threads]
+    if stage.job.block == grid.REAL:
+        names = _real(stage, folder, setting)
+    else:
+        names = _cells(stage, folder, setting)
+    stage.finish(folder, names, layout.block_manifest(folder, stage.job.block))
+
+
+def _cells(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
+    layout, dataset, block = stage.layout, stage.job.dataset, stage.job.block
+    samples = layout.samples(dataset)
+    files = stage.use(samples, layout.block_manifest(samples, block))
+    extractors = None
+    for done, (name, digest) in enumerate(sorted(files.items())):
+        key = digest_of([digest, setting])
+        if not fresh(folder / name, key):
+            extractors = extractors or Extractors(stage)
+            with np.load(samples / name) as sample:
+                found = extractors(sample["images"]) | {"diverged": sample["diverged"]}
+            _save(folder / name, found, key)
+        stage.events.progress(done + 1, len(files))
+    return sorted(files)
+
+
+def _real(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
+    """Reference: training images; floor: held-out ones of the samples' n, all and target class."""
+    data_folder = stage.layout.data(stage.job.dataset)
+    files = stage.use(data_folder)
+    train, held_out = read(data_folder / "train"), read(data_folder / "validation")
+    n, names = stage.options.sampling.evaluation, []
+    target = stage.target if stage.options.target is not None else None
+    # the judge scores against images that it was not trained on; Inception may use them all
+    judge = stage.options.classifiers.get("judge")
+    reference = half(train, "first" if judge and judge.half == "second" else "second")
+    sets = {"reference": reference, "floor": _draw(held_out, None, n, stage)}
+    if stage.config.metrics.inception.weights or stage.config.metrics.inception.download:
+        sets["reference_inception"] = train
+    if target is not None:
+        sets["floor_target"] = _draw(held_out, target, n, stage)
+    extractors = None
+    for name, data in sets.items():
+        if len(data.images) == 0:
+            continue
+        path = folder / "real" / f"{name}.npz"
+        key = digest_of([files, name, n, target, setting])
+        if not fresh(path, key):
+            extractors = extractors or Extractors(stage)
+            _save(path, extractors(data.images) | {"labels": np.array(data.labels)}, key)
+        names.append(f"real/{name}.npz")
+    return names
+
+
+def _draw(data: Stored, target: int | None, n: int, stage: Stage) -> Stored:
+    """n held-out images without replacement; none at all when there are fewer than n."""
+    index = np.arange(len(data.labels)) if target is None else np.flatnonzero(data.labels == target)
+    if len(index) < n:
+        return Stored(data.images[:0], data.labels[:0], data.classes)
+    generator = np.random.Generator(np.random.Philox(derive(stage.seed("floor"), target)))
+    index = np.sort(generator.permutation(index)[:n])
+    return Stored(data.images[index], data.labels[index], data.classes)
+
+
+def _save(path: Path, found: dict[str, np.ndarray], key: str) -> None:
+    with atomic(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **found)
+    remember(path, key)

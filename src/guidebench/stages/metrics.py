@@ -1,0 +1,77 @@
+"""Every metric of every cell, with standard errors and jackknife replicates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from guidebench import grid
+from guidebench.artifacts import atomic, read_json
+from guidebench.metrics.score import Real, Row, Scorer, Scores
+from guidebench.stages.stage import Stage
+
+FILES = ["metrics.parquet", "jackknife.parquet"]
+COST = "cost.parquet"
+
+
+def run(stage: Stage) -> None:
+    """Score all cells on the selection and on the evaluation seeds, and the floor."""
+    layout, dataset, config = stage.layout, stage.job.dataset, stage.config
+    features, folder = layout.features(dataset), layout.metrics(dataset)
+    target = stage.target if stage.options.target is not None else None
+    stage.use(features, layout.block_manifest(features, grid.REAL))
+    blocks = grid.blocks(config, dataset)
+    for block in blocks:
+        stage.use(features, layout.block_manifest(features, block.name))
+    real = Real({path.stem: _load(path) for path in sorted((features / "real").glob("*.npz"))
+                 if not path.name.startswith(".")}, target)  # fmt: skip
+    scorer = Scorer(real, target, config.metrics.jackknife_blocks)
+    scores, costs = Scores(), []
+    cells = grid.cells(config, dataset)
+    for done, cell in enumerate(cells):
+        guide = stage.options.setups[cell.setup].classifier
+        for split in ("selection", "evaluation"):
+            names = [block.name for block in blocks if block.split == split]
+            paths = [features / cell.path / f"{name}.npz" for name in names]
+            row = Row(dataset, cell.setup, cell.scale, split, config.seed)
+            scores.extend(row, scorer.score(_concatenate(paths), guide))
+            sampled = [layout.samples(dataset) / cell.path / f"{n}.cost.json" for n in names]
+            costs += _cost(row, [read_json(path) for path in sampled])
+        stage.events.progress(done + 1, len(cells))
+    scores.extend(Row(dataset, "floor", None, "evaluation", config.seed), scorer.floor())
+    frames = [scores.results(), scores.jackknife(), pd.DataFrame(costs)]
+    for name, frame in zip([*FILES, COST], frames, strict=True):
+        with atomic(folder / name) as temporary:
+            frame.to_parquet(temporary, index=False)
+    stage.finish(folder, FILES, measured=[COST])
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as file:
+        return dict(file)
+
+
+def _concatenate(paths: list[Path]) -> dict[str, np.ndarray]:
+    parts = [_load(path) for path in paths]
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def _cost(row: Row, costs: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Seconds per image (error over micro-batches), memory (over blocks), evaluations (exact)."""
+    seconds = np.concatenate([cost["seconds"] for cost in costs])
+    memory = np.array([cost["peak_memory_mib"] for cost in costs])
+    evaluations = np.array([cost["evaluations"] for cost in costs])
+    measured = {"seconds": seconds, "peak_memory": memory, "denoiser_evaluations": evaluations}
+    return [
+        row._asdict() | {
+            "metric": metric,
+            "value": float(values.mean()),
+            "se": float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan,
+            "n": len(values),
+            "extractor": "",
+            "reference": "",
+        }
+        for metric, values in measured.items()
+    ]  # fmt: skip

@@ -1,0 +1,18 @@
+"""Write a data set's train and validation images, uint8 NCHW, with labels and class names."""
+
+from __future__ import annotations
+
+from guidebench.data import load
+from guidebench.data.store import write
+from guidebench.stages.stage import Stage
+
+
+def run(stage: Stage) -> None:
+    """Load or draw the images, split them, write them."""
+    folder = stage.layout.data(stage.job.dataset)
+    names = []
+    for name, data in zip(
+        ("train", "validation"), load(stage.options.data, stage.seed("data")), strict=True
+    ):
+        names += [f"{name}/{file}" for file in write(data, folder / name)]
+    stage.finish(folder, names)

@@ -1,0 +1,82 @@
+"""Accuracy and sensitivity of one classifier along the forward process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from guidebench.analysis.sensitivity import Table, Views, accuracy, pairs
+from guidebench.artifacts import atomic
+from guidebench.data.store import Stored, read, to_float
+from guidebench.guidance.gradients import ClassifierGradient
+from guidebench.guidance.stabilizers import Stabilize, build
+from guidebench.models import classifier as classifiers
+from guidebench.models.denoiser import Denoiser
+from guidebench.seeds import derive
+from guidebench.stages.stage import Stage
+
+FILES = ["sensitivity.parquet", "sensitivity_images.parquet"]
+
+
+def views(stage: Stage, data: Stored, count: int) -> Views:
+    """The first `count` held-out images with one noise seed each."""
+    device = stage.device
+    count = min(count, len(data.images))
+    seeds = [derive(stage.seed("sensitivity"), number) for number in range(count)]
+    return Views(
+        to_float(data.images[:count], device),
+        torch.from_numpy(np.array(data.labels[:count])).to(device),
+        torch.tensor(seeds, device=device),
+        stage.options.sensitivity.noise == "per_t",
+    )
+
+
+def run(stage: Stage) -> None:
+    """Walk t = T-1 .. 0 on raw images, and on x0_pred for a classifier that never saw noise."""
+    dataset, name = stage.job.dataset, stage.job.classifier
+    layout, options, dump = stage.layout, stage.options.sensitivity, stage.dump
+    for folder in (layout.data(dataset), layout.denoiser(dataset), layout.classifier(dataset, name)):
+        stage.use(folder)
+    data = read(layout.data(dataset) / "validation")
+    schedule = stage.schedule()
+    denoiser = Denoiser(layout.denoiser(dataset), stage.device)
+    classifier = classifiers.load(layout.classifier(dataset, name), stage.device)
+    clip = dump["sampling"]["clip_gradient"] if dump["sampling"]["clip"] else None
+    grid = schedule.grid(options.steps)[:-1]
+    noisy = stage.options.classifiers[name].noise_trained
+    kinds = ["raw"] if noisy else ["raw", "x0"]
+    table, done = Table(), 0
+    for kind in kinds:
+        evaluate = ClassifierGradient(
+            denoiser, denoiser.prediction, schedule, classifier, kind, clip
+        )
+        stabilizers: dict[str, Callable[[], Stabilize]] = {
+            key: lambda section=section: build(section, schedule.timesteps, options.steps)
+            for key, section in dump["sensitivity"]["stabilizers"].items()
+            if kind == "x0"
+        }
+        none = {"name": "none", "per_step": "literal"}
+        stabilizers["none"] = lambda: build(none, schedule.timesteps, options.steps)
+        many = views(stage, data, options.accuracy_images)
+        for t, correct in accuracy(evaluate, schedule, many, grid):
+            table.add(kind, "none", "accuracy", t, correct)
+        few = views(stage, data, options.images)
+        last = None
+        for t, stabilizer, quantity, value in pairs(
+            evaluate, schedule, few, grid, stage.target, stabilizers
+        ):
+            table.add(kind, stabilizer, quantity, t, value)
+            if t != last:
+                last, done = t, done + 1
+                stage.events.progress(done, len(grid) * len(kinds))
+    folder = layout.sensitivity(dataset, name)
+    import pandas as pd
+
+    for file, frame in zip(FILES, (pd.DataFrame(table.rows), table.per_image()), strict=True):
+        frame.insert(0, "classifier", name)
+        frame.insert(0, "dataset", dataset)
+        with atomic(folder / file) as temporary:
+            frame.to_parquet(temporary, index=False)
+    stage.finish(folder, FILES)

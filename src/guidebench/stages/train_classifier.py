@@ -1,0 +1,46 @@
+"""Train a classifier: clean, noise-trained, or the judge, each on its half of the images."""
+
+from __future__ import annotations
+
+import math
+
+from safetensors.torch import save_file
+
+from guidebench.artifacts import atomic, write_json
+from guidebench.data.store import half, read
+from guidebench.stages.stage import Stage
+from guidebench.stages.training import write_history
+from guidebench.train.classifier import accuracy, train
+
+
+def run(stage: Stage) -> None:
+    """Train, measure the accuracy on clean held-out images, save."""
+    dataset, name = stage.job.dataset, stage.job.classifier
+    data_folder, folder = stage.layout.data(dataset), stage.layout.classifier(dataset, name)
+    stage.use(data_folder)
+    checkpoint = stage.layout.resume(stage.job.stage, stage.job.name, stage.key())
+    options = stage.dump["classifiers"][name]
+    data = half(read(data_folder / "train"), options["half"])
+    schedule = stage.schedule() if options["noise_trained"] else None
+    model, history = train(
+        data, options, schedule, stage.seed("classifier", name), checkpoint, stage.events,
+        stage.device,
+    )  # fmt: skip
+    held_out = read(data_folder / "validation")
+    share, count = accuracy(model, held_out, stage.device), len(held_out.images)
+    stage.events.metric(options["steps"], validation_accuracy=share)
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic(folder / "model.safetensors") as temporary:
+        save_file({key: value.contiguous() for key, value in model.state_dict().items()}, temporary)
+    write_json(folder / "config.json", {"architecture": options["architecture"],
+                                        "classes": len(data.classes),
+                                        "hidden": options["hidden"]})  # fmt: skip
+    write_json(folder / "metrics.json", {
+        "accuracy": share,
+        "se": math.sqrt(max(share * (1 - share), 1 / count) / count),
+        "n": count,
+        "parameters": sum(p.numel() for p in model.parameters()),
+    })  # fmt: skip
+    write_history(folder, history)
+    stage.finish(folder, ["model.safetensors", "config.json", "metrics.json", "history.jsonl"])
+    checkpoint.unlink(missing_ok=True)

@@ -1,0 +1,15 @@
+"""The loss curve on disk, the same for every training stage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from guidebench.artifacts import atomic
+
+
+def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
+    """Write `history.jsonl`: one JSON object per recorded step."""
+    with atomic(folder / "history.jsonl") as temporary:
+        temporary.write_text("".join(json.dumps(row) + "\n" for row in history))

@@ -1,0 +1,61 @@
+"""Training of classifiers on clean images, or on x_t of the forward process (nrCG, eq. 2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from guidebench.data.store import Stored, to_float
+from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.events import Events
+from guidebench.models.classifier import Classifier, predicted
+from guidebench.seeds import derive
+from guidebench.train.loop import Batches, Schedule, fit, flip, generator
+
+
+def train(
+    data: Stored,
+    options: dict[str, Any],
+    schedule: DDPMLinear | None,
+    seed: int,
+    checkpoint: Path,
+    events: Events,
+    device: torch.device,
+) -> tuple[Classifier, list[dict[str, Any]]]:
+    """Train on `data`, on x_t with t uniform in 0 .. T-1 when `schedule` is given."""
+    torch.manual_seed(derive(seed, "weights"))
+    model = Classifier(options["architecture"], len(data.classes), options["hidden"])
+    model = model.to(device, memory_format=torch.channels_last)
+    batches = Batches(len(data.images), options["batch_size"], derive(seed, "batches"))
+
+    def loss(step: int) -> Tensor:
+        chance = generator(seed, step)
+        index = batches(step)
+        x = to_float(data.images[index], device)
+        if options["flip"]:
+            x = flip(x, chance)
+        if schedule is not None:
+            t = torch.randint(schedule.timesteps, (len(x),), generator=chance).to(device)
+            x = schedule.diffuse(x, torch.randn(x.shape, generator=chance).to(device), t)
+        return model.loss(model(x), torch.from_numpy(data.labels[index]).to(device))
+
+    plan = Schedule(options["steps"], options["batch_size"], options["learning_rate"],
+                    options["steps"] // 20, options["weight_decay"],
+                    options["checkpoint_every"])  # fmt: skip
+    trained, history = fit(model, loss, plan, checkpoint, events, device)
+    assert isinstance(trained, Classifier)
+    return trained.eval().requires_grad_(False), history
+
+
+@torch.no_grad()
+def accuracy(model: Classifier, data: Stored, device: torch.device, batch: int = 256) -> float:
+    """Share of `data` that the model classifies correctly."""
+    correct = 0
+    for start in range(0, len(data.images), batch):
+        logits = model(to_float(data.images[start : start + batch], device))
+        labels = torch.from_numpy(data.labels[start : start + batch]).to(device)
+        correct += int((predicted(logits) == labels).sum())
+    return correct / len(data.images)

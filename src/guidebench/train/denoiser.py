@@ -1,0 +1,68 @@
+"""Training of the denoiser: the simplified objective of Ho et al. 2020, eq. 14, for eps, v or x0."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import UNet2DModel
+from torch import Tensor
+from torch.nn import functional
+
+from guidebench.data.store import Stored, to_float
+from guidebench.diffusion.convert import target
+from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.events import Events
+from guidebench.models import denoiser as network
+from guidebench.seeds import derive
+from guidebench.train.loop import Batches, Schedule, fit, flip, generator
+
+LOSSES = {"mse": functional.mse_loss, "l1": functional.l1_loss, "huber": functional.smooth_l1_loss}
+
+
+def train(
+    data: Stored,
+    options: dict[str, Any],
+    schedule: DDPMLinear,
+    seed: int,
+    checkpoint: Path,
+    events: Events,
+    device: torch.device,
+) -> tuple[UNet2DModel, list[dict[str, Any]]]:
+    """Train on images of `data` and return (averaged model, history)."""
+    torch.manual_seed(derive(seed, "weights"))
+    _, channels, size, _ = data.images.shape
+    model = network.build(options, size, channels, len(data.classes)).to(device)
+    batches = Batches(len(data.images), options["batch_size"], derive(seed, "batches"))
+    drop, kind = options["condition_dropout"], options["prediction"]
+    criterion = LOSSES[options["loss"]]
+
+    def loss(step: int) -> Tensor:
+        chance = generator(seed, step)
+        index = batches(step)
+        x0 = to_float(data.images[index], device)
+        if options["flip"]:
+            x0 = flip(x0, chance)
+        t = torch.randint(schedule.timesteps, (len(x0),), generator=chance)
+        noise = torch.randn(x0.shape, generator=chance).to(device)
+        label = None
+        if drop is not None:
+            dropped = torch.rand(len(x0), generator=chance) < drop
+            label = torch.from_numpy(data.labels[index])
+            label = torch.where(dropped, len(data.classes), label).to(device)
+        t = t.to(device)
+        alpha, sigma = (level.float().view(-1, 1, 1, 1)
+                        for level in (schedule.alpha(t), schedule.sigma(t)))  # fmt: skip
+        wanted = target(kind, x0, noise, alpha, sigma)
+        with torch.autocast(device.type, torch.bfloat16, options["mixed_precision"] == "bf16"):
+            x = (alpha * x0 + sigma * noise).contiguous(memory_format=torch.channels_last)
+            output = model(x, t, class_labels=label, return_dict=False)[0]
+        return criterion(output.float(), wanted)
+
+    plan = Schedule(options["steps"], options["batch_size"], options["learning_rate"],
+                    options["warmup"], 0.0, options["checkpoint_every"],
+                    options["weight_average"])  # fmt: skip
+    averaged, history = fit(model, loss, plan, checkpoint, events, device)
+    assert isinstance(averaged, UNet2DModel)
+    return averaged, history

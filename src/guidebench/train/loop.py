@@ -1,0 +1,127 @@
+"""One training loop for all models: AdamW, warm-up and cosine decay, averaged weights, resume."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from guidebench.artifacts import atomic
+from guidebench.events import Events
+from guidebench.seeds import derive
+
+
+class Schedule(NamedTuple):
+    """How long and how fast to train."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    warmup: int
+    weight_decay: float
+    checkpoint_every: int
+    weight_average: float | None = None
+
+    def rate(self, step: int) -> float:
+        """Learning rate at a zero-based step: linear warm-up, then cosine decay to zero."""
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        progress = (step - self.warmup) / max(1, self.steps - self.warmup)
+        return self.learning_rate * (1 + math.cos(math.pi * progress)) / 2
+
+
+class Batches:
+    """Batches of indices from shuffled epochs; batch `step` is a function of seed and step alone."""
+
+    def __init__(self, count: int, size: int, seed: int) -> None:
+        self.count, self.size, self.seed = count, size, seed
+        self._orders: dict[int, np.ndarray] = {}
+
+    def _order(self, epoch: int) -> np.ndarray:
+        if epoch not in self._orders:
+            generator = np.random.Generator(np.random.Philox(derive(self.seed, "epoch", epoch)))
+            self._orders = {
+                key: order for key, order in self._orders.items() if key == epoch - 1
+            } | {epoch: generator.permutation(self.count)}
+        return self._orders[epoch]
+
+    def __call__(self, step: int) -> np.ndarray:
+        """Indices [size] of a step."""
+        positions = np.arange(step * self.size, (step + 1) * self.size)
+        return np.array([self._order(p // self.count)[p % self.count] for p in positions])
+
+
+def generator(seed: int, step: int) -> torch.Generator:
+    """The random generator of one training step: resuming needs no generator state."""
+    return torch.Generator().manual_seed(derive(seed, "step", step))
+
+
+def flip(images: Tensor, chance: torch.Generator) -> Tensor:
+    """Mirror each image left to right with probability 1/2."""
+    mirrored = torch.rand(len(images), generator=chance) < 0.5
+    return torch.where(mirrored.to(images.device).view(-1, 1, 1, 1), images.flip(3), images)
+
+
+def fit(
+    model: nn.Module,
+    loss: Callable[[int], Tensor],
+    schedule: Schedule,
+    checkpoint: Path,
+    events: Events,
+    device: torch.device,
+) -> tuple[nn.Module, list[dict[str, Any]]]:
+    """Train `model` by `loss(step)` and return (averaged or plain model, history).
+
+    State goes to `checkpoint` every `checkpoint_every` steps; an existing one is continued from,
+    and the result is bit for bit that of a run that was never stopped. The caller deletes it.
+    """
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
+    )
+    averaged = None
+    if schedule.weight_average is not None:
+        average = get_ema_multi_avg_fn(schedule.weight_average)
+        averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+    history: list[dict[str, Any]] = []
+    first = 0
+    if checkpoint.is_file():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        if averaged is not None:
+            averaged.load_state_dict(state["averaged"])
+        history, first = state["history"], state["step"]
+    every = max(1, schedule.steps // 100)
+    losses: list[float] = state["losses"] if first else []
+    model.train()
+    for step in range(first, schedule.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.rate(step)
+        optimizer.zero_grad(set_to_none=True)
+        value = loss(step)
+        value.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        if averaged is not None:
+            averaged.update_parameters(model)
+        losses.append(value.item())
+        done = step + 1
+        if done % every == 0 or done == schedule.steps:
+            mean = sum(losses) / len(losses)
+            history.append({"step": done, "loss": mean, "lr": schedule.rate(step)})
+            events.metric(done, loss=mean, lr=schedule.rate(step))
+            losses = []
+        events.progress(done, schedule.steps)
+        if done % schedule.checkpoint_every == 0 and done < schedule.steps:
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
+                     "averaged": averaged.state_dict() if averaged is not None else None,
+                     "history": history, "losses": losses, "step": done}  # fmt: skip
+            with atomic(checkpoint) as temporary:
+                torch.save(state, temporary)
+    return (averaged.module if averaged is not None else model), history

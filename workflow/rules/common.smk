@@ -1,0 +1,59 @@
+# Reads and validates the experiment, builds wildcard constraints and each rule's params.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from guidebench import grid
+from guidebench.artifacts import canonical
+from guidebench.closure import code_digest
+from guidebench.errors import UserError
+from guidebench.grid import REAL, Job, Layout
+from guidebench.validate import load
+
+min_version("9.0")
+
+# rules call `guidebench`: found beside the Python that runs Snakemake, activated or not
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+CONFIG_FILE = str(workflow.configfiles[0]) if workflow.configfiles else "config.yaml"
+# --config key.path=value reaches the stages as --set
+SETTINGS = [f"{key}={value}" for key, value in workflow.config_settings.config.items()]
+try:
+    EXPERIMENT = load(CONFIG_FILE, SETTINGS)
+    JOBS = {(job.stage, job.name): job for job in grid.jobs(EXPERIMENT)}
+    SPECS = {key: canonical(grid.spec(EXPERIMENT, job)) for key, job in JOBS.items()}
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+CLI = " ".join([f"--config {CONFIG_FILE}", *(f"--set {setting}" for setting in SETTINGS)])
+LAYOUT = Layout(Path("results"), EXPERIMENT.name)
+ROOT = str(LAYOUT.root)
+DATASETS = list(EXPERIMENT.datasets)
+THREADS = EXPERIMENT.threads
+
+
+wildcard_constraints:
+    dataset="|".join(DATASETS),
+    classifier="|".join({c for d in EXPERIMENT.datasets.values() for c in d.classifiers} or {"-"}),
+    block="|".join({REAL} | {b.name for d in DATASETS for b in grid.blocks(EXPERIMENT, d)}),
+
+
+def spec(stage):
+    """The job's slice of the config, as params: what changes it re-runs the job."""
+    return lambda wildcards: SPECS[stage, Job(stage, **wildcards).name]
+
+
+def classifiers(dataset, names):
+    """Manifests of the named classifiers of a data set."""
+    return [str(LAYOUT.classifier(dataset, name) / "manifest.json") for name in names]
+
+
+def blocks(folder):
+    """Manifests of all seed blocks of a data set in samples or features."""
+    return lambda wildcards: [
+        f"{ROOT}/{wildcards.dataset}/{folder}/manifests/{block.name}.json"
+        for block in grid.blocks(EXPERIMENT, wildcards.dataset)
+    ]

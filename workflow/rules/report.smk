@@ -1,0 +1,99 @@
+rule collect:
+    input:
+        metrics=expand(f"{ROOT}/{{dataset}}/metrics/manifest.json", dataset=DATASETS),
+        sensitivity=[
+            str(LAYOUT.sensitivity(dataset, guide) / "manifest.json")
+            for dataset in DATASETS
+            for guide in grid.guides(EXPERIMENT, dataset)
+        ],
+    output:
+        f"{ROOT}/tables/manifest.json",
+    params:
+        spec=spec("collect"),
+        code=code_digest("collect"),
+    threads: THREADS
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    log:
+        f"{ROOT}/logs/collect/all.log",
+    benchmark:
+        f"{ROOT}/benchmarks/collect/all.tsv"
+    shell:
+        "guidebench collect {CLI} 2> {log}"
+
+
+rule findings:
+    input:
+        f"{ROOT}/tables/manifest.json",
+    output:
+        findings=report(
+            f"{ROOT}/findings.json",
+            caption="../report/findings.rst",
+            category="Findings",
+        ),
+        manifest=f"{ROOT}/findings/manifest.json",
+    params:
+        code=code_digest("findings"),
+    threads: THREADS
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    log:
+        f"{ROOT}/logs/findings/all.log",
+    benchmark:
+        f"{ROOT}/benchmarks/findings/all.tsv"
+    shell:
+        "guidebench findings {CLI} 2> {log}"
+
+
+rule plots:
+    input:
+        f"{ROOT}/tables/manifest.json",
+    output:
+        figures=report(
+            directory(f"{ROOT}/figures"),
+            patterns=["{dataset}/{figure}.svg"],
+            caption="../report/figure.rst",
+            category="Figures",
+            subcategory="{dataset}",
+            labels={"figure": "{figure}"},
+        ),
+        manifest=f"{ROOT}/plots/manifest.json",
+    params:
+        code=code_digest("plots"),
+    threads: THREADS
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    log:
+        f"{ROOT}/logs/plots/all.log",
+    benchmark:
+        f"{ROOT}/benchmarks/plots/all.tsv"
+    shell:
+        "guidebench plots {CLI} 2> {log}"
+
+
+rule report:
+    input:
+        tables=f"{ROOT}/tables/manifest.json",
+        findings=f"{ROOT}/findings/manifest.json",
+        plots=f"{ROOT}/plots/manifest.json",
+    output:
+        report(
+            f"{ROOT}/report.html",
+            caption="../report/report.rst",
+            category="Report",
+        ),
+    params:
+        code=code_digest("report"),
+    threads: THREADS
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    log:
+        f"{ROOT}/logs/report/all.log",
+    benchmark:
+        f"{ROOT}/benchmarks/report/all.tsv"
+    shell:
+        "guidebench report {CLI} 2> {log}"

@@ -1,0 +1,24 @@
+# one process per data set and seed block: it computes the cells that are missing
+rule sample:
+    input:
+        data=f"{ROOT}/{{dataset}}/data/manifest.json",
+        denoiser=f"{ROOT}/{{dataset}}/denoiser/manifest.json",
+        classifiers=lambda wildcards: classifiers(
+            wildcards.dataset, grid.used_guides(EXPERIMENT, wildcards.dataset)
+        ),
+    output:
+        f"{ROOT}/{{dataset}}/samples/manifests/{{block}}.json",
+    params:
+        spec=spec("sample"),
+        code=code_digest("sample"),
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        runtime=720,
+    priority: 30
+    log:
+        f"{ROOT}/logs/sample/{{dataset}}.{{block}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/sample/{{dataset}}.{{block}}.tsv"
+    shell:
+        "guidebench sample {CLI} --dataset {wildcards.dataset} --block {wildcards.block} 2> {log}"

@@ -1,0 +1,21 @@
+rule sensitivity:
+    input:
+        data=f"{ROOT}/{{dataset}}/data/manifest.json",
+        denoiser=f"{ROOT}/{{dataset}}/denoiser/manifest.json",
+        classifier=f"{ROOT}/{{dataset}}/classifiers/{{classifier}}/manifest.json",
+    output:
+        f"{ROOT}/{{dataset}}/sensitivity/{{classifier}}/manifest.json",
+    params:
+        spec=spec("sensitivity"),
+        code=code_digest("sensitivity"),
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        runtime=720,
+    log:
+        f"{ROOT}/logs/sensitivity/{{dataset}}.{{classifier}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/sensitivity/{{dataset}}.{{classifier}}.tsv"
+    shell:
+        "guidebench sensitivity {CLI} --dataset {wildcards.dataset}"
+        " --classifier {wildcards.classifier} 2> {log}"

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent
 # plumbing: what these modules decide reaches the results through the spec, or not at all
 PLUMBING = {f"guidebench.{name}" for name in (
     "artifacts", "cli", "closure", "config", "errors", "events", "grid", "runner", "tracking",
-    "validate", "mistakes", "stages.stage")}  # fmt: skip
+    "validate", "mistakes", "names", "schema", "confdoc", "stages.stage")}  # fmt: skip
 ADOPTED = Path("adopted.json")
 
 
@@ -115,16 +115,38 @@ def code_digest(stage: str) -> str:
     return digest
 
 
-def source_digest(module: str) -> str:
-    """sha256 (16 hex digits) of a user's module, without comments and docstrings."""
+def source_digest(name: str) -> str:
+    """sha256 (16 hex digits) of a user's module, without comments and docstrings.
+
+    `name`: `module:attribute`. Raises UserError when there is no such module or attribute.
+    """
+    module, _, attribute = name.partition(":")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
         found = importlib.util.find_spec(module)
-    except ImportError:
-        found = None
-    if found is None or found.origin is None:
-        raise UserError(f"{module}: no such module; allowed: one that Python can import, or a file "
-                        "in the folder that guidebench is started in")  # fmt: skip
-    text = _stripped(ast.parse(Path(found.origin).read_text()))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        source = Path(found.origin).read_text() if found and found.origin else None
+    except Exception as error:  # looking inside a package runs that package's own code
+        raise UserError(f"{name} ({type(error).__name__}: {error})") from error
+    if source is None:
+        raise UserError(f"{name} (no such module)")
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise UserError(f"{name} (line {error.lineno}: {error.msg})") from error
+    if not {attribute, "*", "__getattr__"} & _bound(tree):
+        raise UserError(f"{name} (no {attribute} in {module})")
+    return hashlib.sha256(_stripped(tree).encode()).hexdigest()[:16]
+
+
+def _bound(tree: ast.Module) -> set[str]:
+    """Every name that a module defines, assigns or imports."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names

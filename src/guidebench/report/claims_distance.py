@@ -99,10 +99,10 @@ def _against(tables: Tables, dataset: str, others: list[str], metric: str) -> Ou
         raise Unmeasured(f"not measured: {metric} of {', '.join(others)} has no finite value")
     better = [cell for cell, (_, gap) in found.items() if gap.negative]
     rival = min(better or found, key=lambda cell: found[cell][0])
-    level, gap = found[rival]
+    rival_value, gap = found[rival]
     verdict = FAILS if better else by_sign([gap])
     return Outcome(verdict, values, f"{metric} is {own.value:.3g} for {EMA99} (scale "
-                   f"{champion.scale:g}) and {level:.3g} for {rival.setup} (scale "
+                   f"{champion.scale:g}) and {rival_value:.3g} for {rival.setup} (scale "
                    f"{rival.scale:g}); difference {gap}.")  # fmt: skip
 
 

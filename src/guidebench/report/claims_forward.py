@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pandas as pd
 
@@ -67,8 +68,8 @@ def near_chance(tables: Tables, dataset: str) -> Outcome:
     facts = tables.facts(dataset)
     chance, total = float(facts["chance"]), int(facts["timesteps"])
     rows, t = _early(tables, dataset)
-    row = rows.loc[(rows["mean"] - chance).abs().idxmin()] if t is None else (
-        rows[rows.t == t].iloc[0])  # fmt: skip
+    nearest = int((rows["mean"] - chance).abs().argmin())
+    row = rows.iloc[nearest] if t is None else rows[rows.t == t].iloc[0]
     accuracy = float(row["mean"])
     values: dict[str, float | None] = {
         "t": int(row.t), "t / T": int(row.t) / total, "accuracy clean/raw": accuracy,
@@ -113,7 +114,7 @@ def _ordered(tables: Tables, dataset: str, quantity: str, *curves: Curve) -> Out
     intervals: list[Interval] = []
     values: dict[str, float | None] = {}
     parts = []
-    for first, second in zip(curves, curves[1:], strict=False):
+    for first, second in pairwise(curves):
         interval = paired(per_image(tables, dataset, quantity, *first),
                           per_image(tables, dataset, quantity, *second))  # fmt: skip
         title = f"{_label(first)} over {_label(second)}"

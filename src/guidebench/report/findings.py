@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from guidebench.report import claims_accuracy, claims_distance, claims_forward
@@ -94,7 +94,7 @@ def _decide(tables: Tables, dataset: str, number: int, claim: Claim) -> dict[str
     }  # fmt: skip
 
 
-def _safe(values: dict[str, float | None]) -> dict[str, float | None]:
+def _safe(values: Mapping[str, float | None]) -> dict[str, float | None]:
     """Plain Python numbers; None where one is not finite."""
     return {
         key: None if value is None or not math.isfinite(value) else (

@@ -90,7 +90,8 @@ class Tables:
         table = self.results
         keep = (table.dataset == dataset) & (table.setup == setup) & (table.metric == metric)
         rows = table.loc[keep & (table.split == split), ["scale", "value", "se", "n"]]
-        return rows[np.isfinite(rows.value)].sort_values("scale").reset_index(drop=True)
+        rows = rows.replace({"value": [np.inf, -np.inf]}, np.nan).dropna(subset=["value"])
+        return rows.sort_values("scale").reset_index(drop=True)
 
     def measure(
         self, dataset: str, cell: Cell, metric: str, split: str = EVALUATION
@@ -110,7 +111,7 @@ class Tables:
         """
         metric = metric or self.distance(dataset, "cfd")
         rows = self.curve(dataset, setup, metric, SELECTION)
-        return None if rows.empty else Cell(setup, float(rows.scale[rows.value.idxmin()]))
+        return None if rows.empty else Cell(setup, float(rows.scale.iloc[rows.value.argmin()]))
 
     def left_out(self, dataset: str, cell: Cell, metric: str) -> pd.Series:
         """The metric with each block of evaluation seeds left out, indexed by block."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
     """A verdict, the numbers it rests on, and one sentence that says why."""
 
     verdict: str
-    values: dict[str, float | None]
+    values: Mapping[str, float | None]
     reason: str
 
 
@@ -147,12 +147,12 @@ def along(
 ) -> pd.DataFrame:
     """A curve along the forward process (t, mean, sd, n); Unmeasured when it is empty."""
     rows = tables.along(dataset, quantity, classifier, source, stabilizer)
-    rows = rows[np.isfinite(rows["mean"])]
+    rows = rows.dropna(subset=["mean"]).reset_index(drop=True)
     if rows.empty:
         stabilised = "" if stabilizer == "none" else f"+{stabilizer}"
         raise Unmeasured(f"not measured: no {quantity} of {classifier}/{source}{stabilised} "
                          "in this data set's config")  # fmt: skip
-    return rows.reset_index(drop=True)
+    return rows
 
 
 def per_image(

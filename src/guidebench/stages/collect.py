@@ -13,8 +13,8 @@ from guidebench.artifacts import PROVENANCE, atomic, environment, read_json, wri
 from guidebench.config import Config
 from guidebench.data.store import read, to_float, to_uint8
 from guidebench.grid import Cell, Layout
+from guidebench.mistakes import classes, target_name
 from guidebench.stages.stage import Stage
-from guidebench.validate import classes, target_name
 
 SHOWN = 24
 TABLES = ["jackknife.parquet", "sensitivity.parquet", "sensitivity_images.parquet",

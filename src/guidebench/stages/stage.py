@@ -23,7 +23,7 @@ from guidebench.config import Config, Dataset
 from guidebench.errors import UserError
 from guidebench.events import Events
 from guidebench.grid import Job, Layout
-from guidebench.validate import classes, target_name
+from guidebench.mistakes import classes, target_name
 
 if TYPE_CHECKING:
     import torch

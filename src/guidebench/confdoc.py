@@ -1,0 +1,82 @@
+"""Writes docs/config.md from the config model: `python -m guidebench.confdoc > docs/config.md`."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from guidebench.config import Config
+from guidebench.schema import models, of_field
+
+HEAD = """\
+# Every key of an experiment file
+
+Written by `python -m guidebench.confdoc > docs/config.md` from `src/guidebench/config.py`; a test
+keeps the two equal. A key that is left out takes its default. `guidebench validate --config FILE`
+reports every mistake in a file at once, `--set KEY.PATH=VALUE` overrides one key of it, and
+[`config.yaml`](../config.yaml) shows most keys at work. Integers and numbers are not taken from
+text or from `true` and `false`; numbers are finite.
+"""
+
+
+def document() -> str:
+    """The whole page: one table per section."""
+    sections = [_section(path, model) for path, model in _tree("", Config)]
+    return "\n".join([HEAD, *sections])
+
+
+def _tree(path: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Every section with its key path, parents first; named entries are `<name>`."""
+    yield path, model
+    for key, field in model.model_fields.items():
+        below = f"{path}.{key}".lstrip(".")
+        entries = [model for argument in get_args(field.annotation) for model in models(argument)]
+        for inner in models(field.annotation):
+            yield from _tree(below, inner)
+        if entries and not models(field.annotation):
+            for inner in entries:
+                yield from _tree(f"{below}.<name>", inner)
+
+
+def _section(path: str, model: type[BaseModel]) -> str:
+    rows = [_row(key, field) for key, field in model.model_fields.items()]
+    # a section that more than one source has: the source is part of its heading
+    source = model.model_fields.get("source")
+    choice = f" (source: {', '.join(str(entry) for entry in of_field(source))})" if source else ""
+    title = f"`{path}`{choice}" if path else "Top level"
+    lines = [f"## {title}", "", inspect.cleandoc(model.__doc__ or ""), "",
+             "| key | type | default | allowed | meaning |", "| --- | --- | --- | --- | --- |",
+             *rows, ""]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _row(key: str, field: FieldInfo) -> str:
+    entries = of_field(field)
+    if field.title:
+        kinds, limits = "text", field.title
+    else:
+        kinds = " or ".join(dict.fromkeys("text" if entry.kind == "name" else entry.kind
+                                          for entry in entries))  # fmt: skip
+        limits = "; ".join(entry.limits for entry in entries if entry.limits) or "any"
+    cells = (f"`{key}`", kinds, _default(field), limits, field.description or "")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory is not None:
+        made: Any = field.default_factory()  # type: ignore[call-arg]
+        return "as below" if isinstance(made, BaseModel) else "empty"
+    if field.default is PydanticUndefined:
+        return "required"
+    return f"`{json.dumps(field.default)}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

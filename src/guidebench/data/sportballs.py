@@ -1,0 +1,101 @@
+"""SportBalls: balls on white; class, position, rotation and scale independent of each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from guidebench.data.balls import SURFACES, albedo, shade
+from guidebench.data.dataset import DataSet
+from guidebench.seeds import derive
+
+CLASSES = list(SURFACES)
+BATCH = 250
+
+
+def uniform_quaternions(numbers: np.ndarray) -> np.ndarray:
+    """Uniform rotations [N, 4] from uniform numbers [N, 3] (Shoemake 1992)."""
+    a, b, c = numbers.T
+    first, second = np.sqrt(1 - a), np.sqrt(a)
+    b, c = 2 * np.pi * b, 2 * np.pi * c
+    return np.stack(
+        [second * np.cos(c), first * np.sin(b), first * np.cos(b), second * np.sin(c)], axis=1
+    )
+
+
+def turned(quaternions: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Quaternions [N, 4] followed by a turn about the viewing axis by angles [N] (radians)."""
+    c, s = np.cos(angles / 2), np.sin(angles / 2)
+    w, x, y, z = quaternions.T
+    return np.stack([c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w], axis=1)
+
+
+def bank(options: Any, seed: int) -> tuple[Tensor, np.ndarray]:
+    """Rendered poses: (albedo uint8 [classes * poses, 3, S, S], quaternions [classes * poses, 4])."""
+    side = round(options.canvas * options.scale[1])
+    poses = options.poses if options.rotation == "3d" else 1
+    views, quaternions = [], []
+    for name, surface in SURFACES.items():
+        numbers = np.random.Generator(np.random.Philox(derive(seed, "poses", name)))
+        turns = uniform_quaternions(numbers.random((poses, 3)))
+        views += [albedo(surface, turn, side) for turn in turns]
+        quaternions.append(turns)
+    images = (np.stack(views) * 255).round().astype(np.uint8)
+    return torch.from_numpy(images), np.concatenate(quaternions)
+
+
+def place(views: Tensor, angles: Tensor, scales: Tensor, centres: Tensor, options: Any) -> Tensor:
+    """Scenes [N, 3, size, size] uint8 on white: views [N, 3, S, S] turned, scaled and placed.
+
+    angles [N] radians, scales [N] diameters and centres [N, 2] (x, y) as fractions of the side.
+    """
+    count, side = len(views), options.canvas
+    pixel = (torch.arange(side) + 0.5) / side
+    x = (pixel[None, None, :] - centres[:, 0, None, None]) / (scales[:, None, None] / 2)
+    y = (pixel[None, :, None] - centres[:, 1, None, None]) / (scales[:, None, None] / 2)
+    x, y = x.expand(count, side, side), y.expand(count, side, side)
+    cos, sin = torch.cos(angles)[:, None, None], torch.sin(angles)[:, None, None]
+    # where a pixel of the turned ball lies on the unturned view
+    source = torch.stack((cos * x + sin * y, cos * y - sin * x), dim=-1)
+    settings = {"mode": "bilinear", "padding_mode": "border", "align_corners": False}
+    colour = functional.grid_sample(views.float() / 255, source, **settings)
+    # light comes from the upper left whatever the turn
+    light = torch.from_numpy(shade(views.shape[-1])).expand(count, 1, -1, -1)
+    colour = colour * functional.grid_sample(light, torch.stack((x, y), dim=-1), **settings)
+    # a soft rim, one canvas pixel wide
+    radius = torch.sqrt(x**2 + y**2)
+    cover = ((1 - radius) * (scales[:, None, None] / 2 * side) + 0.5).clamp(0, 1)[:, None]
+    scene = cover * colour + (1 - cover)
+    return functional.avg_pool2d(scene, side // options.size).mul(255).round().to(torch.uint8)
+
+
+def draw(options: Any, count: int, seed: int) -> DataSet:
+    """`count` images; extras: position (relative, [0, 1]^2), centre (pixels), scale, rotation."""
+
+    def numbers(name: str, *shape: int) -> np.ndarray:
+        generator = np.random.Generator(np.random.Philox(derive(seed, name)))
+        return generator.random((count, *shape))
+
+    labels = (numbers("class") * len(CLASSES)).astype(np.int64)
+    position = numbers("position", 2)
+    low, high = options.scale
+    scale = low + (high - low) * numbers("scale")
+    angle = 2 * np.pi * numbers("angle")
+    views, quaternions = bank(options, seed)
+    poses = len(views) // len(CLASSES)
+    pose = labels * poses + (numbers("pose") * poses).astype(np.int64)
+    # the whole ball is inside the picture, wherever it lies
+    centre = scale[:, None] / 2 + position * (1 - scale[:, None])
+    images = np.empty((count, 3, options.size, options.size), dtype=np.uint8)
+    for start in range(0, count, BATCH):
+        part = slice(start, start + BATCH)
+        tensors = [torch.from_numpy(v[part]).float() for v in (angle, scale, centre)]
+        images[part] = place(views[torch.from_numpy(pose[part])], *tensors, options).numpy()
+    extra = {"position": position, "centre": centre * options.size, "scale": scale,
+             "rotation": turned(quaternions[pose], angle)}  # fmt: skip
+    return DataSet(images, labels, CLASSES, extra)
+

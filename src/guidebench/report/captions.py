@@ -1,0 +1,95 @@
+"""What stands below each picture of the report: what it shows and how to read it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Caption(NamedTuple):
+    """A picture's heading, and the sentences below it."""
+
+    heading: str
+    text: str
+
+
+DATA = {
+    "sheet_real": Caption("Real images", "The first 64 training images, enlarged by repeating "
+                          "pixels, as in every picture of this page."),
+    "sheet_target": Caption("The target class", "Real images of the class that guidance asks for; "
+                            "cFD compares samples with these."),
+    "sheet_forward": Caption("The forward process", "One image at growing noise. Guidance by a "
+                             "classifier on x_t has to read pictures like these."),
+}  # fmt: skip
+
+FORWARD = {
+    "accuracy": Caption(
+        "Accuracy against t (the paper's figure 1)",
+        "Held-out images, noised to time t. clean/raw sees x_t, clean/x0 sees the denoiser's "
+        "estimate x0_pred of the clean image, the noise-trained classifier sees x_t and was "
+        "trained on such images. Where a curve meets the dotted line, the classifier guesses. "
+        "Bands: 95 % interval over images."),
+    "logit_sensitivity": Caption(
+        "Logit sensitivity (figure 2)",
+        "|f(x_t) - f(x_t-1)| / |x_t - x_t-1| for the same image and the same noise: how far the "
+        "logits move when t moves by one. Lower is smoother. Mean over images; the band is one "
+        "standard deviation in the logarithm (mean times and divided by a factor, from mean and "
+        "sd of a log-normal), because mean minus sd would fall below zero."),
+    "grad_sensitivity": Caption(
+        "Gradient sensitivity (figure 3)",
+        "The same for the gradient g of the target's log-probability, the vector that guidance "
+        "adds. A high value can mean that neighbouring steps push in unrelated directions, but it "
+        "also grows with the size of g: see the two panels below. Band as in figure 2."),
+    "grad_sensitivity_stabilized": Caption(
+        "Gradient sensitivity with stabilisers (figure 4)",
+        "The same for gradients after EMA or ADAM, whose state walks from noise to clean. EMA "
+        "lowers it by construction (factor 1 - beta): a low value alone does not mean that the "
+        "direction is a good one. Band as in figure 2."),
+    "gradient_checks": Caption(
+        "Two checks that the paper does not have",
+        "Left: cosine of the two neighbouring gradients (1: same direction, whatever the size). "
+        "Right: size of the stabilised vector that is added, before the guidance scale, which "
+        "says where along t a setup pushes; it explains why best scales differ so much."),
+}  # fmt: skip
+
+_FLOOR = ("Dotted line: floor, held-out real images scored like samples; dashed: unguided samples; "
+          "their bands and all bars are 95 % intervals over seeds. ")  # fmt: skip
+GUIDED = {
+    "accuracy_guide": Caption(
+        "Accuracy by the guide against the scale (figures 5 and 8a)",
+        _FLOOR + "The guiding classifier judges its own samples, so an adversarial pattern counts "
+        "as success: read it beside the next figure. Unguided, cfg and floor are rated by the "
+        "clean classifier here."),
+    "accuracy_judge": Caption(
+        "Accuracy by the judge against the scale (not in the paper)",
+        _FLOOR + "The judge is a classifier of another architecture, seed and half of the "
+        "training data, which never guided. High by the guide but low here means that guidance "
+        "fooled the guide."),
+    "fd": Caption(
+        "Unconditional FD against the scale (figures 6 and 8b)",
+        _FLOOR + "Distance to real images of all classes: it rises as guidance narrows the "
+        "samples to one class, even when each image is good."),
+    "fid": Caption("Unconditional FID against the scale (figures 6 and 8b)",
+                   _FLOOR + "The same on Inception-v3 features."),
+    "cfd": Caption(
+        "Conditional FD against the scale (figures 7 and 8c)",
+        _FLOOR + "Distance to real images of the target class only, the paper's main number. It "
+        "falls while guidance brings the class in and turns up where guidance breaks images."),
+    "cfid": Caption("Conditional FID against the scale (figures 7 and 8c)",
+                    _FLOOR + "The same on Inception-v3 features."),
+}  # fmt: skip
+
+SAMPLES = {
+    "sheet_best": Caption(
+        "Unguided beside every setup at its selected scale",
+        "Column by column the same seed, so the same start noise: what differs is guidance alone. "
+        "Nothing is picked: these are the first evaluation seeds."),
+}  # fmt: skip
+
+TRAINING = {
+    "loss": Caption(
+        "Loss curves",
+        "Thin: as logged; thick: running mean of 25 points. The noise-trained classifier's loss "
+        "usually stays higher: part of its images are almost noise."),
+}  # fmt: skip
+
+COSTS = Caption("Cost per stage", "Wall-clock seconds of each stage's jobs, when each last ran.")

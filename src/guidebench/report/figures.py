@@ -1,0 +1,50 @@
+"""The figures of one data set, in the paper's order, as svg and png with the same bytes always."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from guidebench.report import plots_forward, plots_sampling, theme
+from guidebench.report.tables import Tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Draw = Callable[[Tables, str], "Figure"]
+
+FORWARD: dict[str, Draw] = {
+    "accuracy": plots_forward.accuracy,
+    "logit_sensitivity": lambda tables, dataset: plots_forward.sensitivity(
+        tables, dataset, "logit_sensitivity", plots_forward.PLAIN),
+    "grad_sensitivity": lambda tables, dataset: plots_forward.sensitivity(
+        tables, dataset, "grad_sensitivity", plots_forward.PLAIN),
+    "grad_sensitivity_stabilized": lambda tables, dataset: plots_forward.sensitivity(
+        tables, dataset, "grad_sensitivity", plots_forward.stabilised(tables, dataset)),
+    "gradient_checks": plots_forward.gradient_checks,
+}  # fmt: skip
+
+
+def draw(tables: Tables, dataset: str, folder: Path) -> list[Path]:
+    """Draw a data set's figures into `folder`; those without any data are left out."""
+    paths: list[Path] = []
+    with theme.settings():
+        if (tables.sensitivity.dataset == dataset).any():
+            for name, plot in FORWARD.items():
+                paths += theme.save(plot(tables, dataset), folder, name)
+        for metric, name in plots_sampling.FILES.items():
+            if tables.has(dataset, metric):
+                drawn = plots_sampling.against_scale(tables, dataset, metric)
+                paths += theme.save(drawn, folder, name)
+        if (tables.history.dataset == dataset).any():
+            paths += theme.save(plots_forward.loss(tables, dataset), folder, "loss")
+    return paths
+
+
+def draw_costs(tables: Tables, folder: Path) -> list[Path]:
+    """Draw `costs`, the seconds of every stage over all data sets."""
+    if tables.costs.empty:
+        return []
+    with theme.settings():
+        return theme.save(plots_sampling.costs(tables.costs), folder, "costs")

@@ -1,0 +1,123 @@
+"""Figures of guided samples against the scale (nrCG, figures 5 to 8), and of the costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from guidebench.report import theme
+from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Tables
+from guidebench.report.verdicts import quantile
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+METRICS = {
+    "accuracy_guide": "accuracy by the guiding classifier",
+    "accuracy_judge": "accuracy by the judge",
+    "fd_judge": "fd_judge (all classes)",
+    "cfd_judge": "cfd_judge (target class)",
+    "fid": "FID (all classes)",
+    "cfid": "cFID (target class)",
+}
+FILES = {"accuracy_guide": "accuracy_guide", "accuracy_judge": "accuracy_judge",
+         "fd_judge": "fd", "cfd_judge": "cfd", "fid": "fid", "cfid": "cfid"}  # fmt: skip
+WIDE = 20.0
+
+
+def half_width(tables: Tables, dataset: str) -> float:
+    """How many standard errors a 95 % interval reaches: Student's, for the jackknife's blocks."""
+    blocks = tables.jackknife.block[tables.jackknife.dataset == dataset].nunique()
+    return quantile(blocks - 1) if blocks > 1 else 1.96
+
+
+def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
+    """A metric against the guidance scale, one line per setup, with floor and unguided."""
+    drawn, axes = theme.figure()
+    width = half_width(tables, dataset)
+    setups = tables.guided(dataset)
+    n, scales, levels = 0, [], []
+    for setup in setups:
+        rows = tables.curve(dataset, setup, metric)
+        if rows.empty:
+            continue
+        n = int(rows.n.max())
+        scales += list(rows.scale)
+        levels += list(rows.value)
+        look = theme.style(setup, setups.index(setup))
+        axes.errorbar(rows.scale, rows.value, yerr=width * rows.se.fillna(0), color=look.color,
+                      marker=look.marker, linestyle=look.line, capsize=2.5, elinewidth=1,
+                      label=theme.title(setup))  # fmt: skip
+    for name, look in ((UNGUIDED, theme.UNGUIDED), (FLOOR, theme.FLOOR)):
+        level = tables.measure(dataset, Cell(name), metric)
+        if level is None:
+            continue
+        error = 0.0 if np.isnan(level.se) else width * level.se
+        levels.append(level.value)
+        axes.axhspan(level.value - error, level.value + error, color=look.color, alpha=0.12, lw=0)
+        label = "floor (held-out real images)" if name == FLOOR else name
+        axes.axhline(level.value, color=look.color, linestyle=look.line, label=label)
+    _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
+    _value_axis(axes, metric, levels)
+    axes.set_title(f"{dataset}: {METRICS[metric]}, n = {n} images per point, 95 % intervals")
+    if levels:
+        theme.legend(axes)
+    return drawn
+
+
+def _scale_axis(axes: Any, scales: list[float], cfg: bool) -> None:
+    positive = [scale for scale in scales if scale > 0]
+    if positive and min(scales) > 0:
+        axes.set_xscale("log")
+    elif positive:
+        axes.set_xscale("symlog", linthresh=min(positive), linscale=0.5)
+        # left to itself the axis would go on to negative scales
+        axes.set_xlim(-0.3 * min(positive), 1.5 * max(positive))
+    name = "guidance scale (cfg: weight w)" if cfg else "guidance scale"
+    axes.set_xlabel(f"{name}, logarithmic")
+    if positive:
+        # unlike the default, readable as plain numbers
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def _value_axis(axes: Any, metric: str, levels: list[float]) -> None:
+    if metric.startswith("accuracy"):
+        axes.set_ylim(-0.02, 1.04)
+        axes.set_ylabel("accuracy (share in the target class)")
+        return
+    positive = [level for level in levels if level > 0]
+    name = "FID" if metric.endswith("fid") else "Frechet distance, lower is better"
+    if positive and max(positive) > WIDE * min(positive):
+        axes.set_yscale("log")
+        axes.set_ylim(min(positive) / 2, max(positive) * 2)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        name += " (log scale)"
+    elif positive:
+        axes.set_ylim(0, max(positive) * 1.15)
+    axes.set_ylabel(name)
+
+
+def costs(table: pd.DataFrame) -> Figure:
+    """Seconds per stage, one bar per stage, stacked over data sets."""
+    table = table.assign(dataset=table.dataset.fillna("").replace("", "all data sets"))
+    seconds = table.pivot_table(index="stage", columns="dataset", values="seconds", aggfunc="sum")
+    seconds = seconds.fillna(0).sort_index(axis=1)
+    # the slowest stage on top
+    seconds = seconds.loc[seconds.sum(axis=1).sort_values(kind="stable").index]
+    drawn, axes = theme.figure(8.6, 1.2 + 0.3 * len(seconds))
+    palette = ["#0072B2", "#E69F00", "#009E73", "#B0558A", "#56B4E9"]
+    left = np.zeros(len(seconds))
+    for position, dataset in enumerate(seconds.columns):
+        color = "#888888" if dataset == "all data sets" else palette[position % len(palette)]
+        axes.barh(seconds.index, seconds[dataset], left=left, color=color, label=dataset)
+        left += seconds[dataset].to_numpy()
+    for stage, total in zip(seconds.index, left, strict=True):
+        axes.annotate(f" {total:.3g}", (total, stage), va="center", fontsize=9)
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.08)
+    axes.set_xlabel("seconds of all jobs together (jobs run side by side)")
+    axes.set_title("cost per stage")
+    theme.legend(axes)
+    return drawn

@@ -1,0 +1,124 @@
+"""The report's tables: setups at their selected scale, trained models, and what everything cost."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from guidebench.report import theme
+from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Measure, Tables
+from guidebench.report.verdicts import spread
+from guidebench.report.words import duration, measure, number
+
+METRICS = ("fd_judge", "cfd_judge", "fid", "cfid")
+TITLES = {"fd_judge": "fd_judge", "cfd_judge": "cfd_judge", "fid": "FID", "cfid": "cFID"}
+
+
+def cells(tables: Tables, dataset: str) -> list[Cell]:
+    """Floor, unguided, and every guided setup at the scale chosen on selection seeds."""
+    chosen = [tables.best(dataset, setup) for setup in tables.guided(dataset)]
+    return [Cell(FLOOR), Cell(UNGUIDED), *(cell for cell in chosen if cell)]
+
+
+def gap(tables: Tables, dataset: str, cell: Cell) -> Measure | None:
+    """Guide's minus judge's accuracy on the same images, error by the paired jackknife."""
+    guide, judge = (tables.measure(dataset, cell, f"accuracy_{who}") for who in ("guide", "judge"))
+    if guide is None or judge is None:
+        return None
+    left_out = tables.left_out(dataset, cell, "accuracy_guide") - tables.left_out(
+        dataset, cell, "accuracy_judge")  # fmt: skip
+    error = spread(left_out) if len(left_out) > 1 else math.nan
+    return Measure(guide.value - judge.value, error, guide.n)
+
+
+def lowest(
+    tables: Tables, dataset: str, classifier: str | None = None
+) -> tuple[Cell, Measure] | None:
+    """The guided cell (of one classifier) with the lowest cFD on evaluation seeds."""
+    metric = tables.distance(dataset, "cfd")
+    setups = tables.facts(dataset)["setups"]
+    found = []
+    for setup in tables.guided(dataset):
+        cell = tables.best(dataset, setup)
+        value = tables.measure(dataset, cell, metric) if cell else None
+        if cell and value and classifier in (None, setups[setup]["classifier"]):
+            found.append((cell, value))
+    return min(found, key=lambda pair: pair[1].value, default=None)
+
+
+def _scale(cell: Cell) -> str:
+    return "" if np.isnan(cell.scale) else f"{cell.scale:g}"
+
+
+def _title(cell: Cell) -> str:
+    return "floor (held-out real images)" if cell.setup == FLOOR else theme.title(cell.setup)
+
+
+def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
+    """Head and rows of the table of best setups; rows carry `best` where the cFD is the lowest."""
+    distances = [metric for metric in METRICS if tables.has(dataset, metric)]
+    winner = lowest(tables, dataset)
+    rows = []
+    for cell in cells(tables, dataset):
+        shares = [tables.measure(dataset, cell, f"accuracy_{who}") for who in ("guide", "judge")]
+        known = [tables.measure(dataset, cell, metric) for metric in distances]
+        n = next((item.n for item in [*known, *shares] if item), None)
+        if n is None:
+            continue
+        row = [_title(cell), _scale(cell), *(measure(share, 100) for share in shares),
+               measure(gap(tables, dataset, cell), 100), *map(measure, known),
+               measure(tables.measure(dataset, cell, "diverged"), 100), str(n)]  # fmt: skip
+        rows.append({"cells": row, "best": winner is not None and cell == winner[0]})
+    head = ["setup", "scale", "accuracy by guide, %", "accuracy by judge, %",
+            "guide − judge, points", *(TITLES[metric] for metric in distances),
+            "diverged, %", "n"]  # fmt: skip
+    return {"head": head, "rows": rows}
+
+
+def sampling_cost(tables: Tables, dataset: str) -> dict[str, Any]:
+    """Head and rows: evaluations, seconds and peak memory per setup at its selected scale."""
+    base = tables.measure(dataset, Cell(UNGUIDED), "seconds")
+    rows = []
+    for cell in cells(tables, dataset)[1:]:
+        found = {name: tables.measure(dataset, cell, name)
+                 for name in ("denoiser_evaluations", "seconds", "peak_memory")}  # fmt: skip
+        seconds, memory = found["seconds"], found["peak_memory"]
+        if seconds is None:
+            continue
+        evaluations = found["denoiser_evaluations"]
+        times = number(seconds.value / base.value) if base and base.value else number(None)
+        row = [_title(cell), _scale(cell), number(evaluations.value if evaluations else None),
+               measure(seconds), times, number(memory.value if memory else None)]  # fmt: skip
+        rows.append({"cells": row, "best": False})
+    head = ["setup", "scale", "denoiser evaluations per image", "seconds per image",
+            "times unguided", "peak memory, MiB"]  # fmt: skip
+    return {"head": head, "rows": rows}
+
+
+def classifiers(tables: Tables, dataset: str) -> dict[str, Any]:
+    """Head and rows: the classifiers' architecture, size and accuracy on clean images."""
+    table = tables.classifiers
+    rows = []
+    for name in table.classifier[table.dataset == dataset]:
+        row = table[(table.dataset == dataset) & (table.classifier == name)].iloc[0]
+        shown = measure(tables.clean_accuracy(dataset, name), 100)
+        rows.append({"cells": [theme.WORDS.get(name, name), str(row.architecture),
+                               number(row.parameters), shown, str(int(row.n))],
+                     "best": False})  # fmt: skip
+    head = ["classifier", "architecture", "parameters", "accuracy on clean images, %", "n"]
+    return {"head": head, "rows": rows}
+
+
+def stage_cost(tables: Tables) -> dict[str, Any]:
+    """Head and rows: jobs, time and peak memory of every stage and data set."""
+    table = tables.costs.assign(dataset=tables.costs.dataset.fillna(""))
+    rows = []
+    for (stage, dataset), jobs in table.groupby(["stage", "dataset"], sort=True):
+        devices = ", ".join(sorted(set(jobs.device.astype(str))))
+        row = [str(stage), str(dataset) or "all", str(len(jobs)), duration(jobs.seconds.sum()),
+               number(jobs.peak_memory_mib.max()), devices]  # fmt: skip
+        rows.append({"cells": row, "best": False})
+    head = ["stage", "data set", "jobs", "time of all jobs", "peak memory, MiB", "device"]
+    return {"head": head, "rows": rows}

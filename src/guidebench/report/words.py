@@ -1,0 +1,70 @@
+"""Numbers and durations as a reader wants them: a value never shows more digits than its error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from guidebench.report.tables import Measure
+
+MISSING = "–"
+PLUS_MINUS = "\u00a0±\u00a0"  # no line break inside a number
+
+
+def number(value: float | None) -> str:
+    """Three significant digits; large values without an exponent."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    if value == 0 or 1e-3 <= abs(value) < 1000:
+        return f"{value:.3g}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.2e}"
+
+
+def decimals(error: float) -> int:
+    """Decimal places that an error deserves: two digits when it starts with 1 or 2, else one."""
+    place = math.floor(math.log10(error))
+    return max(0, -place + int(error / 10**place < 2.95))
+
+
+def measure(found: Measure | None, factor: float = 1) -> str:
+    """`12.3 ± 0.4`: value and standard error, both times `factor`, to the same decimals."""
+    if found is None:
+        return MISSING
+    value, error = found.value * factor, found.se * factor
+    if not math.isfinite(error):
+        return number(value)
+    if error == 0:
+        places = 1 if factor == 100 else 3
+        return f"{value:.{places}f}{PLUS_MINUS}{0:.{places}f}"
+    places = decimals(error)
+    return f"{value:.{places}f}{PLUS_MINUS}{error:.{places}f}"
+
+
+def lines(values: Mapping[str, float | None]) -> dict[str, str]:
+    """A finding's values for the page: an estimate and its interval share a line."""
+    shown = {}
+    for key, value in values.items():
+        base, _, end = key.rpartition(", ")
+        if base in values and end in ("low", "high"):
+            continue
+        bounds = [number(values[f"{key}, {name}"]) for name in ("low", "high")
+                  if f"{key}, {name}" in values]  # fmt: skip
+        shown[key] = f"{number(value)} [{', '.join(bounds)}]" if bounds else number(value)
+    return shown
+
+
+def duration(seconds: float) -> str:
+    """`8 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def plural(count: int, word: str) -> str:
+    """`1 claim`, `3 claims`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -1,0 +1,33 @@
+"""Draw every figure and sheet of pictures."""
+
+from __future__ import annotations
+
+from guidebench.artifacts import MANIFEST
+from guidebench.report import figures, sheets
+from guidebench.report.tables import Tables
+from guidebench.stages.stage import Stage
+
+MEASURED = ("costs.svg", "costs.png")
+
+
+def run(stage: Stage) -> None:
+    """Write figures/<data set>/*.svg and *.png, and the cost figure over all data sets."""
+    layout = stage.layout
+    stage.use(layout.tables)
+    tables = Tables.read(layout.tables)
+    paths = figures.draw_costs(tables, layout.figures)
+    for done, dataset in enumerate(tables.datasets):
+        folder = layout.figures / dataset
+        paths += figures.draw(tables, dataset, folder)
+        paths += sheets.draw(layout.pictures / f"{dataset}.npz", tables, dataset, folder)
+        stage.events.progress(done + 1, len(tables.datasets))
+    for path in paths:
+        if path.suffix == ".png":
+            stage.events.artifact(path)
+    names = sorted(path.relative_to(layout.figures).as_posix() for path in paths)
+    stage.finish(
+        layout.figures,
+        [name for name in names if name not in MEASURED],
+        layout.root / "plots" / MANIFEST,
+        [name for name in names if name in MEASURED],
+    )

@@ -1,0 +1,65 @@
+import copy
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from guidebench.config import Config
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    root = Path(os.environ.get("GUIDEBENCH_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not root.is_dir():
+        pytest.skip(f"no real data at {root}; GUIDEBENCH_DATA names its folder")
+    return root.resolve()
+
+
+@pytest.fixture(scope="session")
+def _smoke() -> str:
+    values = yaml.safe_load((REPOSITORY / "workflow/config/smoke.yaml").read_text())
+    return json.dumps(values)  # resolves the anchors: an edit has one place
+
+
+@pytest.fixture
+def smoke(_smoke: str) -> dict[str, Any]:
+    """The smoke experiment as plain values, free to edit."""
+    values: dict[str, Any] = json.loads(_smoke)
+    return values
+
+
+@pytest.fixture
+def edited(smoke: dict[str, Any]) -> Callable[..., Config]:
+    """A config with some keys of the smoke experiment replaced: edited({("seed",): 1})."""
+
+    def make(edits: dict[tuple[str, ...], Any]) -> Config:
+        values = copy.deepcopy(smoke)
+        for path, value in edits.items():
+            put(values, path, value)
+        return Config.model_validate_json(json.dumps(values))
+
+    return make
+
+
+DELETE = object()
+
+
+def put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Replace, add or (DELETE) remove one key."""
+    for key in path[:-1]:
+        values = values.setdefault(key, {})
+    if value is DELETE:
+        del values[path[-1]]
+    else:
+        values[path[-1]] = value

@@ -1,0 +1,92 @@
+"""Sampling a cell: divergence is noticed, guides are fresh, cost is counted."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.guidance.sampling import Sampler
+from guidebench.models.classifier import Classifier
+from guidebench.models.denoiser import Denoiser, build, save
+
+OPTIONS = {"channels": [8, 16], "layers_per_block": 1, "attention": None, "norm_groups": 4,
+           "head_dim": 8, "condition_dropout": 0.2}  # fmt: skip
+SAMPLING = {"sampler": "ancestral", "steps": 5, "variance": 0.0, "eta": 0.0, "clip": True,
+            "clip_gradient": "straight_through", "recompute_eps": True, "micro_batch": 4}  # fmt: skip
+NONE = {"guidance": "none"}
+CFG = {"guidance": "cfg"}
+GUIDED = {"guidance": "classifier", "input": "x0", "temperature": 1.0, "injection": "mean",
+          "stabilizer": {"name": "ema", "beta": 0.9, "per_step": "full_grid"}}  # fmt: skip
+SCHEDULE = DDPMLinear(20, rescale=True)
+SEEDS = torch.arange(6)
+
+
+@pytest.fixture(scope="module")
+def denoiser(tmp_path_factory: pytest.TempPathFactory) -> Denoiser:
+    folder: Path = tmp_path_factory.mktemp("denoiser")
+    torch.manual_seed(0)
+    save(build(OPTIONS, 8, 3, 3), folder, SCHEDULE.betas.tolist(), "v")
+    return Denoiser(folder, torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    torch.manual_seed(1)
+    return Classifier("small_cnn", 3, 8).eval().requires_grad_(False)
+
+
+def _sampler(denoiser: Denoiser, **changes: object) -> Sampler:
+    return Sampler(denoiser, SCHEDULE, SAMPLING | changes, (3, 8, 8), 1)
+
+
+@pytest.mark.parametrize(("setup", "scale", "rows"), [(NONE, None, 1), (CFG, 2.0, 2), (GUIDED, 3.0, 1)])
+def test_shapes_and_denoiser_rows(setup, scale, rows, denoiser, classifier) -> None:
+    before = denoiser.rows
+    samples = _sampler(denoiser)(setup, scale, classifier, SEEDS)
+    assert samples.images.shape == (6, 3, 8, 8)
+    assert samples.images.dtype == np.uint8
+    assert samples.diverged.shape == (6,)
+    assert len(samples.seconds) == 2
+    # two micro-batches of 4 rows (the second padded), 5 steps
+    assert denoiser.rows - before == 2 * 4 * 5 * rows
+
+
+def test_stabilizer_state_does_not_leak_into_the_next_micro_batch(denoiser, classifier) -> None:
+    sampler = _sampler(denoiser)
+    twice = sampler(GUIDED, 30.0, classifier, torch.cat((SEEDS[:4], SEEDS[:4]))).images
+    assert np.array_equal(twice[:4], twice[4:])
+
+
+def test_cfg_is_guided_by_its_weight(denoiser) -> None:
+    sampler = _sampler(denoiser)
+    images = [sampler(CFG, weight, None, SEEDS).images for weight in (0.0, 3.0)]
+    assert not np.array_equal(*images)
+    # w = 0 asks for the target's label, unguided for the null token
+    assert not np.array_equal(images[0], sampler(NONE, None, None, SEEDS).images)
+
+
+def test_huge_scale_is_seen_as_diverged(denoiser, classifier) -> None:
+    sampler = _sampler(denoiser, clip=False)
+    calm = sampler(NONE, None, None, SEEDS)
+    wild = sampler(GUIDED, 1e8, classifier, SEEDS)
+    assert not calm.diverged.any()
+    assert wild.diverged.all()
+
+
+def test_nan_is_diverged_and_never_an_exception(denoiser, monkeypatch) -> None:
+    sampler = _sampler(denoiser)
+    monkeypatch.setattr(sampler, "_network", lambda x, t: x * float("nan"))
+    samples = sampler(NONE, None, None, SEEDS)
+    assert samples.diverged.all()
+    assert samples.images.shape == (6, 3, 8, 8)
+
+
+def test_ddim_options_reach_the_sampler(denoiser) -> None:
+    images = [
+        _sampler(denoiser, sampler="ddim", eta=eta)(NONE, None, None, SEEDS).images
+        for eta in (0.0, 1.0, 0.0)
+    ]
+    assert np.array_equal(images[0], images[2])
+    assert not np.array_equal(images[0], images[1])

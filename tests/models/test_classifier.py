@@ -1,0 +1,107 @@
+"""Classifiers: shapes, log-probabilities, names, files."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from guidebench.artifacts import write_json
+from guidebench.errors import UserError
+from guidebench.models.classifier import Classifier, architectures, load, predicted
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("architecture", ["small_cnn", "small_resnet", "mobilenet_v3_small"])
+@pytest.mark.parametrize(("classes", "outputs"), [(2, 1), (3, 3), (10, 10)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shapes(architecture: str, classes: int, outputs: int, channels: int) -> None:
+    model = Classifier(architecture, classes, hidden=6).eval()
+    x = torch.rand(2, channels, 32, 32) * 2 - 1
+    with torch.no_grad():
+        features, logits = model.features(x), model(x)
+    assert features.shape == (2, 6)
+    assert logits.shape == (2, outputs)
+    assert torch.equal(model.head(features), logits)
+    assert predicted(logits).shape == (2,)
+
+
+def test_gray_is_repeated() -> None:
+    model = Classifier("small_cnn", 3, 6).eval()
+    x = torch.rand(2, 1, 8, 8)
+    assert torch.equal(model(x), model(x.repeat(1, 3, 1, 1)))
+
+
+def test_unknown_architecture_names_the_allowed_ones() -> None:
+    with pytest.raises(UserError, match="small_cnn") as caught:
+        Classifier("small_cn", 3, 6)
+    assert "\n" not in str(caught.value)
+    assert "resnet18" in architectures()
+
+
+def test_log_prob_of_classes() -> None:
+    model = Classifier("small_cnn", 3, 6)
+    logits = torch.tensor([[1.0, 2.0, 4.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
+    for target in range(3):
+        for temperature in (1.0, 2.5):
+            expected = torch.softmax(logits / temperature, dim=1)[:, target].log()
+            torch.testing.assert_close(model.log_prob(logits, target, temperature), expected)
+
+
+def test_log_prob_of_an_attribute() -> None:
+    """log p = logsigmoid(f) when the target has it, logsigmoid(-f) when not; finite far out."""
+    model = Classifier("small_cnn", 2, 6)
+    f = torch.tensor([[0.3], [-2.0], [200.0], [-200.0]], dtype=torch.float64)
+    has, has_not = model.log_prob(f, 1), model.log_prob(f, 0)
+    torch.testing.assert_close(has[:2], torch.sigmoid(f[:2, 0]).log())
+    torch.testing.assert_close(has_not[:2], torch.sigmoid(-f[:2, 0]).log())
+    torch.testing.assert_close(has[:2].exp() + has_not[:2].exp(), torch.ones(2).double())
+    assert has[3].item() == pytest.approx(-200.0)
+    assert has_not[2].item() == pytest.approx(-200.0)
+    torch.testing.assert_close(model.log_prob(f, 1, 2.0), model.log_prob(f / 2, 1))
+    assert predicted(f).tolist() == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_loss_is_the_mean_negative_log_prob(classes: int) -> None:
+    model = Classifier("small_cnn", classes, 6)
+    logits = torch.randn(5, 1 if classes == 2 else classes)
+    labels = torch.tensor([0, 1, 1, 0, 1])
+    expected = -torch.stack(
+        [model.log_prob(logits[i : i + 1], int(labels[i]))[0] for i in range(5)]
+    ).mean()
+    torch.testing.assert_close(model.loss(logits, labels), expected)
+
+
+def _saved(folder: Path) -> Classifier:
+    torch.manual_seed(0)
+    model = Classifier("small_cnn", 3, 6).eval()
+    write_json(folder / "config.json", {"architecture": "small_cnn", "classes": 3, "hidden": 6})
+    save_file(model.state_dict(), folder / "model.safetensors")
+    return model
+
+
+def test_saved_and_loaded_are_equal(tmp_path: Path) -> None:
+    model = _saved(tmp_path)
+    loaded = load(tmp_path, CPU)
+    assert not loaded.training
+    assert not any(p.requires_grad for p in loaded.parameters())
+    x = torch.rand(2, 3, 8, 8).contiguous(memory_format=torch.channels_last)
+    assert torch.equal(loaded(x), model.to(memory_format=torch.channels_last)(x))
+
+
+@pytest.mark.parametrize("keep", [0, 5, 1000])
+def test_truncated_weights_are_a_user_error(tmp_path: Path, keep: int) -> None:
+    _saved(tmp_path)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(UserError, match="not these weights"):
+        load(tmp_path, CPU)
+
+
+def test_weights_of_another_classifier_are_a_user_error(tmp_path: Path) -> None:
+    _saved(tmp_path)
+    write_json(tmp_path / "config.json", {"architecture": "small_cnn", "classes": 5, "hidden": 6})
+    with pytest.raises(UserError, match="not these weights"):
+        load(tmp_path, CPU)

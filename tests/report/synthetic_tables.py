@@ -1,0 +1,185 @@
+"""Synthetic result tables in which every claim of the findings table holds."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from guidebench.report.tables import Tables
+
+T = 100
+K = 8
+N = 256
+TIMES = range(4, T, 5)
+SETUPS = {
+    "unguided": ("unguided", None, None, None, []),
+    "noise_trained/raw": ("classifier", "noise_trained", "raw", "none", [1.0, 3.0, 10.0, 30.0]),
+    "clean/raw": ("classifier", "clean", "raw", "none", [1.0, 3.0, 10.0, 30.0]),
+    "clean/x0": ("classifier", "clean", "x0", "none", [1.0, 3.0, 10.0, 30.0]),
+    "clean/x0+ema0.9": ("classifier", "clean", "x0", "ema", [3.0, 10.0, 30.0, 100.0]),
+    "clean/x0+ema0.99": ("classifier", "clean", "x0", "ema", [10.0, 30.0, 100.0, 300.0]),
+    "clean/x0+adam": ("classifier", "clean", "x0", "adam", [0.03, 0.1, 0.3, 1.0]),
+}
+# setup -> (accuracy_guide, accuracy_judge, fd_judge, cfd_judge) at each scale
+LEVELS = {
+    "unguided": [(0.25, 0.25, 2.0, 40.0)],
+    "noise_trained/raw": [(0.6, 0.6, 5, 20), (0.9, 0.88, 9, 9), (0.99, 0.97, 14, 6), (1, 1, 20, 9)],
+    "clean/raw": [(0.5, 0.26, 4, 39), (0.8, 0.27, 9, 60), (1, 0.2, 30, 80), (1, 0.1, 90, 200)],
+    "clean/x0": [(0.6, 0.5, 5, 25), (0.92, 0.8, 9, 15), (0.99, 0.9, 14, 11), (1, 0.8, 30, 22)],
+    "clean/x0+ema0.9": [
+        (0.5, 0.5, 5, 25),
+        (0.91, 0.85, 9, 12),
+        (0.99, 0.93, 14, 7),
+        (1, 1, 30, 22),
+    ],
+    "clean/x0+ema0.99": [(0.5, 0.5, 4, 25), (0.92, 0.9, 8, 8), (0.99, 0.97, 13, 3), (1, 1, 26, 12)],
+    "clean/x0+adam": [
+        (0.5, 0.5, 6, 27),
+        (0.93, 0.8, 12, 14),
+        (0.98, 0.9, 18, 12),
+        (1, 0.9, 40, 30),
+    ],
+}
+FLOOR = (0.99, 0.99, 0.4, 0.5)
+METRICS = ("accuracy_guide", "accuracy_judge", "fd_judge", "cfd_judge")
+SENSITIVITY = {  # level at every t, and how it grows with t
+    ("clean", "raw", "none"): (10.0, 0.0), ("clean", "x0", "none"): (4.0, 0.0),
+    ("noise_trained", "raw", "none"): (1.0, 0.0), ("clean", "x0", "ema0.9"): (2.0, 0.0),
+    ("clean", "x0", "ema0.99"): (0.9, 0.0), ("clean", "x0", "adam"): (3.0, 0.02),
+}  # fmt: skip
+
+
+def accuracy(curve: tuple[str, str, str], t: int) -> float:
+    """Falls to chance by 0.3 T (clean/raw), slowly (clean/x0), hardly (noise-trained)."""
+    end = {("clean", "raw"): 0.3, ("clean", "x0"): 0.9, ("noise_trained", "raw"): 3.0}[curve[:2]]
+    return 0.25 + 0.73 * max(0.0, 1 - (t / T / end) ** 2)
+
+
+def results(name: str, noise: float = 0.0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Result rows and jackknife replicates; `noise` is the spread of the replicates."""
+    rows, blocks = [], []
+    generator = np.random.default_rng(0)
+    cells = [(setup, scale, level) for setup, (*_, scales) in SETUPS.items()
+             for scale, level in zip(scales or [np.nan], LEVELS[setup], strict=True)]  # fmt: skip
+    for setup, scale, level in [*cells, ("floor", np.nan, FLOOR)]:
+        common = {"dataset": name, "setup": setup, "scale": scale}
+        for split, n in (("selection", N // 2), ("evaluation", N)):
+            if (setup, split) == ("floor", "selection"):
+                continue
+            measured = dict(zip(METRICS, map(float, level), strict=True)) | {
+                "diverged": 0.0, "seconds": 0.02 if setup == "unguided" else 0.05,
+                "peak_memory": 900.0, "denoiser_evaluations": 50.0}  # fmt: skip
+            for metric, value in measured.items():
+                se = np.sqrt(value * (1 - value) / n) if metric.startswith("acc") else 0.02 * value
+                rows.append(common | {"split": split, "seed": 1, "metric": metric, "value": value,
+                                      "se": se, "n": n, "extractor": "judge",
+                                      "reference": ""})  # fmt: skip
+            for metric in METRICS:
+                wobble = generator.normal(size=K) * (0.002 + noise) * max(measured[metric], 0.1)
+                blocks += [common | {"split": split, "metric": metric, "block": block,
+                                     "value": measured[metric] + wobble[block]}
+                           for block in range(K)]  # fmt: skip
+    return pd.DataFrame(rows), pd.DataFrame(blocks)
+
+
+def sensitivity(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Curves along t, and mean logs of 32 images that differ more than the curves do."""
+    rows, images = [], []
+    generator = np.random.default_rng(1)
+    base = generator.normal(size=32)
+    for curve, (level, growth) in SENSITIVITY.items():
+        common = dict(zip(("dataset", "classifier", "input", "stabilizer"), (name, *curve),
+                          strict=True))  # fmt: skip
+        for t in TIMES:
+            value = level * np.exp(growth * t)
+            found = {"grad_sensitivity": value, "grad_cosine": 1 / (1 + value / 10),
+                     "grad_relative": value / 3, "update_norm": 5.0 / level}  # fmt: skip
+            if curve[2] == "none":
+                found |= {"logit_sensitivity": 2 * value, "accuracy": accuracy(curve, t)}
+            for quantity, mean in found.items():
+                sd = np.sqrt(mean * (1 - mean)) if quantity == "accuracy" else 0.8 * mean
+                rows.append(common | {"t": t, "quantity": quantity, "mean": mean, "sd": sd,
+                                      "n": 512})  # fmt: skip
+        for quantity in ("logit_sensitivity", "grad_sensitivity"):
+            logs = np.log(level) + base + 0.05 * generator.normal(size=32)
+            images += [common | {"quantity": quantity, "image": image, "mean_log": value}
+                       for image, value in enumerate(logs)]  # fmt: skip
+    return pd.DataFrame(rows), pd.DataFrame(images)
+
+
+def tables(*names: str, noise: float = 0.0) -> Tables:
+    """Tables of one or more data sets with the same numbers."""
+    names = names or ("balls",)
+    measured = [results(name, noise) for name in names]
+    forward = [sensitivity(name) for name in names]
+    models = {"denoiser": 1.0, "clean": 1.4, "noise_trained": 1.4, "judge": 1.4}
+    facts = {
+        "target": "baseball", "classes": ["baseball", "basketball", "volleyball", "soccer ball"],
+        "chance": 0.25, "timesteps": T, "terminal_snr": 0.0175, "steps": 50,
+        "sampler": "ancestral", "n": N, "n_selection": N // 2, "image_size": 32, "channels": 3,
+        "train": 4000, "validation": 1000, "denoiser_parameters": 262531, "inception": False,
+        "setups": {setup: dict(zip(("kind", "classifier", "input", "stabilizer", "scales"), entry,
+                                   strict=True)) for setup, entry in SETUPS.items()},
+    }  # fmt: skip
+    return Tables(
+        results=pd.concat([first for first, _ in measured], ignore_index=True),
+        jackknife=pd.concat([second for _, second in measured], ignore_index=True),
+        sensitivity=pd.concat([first for first, _ in forward], ignore_index=True),
+        sensitivity_images=pd.concat([second for _, second in forward], ignore_index=True),
+        classifiers=pd.DataFrame([
+            {"dataset": name, "classifier": model, "architecture": "small_cnn", "accuracy": 0.98,
+             "se": 0.004, "n": 1000, "parameters": 61234}
+            for name in names for model in models if model != "denoiser"]),
+        history=pd.DataFrame([
+            {"dataset": name, "model": model, "step": step, "quantity": "loss",
+             "value": start * np.exp(-step / 400) + 0.05 + 0.01 * (step * 7919 % 13)}
+            for name in names for model, start in models.items() for step in range(0, 1000, 10)]),
+        costs=pd.DataFrame([
+            {"stage": stage, "dataset": name, "job": name, "seconds": seconds,
+             "peak_memory_mib": 800.0, "device": "cpu"}
+            for name in names for stage, seconds in
+            (("prepare", 6.1), ("train_denoiser", 210.0), ("sample", 180.4), ("metrics", 5.0))]),
+        summary={"name": "demo", "seed": 1, "description": "Synthetic numbers.", "commit": "abc123",
+                 "versions": {"torch": "2.15.0"}, "config_text": "name: demo\nseed: 1\n",
+                 "started": None, "datasets": {name: copy.deepcopy(facts) for name in names}},
+    )  # fmt: skip
+
+
+def write(found: Tables, folder: Path) -> None:
+    """Write tables as stage `collect` does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, value in vars(found).items():
+        if name == "summary":
+            (folder / "summary.json").write_text(json.dumps(value))
+        else:
+            value.to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def pictures(path: Path, found: Tables, dataset: str) -> Path:
+    """Write a pictures file with random balls."""
+    generator = np.random.default_rng(2)
+    facts = found.facts(dataset)
+    shape = (facts["channels"], facts["image_size"], facts["image_size"])
+
+    def some(count: int) -> np.ndarray:
+        y, x = np.mgrid[: shape[1], : shape[1]]
+        images = np.full((count, *shape), 255, np.uint8)
+        for image in images:
+            cy, cx = generator.uniform(10, shape[1] - 10, 2)
+            inside = (y - cy) ** 2 + (x - cx) ** 2 < generator.uniform(5, 10) ** 2
+            image[:, inside] = generator.integers(0, 255, (shape[0], 1))
+        return images
+
+    arrays = {"real": some(64), "target": some(16), "forward": some(8),
+              "forward_t": np.linspace(0, T - 1, 8).round().astype(int)}  # fmt: skip
+    for setup, (*_, scales) in SETUPS.items():
+        for scale in scales or [None]:
+            name = "none" if scale is None else f"{scale:g}"
+            arrays[f"sample:{setup}:{name}"] = some(24)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **arrays)
+    return path

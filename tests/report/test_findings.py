@@ -1,0 +1,233 @@
+"""Every claim on synthetic tables in which it holds, does not hold, and cannot be decided."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import synthetic_tables as synthetic
+
+from guidebench.report.findings import decide
+from guidebench.report.tables import Tables
+from guidebench.report.verdicts import FAILS, HOLDS, UNDECIDED
+
+Edit = Callable[[Tables], None]
+EMA99, NOISE, ADAM = "clean/x0+ema0.99", "noise_trained/raw", "clean/x0+adam"
+
+
+def accuracy(classifier: str, source: str, value: float) -> Edit:
+    def edit(tables: Tables) -> None:
+        rows = tables.sensitivity
+        keep = (rows.quantity == "accuracy") & (rows.classifier == classifier)
+        rows.loc[keep & (rows.input == source), "mean"] = value
+
+    return edit
+
+
+def logs(classifier: str, source: str, stabilizer: str, shift: float, noise: float = 0.0) -> Edit:
+    def edit(tables: Tables) -> None:
+        rows = tables.sensitivity_images
+        keep = (rows.classifier == classifier) & (rows.input == source)
+        keep &= rows.stabilizer == stabilizer
+        wobble = np.random.default_rng(3).normal(size=int(keep.sum()))
+        rows.loc[keep, "mean_log"] += shift + noise * (wobble - wobble.mean())
+
+    return edit
+
+
+def level(setup: str, metric: str, value: float | list[float], split: str | None = None) -> Edit:
+    """Set a metric at all scales (or scale by scale, ascending), in the replicates alike."""
+
+    def edit(tables: Tables) -> None:
+        for rows in (tables.results, tables.jackknife):
+            keep = (rows.setup == setup) & (rows.metric == metric)
+            keep &= (rows.split == split) if split else True
+            scales = sorted(rows.scale[keep].unique())
+            values = value if isinstance(value, list) else [value] * len(scales)
+            for scale, wanted in zip(scales, values, strict=True):
+                cell = keep & (rows.scale.isna() if np.isnan(scale) else rows.scale == scale)
+                middle = rows.value[cell].groupby(rows.split[cell]).transform("mean")
+                rows.loc[cell, "value"] += wanted - middle
+
+    return edit
+
+
+def wobble(setup: str, metric: str, size: float) -> Edit:
+    def edit(tables: Tables) -> None:
+        rows = tables.jackknife
+        keep = (rows.setup == setup) & (rows.metric == metric)
+        rows.loc[keep, "value"] += size * (rows.block[keep] % 2 * 2 - 1)
+
+    return edit
+
+
+def without(setup: str) -> Edit:
+    return lambda tables: tables.facts("balls")["setups"].pop(setup)
+
+
+def drop(stabilizer: str) -> Edit:
+    def edit(tables: Tables) -> None:
+        for rows in (tables.sensitivity, tables.sensitivity_images):
+            rows.drop(rows.index[rows.stabilizer == stabilizer], inplace=True)
+
+    return edit
+
+
+def late(tables: Tables) -> None:
+    rows = tables.sensitivity
+    rows.drop(rows.index[rows.t <= 0.45 * synthetic.T], inplace=True)
+
+
+def falling(tables: Tables) -> None:
+    rows = tables.sensitivity
+    keep = rows.stabilizer == "adam"
+    rows.loc[keep, "mean"] = 1 / (1 + rows.t[keep])
+
+
+def constant(tables: Tables) -> None:
+    tables.sensitivity.loc[tables.sensitivity.stabilizer == "adam", "mean"] = 1.0
+
+
+CASES: list[tuple[int, Edit, str]] = [
+    (1, accuracy("clean", "raw", 0.36), FAILS),
+    (1, accuracy("clean", "raw", 0.35), HOLDS),
+    (1, accuracy("clean", "raw", 0.15), HOLDS),
+    (1, late, UNDECIDED),
+    (2, accuracy("noise_trained", "raw", 0.79), FAILS),
+    (2, accuracy("noise_trained", "raw", 0.80), HOLDS),
+    (2, accuracy("clean", "raw", 0.9), UNDECIDED),
+    (3, accuracy("clean", "x0", 0.60), FAILS),
+    (3, accuracy("clean", "x0", 0.65), HOLDS),
+    (3, accuracy("clean", "raw", 0.9), UNDECIDED),
+    (4, logs("clean", "raw", "none", -5), FAILS),
+    (4, logs("clean", "raw", "none", -np.log(10), noise=1), UNDECIDED),
+    (5, logs("clean", "x0", "none", 3), FAILS),
+    (5, logs("noise_trained", "raw", "none", 3), FAILS),
+    (5, logs("clean", "x0", "none", np.log(10 / 4), noise=1), UNDECIDED),
+    (6, logs("clean", "x0", "ema0.99", 3), FAILS),
+    (6, logs("clean", "x0", "ema0.9", np.log(2), noise=1), UNDECIDED),
+    (6, drop("ema0.9"), UNDECIDED),
+    (7, falling, FAILS),
+    (7, constant, UNDECIDED),
+    (7, drop("adam"), UNDECIDED),
+    (8, level("clean/raw", "accuracy_judge", [0.2, 0.41, 0.2, 0.2]), HOLDS),  # its cFD is worse
+    (8, level("clean/raw", "accuracy_judge", [0.41, 0.2, 0.2, 0.2]), FAILS),
+    (8, without("clean/raw"), UNDECIDED),
+    (9, lambda tables: [level(f"clean/x0+ema{beta}", "accuracy_judge", 0.89)(tables)
+                        for beta in ("0.9", "0.99")], FAILS),
+    (9, level("clean/x0+ema0.9", "accuracy_judge", 0.1), HOLDS),
+    (9, lambda tables: [without("clean/x0+ema0.9")(tables), without(EMA99)(tables)], UNDECIDED),
+    (10, level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.95]), FAILS),
+    (10, level("clean/x0", "accuracy_guide", [0.95, 1, 1, 1]), HOLDS),
+    (10, level(ADAM, "accuracy_guide", 0.89), UNDECIDED),
+    (10, without(ADAM), UNDECIDED),
+    (11, level(NOISE, "fd_judge", [20, 14, 9, 5]), FAILS),
+    (11, wobble(NOISE, "fd_judge", 0.0), HOLDS),
+    (11, level(NOISE, "fd_judge", [5, 9, 14, 5.001]), UNDECIDED),
+    (11, without(NOISE), UNDECIDED),
+    (12, level(NOISE, "cfd_judge", [4, 9, 12, 20]), FAILS),
+    (12, level(NOISE, "cfd_judge", [20, 9, 8, 6]), UNDECIDED),
+    (12, level(NOISE, "cfd_judge", [60, 55, 50, 60]), FAILS),
+    (12, level("unguided", "cfd_judge", 6.0), UNDECIDED),
+    (13, level("clean/x0", "cfd_judge", 1.0), FAILS),
+    (13, level("clean/x0", "cfd_judge", 3.0), UNDECIDED),
+    (13, without(EMA99), UNDECIDED),
+    (14, level(NOISE, "cfd_judge", 1.0), FAILS),
+    (14, level(NOISE, "cfd_judge", 3.0), UNDECIDED),
+    (14, without(NOISE), UNDECIDED),
+]  # fmt: skip
+
+
+def verdict(tables: Tables, number: int) -> dict[str, object]:
+    return next(finding for finding in decide(tables) if finding["id"] == number)
+
+
+def test_every_claim_holds_on_the_synthetic_tables() -> None:
+    findings = decide(synthetic.tables())
+    assert [finding["id"] for finding in findings] == list(range(1, 15))
+    assert {finding["verdict"] for finding in findings} == {HOLDS}
+
+
+@pytest.mark.parametrize(("number", "edit", "expected"), CASES)
+def test_verdict(number: int, edit: Edit, expected: str) -> None:
+    tables = synthetic.tables()
+    edit(tables)
+    found = verdict(tables, number)
+    assert found["verdict"] == expected, found["reason"]
+    assert str(found["reason"]).endswith(".")
+
+
+def test_unmeasured_setup_is_named() -> None:
+    tables = synthetic.tables()
+    without(ADAM)(tables)
+    reason = verdict(tables, 10)["reason"]
+    assert reason == "Not measured: setup clean/x0+adam is not in this data set's config."
+
+
+def test_scales_are_chosen_on_selection_seeds_only() -> None:
+    tables = synthetic.tables()
+    # best on selection: scale 10; on evaluation the others would win
+    level(EMA99, "cfd_judge", [1, 25, 25, 25], "selection")(tables)
+    found = verdict(tables, 13)
+    assert found["values"][f"scale {EMA99} by cfd_judge"] == 10
+    assert found["verdict"] == FAILS
+
+
+def test_common_error_of_paired_blocks_cancels() -> None:
+    tables = synthetic.tables()
+    for setup in (EMA99, "clean/x0+ema0.9"):
+        wobble(setup, "cfd_judge", 5.0)(tables)
+    assert verdict(tables, 13)["verdict"] == HOLDS
+    wobble(EMA99, "cfd_judge", 5.0)(tables)
+    assert verdict(tables, 13)["verdict"] == UNDECIDED
+
+
+def test_jackknife_interval_is_the_formula() -> None:
+    tables = synthetic.tables()
+    values = verdict(tables, 14)["values"]
+    cells = [tables.jackknife[(tables.jackknife.setup == setup) & (tables.jackknife.scale == scale)
+                              & (tables.jackknife.split == "evaluation")
+                              & (tables.jackknife.metric == "cfd_judge")].value.to_numpy()
+             for setup, scale in ((NOISE, 10), (EMA99, 100))]  # fmt: skip
+    d = cells[0] - cells[1]
+    error = np.sqrt(7 / 8 * np.sum((d - d.mean()) ** 2))
+    key = f"cfd_judge {NOISE} minus {EMA99}"
+    assert values[key] == pytest.approx(3.0)
+    assert values[f"{key}, low"] == pytest.approx(3.0 - 2.364624 * error, rel=1e-6)
+
+
+def test_inception_decides_where_it_was_measured() -> None:
+    tables = synthetic.tables()
+    frames = {}
+    for name in ("results", "jackknife"):
+        rows = getattr(tables, name)
+        extra = rows[rows.metric.isin(["fd_judge", "cfd_judge"])].copy()
+        extra["metric"] = extra.metric.map({"fd_judge": "fid", "cfd_judge": "cfid"})
+        frames[name] = type(rows)(np.concatenate([rows, extra]), columns=rows.columns).astype(
+            rows.dtypes.to_dict())  # fmt: skip
+    tables = dataclasses.replace(tables, **frames)
+    level("clean/x0", "cfid", 1.0)(tables)
+    found = verdict(tables, 13)
+    assert found["verdict"] == FAILS
+    assert "cfid" in found["criterion"]
+    assert "cfd_judge" not in found["criterion"]
+    assert found["values"][f"cfd_judge {EMA99}"] == pytest.approx(3.0)
+    assert verdict(tables, 11)["criterion"].startswith("fid at")
+
+
+def test_findings_are_json_even_where_nothing_is_finite() -> None:
+    tables = synthetic.tables()
+    tables.results.loc[tables.results.setup == "clean/raw", "value"] = np.inf
+    tables.sensitivity.loc[tables.sensitivity.classifier == "clean", "mean"] = np.nan
+    text = json.dumps(decide(tables), allow_nan=False)
+    assert "undecided" in text
+
+
+def test_all_diverged_counts_as_failing_guidance() -> None:
+    tables = synthetic.tables()
+    level("clean/raw", "accuracy_judge", np.nan)(tables)
+    level("clean/raw", "diverged", 0.9)(tables)
+    assert verdict(tables, 8)["verdict"] == HOLDS

@@ -1,0 +1,163 @@
+"""A training run that was killed and started again ends with the same bits as one that was not."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from guidebench.data.store import Stored
+from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.events import Events
+from guidebench.train import classifier as classifiers
+from guidebench.train import denoiser as denoisers
+from guidebench.train.loop import Schedule, fit, generator
+
+CPU = torch.device("cpu")
+SCHEDULE = DDPMLinear(20, rescale=True)
+DENOISER = {
+    "channels": [8, 16], "layers_per_block": 1, "attention": None, "norm_groups": 4, "head_dim": 8,
+    "condition_dropout": 0.3, "prediction": "v", "loss": "mse", "steps": 20, "batch_size": 4,
+    "learning_rate": 2e-3, "warmup": 3, "weight_average": 0.9, "flip": True,
+    "mixed_precision": "no", "checkpoint_every": 5,
+}  # fmt: skip
+CLASSIFIER = {
+    "architecture": "small_cnn", "hidden": 8, "steps": 20, "batch_size": 4, "learning_rate": 2e-3,
+    "weight_decay": 0.01, "flip": True, "checkpoint_every": 5,
+}  # fmt: skip
+
+
+class Killed(RuntimeError):
+    pass
+
+
+@pytest.fixture
+def data() -> Stored:
+    chance = np.random.default_rng(0)
+    images = chance.integers(0, 256, (18, 3, 8, 8), dtype=np.uint8)
+    return Stored(images, np.arange(18) % 3, ["a", "b", "c"])
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Events:
+    made = Events(tmp_path / "results/x/events/train/job.jsonl", "train", "job")
+    made.start({}, {})
+    return made
+
+
+def _train(kind: str, data: Stored, checkpoint: Path, events: Events, **changes: Any):
+    torch.manual_seed(hash(checkpoint) % 1000)
+    if kind == "denoiser":
+        options = DENOISER | changes
+        return denoisers.train(data, options, SCHEDULE, 7, checkpoint, events, CPU)
+    schedule = SCHEDULE if kind == "noise_trained" else None
+    return classifiers.train(data, CLASSIFIER | changes, schedule, 7, checkpoint, events, CPU)
+
+
+def _dies_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    def dying(seed: int, now: int) -> torch.Generator:
+        if now == step:
+            raise Killed
+        return generator(seed, now)
+
+    for module in (denoisers, classifiers):
+        monkeypatch.setattr(module, "generator", dying)
+
+
+def _same(a: nn.Module, b: nn.Module) -> bool:
+    ours, theirs = a.state_dict(), b.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[k], theirs[k]) for k in ours)
+
+
+@pytest.mark.parametrize("kind", ["denoiser", "classifier", "noise_trained"])
+@pytest.mark.parametrize("steps", [(13,), (2, 13, 16)])
+def test_killed_and_resumed_is_never_killed(
+    kind: str, steps: tuple[int, ...], data: Stored, tmp_path: Path, events: Events,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    straight, history = _train(kind, data, tmp_path / "straight.pt", events)
+    checkpoint = tmp_path / "killed.pt"
+    for step in steps:
+        with monkeypatch.context() as patched:
+            _dies_at(patched, step)
+            with pytest.raises(Killed):
+                _train(kind, data, checkpoint, events)
+    assert torch.load(checkpoint, weights_only=True)["step"] == steps[-1] // 5 * 5
+    resumed, again = _train(kind, data, checkpoint, events)
+    assert _same(straight, resumed)
+    assert history == again
+    assert [row["step"] for row in history] == list(range(1, 21))
+
+
+@pytest.mark.parametrize("kind", ["denoiser", "classifier", "noise_trained"])
+def test_training_depends_on_its_seed_alone(
+    kind: str, data: Stored, tmp_path: Path, events: Events
+) -> None:
+    """Another global generator state before it changes nothing; fewer checkpoints neither."""
+    torch.manual_seed(99)
+    one, _ = _train(kind, data, tmp_path / "a.pt", events)
+    torch.manual_seed(5)
+    other, _ = _train(kind, data, tmp_path / "b.pt", events, checkpoint_every=7)
+    assert _same(one, other)
+
+
+def _regression(checkpoint: Path, events: Events, dies: int | None = None):
+    """A linear model with history every 3 steps and checkpoints every 5: they do not coincide."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+
+    def loss(step: int) -> Tensor:
+        if step == dies:
+            raise Killed
+        x = torch.randn(8, 4, generator=generator(1, step))
+        return (model(x)[:, 0] - x.sum(1)).square().mean()
+
+    plan = Schedule(300, 8, 1e-2, 10, 0.1, 5, 0.95)
+    averaged, history = fit(model, loss, plan, checkpoint, events, CPU)
+    return model, averaged, history
+
+
+@pytest.mark.parametrize("dies", [6, 13, 299])
+def test_fit_resumes_weights_average_and_history(
+    dies: int, tmp_path: Path, events: Events
+) -> None:
+    model, averaged, history = _regression(tmp_path / "straight.pt", events)
+    with pytest.raises(Killed):
+        _regression(tmp_path / "killed.pt", events, dies)
+    model2, averaged2, history2 = _regression(tmp_path / "killed.pt", events)
+    assert _same(model, model2)
+    assert _same(averaged, averaged2)
+    assert history == history2
+    assert len(history) == 100
+    assert not _same(model, averaged)
+    assert history[-1]["loss"] < history[0]["loss"] / 2
+
+
+def test_average_is_the_exponential_one(tmp_path: Path, events: Events) -> None:
+    """a <- d a + (1 - d) w from the first step's weights on."""
+    torch.manual_seed(0)
+    model = nn.Linear(2, 1)
+    seen: list[Tensor] = []
+
+    def loss(step: int) -> Tensor:
+        seen.append(model.weight.detach().clone())
+        return (model(torch.ones(1, 2)) - 3).square().sum()
+
+    plan = Schedule(6, 1, 0.1, 0, 0.0, 100, 0.75)
+    averaged, _ = fit(model, loss, plan, tmp_path / "c.pt", events, CPU)
+    weights = [*seen[1:], model.weight.detach()]
+    expected = weights[0]
+    for weight in weights[1:]:
+        expected = 0.75 * expected + 0.25 * weight
+    torch.testing.assert_close(averaged.weight.detach(), expected)
+
+
+def test_classifier_learns(data: Stored, tmp_path: Path, events: Events) -> None:
+    """Three grey levels, told apart after 60 steps."""
+    images = np.repeat(np.array([30, 128, 220], np.uint8), 6)[:, None, None, None]
+    easy = Stored(np.broadcast_to(images, (18, 3, 8, 8)).copy(), np.repeat(np.arange(3), 6), data.classes)
+    model, _ = _train("classifier", easy, tmp_path / "c.pt", events, steps=60)
+    assert classifiers.accuracy(model, easy, CPU) == 1.0
+    assert classifiers.accuracy(model, easy._replace(labels=easy.labels[::-1].copy()), CPU) < 0.5

@@ -1,4 +1,4 @@
-"""Every mistake in an experiment file is one line: file, key path, what was found, what is allowed."""
+"""Every mistake in an experiment file is one line: file, key, what was found, what is allowed."""
 
 import math
 import subprocess
@@ -67,7 +67,7 @@ CASES = {
     ),
     "negative size": Case((*S, "data", "size"), -16, "-16", "at least 8 and at most 1024"),
     "zero steps": Case((*S, "denoiser", "steps"), 0, "0", "above 0"),
-    "negative scale": Case((*RAW, "scales"), [-1], "-1", "at least 0", "clean/raw.scales.0"),
+    "negative scale": Case((*RAW, "scales"), [-1], "-1", "at least 0", "setups.clean/raw.scales.0"),
     "nan": Case((*S, "denoiser", "learning_rate"), math.nan, "NaN", "finite number, above 0"),
     "inf": Case((*RAW, "temperature"), math.inf, "Infinity", "finite number, above 0"),
     "momentum of one": Case((*ADAM, "stabilizer", "beta1"), 1.0, "1.0", "below 1"),
@@ -121,7 +121,7 @@ CASES = {
         (*S, "data"), CELEBA, "'baseball'", "null (a data set without labels)", "target"
     ),
     "cfg without dropout": Case(
-        (*M, "denoiser", "condition_dropout"), DELETE, "cfg", "only with denoiser.condition_dropout",
+        (*M, "denoiser", "condition_dropout"), DELETE, "cfg", "only with denoiser.condition",
         "setups.cfg.guidance",
     ),
     "more steps than T": Case(
@@ -315,7 +315,7 @@ def test_settings_replace_keys_whose_names_hold_dots(repository):
     [
         ("structure", "nam: x\n", "did you mean name?"),
         ("meaning", None, "allowed: baseball, basketball"),
-        ("broken", "name: [1\n", "bad.yaml"),
+        ("broken", "name: [1\n", "not valid"),
     ],
     ids=lambda value: value if value in ("structure", "meaning", "broken") else "",
 )

@@ -29,11 +29,10 @@ def test_philox_known_answers(counter: str, key: str, answer: str) -> None:
 
 
 def test_normal_uses_philox_words_in_order() -> None:
-    """Box-Muller by hand from NumPy's Philox, an independent implementation of the same words."""
+    """By hand in float64; counter (block, step, 0, 0), key (low, high half of the seed)."""
     seed, stream = 0x0123456789ABCDEF, 7
     words = []
     for block in range(3):
-        # NumPy's is Philox4x64, so the 32-bit words come from `philox`, tested above
         counter = [torch.tensor([c]) for c in (block, stream, 0, 0)]
         words.append([int(w) for w in philox(counter, _words("89abcdef 01234567"))])
     expected = []

@@ -55,14 +55,17 @@ def _module(module: str) -> tuple[str, frozenset[str], frozenset[str]]:
     """(digest, modules of ours, other top-level packages) that one module holds and imports."""
     path = _path(module)
     assert path is not None
-    tree = ast.parse(path.read_text())
+    source = path.read_text()
+    tree = ast.parse(source)
     imports = _imports(tree)
     ours = {name for name in imports if name.startswith("guidebench") and _path(name)}
     others = {name.partition(".")[0] for name in imports} - sys.stdlib_module_names - {"guidebench"}
-    # package data such as templates belongs to the module beside it
-    data = [item.read_bytes() for item in sorted(path.parent.iterdir())
-            if item.suffix in {".j2", ".css"}]  # fmt: skip
-    text = hashlib.sha256(_stripped(tree).encode() + b"".join(data)).hexdigest()
+    # templates belong to the modules beside them that name one
+    data = [item for item in sorted(path.parent.iterdir()) if item.suffix in {".j2", ".css"}]
+    if not any(item.name in source for item in data):
+        data = []
+    parts = [_stripped(tree).encode(), *(item.read_bytes() for item in data)]
+    text = hashlib.sha256(b"".join(parts)).hexdigest()
     return text, frozenset(ours), frozenset(others)
 
 

@@ -132,9 +132,7 @@ def test_both_chains_have_states_of_their_own() -> None:
     classifier, views, target, beta = Linear(), _views(), 1, 0.8
     evaluate = ClassifierGradient(_silent, "v", SCHEDULE, classifier, "raw", None)
     grid = [25, 15, 5]
-    found = _found(
-        evaluate, views, grid, target, {"none": Identity, "ema": lambda: EMA(beta)}
-    )
+    found = _found(evaluate, views, grid, target, {"none": Identity, "ema": lambda: EMA(beta)})
     means = [torch.zeros(5, SIZE, dtype=torch.float64) for _ in range(2)]
     for t in grid:
         states = _states(views, t)

@@ -114,9 +114,7 @@ def test_frozen_is_a_factor_times_the_gradient_at_x0(
     prediction: str, factor: Tensor, clip: str | None, classifier: Classifier
 ) -> None:
     """Design, section 2: holding v gives alpha_t grad_{x0}, holding eps grad_{x0} / alpha_t."""
-    evaluate = ClassifierGradient(
-        Counted(), prediction, SCHEDULE, classifier, "x0_frozen", clip
-    )
+    evaluate = ClassifierGradient(Counted(), prediction, SCHEDULE, classifier, "x0_frozen", clip)
     answer = evaluate(_x(), 30, 2)
     expected = factor * _at_x0(classifier, answer.x0)
     if clip == "zero":

@@ -14,7 +14,8 @@ from guidebench.models.denoiser import Denoiser, build, save
 OPTIONS = {"channels": [8, 16], "layers_per_block": 1, "attention": None, "norm_groups": 4,
            "head_dim": 8, "condition_dropout": 0.2}  # fmt: skip
 SAMPLING = {"sampler": "ancestral", "steps": 5, "variance": 0.0, "eta": 0.0, "clip": True,
-            "clip_gradient": "straight_through", "recompute_eps": True, "micro_batch": 4}  # fmt: skip
+            "clip_gradient": "straight_through", "recompute_eps": True,
+            "micro_batch": 4}  # fmt: skip
 NONE = {"guidance": "none"}
 CFG = {"guidance": "cfg"}
 GUIDED = {"guidance": "classifier", "input": "x0", "temperature": 1.0, "injection": "mean",
@@ -41,7 +42,9 @@ def _sampler(denoiser: Denoiser, **changes: object) -> Sampler:
     return Sampler(denoiser, SCHEDULE, SAMPLING | changes, (3, 8, 8), 1)
 
 
-@pytest.mark.parametrize(("setup", "scale", "rows"), [(NONE, None, 1), (CFG, 2.0, 2), (GUIDED, 3.0, 1)])
+@pytest.mark.parametrize(
+    ("setup", "scale", "rows"), [(NONE, None, 1), (CFG, 2.0, 2), (GUIDED, 3.0, 1)]
+)
 def test_shapes_and_denoiser_rows(setup, scale, rows, denoiser, classifier) -> None:
     before = denoiser.rows
     samples = _sampler(denoiser)(setup, scale, classifier, SEEDS)

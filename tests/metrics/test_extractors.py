@@ -77,7 +77,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(torch.nn.Module, "load_state_dict", lambda self, state: None)
         torch.manual_seed(0)
-        network = FeatureExtractorInceptionV3("random", ["2048"], feature_extractor_weights_path=path)
+        network = FeatureExtractorInceptionV3(
+            "random", ["2048"], feature_extractor_weights_path=path
+        )
     torch.save(network.state_dict(), path)
     return path
 
@@ -102,7 +104,7 @@ def test_inception_with_its_checksum(weights: Path) -> None:
 
 def test_inception_with_another_checksum(weights: Path) -> None:
     options = NOTHING | {"weights": str(weights), "sha256": "0" * 64}
-    with pytest.raises(UserError, match="metrics.inception.sha256") as caught:
+    with pytest.raises(UserError, match=r"metrics\.inception\.sha256") as caught:
         inception(options)
     assert _sha256(weights) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -128,7 +130,9 @@ def test_garbage_weights_are_one_line(tmp_path: Path, kind: str, checked: bool) 
     _garbage(path, kind)
     found = _sha256(path) if path.is_file() else "0" * 64
     options = NOTHING | {"weights": str(path), "sha256": found if checked else None}
-    with pytest.raises(UserError, match=r"metrics\.inception\.weights: .* cannot be loaded") as caught:
+    with pytest.raises(
+        UserError, match=r"metrics\.inception\.weights: .* cannot be loaded"
+    ) as caught:
         inception(options)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)

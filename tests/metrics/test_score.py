@@ -16,7 +16,9 @@ def _set(count: int, seed: int, extractors: tuple[str, ...] = ("judge",)) -> dic
     labels = np.arange(count) % 3
     features = {f"hidden:{name}": chance.normal(size=(count, 5)) + labels[:, None]
                 for name in extractors}  # fmt: skip
-    classes = {f"predicted:{name}": chance.integers(0, 3, count) for name in ("clean", "judge", "robust")}
+    classes = {
+        f"predicted:{name}": chance.integers(0, 3, count) for name in ("clean", "judge", "robust")
+    }
     return {"labels": labels, "diverged": np.zeros(count, bool), **features, **classes}
 
 

@@ -120,9 +120,7 @@ def _regression(checkpoint: Path, events: Events, dies: int | None = None):
 
 
 @pytest.mark.parametrize("dies", [6, 13, 299])
-def test_fit_resumes_weights_average_and_history(
-    dies: int, tmp_path: Path, events: Events
-) -> None:
+def test_fit_resumes_weights_average_and_history(dies: int, tmp_path: Path, events: Events) -> None:
     model, averaged, history = _regression(tmp_path / "straight.pt", events)
     with pytest.raises(Killed):
         _regression(tmp_path / "killed.pt", events, dies)
@@ -157,7 +155,9 @@ def test_average_is_the_exponential_one(tmp_path: Path, events: Events) -> None:
 def test_classifier_learns(data: Stored, tmp_path: Path, events: Events) -> None:
     """Three grey levels, told apart after 60 steps."""
     images = np.repeat(np.array([30, 128, 220], np.uint8), 6)[:, None, None, None]
-    easy = Stored(np.broadcast_to(images, (18, 3, 8, 8)).copy(), np.repeat(np.arange(3), 6), data.classes)
+    easy = Stored(
+        np.broadcast_to(images, (18, 3, 8, 8)).copy(), np.repeat(np.arange(3), 6), data.classes
+    )
     model, _ = _train("classifier", easy, tmp_path / "c.pt", events, steps=60)
     assert classifiers.accuracy(model, easy, CPU) == 1.0
     assert classifiers.accuracy(model, easy._replace(labels=easy.labels[::-1].copy()), CPU) < 0.5

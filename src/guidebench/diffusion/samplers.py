@@ -7,6 +7,7 @@ noise(step) -> standard normal noise of x's shape. callback(step, t, x, predicti
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 
 class Prediction(NamedTuple):
-    """What a sampler knows at x_t: eps and x0_pred like x, and the scaled guidance vector or None."""
+    """What a sampler knows at x_t: eps and x0_pred like x, the scaled guidance vector or None."""
 
     eps: Tensor
     x0: Tensor
@@ -24,9 +25,17 @@ class Prediction(NamedTuple):
 class Levels(Protocol):
     """The part of a schedule that samplers use."""
 
-    def alpha(self, t: int) -> Tensor: ...
-    def sigma(self, t: int) -> Tensor: ...
-    def logsnr(self, t: int) -> Tensor: ...
+    def alpha(self, t: int) -> Tensor:
+        """Signal level."""
+        ...
+
+    def sigma(self, t: int) -> Tensor:
+        """Noise level."""
+        ...
+
+    def logsnr(self, t: int) -> Tensor:
+        """log(alpha_t^2 / sigma_t^2)."""
+        ...
 
 
 Predict = Callable[[Tensor, int, int], Prediction]
@@ -47,7 +56,7 @@ def ancestral(
 
     `variance` v interpolates in the log between c sigma_r^2 (0) and c sigma_s^2 (1).
     """
-    for step, (s, r) in enumerate(zip(grid, grid[1:], strict=False)):
+    for step, (s, r) in enumerate(pairwise(grid)):
         prediction = predict(x, s, step)
         if callback:
             callback(step, s, x, prediction)
@@ -73,8 +82,8 @@ def ddim(
     eta: float = 0.0,
     callback: Callback | None = None,
 ) -> Tensor:
-    """DDIM; eta = 0 is deterministic, eta = 1 is `ancestral` with v = 0 (Song et al. 2021, eq. 12)."""
-    for step, (s, r) in enumerate(zip(grid, grid[1:], strict=False)):
+    """DDIM; eta = 0 is deterministic, eta = 1 `ancestral` with v = 0 (Song et al. 2021, eq. 12)."""
+    for step, (s, r) in enumerate(pairwise(grid)):
         prediction = predict(x, s, step)
         if callback:
             callback(step, s, x, prediction)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from guidebench.diffusion.convert import clip, to_eps_x0
+from guidebench.diffusion.convert import to_eps_x0
 from guidebench.diffusion.samplers import Prediction
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient, Network
@@ -32,6 +32,7 @@ class Unguided:
 
     @torch.no_grad()
     def __call__(self, x: Tensor, t: int, step: int) -> Prediction:
+        """Evaluate once."""
         alpha, sigma = self.schedule.alpha(t).to(x.dtype), self.schedule.sigma(t).to(x.dtype)
         eps, x0 = to_eps_x0(self.prediction, self.output(x, t), x, alpha, sigma)
         return self.finish(x, eps, x0, alpha, sigma)

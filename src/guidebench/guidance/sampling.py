@@ -56,7 +56,9 @@ class Sampler:
         label[: len(x) // 2] = self.target
         return self.denoiser(x, t, label)
 
-    def guide(self, setup: dict[str, Any], scale: float | None, classifier: Classifier | None) -> Any:
+    def guide(
+        self, setup: dict[str, Any], scale: float | None, classifier: Classifier | None
+    ) -> Any:
         """A fresh guide for one trajectory: stabiliser states start at zero."""
         options, denoiser = self.options, self.denoiser
         settings = (denoiser.prediction, self.schedule, options["clip"], options["recompute_eps"])
@@ -64,7 +66,9 @@ class Sampler:
             return Unguided(self._network, *settings)
         if setup["guidance"] == "cfg":
             return ClassifierFree(scale or 0.0, self._both, *settings)
-        assert classifier is not None and scale is not None and self.target is not None
+        assert classifier is not None
+        assert scale is not None
+        assert self.target is not None
         evaluate = ClassifierGradient(
             self._network,
             denoiser.prediction,

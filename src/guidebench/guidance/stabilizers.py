@@ -22,6 +22,7 @@ class Identity:
     """No stabilisation."""
 
     def __call__(self, gradient: Tensor) -> Tensor:
+        """The gradient itself."""
         return gradient
 
 
@@ -33,6 +34,7 @@ class EMA:
         self.mean: Tensor | None = None
 
     def __call__(self, gradient: Tensor) -> Tensor:
+        """Advance the state by one step; returns m."""
         mean = torch.zeros_like(gradient) if self.mean is None else self.mean
         self.mean = self.beta * mean + (1 - self.beta) * gradient
         return self.mean
@@ -46,6 +48,7 @@ class Adam:
         self.eps = eps
 
     def __call__(self, gradient: Tensor) -> Tensor:
+        """Advance both states by one step; returns m / (sqrt(v) + eps)."""
         return self.mean(gradient) / (self.square(gradient**2).sqrt() + self.eps)
 
 
@@ -69,4 +72,6 @@ def plugin(name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise UserError(f"{name}: {error}; allowed: module:attribute that Python can import") from error
+        raise UserError(
+            f"{name}: {error}; allowed: module:attribute that Python can import"
+        ) from error

@@ -54,7 +54,7 @@ def inception(options: dict[str, Any]) -> FeatureExtractorInceptionV3 | None:
         )
     except UserError:
         raise
-    except Exception as error:  # noqa: BLE001 (whatever a wrong file makes torch raise)
+    except Exception as error:  # whatever a wrong file makes torch raise
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"metrics.inception.weights: {path} cannot be loaded ({line})") from error
 

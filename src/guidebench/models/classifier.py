@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -22,13 +23,13 @@ def small_cnn(outputs: int) -> nn.Module:
     widths = [3, 32, 64, 96, 128]
     blocks = [
         Conv2dNormActivation(a, b, 3, stride=1 if i == 0 else 2, activation_layer=nn.SiLU)
-        for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False))
+        for i, (a, b) in enumerate(pairwise(widths))
     ]
     return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, outputs))
 
 
 def small_resnet(outputs: int) -> nn.Module:
-    """torchvision's ResNet with one BasicBlock per stage."""
+    """A torchvision ResNet with one BasicBlock per stage."""
     return ResNet(BasicBlock, [1, 1, 1, 1], num_classes=outputs)
 
 
@@ -56,7 +57,7 @@ class Classifier(nn.Module):
         else:
             raise UserError(f"architecture: found {architecture!r}, allowed: {architectures()}")
         for module in self.body.modules():
-            # mobilenet_v3's momentum 0.01 leaves the running statistics wrong after a short training
+            # mobilenet_v3's momentum 0.01 leaves running statistics wrong after a short training
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 0.1
         self.head = nn.Linear(hidden, 1 if classes == 2 else classes)
@@ -67,11 +68,12 @@ class Classifier(nn.Module):
         return functional.silu(hidden)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Logits [N, outputs]."""
         logits: Tensor = self.head(self.features(x))
         return logits
 
     def log_prob(self, logits: Tensor, target: int, temperature: float = 1.0) -> Tensor:
-        """log p(target | input) [N]: log_softmax, or logsigmoid(+-f) for an attribute (design, 2)."""
+        """The log p(target | input) [N]: log_softmax, logsigmoid(+-f) of an attribute (design, 2)."""
         logits = logits / temperature
         if logits.shape[1] == 1:
             return functional.logsigmoid(logits[:, 0] if target == 1 else -logits[:, 0])

@@ -64,7 +64,7 @@ def save(model: UNet2DModel, folder: Path, betas: list[float], prediction: str) 
 
 
 class Denoiser:
-    """A frozen network as samplers call it: (x [N, C, H, W], t) -> output like x; it counts rows."""
+    """A frozen network as samplers call it: (x [N, C, H, W], t) -> output like x; counts rows."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         try:
@@ -74,7 +74,9 @@ class Denoiser:
             raise UserError(f"{folder}: no denoiser in diffusers' layout ({error})") from error
         names = {value: key for key, value in PREDICTION_TYPES.items()}
         self.prediction = names[config["prediction_type"]]
-        self.model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.model = (
+            model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        )
         self.rows = 0
 
     @property

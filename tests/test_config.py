@@ -1,0 +1,141 @@
+"""The default experiment shows and explains every key, and docs/config.md is the config model."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+from guidebench import mistakes
+from guidebench.confdoc import document
+from guidebench.config import ARCHITECTURES, Config, SportBallsData
+from guidebench.schema import models
+from guidebench.validate import load
+
+EXPERIMENTS = ["config.yaml", *sorted(
+    path.relative_to(REPOSITORY).as_posix()
+    for path in (REPOSITORY / "workflow/config").glob("*.yaml"))]  # fmt: skip
+# of a user's own stabilizer, which the default experiment has none of
+EXCEPTED = {
+    "datasets.*.setups.*.stabilizer.options",
+    "datasets.*.sensitivity.stabilizers.*.options",
+}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_repositorys_experiments_are_valid(name, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    assert load(name).datasets
+
+
+def test_experiments_have_names_of_their_own(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    names = [load(name).name for name in EXPERIMENTS]
+    assert len(set(names)) == len(names)
+
+
+def _model_keys(path: str, model: Any) -> Iterator[str]:
+    """Every key of the model, as `datasets.*.denoiser.steps`; of the data, SportBalls'."""
+    for key, field in model.model_fields.items():
+        below = f"{path}.{key}".lstrip(".")
+        yield below
+        inner = models(field.annotation)
+        if inner:
+            yield from _model_keys(below, SportBallsData if len(inner) > 1 else inner[0])
+            continue
+        for entry in (
+            entry for argument in get_args(field.annotation) for entry in models(argument)
+        ):
+            yield from _model_keys(f"{below}.*", entry)
+
+
+def _shown_keys(lines: list[str]) -> dict[str, bool]:
+    """Every key of config.yaml in the same form, and whether a comment stands by it somewhere."""
+    found: dict[str, bool] = {}
+
+    def walk(node: yaml.Node, path: str, named: bool) -> None:
+        if not isinstance(node, yaml.MappingNode):
+            return
+        for key, value in node.value:
+            here = f"{path}.{'*' if named else key.value}".lstrip(".")
+            line = key.start_mark.line
+            comment = "  #" in lines[line] or lines[line - 1].lstrip().startswith("#")
+            found[here] = found.get(here, False) or comment
+            last = here.rpartition(".")[2]
+            walk(value, here, last in ("datasets", "classifiers", "setups", "stabilizers"))
+
+    walk(yaml.compose("\n".join(lines)), "", False)
+    return found
+
+
+def test_the_default_experiment_comments_every_key():
+    shown = _shown_keys((REPOSITORY / "config.yaml").read_text().splitlines())
+    wanted = set(_model_keys("", Config)) - EXCEPTED
+    # either place explains what a stabilizer's keys are
+    place, other = "datasets.*.setups.*.stabilizer", "datasets.*.sensitivity.stabilizers.*"
+    for key in [key for key in wanted if key.startswith((f"{place}.", f"{other}."))]:
+        last = key.rpartition(".")[2]
+        either = [f"{place}.{last}", f"{other}.{last}"]
+        shown[key] = any(shown.get(name, False) for name in either)
+    assert wanted - set(shown) == set(), "not in config.yaml"
+    assert {key for key in wanted if not shown[key]} == set(), "without a comment"
+
+
+def test_the_documentation_is_the_models(monkeypatch):
+    written = (REPOSITORY / "docs/config.md").read_text()
+    assert written == document(), "run `python -m guidebench.confdoc > docs/config.md`"
+
+
+def test_the_documented_defaults_are_what_a_file_without_the_keys_gets(tmp_path):
+    (tmp_path / "least.yaml").write_text(yaml.safe_dump({
+        "name": "least",
+        "datasets": {"balls": {
+            "data": {"source": "sportballs"}, "target": "baseball",
+            "classifiers": {"judge": {}}, "setups": {"unguided": {"stabilizer": {}}},
+            "sensitivity": {"stabilizers": {"none": {}}},
+        }},
+    }))  # fmt: skip
+    values = load(str(tmp_path / "least.yaml")).model_dump(mode="json")
+    balls = values["datasets"]["balls"]
+    sections = {
+        "Top level": values, "`metrics`": values["metrics"],
+        "`metrics.inception`": values["metrics"]["inception"],
+        "`datasets.<name>.data` (source: sportballs)": balls["data"],
+        "`datasets.<name>.classifiers.<name>`": balls["classifiers"]["judge"],
+        "`datasets.<name>.setups.<name>`": balls["setups"]["unguided"],
+        "`datasets.<name>.setups.<name>.stabilizer`": balls["setups"]["unguided"]["stabilizer"],
+        **{f"`datasets.<name>.{key}`": balls[key]
+           for key in ("schedule", "denoiser", "sensitivity", "sampling")},
+    }  # fmt: skip
+    checked = 0
+    for title, section in sections.items():
+        part = document().split(f"## {title}\n")[1].partition("\n## ")[0]
+        rows = [line.split(" | ") for line in part.splitlines() if line.startswith("| `")]
+        assert [row[0] for row in rows] == [f"| `{key}`" for key in section]
+        for row in rows:
+            if row[2].startswith("`"):
+                assert section[row[0].strip("| `")] == json.loads(row[2].strip("`"))
+                checked += 1
+    assert checked > 50
+
+
+def test_every_key_has_a_meaning():
+    rows = [line for line in document().splitlines() if line.startswith("| `")]
+    assert len(rows) > 90
+    assert all(row.count(" | ") == 4 and not row.endswith("|  |") for row in rows)
+
+
+def test_the_named_architectures_are_the_classifiers_own():
+    from guidebench.models import classifier
+
+    assert list(classifier.ARCHITECTURES) == ARCHITECTURES
+    known = classifier.architectures()
+    for name in ("small_cnn", "resnet18", known[-1]):
+        assert list(mistakes._architecture("key", name)) == []
+
+
+def test_class_names_are_those_of_the_prepared_data(data_root: Path):
+    pytest.importorskip("guidebench.data")

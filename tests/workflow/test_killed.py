@@ -1,0 +1,57 @@
+"""A run that is killed and started again ends with the digest of one that was never killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SMOKE = "workflow/config/smoke.yaml"
+
+
+def wait_for(pattern: str, root: Path, seconds: float = 240) -> None:
+    deadline = time.monotonic() + seconds
+    while not list(root.glob(pattern)):
+        assert time.monotonic() < deadline, f"{pattern} never appeared"
+        time.sleep(0.05)
+
+
+def test_training_killed_and_continued_gives_the_same_weights(copy) -> None:
+    results = copy.root / "results/smoke"
+    manifest = results / "mnist/denoiser/manifest.json"
+    before = manifest.read_text()
+    manifest.unlink()
+    stage = [sys.executable, "-m", "guidebench.cli", "train_denoiser", "--config", SMOKE,
+             "--dataset", "mnist"]  # fmt: skip
+    with subprocess.Popen(stage, cwd=copy.root, env=copy.environment) as process:
+        wait_for(".resume/train_denoiser-mnist-*.pt", results)
+        process.send_signal(signal.SIGKILL)
+    assert not manifest.exists()
+    done = copy.guidebench("train_denoiser", "--config", SMOKE, "--dataset", "mnist")
+    assert done.returncode == 0, done.stderr
+    assert manifest.read_text() == before
+    assert not list(results.glob(".resume/*.pt"))
+
+
+@pytest.mark.slow
+def test_make_run_killed_in_training_and_started_again(finished, tmp_path: Path) -> None:
+    """SIGKILL to the whole process group in the middle of training, then the same command."""
+    from conftest import checkout  # type: ignore[import-not-found]
+
+    copy = checkout(tmp_path)
+    command = [sys.executable, "-m", "guidebench.cli", "run", "--config", SMOKE, "--cores", "2"]
+    process = subprocess.Popen(
+        command, cwd=copy.root, env=copy.environment, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_for("results/smoke/.resume/train_denoiser-*.pt", copy.root)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    done = subprocess.run(
+        command, cwd=copy.root, env=copy.environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert copy.digest() == finished.digest()

@@ -1,0 +1,111 @@
+"""The smoke experiment end to end: what it leaves behind, and its report in a browser."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def test_every_row_has_the_same_n_and_a_standard_error(finished) -> None:
+    results = pd.read_parquet(finished.root / "results/smoke/tables/results.parquet")
+    scored = results[results.metric.isin(["accuracy_guide", "accuracy_judge", "fd_judge",
+                                          "cfd_judge", "diverged"])]  # fmt: skip
+    assert set(scored[scored.split == "evaluation"].n) == {16}
+    assert set(scored[scored.split == "selection"].n) == {8}
+    assert (scored.se >= 0).all()
+    assert scored.value.notna().all()
+    assert {"floor", "unguided", "cfg", "clean/x0+ema0.99"} <= set(results.setup)
+    assert not set(results.metric) & {"fid", "cfid"}  # no Inception weights, so nothing named FID
+
+
+def test_evaluations_per_image_are_counted(finished) -> None:
+    results = pd.read_parquet(finished.root / "results/smoke/tables/results.parquet")
+    counts = results[results.metric == "denoiser_evaluations"].groupby("setup").value.unique()
+    assert {setup: set(values) for setup, values in counts.items()} == {
+        setup: {8.0 if setup == "cfg" else 4.0} for setup in counts.index
+    }
+
+
+def test_no_fid_is_said(finished) -> None:
+    log = finished.root / "results/smoke/logs/features/mnist.real.log"
+    assert "no Inception weights" in log.read_text()
+
+
+def test_findings_cover_every_claim_on_every_data_set(finished) -> None:
+    findings = json.loads((finished.root / "results/smoke/findings.json").read_text())
+    assert [(f["dataset"], f["id"]) for f in findings] == [
+        (dataset, number) for dataset in ("sportballs", "mnist") for number in range(1, 15)
+    ]
+    assert {f["verdict"] for f in findings} <= {"holds", "does not hold", "undecided"}
+
+
+def test_rules_have_logs_benchmarks_and_provenance(finished) -> None:
+    root = finished.root / "results/smoke"
+    stages = {path.parent.name for path in root.glob("logs/*/*.log")}
+    assert stages == {path.parent.name for path in root.glob("benchmarks/*/*.tsv")}
+    provenance = [json.loads(path.read_text()) for path in root.rglob("*provenance.json")]
+    # the report is the end of the line: nothing uses it as an input
+    assert stages - {entry["stage"] for entry in provenance} == {"report"}
+    assert all(len(entry["code"]) == 16 and entry["versions"]["torch"] for entry in provenance)
+
+
+def test_a_stage_alone_gives_the_same_bytes(copy) -> None:
+    """A rule's shell line, pasted into a terminal."""
+    manifest = copy.root / "results/smoke/mnist/classifiers/clean/manifest.json"
+    before = manifest.read_text()
+    shutil.rmtree(manifest.parent)
+    done = copy.guidebench("train_classifier", "--config", "workflow/config/smoke.yaml",
+                           "--dataset", "mnist", "--classifier", "clean")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert manifest.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("file", "stage"),
+    [("mnist/data/train/images.npy", "train_denoiser --dataset mnist"),
+     ("mnist/denoiser/unet/diffusion_pytorch_model.safetensors",
+      "sample --dataset mnist --block evaluation-0"),
+     ("mnist/samples/cfg/scale-3/evaluation-0.npz",
+      "features --dataset mnist --block evaluation-0"),
+     ("tables/jackknife.parquet", "findings")],
+)  # fmt: skip
+def test_a_truncated_file_is_one_clear_line(file: str, stage: str, copy) -> None:
+    path = copy.root / "results/smoke" / file
+    path.write_bytes(path.read_bytes()[:-100])
+    done = copy.guidebench(*stage.split(), "--config", "workflow/config/smoke.yaml")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert path.name in done.stderr.splitlines()[-1]
+    assert "truncated" in done.stderr
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian: chromium)")
+def test_report_in_a_browser(finished) -> None:
+    """No console error, every picture loads, the findings table is there, nothing is requested."""
+    from playwright.sync_api import sync_playwright
+
+    report = Path(finished.root / "results/smoke/report.html")
+    problems, requests = [], []
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        page = browser.new_page()
+        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(report.as_uri())
+        broken = page.evaluate(
+            "[...document.images].filter(i => !i.complete || i.naturalWidth === 0).length"
+        )
+        pictures = page.evaluate("document.images.length")
+        rows = page.locator("#findings tr").count()
+        browser.close()
+    assert problems == []
+    assert broken == 0
+    assert pictures > 20
+    assert rows > 28
+    assert [url for url in requests if url.startswith("http")] == []

@@ -1,4 +1,4 @@
-"""Seconds of noise for one step: ours, one Philox call over all rows, against NumPy's per row.
+"""CPU seconds of noise for one step: ours, one Philox call over all rows, against NumPy's per row.
 
 Usage: .venv/bin/python benchmarks/noise.py
 """
@@ -39,9 +39,9 @@ def main() -> None:
         for repetition in range(REPETITIONS + 1):
             seconds = {}
             for name in sorted(calls, reverse=bool(repetition % 2)):
-                started = time.perf_counter()
+                started = time.process_time()
                 calls[name](stream=repetition)
-                seconds[name] = time.perf_counter() - started
+                seconds[name] = time.process_time() - started
             if repetition:
                 ratios.append(seconds["ours"] / seconds["numpy"])
                 ours.append(seconds["ours"])

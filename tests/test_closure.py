@@ -36,15 +36,19 @@ def digests(package: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def original() -> dict[str, str]:
-    return digests(PACKAGE)
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    package = tmp_path_factory.mktemp("untouched") / "guidebench"
+    return shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+@pytest.fixture(scope="module")
+def original(untouched: Path) -> dict[str, str]:
+    return digests(untouched)
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    package = tmp_path / "guidebench"
-    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
-    return package
+def copy(tmp_path: Path, untouched: Path) -> Path:
+    return shutil.copytree(untouched, tmp_path / "guidebench")
 
 
 @pytest.fixture

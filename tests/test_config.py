@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -135,7 +134,3 @@ def test_the_named_architectures_are_the_classifiers_own():
     known = classifier.architectures()
     for name in ("small_cnn", "resnet18", known[-1]):
         assert list(mistakes._architecture("key", name)) == []
-
-
-def test_class_names_are_those_of_the_prepared_data(data_root: Path):
-    pytest.importorskip("guidebench.data")

@@ -22,7 +22,7 @@ PACKAGES = ("torch", "torchvision", "diffusers", "torch-fidelity", "numpy", "pan
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that replaces it when the block ends without an error."""
+    """Yield a temporary path beside `path` that replaces it when the block ends without error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
@@ -68,7 +68,7 @@ def read_json(path: Path) -> Any:
 def write_manifest(
     folder: Path, names: list[str], manifest: Path | None = None, measured: list[str] | None = None
 ) -> None:
-    """Write `folder/manifest.json` (or `manifest`): sha256 of each named file, relative to `folder`.
+    """Write `folder/manifest.json` (or `manifest`): sha256 of each named file, below `folder`.
 
     A stage's declared output: small, and without times, so that Snakemake compares contents.
     `measured` files hold times or memory: they are listed by name alone and left out of digests.
@@ -87,7 +87,9 @@ def check_manifest(manifest: Path, folder: Path | None = None) -> dict[str, str]
         if not path.is_file():
             raise UserError(f"{path}: missing, though {manifest} lists it; {remedy}")
         if sha256(path) != expected:
-            raise UserError(f"{path}: truncated or edited, sha256 is not {expected[:12]}...; {remedy}")
+            raise UserError(
+                f"{path}: truncated or edited, sha256 is not {expected[:12]}...; {remedy}"
+            )
     return files
 
 
@@ -114,7 +116,7 @@ def results_digest(root: Path) -> str:
 
     It reads every manifest, which hold the sha256 of the big files.
     """
-    manifests = [path for path in root.rglob("*.json") 
+    manifests = [path for path in root.rglob("*.json")
                  if path.name == MANIFEST or path.parent.name == "manifests"]  # fmt: skip
     entries = {str(path.relative_to(root)): read_json(path)["files"] for path in manifests}
     if not entries:

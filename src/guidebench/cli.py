@@ -92,9 +92,11 @@ def run_stage(arguments: argparse.Namespace) -> int:
     layout = Layout(arguments.results, config.name)
     events = Events(layout.events(job.stage, job.name), job.stage, job.name)
     stage = Stage(config, job, layout, events)
-    setup = {key: value for key, value in job._asdict().items() if value}
-    tags = setup | {"rule": job.stage, "commit": environment()["commit"], "code": stage.code,
-                    "spec": digest_of(stage.spec)[:16]}  # fmt: skip
+    tags = {key: value for key, value in job._asdict().items() if value}
+    if job.stage == "sample":
+        tags["setup"] = ", ".join(config.datasets[job.dataset].setups)
+    tags |= {"rule": job.stage, "commit": environment()["commit"], "code": stage.code,
+             "spec": digest_of(stage.spec)[:16]}  # fmt: skip
     events.start(stage.spec, tags)
     try:
         importlib.import_module(f"guidebench.stages.{job.stage}").run(stage)

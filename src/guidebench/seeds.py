@@ -40,7 +40,7 @@ def philox(counter: list[torch.Tensor], key: list[torch.Tensor]) -> list[torch.T
 
 
 def normal(seeds: torch.Tensor, stream: int, shape: tuple[int, ...]) -> torch.Tensor:
-    """Standard normal float32 noise [len(seeds), *shape]; row i depends on seeds[i] and stream only.
+    """Standard normal float32 noise [len(seeds), *shape]; row i depends on seeds[i] and stream.
 
     `seeds`: int64, non-negative; `stream`: the step, below 2^32. Box-Muller on Philox4x32-10.
     """

@@ -102,9 +102,10 @@ class Table:
         """One quantity of all images at one t; sd is over images."""
         values = value.double().cpu().numpy()
         self.rows.append({"input": source, "stabilizer": stabilizer, "t": t, "quantity": quantity,
-                          "mean": values.mean(), "sd": values.std(ddof=1), "n": len(values)})  # fmt: skip
+                          "mean": values.mean(), "sd": values.std(ddof=1),
+                          "n": len(values)})  # fmt: skip
         if quantity in ("logit_sensitivity", "grad_sensitivity"):
-            # a gradient that saturates to exactly zero has no logarithm: floor at float32's smallest
+            # a gradient that is exactly zero has no logarithm: floor at float32's smallest
             logs = np.log(np.maximum(values, np.finfo(np.float32).tiny))
             self.logs.setdefault((source, stabilizer, quantity), []).append(logs)
 

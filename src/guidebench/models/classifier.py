@@ -73,7 +73,7 @@ class Classifier(nn.Module):
         return logits
 
     def log_prob(self, logits: Tensor, target: int, temperature: float = 1.0) -> Tensor:
-        """The log p(target | input) [N]: log_softmax, logsigmoid(+-f) of an attribute (design, 2)."""
+        """Rows' log p(target | input): log_softmax, or logsigmoid(+-f) (design, section 2)."""
         logits = logits / temperature
         if logits.shape[1] == 1:
             return functional.logsigmoid(logits[:, 0] if target == 1 else -logits[:, 0])

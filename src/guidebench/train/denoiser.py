@@ -1,4 +1,4 @@
-"""Training of the denoiser: the simplified objective of Ho et al. 2020, eq. 14, for eps, v or x0."""
+"""Training of the denoiser: the objective of Ho et al. 2020, eq. 14, for eps, v or x0."""
 
 from __future__ import annotations
 

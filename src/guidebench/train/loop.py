@@ -37,7 +37,7 @@ class Schedule(NamedTuple):
 
 
 class Batches:
-    """Batches of indices from shuffled epochs; batch `step` is a function of seed and step alone."""
+    """Indices from shuffled epochs; batch `step` is a function of seed and step alone."""
 
     def __init__(self, count: int, size: int, seed: int) -> None:
         self.count, self.size, self.seed = count, size, seed

@@ -1,0 +1,69 @@
+"""Seconds per 10,000 SportBalls images: a bank of poses, placed, against a render of each image.
+
+Usage: .venv/bin/python benchmarks/sportballs.py [images]
+"""
+
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+
+from guidebench.data.balls import SURFACES, matrices
+from guidebench.data.sportballs import CLASSES, bank, draw
+
+LIGHT = np.array([-0.40, -0.48, 0.78])
+NAIVE = 40
+DEFAULT = SimpleNamespace(size=32, canvas=128, scale=(0.5, 0.8), rotation="3d", poses=192)
+LARGE = SimpleNamespace(size=64, canvas=256, scale=(0.5, 0.8), rotation="3d", poses=256)
+
+
+def render(
+    name: str, rotation: np.ndarray, centre: np.ndarray, scale: float, size: int, side: int
+) -> np.ndarray:
+    """One scene [3, size, size] in [0, 255], straight from the sphere: no bank, no resampling.
+
+    rotation: quaternion [4] (w, x, y, z); centre [2] in pixels; scale: diameter over image side;
+    side: side of the canvas, whose pixels are wholly ball or wholly white.
+    """
+    radius = scale * size / 2
+    pixel = (np.arange(side) + 0.5) * size / side
+    x, y = np.meshgrid((pixel - centre[0]) / radius, (pixel - centre[1]) / radius)
+    inside = x**2 + y**2 < 1
+    x, y = x[inside], y[inside]
+    normals = np.stack([x, y, np.sqrt(1 - x**2 - y**2)], axis=1)
+    light = 0.52 + 0.48 * np.clip(normals @ (LIGHT / np.linalg.norm(LIGHT)), 0, None)
+    colours = SURFACES[name]((normals @ matrices(rotation[None])[0]).astype(np.float32))
+    scene = np.ones((side, side, 3))
+    scene[inside] = colours * light[:, None]
+    cells = scene.reshape(size, side // size, size, side // size, 3)
+    return 255 * cells.mean(axis=(1, 3)).transpose(2, 0, 1)
+
+
+def main() -> None:
+    """Both on one thread, one after the other, in the same run."""
+    torch.set_num_threads(1)
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    for options in (DEFAULT, LARGE):
+        started = time.perf_counter()
+        bank(options, 0)
+        once = time.perf_counter() - started
+        started = time.perf_counter()
+        data = draw(options, count, 0)
+        # `draw` renders the bank too, whatever the number of images
+        placing = 10_000 * (time.perf_counter() - started - once) / count
+        started = time.perf_counter()
+        for i in range(NAIVE):
+            render(CLASSES[data.labels[i]], data.extra["rotation"][i], data.extra["centre"][i],
+                   data.extra["scale"][i], options.size, options.canvas)  # fmt: skip
+        naive = 10_000 * (time.perf_counter() - started) / NAIVE
+        print(f"{options.size}x{options.size}, canvas {options.canvas}: bank of "
+              f"{len(CLASSES)} x {options.poses} poses once {once:.1f} s, then {placing:.1f} s per "
+              f"10,000 images; each rendered by itself {naive:.1f} s; with the bank counted, "
+              f"naive / ours is {naive / (placing + once):.1f} at 10,000 images and "
+              f"{10 * naive / (10 * placing + once):.1f} at 100,000")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""CelebA: packed or unpacked, full or partial, attributes, crops, damaged archives."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from guidebench.data import load
+from guidebench.errors import UserError
+
+WIDTH, HEIGHT = 89, 109
+COUNT = 12
+
+
+def _options(root: Path, **changes: Any) -> SimpleNamespace:
+    values = {"source": "celeba", "root": str(root), "attribute": "Male", "crop": None, "size": 16,
+              "train": None, "validation": None}  # fmt: skip
+    return SimpleNamespace(**{**values, **changes})
+
+
+def _jpeg(number: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> bytes:
+    """A flat grey picture whose brightness is 10 times its number."""
+    file = io.BytesIO()
+    Image.new("RGB", size, (10 * number,) * 3).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+def _name(number: int) -> str:
+    return f"{number:06d}.jpg"
+
+
+def _lists(root: Path, count: int = COUNT) -> None:
+    """Odd pictures are Male, every third smiles; the first 8 train, 2 validate, the rest test."""
+    lines = [str(count), "Male Smiling "]
+    for i in range(1, count + 1):
+        lines.append(f"{_name(i)} {1 if i % 2 else -1:2d} {1 if i % 3 == 0 else -1:2d}")
+    (root / "list_attr_celeba.txt").write_text("\n".join(lines) + "\n")
+    part = [f"{_name(i)} {0 if i <= 8 else 1 if i <= 10 else 2}" for i in range(1, count + 1)]
+    (root / "list_eval_partition.txt").write_text("\n".join(part) + "\n")
+
+
+def _unpacked(root: Path, pictures: dict[str, bytes]) -> None:
+    (root / "img_align_celeba").mkdir()
+    for name, data in pictures.items():
+        (root / "img_align_celeba" / name).write_bytes(data)
+
+
+def _packed(root: Path, pictures: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(root / "img_align_celeba.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in pictures.items():
+            archive.writestr(f"img_align_celeba/{name}", data)
+
+
+Store = Callable[[Path, dict[str, bytes]], None]
+
+
+@pytest.fixture(params=[_unpacked, _packed], ids=["unpacked", "packed"])
+def store(request: pytest.FixtureRequest) -> Store:
+    return request.param
+
+
+@pytest.fixture
+def root(tmp_path: Path, store: Store) -> Path:
+    store(tmp_path, {_name(i): _jpeg(i) for i in range(1, COUNT + 1)})
+    _lists(tmp_path)
+    return tmp_path
+
+
+def _refused(options: SimpleNamespace) -> str:
+    with pytest.raises(UserError) as error:
+        load(options, 0)
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def test_pictures_and_rows_belong_together(root: Path) -> None:
+    train, validation = load(_options(root), 0)
+    assert train.classes == ["Male: false", "Male: true"]
+    assert train.images.shape == (8, 3, 16, 16)
+    assert validation.images.shape == (2, 3, 16, 16)
+    number = np.round(train.images.mean(axis=(1, 2, 3)) / 10).astype(int)
+    np.testing.assert_array_equal(train.labels, number % 2)
+    assert sorted(number) == list(range(1, 9))
+    smiling, _ = load(_options(root, attribute="Smiling"), 0)
+    number = np.round(smiling.images.mean(axis=(1, 2, 3)) / 10).astype(int)
+    np.testing.assert_array_equal(smiling.labels, number % 3 == 0)
+
+
+def test_without_an_attribute_there_are_no_labels(root: Path) -> None:
+    (root / "list_attr_celeba.txt").unlink()
+    train, _ = load(_options(root, attribute=None), 0)
+    assert train.classes == []
+    assert (train.labels == -1).all()
+    assert train.labels.dtype == np.int64
+
+
+def test_numbers_take_a_stratified_subset_of_each_partition(root: Path) -> None:
+    train, validation = load(_options(root, train=4, validation=1), 0)
+    assert np.bincount(train.labels).tolist() == [2, 2]
+    assert len(validation.labels) == 1
+    said = _refused(_options(root, train=9))
+    assert said.startswith("data.train: found 9, allowed: at most 8")
+    said = _refused(_options(root, validation=3))
+    assert said.startswith("data.validation: found 3, allowed: at most 2")
+
+
+def test_only_pictures_with_a_row_and_rows_with_a_picture_count(
+    tmp_path: Path, store: Store
+) -> None:
+    present = [1, 2, 4, 9, 40]  # 40 has no row
+    store(tmp_path, {_name(i): _jpeg(min(i, 20)) for i in present})
+    _lists(tmp_path)
+    train, validation = load(_options(tmp_path), 0)
+    assert len(train.labels) == 3
+    assert len(validation.labels) == 1
+
+
+def test_the_central_square_is_kept(tmp_path: Path, store: Store) -> None:
+    """A picture white in a central square of 40 pixels and black around it."""
+    array = np.zeros((218, 178, 3), np.uint8)
+    array[89:129, 69:109] = 255
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "JPEG", quality=100, subsampling=0)
+    store(tmp_path, {_name(i): file.getvalue() for i in range(1, COUNT + 1)})
+    _lists(tmp_path)
+    inner, _ = load(_options(tmp_path, crop=40, size=20), 0)
+    assert inner.images.min() > 200
+    outer, _ = load(_options(tmp_path, crop=80, size=20), 0)
+    assert outer.images[..., 7:13, 7:13].min() > 200
+    assert outer.images[..., :3, :].max() < 50
+    whole, _ = load(_options(tmp_path, size=178), 0)
+    rows = np.flatnonzero(whole.images[0, 0, :, 89] > 128)
+    assert (rows[0], rows[-1]) == (69, 108)
+
+
+def test_shrinking_is_anti_aliased(tmp_path: Path, store: Store) -> None:
+    """Stripes of one pixel shrink to their mean, not to stripes."""
+    array = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    array[:, ::2] = 255
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "JPEG", quality=100, subsampling=0)
+    store(tmp_path, {_name(i): file.getvalue() for i in range(1, COUNT + 1)})
+    _lists(tmp_path)
+    train, _ = load(_options(tmp_path, crop=80, size=16), 0)
+    assert np.abs(train.images.astype(int) - 128).max() < 30
+
+
+def test_a_crop_larger_than_the_picture_is_refused(root: Path) -> None:
+    assert _refused(_options(root, crop=90)).startswith("data.crop: found 90, allowed: at most 89")
+
+
+def test_an_unknown_attribute_lists_the_known(root: Path) -> None:
+    said = _refused(_options(root, attribute="male"))
+    assert said.startswith("data.attribute: found 'male', allowed: ")
+    assert "Male, Smiling" in said
+
+
+def test_a_missing_root_is_named(tmp_path: Path) -> None:
+    assert f"{tmp_path / 'faces'}: no such folder" in _refused(_options(tmp_path / "faces"))
+
+
+def test_missing_pictures_are_named(tmp_path: Path) -> None:
+    _lists(tmp_path)
+    assert f"{tmp_path / 'img_align_celeba.zip'}: missing" in _refused(_options(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["list_attr_celeba.txt", "list_eval_partition.txt"])
+def test_a_missing_list_is_named(name: str, root: Path) -> None:
+    (root / name).unlink()
+    assert str(root / name) in _refused(_options(root))
+
+
+def test_a_cut_row_is_named(root: Path) -> None:
+    path = root / "list_attr_celeba.txt"
+    path.write_text(path.read_text()[:-3])
+    said = _refused(_options(root, attribute="Smiling"))
+    assert str(path) in said
+
+
+def test_no_picture_of_a_partition_is_said(tmp_path: Path, store: Store) -> None:
+    store(tmp_path, {_name(1): _jpeg(1)})
+    _lists(tmp_path)
+    said = _refused(_options(tmp_path))
+    assert str(tmp_path) in said
+    assert "partition 1" in said
+
+
+def test_a_truncated_archive_is_named(tmp_path: Path) -> None:
+    _packed(tmp_path, {_name(i): _jpeg(i) for i in range(1, COUNT + 1)})
+    _lists(tmp_path)
+    path = tmp_path / "img_align_celeba.zip"
+    path.write_bytes(path.read_bytes()[:-200])
+    assert f"{path}: truncated or damaged" in _refused(_options(tmp_path))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED])
+@pytest.mark.parametrize("offset", [0, 120])
+def test_a_damaged_member_is_named(tmp_path: Path, compression: int, offset: int) -> None:
+    path = tmp_path / "img_align_celeba.zip"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for i in range(1, COUNT + 1):
+            archive.writestr(f"img_align_celeba/{_name(i)}", _jpeg(i))
+        start = archive.getinfo(f"img_align_celeba/{_name(3)}").header_offset + 30 + 27 + offset
+    _lists(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[start : start + 20] = b"\xff" * 20
+    path.write_bytes(data)
+    assert _name(3) in _refused(_options(tmp_path))
+
+
+@pytest.mark.parametrize("keep", [0, 20, 300])
+def test_a_truncated_picture_is_named(keep: int, tmp_path: Path, store: Store) -> None:
+    pictures = {_name(i): _jpeg(i) for i in range(1, COUNT + 1)}
+    pictures[_name(3)] = pictures[_name(3)][:keep]
+    store(tmp_path, pictures)
+    _lists(tmp_path)
+    said = _refused(_options(tmp_path))
+    assert _name(3) in said
+    assert "truncated or damaged" in said
+
+
+def test_the_real_faces(data_root: Path) -> None:
+    root = data_root / "celeba"
+    if not root.is_dir():
+        pytest.skip(f"no faces at {root}")
+    train, validation = load(_options(root, train=200, validation=100, size=32), 0)
+    assert train.images.shape == (200, 3, 32, 32)
+    assert validation.images.shape == (100, 3, 32, 32)
+    assert 0.3 < train.labels.mean() < 0.55
+    # faces: warm and lively, the middle brighter than nothing
+    red, green, blue = train.images.mean(axis=(0, 2, 3))
+    assert red > green > blue
+    assert train.images.std() > 40

@@ -1,0 +1,91 @@
+"""`load`: each source by name, a user's own by `module:attribute`."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from guidebench.data import load
+from guidebench.errors import UserError
+
+MODULE = """
+import numpy as np
+from guidebench.data.dataset import DataSet
+
+def stripes(options, seed):
+    chance = np.random.default_rng(seed)
+    labels = np.arange(options["count"]) % 2
+    images = chance.integers(0, 256, (len(labels), 1, 8, 8), dtype=np.uint8)
+    return DataSet(images, labels, ["even", "odd"])
+
+def floats(options, seed):
+    data = stripes(options, seed)
+    data.images = data.images / 255
+    return data
+
+def nothing(options, seed):
+    return None
+"""
+
+
+@pytest.fixture
+def custom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    (tmp_path / "my_stripes.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def options(attribute: str, count: int = 40) -> SimpleNamespace:
+        return SimpleNamespace(source=attribute, options={"count": count}, classes=["even", "odd"],
+                               size=8, train=20, validation=10)  # fmt: skip
+
+    return options
+
+
+def test_a_users_data_set_is_called_and_split(custom: Any) -> None:
+    train, validation = load(custom("my_stripes:stripes"), 0)
+    assert train.images.shape == (20, 1, 8, 8)
+    assert np.bincount(train.labels).tolist() == [10, 10]
+    assert np.bincount(validation.labels).tolist() == [5, 5]
+    again, _ = load(custom("my_stripes:stripes"), 0)
+    other, _ = load(custom("my_stripes:stripes"), 1)
+    np.testing.assert_array_equal(train.images, again.images)
+    assert not np.array_equal(train.images, other.images)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("my_stripe:stripes", "No module named 'my_stripe'"),
+        ("my_stripes:dots", "no attribute 'dots'"),
+        ("my_stripes:floats", "a DataSet of uint8 images"),
+        ("my_stripes:nothing", "gave NoneType"),
+    ],
+)
+def test_what_is_no_data_set_is_one_line(source: str, said: str, custom: Any) -> None:
+    with pytest.raises(UserError) as error:
+        load(custom(source), 0)
+    message = str(error.value)
+    assert message.startswith("data.source: ")
+    assert source in message
+    assert said in message
+    assert "allowed: " in message
+    assert "\n" not in message
+
+
+def test_too_few_images_of_a_user_are_refused(custom: Any) -> None:
+    with pytest.raises(UserError, match="found 30, allowed: at most 29"):
+        load(custom("my_stripes:stripes", 29), 0)
+
+
+def test_sportballs_are_drawn_and_split() -> None:
+    options = SimpleNamespace(source="sportballs", size=8, canvas=16, scale=(0.5, 0.8),
+                              rotation="3d", poses=2, train=30, validation=10)  # fmt: skip
+    train, validation = load(options, 0)
+    assert train.images.shape == (30, 3, 8, 8)
+    assert validation.images.shape == (10, 3, 8, 8)
+    for part in (train, validation):
+        assert {len(values) for values in part.extra.values()} == {len(part.labels)}
+        assert {"position", "centre", "scale", "rotation"} <= set(part.extra)
+    seen = {image.tobytes() for image in train.images}
+    assert not seen & {image.tobytes() for image in validation.images}

@@ -1,0 +1,191 @@
+"""Mistakes in an experiment file: an edit of the smoke experiment, and what is said of it."""
+
+import math
+from typing import Any, NamedTuple
+
+from conftest import DELETE
+
+S, M = ("datasets", "sportballs"), ("datasets", "mnist")
+RAW, ADAM = (*S, "setups", "clean/raw"), (*S, "setups", "clean/x0+adam")
+
+
+class Case(NamedTuple):
+    """An edit of the smoke experiment, and what the line about it says."""
+
+    path: tuple[str, ...]
+    value: Any
+    found: str
+    allowed: str
+    key: str = ""  # where the line is about another key than the edited one
+
+
+CELEBA = {"source": "celeba", "root": "faces", "attribute": None, "size": 16}
+CASES = {
+    "unknown key": Case(("nam",), "x", "did you mean name?", "threads"),
+    "unknown key in metrics": Case(
+        ("metrics", "jackknife_block"), 4, "did you mean jackknife_blocks?", "inception"
+    ),
+    "unknown key two deep": Case(
+        ("metrics", "inception", "weight"), "x", "did you mean weights?", "sha256"
+    ),
+    "unknown key of a data set": Case((*S, "targt"), 1, "did you mean target?", "setups"),
+    "unknown key of data": Case((*S, "data", "sise"), 16, "did you mean size?", "canvas"),
+    "key of another source": Case((*M, "data", "size"), 28, "unknown key", "download"),
+    "unknown key of the denoiser": Case(
+        (*S, "denoiser", "batchsize"), 8, "did you mean batch_size?", "flip"
+    ),
+    "unknown key of a classifier": Case(
+        (*S, "classifiers", "clean", "hiden"), 8, "did you mean hidden?", "half"
+    ),
+    "unknown key of a setup": Case((*RAW, "scale"), [1], "did you mean scales?", "input"),
+    "unknown key of a stabilizer": Case(
+        (*ADAM, "stabilizer", "betta1"), 0.9, "did you mean beta1?", "per_step"
+    ),
+    "text for an integer": Case((*S, "denoiser", "steps"), "40", '"40"', "integer, above 0"),
+    "boolean for an integer": Case((*S, "denoiser", "steps"), True, "true", "integer, above 0"),
+    "list for a number": Case(("seed",), [1], "[1]", "integer, at least 0"),
+    "fraction for an integer": Case((*S, "data", "train"), 1.5, "1.5", "integer, at least 2"),
+    "number for a boolean": Case((*S, "sampling", "clip"), 1, "1", "true or false"),
+    "number for a list": Case((*RAW, "scales"), 3, "3", "list of numbers"),
+    "text in a list": Case(
+        (*S, "denoiser", "channels"), [8, "a"], '"a"', "integer", "denoiser.channels.1"
+    ),
+    "empty section": Case((*S, "classifiers", "clean"), None, "null", "keys and values"),
+    "section that is text": Case((*S, "data"), "balls", '"balls"', "keys and values"),
+    "list of the wrong length": Case((*S, "data", "scale"), [0.8], "[0.8]", "list of 2 numbers"),
+    "unquoted no": Case(
+        (*S, "denoiser", "mixed_precision"), False, "false", "no, bf16 (in quotes)"
+    ),
+    "negative size": Case((*S, "data", "size"), -16, "-16", "at least 8 and at most 1024"),
+    "zero steps": Case((*S, "denoiser", "steps"), 0, "0", "above 0"),
+    "negative scale": Case((*RAW, "scales"), [-1], "-1", "at least 0", "setups.clean/raw.scales.0"),
+    "nan": Case((*S, "denoiser", "learning_rate"), math.nan, "NaN", "finite number, above 0"),
+    "inf": Case((*RAW, "temperature"), math.inf, "Infinity", "finite number, above 0"),
+    "momentum of one": Case((*ADAM, "stabilizer", "beta1"), 1.0, "1.0", "below 1"),
+    "unknown data set": Case(
+        (*S, "data", "source"), "cifar", '"cifar"', "sportballs, mnist, fashion_mnist, celeba"
+    ),
+    "no source": Case((*S, "data", "source"), DELETE, "nothing", "sportballs, mnist"),
+    "no setups": Case((*S, "setups"), DELETE, "nothing", "named entries"),
+    "no data sets": Case(("datasets",), {}, "{}", "at least 1"),
+    "unknown sampler": Case((*S, "sampling", "sampler"), "heun", '"heun"', "ancestral, ddim"),
+    "unknown stabilizer": Case((*ADAM, "stabilizer", "name"), "adm", '"adm"', "none, ema, adam"),
+    "unknown guidance": Case((*RAW, "guidance"), "clasifier", '"clasifier"', "none, classifier"),
+    "stabilizer's module missing": Case(
+        (*ADAM, "stabilizer", "name"), "nosuch:Thing", "nosuch:Thing (no such module)", "import"
+    ),
+    "stabilizer's package missing": Case(
+        (*ADAM, "stabilizer", "name"), "no.such:Thing", "No module named 'no'", "import"
+    ),
+    "stabilizer's class missing": Case(
+        (*ADAM, "stabilizer", "name"), "json:Thing", "no Thing in json", "import"
+    ),
+    "analysed stabilizer missing": Case(
+        (*S, "sensitivity", "stabilizers", "own"), {"name": "nosuch:Thing"}, "nosuch:Thing",
+        "import", "sensitivity.stabilizers.own.name",
+    ),
+    "data set's module missing": Case(
+        (*S, "data"), {"source": "nosuch:Thing", "train": 8, "validation": 8}, "nosuch:Thing",
+        "import", "data.source",
+    ),
+    "classifier not defined": Case(
+        (*RAW, "classifier"), "dirty", "dirty", "not the judge (clean, noise_trained)"
+    ),
+    "classifier not named": Case((*RAW, "classifier"), None, "nothing", "clean, noise_trained"),
+    "guided by the judge": Case((*RAW, "classifier"), "judge", "judge", "clean, noise_trained"),
+    "classifier without guidance": Case(
+        (*S, "setups", "unguided", "classifier"), "clean", "clean", "unless guidance is classifier"
+    ),
+    "unknown architecture": Case(
+        (*S, "classifiers", "clean", "architecture"), "resnet19", "did you mean resnet",
+        "small_cnn, small_resnet or a torchvision classifier",
+    ),
+    "class that does not exist": Case((*S, "target"), "tennis", "'tennis'", "baseball, basketball"),
+    "digit that does not exist": Case((*M, "target"), 10, "'10'", "7, 8, 9"),
+    "no target": Case((*S, "target"), DELETE, "nothing", "baseball, basketball"),
+    "target of the wrong kind": Case((*S, "target"), [1], "[1]", "text or integer"),
+    "guidance without labels": Case(
+        (*S, "data"), CELEBA, "classifier", "none (a data set without labels)",
+        "setups.clean/raw.guidance",
+    ),
+    "target without labels": Case(
+        (*S, "data"), CELEBA, "'baseball'", "null (a data set without labels)", "target"
+    ),
+    "cfg without dropout": Case(
+        (*M, "denoiser", "condition_dropout"), DELETE, "cfg", "only with denoiser.condition",
+        "setups.cfg.guidance",
+    ),
+    "more steps than T": Case(
+        (*S, "sampling", "steps"), 101, "101", "at most schedule.timesteps (100)"
+    ),
+    "more pairs than T": Case(
+        (*S, "sensitivity", "steps"), 101, "101", "at most schedule.timesteps (100)"
+    ),
+    "betas that fall": Case((*S, "schedule", "beta_start"), 0.5, "0.5", "at most beta_end (0.02)"),
+    "beta of zero": Case((*S, "schedule", "beta_start"), 0.0, "0.0", "above 0"),
+    "size not divisible": Case(
+        (*S, "denoiser", "channels"), [8] * 6, "6 levels", "image side (16)"
+    ),
+    "channels and groups": Case(
+        (*S, "denoiser", "norm_groups"), 3, "[8, 16]", "norm_groups (3)", "denoiser.channels"
+    ),
+    "attention per level": Case((*S, "denoiser", "attention"), [True], "[True]", "2 values"),
+    "attention heads": Case(
+        (*S, "denoiser"), {"channels": [8, 16], "attention": [False, True], "head_dim": 12}, "12",
+        "divisor", "denoiser.head_dim",
+    ),
+    "canvas": Case((*S, "data", "canvas"), 65, "65", "a multiple of data.size (16)"),
+    "scale range": Case((*S, "data", "scale"), [0.8, 0.5], "[0.8, 0.5]", "low <= high <= 1"),
+    "mean injection with ddim": Case(
+        (*S, "sampling", "sampler"), "ddim", "mean", "score (ddim has no posterior mean",
+        "setups.clean/raw.injection",
+    ),
+    "the same scale twice": Case((*RAW, "scales"), [1, 1.0], "[1.0, 1.0]", "each scale once"),
+    "guided without scales": Case((*RAW, "scales"), [], "none", "at least one"),
+    "unguided with scales": Case(
+        (*S, "setups", "unguided", "scales"), [1], "[1.0]", "none without guidance"
+    ),
+    "evaluation and blocks": Case(
+        (*S, "sampling", "evaluation"), 18, "18", "multiple of metrics.jackknife_blocks (4)"
+    ),
+    "selection and blocks": Case(
+        (*S, "sampling", "selection"), 6, "6", "multiple of metrics.jackknife_blocks (4)"
+    ),
+    "no judge": Case(
+        (*S, "classifiers", "judge"), DELETE, "no judge", "must be named judge", "classifiers"
+    ),
+    "judge of the same architecture": Case(
+        (*S, "classifiers", "judge", "architecture"), "small_cnn", "small_cnn",
+        "another architecture than the judge's", "classifiers.clean.architecture",
+    ),
+    "judge on the same half": Case(
+        (*S, "classifiers", "judge", "half"), "first", "first", "another half than the judge's",
+        "classifiers.clean.half",
+    ),
+    "judge trained on noise": Case(
+        (*S, "classifiers", "judge", "noise_trained"), True, "true", "false"
+    ),
+    "more digits than the package has": Case((*M, "data", "train"), 4900, "4900", "5000 together"),
+    "all digits without a folder": Case((*M, "data", "train"), None, "null", "data.root"),
+    "fashion without a folder": Case(
+        (*M, "data", "source"), "fashion_mnist", "null", "a folder", "data.root"
+    ),
+    "download without a folder": Case(
+        (*M, "data", "download"), True, "null", "folder to download into", "data.root"
+    ),
+    "no inception weights": Case(
+        ("metrics", "inception", "weights"), "nope.pth", "nope.pth", "an existing file"
+    ),
+    "not a sha256": Case(("metrics", "inception", "sha256"), "abc", '"abc"', "64 hex digits"),
+    "name is a path": Case(("name",), "../x", '"../x"', "no path"),
+    "name of a file in results": Case(("name",), "mlflow.db", "mlflow.db", "results/"),
+    "data set is a path": Case(("datasets", "../x"), {}, "'../x'", "letters, digits, _ and -"),
+    "data set is a results folder": Case(("datasets", "tables"), {}, "'tables'", "none of"),
+    "classifier is a path": Case(
+        (*S, "classifiers", "../x"), {"half": "first"}, "'../x'", "letters, digits, _ and -"
+    ),
+    "setup is a path": Case((*S, "setups", "../x"), {}, "'../x'", "names like clean"),
+    "setup climbs out": Case((*S, "setups", "clean/.."), {}, "'clean/..'", "names like clean"),
+    "setup called floor": Case((*S, "setups", "floor"), {}, "'floor'", "none of floor"),
+    "setup above another": Case((*S, "setups", "clean"), {}, "setups below clean/", "folder"),
+}  # fmt: skip

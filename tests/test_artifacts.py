@@ -102,38 +102,26 @@ def test_a_manifest_of_files_that_are_not_there_is_refused(folder):
 
 
 def test_the_results_digest_is_of_results_only(folder, tmp_path):
-    root = tmp_path / "results"
-    first = results_digest(root)
+    manifests = [folder / "manifest.json"]
+    first = results_digest(manifests, tmp_path)
     (folder / "seconds.json").write_text("99.5")
     write_json(folder / "provenance.json", {"seconds": 99.5})
     write_manifest(folder, ["images.npy"], None, ["seconds.json"])
-    (root / "events").mkdir()
-    (root / "events" / "prepare.jsonl").write_text("{}\n")
-    assert results_digest(root) == first
-    shutil.copytree(root, tmp_path / "elsewhere")
-    assert results_digest(tmp_path / "elsewhere") == first
+    assert results_digest(manifests, tmp_path) == first
+    elsewhere = tmp_path / "elsewhere" / folder.relative_to(tmp_path)
+    shutil.copytree(folder, elsewhere)
+    assert results_digest([elsewhere / "manifest.json"], tmp_path / "elsewhere") == first
 
 
 def test_the_results_digest_sees_an_edited_and_a_missing_result(folder, tmp_path):
-    root = tmp_path / "results"
-    first = results_digest(root)
+    manifests = [folder / "manifest.json"]
+    first = results_digest(manifests, tmp_path)
     (folder / "images.npy").write_bytes(b"other")
     write_manifest(folder, ["images.npy"], None, ["seconds.json"])
-    second = results_digest(root)
-    assert second != first
-    shutil.copytree(folder, root / "digits")
-    assert results_digest(root) not in (first, second)
-
-
-def test_the_results_digest_reads_the_manifests_of_blocks(folder, tmp_path):
-    first = results_digest(tmp_path / "results")
-    write_manifest(folder, ["images.npy"], folder / "manifests" / "selection-0.json", None)
-    assert results_digest(tmp_path / "results") != first
-
-
-def test_no_results_is_a_users_mistake(tmp_path):
-    with pytest.raises(UserError, match="no results here"):
-        results_digest(tmp_path)
+    assert results_digest(manifests, tmp_path) != first
+    manifests[0].unlink()
+    with pytest.raises(UserError, match="missing"):
+        results_digest(manifests, tmp_path)
 
 
 def test_manifests_are_readable(folder):

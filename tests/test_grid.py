@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from guidebench import grid
+from guidebench import grid, specs
 from guidebench.artifacts import canonical
 from guidebench.grid import Block, Cell, Job, Layout
 
@@ -17,11 +17,11 @@ WITH_SPEC = {"prepare", "train_denoiser", "train_classifier", "sensitivity", "sa
 
 def changed(before, after):
     """Jobs of `after` whose spec is new or another than `before`, as `stage name`."""
-    old = {job: canonical(grid.spec(before, job)) for job in grid.jobs(before)}
+    old = {job: canonical(specs.spec(before, job)) for job in grid.jobs(before)}
     return {
         f"{job.stage} {job.name}"
         for job in grid.jobs(after)
-        if job.stage in WITH_SPEC and old.get(job) != canonical(grid.spec(after, job))
+        if job.stage in WITH_SPEC and old.get(job) != canonical(specs.spec(after, job))
     }
 
 
@@ -144,7 +144,7 @@ def test_a_new_scale_is_new_cells_and_leaves_the_old_ones(edited):
     old, new = grid.cells(before, BALLS), grid.cells(after, BALLS)
     assert set(new) - set(old) == {Cell("clean/raw", 100)}
     for cell in old:
-        assert grid.cell_spec(before, BALLS, cell) == grid.cell_spec(after, BALLS, cell)
+        assert specs.cell_spec(before, BALLS, cell) == specs.cell_spec(after, BALLS, cell)
 
 
 def test_a_cells_spec_is_its_own_setup_and_the_sampler(edited):
@@ -152,7 +152,7 @@ def test_a_cells_spec_is_its_own_setup_and_the_sampler(edited):
 
     def cells(edits):
         after = edited(edits)
-        pairs = [(cell, grid.cell_spec(before, BALLS, cell), grid.cell_spec(after, BALLS, cell))
+        pairs = [(cell, specs.cell_spec(before, BALLS, cell), specs.cell_spec(after, BALLS, cell))
                  for cell in grid.cells(before, BALLS)]  # fmt: skip
         return {cell.setup for cell, old, new in pairs if old != new}
 
@@ -174,11 +174,11 @@ def test_a_users_stabilizer_and_data_set_count_with_their_code(edited, tmp_path,
     name = (*S, "setups", "clean/x0", "stabilizer")
     config = edited({name: {"name": "mine_for_grid:Mine"}, (*S, "data"): data})
     jobs = [Job("prepare", BALLS), Job("sample", BALLS, block="evaluation-0")]
-    first = [canonical(grid.spec(config, job)) for job in jobs]
+    first = [canonical(specs.spec(config, job)) for job in jobs]
     module.write_text("# a comment\nclass Mine:\n    size = 1\n")
-    assert [canonical(grid.spec(config, job)) for job in jobs] == first
+    assert [canonical(specs.spec(config, job)) for job in jobs] == first
     module.write_text("class Mine:\n    size = 2\n")
-    assert all(canonical(grid.spec(config, job)) != old
+    assert all(canonical(specs.spec(config, job)) != old
                for job, old in zip(jobs, first, strict=True))  # fmt: skip
 
 
@@ -189,11 +189,11 @@ def test_external_data_enters_by_sizes_and_small_files_by_content(edited, tmp_pa
     source = ("datasets", "mnist", "data")
     config = edited({source: {"source": "mnist", "root": str(tmp_path)}})
     job = Job("prepare", "mnist")
-    first = grid.spec(config, job)["external"]
+    first = specs.spec(config, job)["external"]
     assert list(first) == ["labels.gz"]
     (raw / "labels.gz").write_bytes(b"two")
-    assert grid.spec(config, job)["external"] != first
-    assert grid.spec(edited({}), job)["external"] == {}
+    assert specs.spec(config, job)["external"] != first
+    assert specs.spec(edited({}), job)["external"] == {}
 
 
 def test_every_path_of_an_experiment_is_below_its_folder(tmp_path):

@@ -13,8 +13,8 @@ import guidebench
 PACKAGE = Path(guidebench.__file__).parent
 # lowest first; a module may import from lower layers and from its own folder or module group
 LAYERS = [
-    {"config", "validate", "mistakes", "names", "schema", "confdoc", "grid", "closure", "seeds",
-     "artifacts", "events", "errors"},
+    {"config", "validate", "mistakes", "names", "schema", "confdoc", "specs", "grid", "closure",
+     "seeds", "artifacts", "events", "errors"},
     {"models", "data"},
     {"diffusion"},
     {"train", "analysis", "metrics", "report", "guidance"},
@@ -151,7 +151,7 @@ def test_validating_an_experiment_needs_no_heavy_library(repository):
     code = (
         "import sys; from guidebench import grid; from guidebench.validate import load;"
         "config = load(sys.argv[1]);"
-        "[grid.spec(config, job) for job in grid.jobs(config)];"
+        "[specs.spec(config, job) for job in grid.jobs(config)];"
         f"print(*{HEAVY!r} & set(sys.modules))"
     )
     done = subprocess.run(

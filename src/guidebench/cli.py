@@ -14,7 +14,6 @@ from pathlib import Path
 
 from guidebench import grid
 from guidebench.artifacts import digest_of, environment, results_digest
-from guidebench.config import Config
 from guidebench.errors import UserError
 from guidebench.grid import Job, Layout
 from guidebench.validate import load
@@ -53,7 +52,9 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(f"--{option}", required=True)
         if name == "run":
             command.add_argument("--cores", type=int, default=os.cpu_count() or 1)
-            command.add_argument("snakemake", nargs="*", help="more options for snakemake, after --")
+            command.add_argument(
+                "snakemake", nargs="*", help="more options for snakemake, after --"
+            )
         if name == "validate":
             command.add_argument("--print-name", action="store_true", help="print the name alone")
         if name == "track":
@@ -176,7 +177,11 @@ def ui(arguments: argparse.Namespace) -> int:
 def digest(arguments: argparse.Namespace) -> int:
     """Print the digest of the results."""
     config = load(arguments.config, arguments.set)
-    sys.stdout.write(results_digest(Layout(arguments.results, config.name).root) + "\n")
+    layout = Layout(arguments.results, config.name)
+    # report.html shows times: what it is drawn from counts, not the page
+    jobs = [job for job in grid.jobs(config) if job.stage != "report"]
+    manifests = [grid.manifest(layout, job) for job in jobs]
+    sys.stdout.write(results_digest(manifests, layout.root) + "\n")
     return 0
 
 
@@ -210,7 +215,7 @@ def adopt(arguments: argparse.Namespace) -> int:
     found = [read_json(path) for path in root.rglob(f"*{PROVENANCE}")]
     old = {entry["code"] for entry in found if entry["stage"] == arguments.stage}
     if len(old) != 1:
-        raise UserError(f"{root}: found results of {len(old)} versions of {arguments.stage}'s code, "
+        raise UserError(f"{root}: found {len(old)} versions of {arguments.stage}'s results, "
                         "allowed: exactly one")  # fmt: skip
     entries = json.loads(ADOPTED.read_text()) if ADOPTED.is_file() else {}
     entries.pop(arguments.stage, None)

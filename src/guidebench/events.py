@@ -46,7 +46,7 @@ class Events:
         self._warned = False
 
     def start(self, params: dict[str, Any], tags: dict[str, str]) -> None:
-        """Begin a new execution with nested `params` and flat `tags`; OSError if it cannot write."""
+        """Begin an execution with nested `params` and flat `tags`; OSError if it cannot write."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._close()
         self._torn = _ends_torn(self.path)

@@ -1,17 +1,14 @@
-"""What there is to compute: paths, cells, seed blocks, jobs, and each job's slice of the config."""
+"""What there is to compute: paths, cells, seed blocks and jobs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from guidebench.artifacts import sha256
-from guidebench.closure import source_digest
-from guidebench.config import CelebaData, Config, CustomData, IdxData
+from guidebench.config import Config
 from guidebench.seeds import derive
 
-RUNTIME_KEYS = {"checkpoint_every"}
 REAL = "real"
 
 
@@ -107,6 +104,23 @@ class Job(NamedTuple):
         return ".".join(filter(None, self[1:])) or "all"
 
 
+def manifest(layout: Layout, job: Job) -> Path:
+    """The manifest that a job declares as its output."""
+    stage, dataset = job.stage, job.dataset
+    if stage in ("sample", "features"):
+        folder = layout.samples(dataset) if stage == "sample" else layout.features(dataset)
+        return layout.block_manifest(folder, job.block)
+    folders = {
+        "prepare": layout.data(dataset),
+        "train_denoiser": layout.denoiser(dataset),
+        "train_classifier": layout.classifier(dataset, job.classifier),
+        "sensitivity": layout.sensitivity(dataset, job.classifier),
+        "metrics": layout.metrics(dataset),
+        "collect": layout.tables,
+    }
+    return folders.get(stage, layout.root / stage) / "manifest.json"
+
+
 def cells(config: Config, dataset: str) -> list[Cell]:
     """All cells of a data set, in the config's order."""
     return [
@@ -190,89 +204,3 @@ def weight(config: Config, job: Job) -> float:
         count = block(config, job.dataset, job.block).count
         return 6 + count * options.sampling.steps * total * evaluation
     return 6.0
-
-
-def stabilizer(options: dict[str, Any]) -> dict[str, Any]:
-    """A stabilizer's slice: a user's own one comes with a digest of its code."""
-    if ":" in options["name"]:
-        return options | {"code": source_digest(options["name"])}
-    return options
-
-
-def spec(config: Config, job: Job) -> dict[str, Any]:
-    """The slice of the config that the job's results depend on, as JSON values."""
-    common: dict[str, Any] = {"seed": config.seed, "threads": config.threads}
-    if not job.dataset:
-        return {"config": effective(config)}
-    dump = config.datasets[job.dataset].model_dump(mode="json")
-    dataset = config.datasets[job.dataset]
-    if job.stage == "prepare":
-        return {"seed": config.seed, "data": dump["data"], "external": fingerprint(dataset.data)}
-    if job.stage == "train_denoiser":
-        return common | {"schedule": dump["schedule"], "denoiser": _results(dump["denoiser"])}
-    if job.stage == "train_classifier":
-        classifier = dump["classifiers"][job.classifier]
-        schedule = dump["schedule"] if classifier["noise_trained"] else None
-        return common | {"classifier": _results(classifier), "schedule": schedule}
-    if job.stage == "sensitivity":
-        options = dump["sensitivity"]
-        options["stabilizers"] = {k: stabilizer(v) for k, v in options["stabilizers"].items()}
-        clip = {key: dump["sampling"][key] for key in ("clip", "clip_gradient")}
-        return common | {"sensitivity": options, "target": dump["target"], "clip": clip,
-                         "schedule": dump["schedule"]}  # fmt: skip
-    every = [cell.path for cell in cells(config, job.dataset)]
-    if job.stage == "sample":
-        specs = [cell_spec(config, job.dataset, cell) for cell in cells(config, job.dataset)]
-        part = block(config, job.dataset, job.block)
-        return common | {"cells": specs, "block": list(part)}
-    inception = config.metrics.inception.model_dump(mode="json")
-    if job.stage == "features":
-        scope = {"n": dataset.sampling.evaluation, "target": dump["target"]}
-        scope = scope if job.block == REAL else {"cells": every}
-        return common | scope | {"inception": inception, "classifiers": sorted(dump["classifiers"])}
-    guide = {name: setup["classifier"] for name, setup in dump["setups"].items()}
-    parts = [list(part) for part in blocks(config, job.dataset)]
-    return {"seed": config.seed, "cells": every, "blocks": parts, "target": dump["target"],
-            "guide": guide, "metrics": config.metrics.model_dump(mode="json")}  # fmt: skip
-
-
-def cell_spec(config: Config, dataset: str, cell: Cell) -> dict[str, Any]:
-    """What one cell's images depend on, beside its seeds, its models and the code."""
-    dump = config.datasets[dataset].model_dump(mode="json")
-    setup = dump["setups"][cell.setup]
-    setup["stabilizer"] = stabilizer(setup["stabilizer"])
-    del setup["scales"]
-    sampling = {
-        key: value
-        for key, value in dump["sampling"].items()
-        if key not in ("selection", "evaluation", "block")
-    }
-    return {"setup": setup, "scale": cell.scale, "sampling": sampling, "target": dump["target"],
-            "schedule": dump["schedule"], "threads": config.threads}  # fmt: skip
-
-
-def effective(config: Config) -> dict[str, Any]:
-    """The whole config without the keys that change nothing but how a run goes."""
-    values: dict[str, Any] = _results(config.model_dump(mode="json"))
-    del values["device"]
-    return values
-
-
-def _results(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _results(item) for key, item in value.items() if key not in RUNTIME_KEYS}
-    return [_results(item) for item in value] if isinstance(value, list) else value
-
-
-def fingerprint(data: object) -> dict[str, str]:
-    """Names, sizes and (of small files) sha256 of external data, or of the code of a user's own."""
-    if isinstance(data, CustomData):
-        return {"code": source_digest(data.source)}
-    if not isinstance(data, IdxData | CelebaData) or not data.root:
-        return {}
-    root = Path(data.root)
-    folder = root if isinstance(data, CelebaData) else root / {"mnist": "MNIST"}.get(
-        data.source, "FashionMNIST") / "raw"  # fmt: skip
-    files = sorted(path for path in folder.glob("*") if path.is_file())
-    small = {path.name: sha256(path) for path in files if path.stat().st_size < 2**20}
-    return {path.name: str(path.stat().st_size) for path in files} | small

@@ -70,6 +70,9 @@ def _all(config: Config) -> Iterator[Mistake]:
     weights = config.metrics.inception.weights
     if weights and not Path(weights).is_file():
         yield "metrics.inception.weights", weights, "an existing file"
+    if weights and not config.metrics.inception.sha256:
+        # torch unpickles the file: only a known one may be opened
+        yield "metrics.inception.sha256", None, "the sha256 of metrics.inception.weights"
 
 
 def _data(dataset: Dataset) -> Iterator[Mistake]:
@@ -198,3 +201,5 @@ def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
             yield "classifier", chosen, f"a defined classifier that is not the judge ({known})"
         if setup.injection == "mean" and (sampler := dataset.sampling.sampler) != "ancestral":
             yield "injection", "mean", f"score ({sampler} has no posterior mean to shift)"
+        if setup.input == "x0_frozen" and dataset.denoiser.prediction == "x0":
+            yield "input", "x0_frozen", "raw or x0 (a frozen x0 prediction has no gradient)"

@@ -64,7 +64,7 @@ def test_merged_moments_are_the_unions(cuts: list[int]) -> None:
     features = _features(100, 8, 0) + 5
     merged = reduce(merge, [moments(part) for part in np.split(features, cuts)])
     direct = moments(features)
-    assert merged.count == direct.count
+    assert merged.size == direct.size
     np.testing.assert_allclose(merged.mean, direct.mean, rtol=1e-12)
     np.testing.assert_allclose(merged.scatter, direct.scatter, rtol=1e-12, atol=1e-11)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from guidebench import grid
+from guidebench import grid, specs
 from guidebench.artifacts import canonical
 from guidebench.closure import code_digest
 from guidebench.errors import UserError
@@ -24,7 +24,7 @@ SETTINGS = [f"{key}={value}" for key, value in workflow.config_settings.config.i
 try:
     EXPERIMENT = load(CONFIG_FILE, SETTINGS)
     JOBS = {(job.stage, job.name): job for job in grid.jobs(EXPERIMENT)}
-    SPECS = {key: canonical(grid.spec(EXPERIMENT, job)) for key, job in JOBS.items()}
+    SPECS = {key: canonical(specs.spec(EXPERIMENT, job)) for key, job in JOBS.items()}
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

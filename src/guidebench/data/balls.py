@@ -14,7 +14,9 @@ def _colour(*rgb: int) -> np.ndarray:
     return np.array(rgb, dtype=np.float32) / 255
 
 
-def _paint(points: np.ndarray, base: np.ndarray, *layers: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def _paint(
+    points: np.ndarray, base: np.ndarray, *layers: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
     """Colours [N, 3]: `base`, overpainted by (mask, colour) layers."""
     colours = np.broadcast_to(base, points.shape).copy()
     for mask, colour in layers:

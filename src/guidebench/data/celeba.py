@@ -33,13 +33,13 @@ def read(options: Any) -> tuple[DataSet, DataSet]:
     for number, limit in enumerate((options.train, options.validation)):
         wanted = [name for name in names if partition.get(name) == number and name in labels]
         if not wanted:
-            raise UserError(f"{root}: found no picture of partition {number} (0 train, 1 validation) "
+            raise UserError(f"{root}: no picture of partition {number} (0 train, 1 validation) "
                             "that is listed in the attribute files")  # fmt: skip
         images = np.stack([picture(opened, name, options) for name in wanted])
         found = np.array([labels[name] for name in wanted], dtype=np.int64)
         if limit and limit > len(wanted):
             key = "train" if number == 0 else "validation"
-            raise UserError(f"data.{key}: found {limit}, allowed: at most {len(wanted)}, the pictures "
+            raise UserError(f"data.{key}: found {limit}, allowed: up to {len(wanted)}, the pictures "
                             f"of that partition in {root}")  # fmt: skip
         parts.append(DataSet(images, found, classes))
     return parts[0], parts[1]
@@ -66,7 +66,9 @@ def rows(path: Path) -> list[tuple[str, list[str]]]:
         lines = [line.split() for line in path.read_text().splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
-    found = [(parts[0], parts[1:]) for parts in lines if len(parts) > 1 and parts[0].endswith(".jpg")]
+    found = [
+        (parts[0], parts[1:]) for parts in lines if len(parts) > 1 and parts[0].endswith(".jpg")
+    ]
     if not found:
         raise UserError(f"{path}: found no line that names a picture; fetch it again")
     return found
@@ -86,7 +88,9 @@ def attribute(root: Path, name: str | None) -> tuple[dict[str, int], list[str]]:
     try:
         labels = {picture: int(values[column] == "1") for picture, values in listed}
     except IndexError as error:
-        raise UserError(f"{path}: a line has fewer than {len(header)} values; fetch it again") from error
+        raise UserError(
+            f"{path}: a line has fewer than {len(header)} values; fetch it again"
+        ) from error
     return labels, [f"{name}: false", f"{name}: true"]
 
 

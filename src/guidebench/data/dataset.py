@@ -11,7 +11,7 @@ from guidebench.errors import UserError
 
 @dataclass
 class DataSet:
-    """Images uint8 [N, C, H, W], labels int64 [N] (-1: unlabelled), class names, extras [N, ...]."""
+    """Images uint8 [N, C, H, W], labels int64 [N] (-1: none), class names, extras [N, ...]."""
 
     images: np.ndarray
     labels: np.ndarray

@@ -60,12 +60,14 @@ def array(folder: Path, name: str) -> np.ndarray:
     try:
         data = plain.read_bytes() if path == plain else gzip.decompress(packed.read_bytes())
     except FileNotFoundError as error:
-        raise UserError(f"{plain}[.gz]: missing; allowed: the official file there, or data.download: "
+        raise UserError(f"{plain}[.gz]: missing; allowed: the official file, or data.download: "
                         "true") from error  # fmt: skip
     except (gzip.BadGzipFile, EOFError, zlib.error, OSError) as error:
         raise UserError(f"{path}: truncated or damaged ({error}); fetch it again") from error
     if len(data) < 4 or data[:3] != b"\x00\x00\x08" or len(data) < 4 + 4 * data[3]:
-        raise UserError(f"{path}: found no idx header of bytes, allowed: an idx file; fetch it again")
+        raise UserError(
+            f"{path}: found no idx header of bytes, allowed: an idx file; fetch it again"
+        )
     shape = struct.unpack(f">{data[3]}I", data[4 : 4 + 4 * data[3]])
     expected = 4 + 4 * data[3] + int(np.prod(shape))
     if len(data) != expected:

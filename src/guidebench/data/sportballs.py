@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def turned(quaternions: np.ndarray, angles: np.ndarray) -> np.ndarray:
 
 
 def bank(options: Any, seed: int) -> tuple[Tensor, np.ndarray]:
-    """Rendered poses: (albedo uint8 [classes * poses, 3, S, S], quaternions [classes * poses, 4])."""
+    """Rendered poses: albedo uint8 [classes * poses, 3, S, S] and their quaternions [.., 4]."""
     side = round(options.canvas * options.scale[1])
     poses = options.poses if options.rotation == "3d" else 1
     views, quaternions = [], []
@@ -61,11 +62,11 @@ def place(views: Tensor, angles: Tensor, scales: Tensor, centres: Tensor, option
     cos, sin = torch.cos(angles)[:, None, None], torch.sin(angles)[:, None, None]
     # where a pixel of the turned ball lies on the unturned view
     source = torch.stack((cos * x + sin * y, cos * y - sin * x), dim=-1)
-    settings = {"mode": "bilinear", "padding_mode": "border", "align_corners": False}
-    colour = functional.grid_sample(views.float() / 255, source, **settings)
+    sample = partial(functional.grid_sample, padding_mode="border", align_corners=False)
+    colour = sample(views.float() / 255, source)
     # light comes from the upper left whatever the turn
     light = torch.from_numpy(shade(views.shape[-1])).expand(count, 1, -1, -1)
-    colour = colour * functional.grid_sample(light, torch.stack((x, y), dim=-1), **settings)
+    colour = colour * sample(light, torch.stack((x, y), dim=-1))
     # a soft rim, one canvas pixel wide
     radius = torch.sqrt(x**2 + y**2)
     cover = ((1 - radius) * (scales[:, None, None] / 2 * side) + 0.5).clamp(0, 1)[:, None]
@@ -93,9 +94,9 @@ def draw(options: Any, count: int, seed: int) -> DataSet:
     images = np.empty((count, 3, options.size, options.size), dtype=np.uint8)
     for start in range(0, count, BATCH):
         part = slice(start, start + BATCH)
-        tensors = [torch.from_numpy(v[part]).float() for v in (angle, scale, centre)]
-        images[part] = place(views[torch.from_numpy(pose[part])], *tensors, options).numpy()
+        turn, width, middle = (torch.from_numpy(v[part]).float() for v in (angle, scale, centre))
+        chosen = views[torch.from_numpy(pose[part])]
+        images[part] = place(chosen, turn, width, middle, options).numpy()
     extra = {"position": position, "centre": centre * options.size, "scale": scale,
              "rotation": turned(quaternions[pose], angle)}  # fmt: skip
     return DataSet(images, labels, CLASSES, extra)
-

@@ -53,6 +53,7 @@ class Sampler:
     def _both(self, x: Tensor, t: int) -> Tensor:
         """Conditional rows, then rows with the null token (classifier-free guidance)."""
         label = torch.full((len(x),), self.denoiser.null, device=x.device)
+        assert self.target is not None
         label[: len(x) // 2] = self.target
         return self.denoiser(x, t, label)
 

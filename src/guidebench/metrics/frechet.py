@@ -12,14 +12,14 @@ import scipy.linalg
 class Moments(NamedTuple):
     """Count, mean [d] and scatter [d, d] (sum of outer products of deviations), float64."""
 
-    count: int
+    size: int
     mean: np.ndarray
     scatter: np.ndarray
 
     @property
     def covariance(self) -> np.ndarray:
         """Unbiased covariance [d, d], as torch-fidelity's."""
-        return self.scatter / (self.count - 1)
+        return self.scatter / (self.size - 1)
 
 
 def moments(features: np.ndarray) -> Moments:
@@ -32,10 +32,10 @@ def moments(features: np.ndarray) -> Moments:
 
 def merge(a: Moments, b: Moments) -> Moments:
     """Moments of the union of two disjoint sets, exactly (Chan et al. 1979)."""
-    count = a.count + b.count
+    count = a.size + b.size
     delta = b.mean - a.mean
-    scatter = a.scatter + b.scatter + np.outer(delta, delta) * (a.count * b.count / count)
-    return Moments(count, a.mean + delta * (b.count / count), scatter)
+    scatter = a.scatter + b.scatter + np.outer(delta, delta) * (a.size * b.size / count)
+    return Moments(count, a.mean + delta * (b.size / count), scatter)
 
 
 class Reference:

@@ -99,4 +99,4 @@ def load(folder: Path, device: torch.device) -> Classifier:
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{folder / 'model.safetensors'}: not these weights ({error})") from error
-    return model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    return model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)

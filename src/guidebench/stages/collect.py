@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from guidebench import grid
+from guidebench import grid, specs
 from guidebench.artifacts import PROVENANCE, atomic, environment, read_json, write_json
 from guidebench.config import Config
 from guidebench.data.store import read, to_float, to_uint8
@@ -50,7 +50,7 @@ def run(stage: Stage) -> None:
     write_json(folder / "summary.json", _summary(config, layout))
     for dataset in config.datasets:
         with atomic(layout.pictures / f"{dataset}.npz") as temporary, open(temporary, "wb") as file:
-            np.savez(file, **_pictures(stage, dataset))
+            np.savez(file, **_pictures(stage, dataset))  # type: ignore[arg-type]
     stage.finish(folder, TABLES, measured=MEASURED)
 
 
@@ -95,7 +95,7 @@ def _summary(config: Config, layout: Layout) -> dict[str, Any]:
         "name": config.name,
         "seed": config.seed,
         "description": config.description,
-        "config_text": yaml.safe_dump(grid.effective(config), sort_keys=False, width=100),
+        "config_text": yaml.safe_dump(specs.effective(config), sort_keys=False, width=100),
         "datasets": {dataset: _facts(config, layout, dataset) for dataset in config.datasets},
         "started": None,
         **environment(),
@@ -113,7 +113,7 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
     counts = np.bincount(held_out.labels[held_out.labels >= 0], minlength=1)
     schedule = DDPMLinear(**options.schedule.model_dump(exclude={"name"}))
     with safe_open(layout.denoiser(dataset) / WEIGHTS, "pt") as file:
-        parameters = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())
+        parameters = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
     names = classes(options.data)
     return {
         "target": target_name(options),
@@ -163,7 +163,8 @@ def _pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
     if options.target is not None:
         wanted = classes(options.data).index(target_name(options))
         pictures["target"] = data.images[np.flatnonzero(data.labels == wanted)[:16]]
-    first = [block.name for block in grid.blocks(config, dataset) if block.split == "evaluation"][0]
+    blocks = grid.blocks(config, dataset)
+    first = next(block.name for block in blocks if block.split == "evaluation")
     for cell in grid.cells(config, dataset):
         with np.load(layout.samples(dataset) / cell.path / f"{first}.npz") as file:
             pictures[f"sample:{cell.setup}:{_scale(cell)}"] = file["images"][:SHOWN]

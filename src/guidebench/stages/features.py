@@ -18,7 +18,7 @@ from guidebench.stages.stage import Stage
 
 
 class Extractors:
-    """All of a data set's extractors: every classifier's predictions, judge and Inception features."""
+    """A data set's extractors: all classifiers' predictions, judge and Inception features."""
 
     def __init__(self, stage: Stage) -> None:
         layout, dataset = stage.layout, stage.job.dataset
@@ -100,7 +100,7 @@ def _real(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
 
 
 def _draw(data: Stored, target: int | None, n: int, stage: Stage) -> Stored:
-    """n held-out images without replacement; none at all when there are fewer than n."""
+    """N held-out images without replacement; none at all when there are fewer than n."""
     index = np.arange(len(data.labels)) if target is None else np.flatnonzero(data.labels == target)
     if len(index) < n:
         return Stored(data.images[:0], data.labels[:0], data.classes)
@@ -111,5 +111,5 @@ def _draw(data: Stored, target: int | None, n: int, stage: Stage) -> Stored:
 
 def _save(path: Path, found: dict[str, np.ndarray], key: str) -> None:
     with atomic(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **found)
+        np.savez(file, **found)  # type: ignore[arg-type]
     remember(path, key)

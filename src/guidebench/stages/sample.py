@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from guidebench import grid
+from guidebench import grid, specs
 from guidebench.artifacts import atomic, digest_of, write_json
 from guidebench.data.store import read
 from guidebench.guidance.sampling import Sampler, Samples
@@ -37,7 +37,7 @@ def run(stage: Stage) -> None:
         setup = stage.dump["setups"][cell.setup]
         path = folder / cell.path / f"{block.name}.npz"
         used = [inputs["denoiser"], inputs.get(setup["classifier"] or "")]
-        key = digest_of([grid.cell_spec(config, dataset, cell), seeds, used, stage.code])
+        key = digest_of([specs.cell_spec(config, dataset, cell), seeds, used, stage.code])
         if not fresh(path, key):
             if sampler is None:
                 sampler, loaded = _load(stage, guides)
@@ -50,9 +50,10 @@ def run(stage: Stage) -> None:
                 torch.tensor(seeds, device=stage.device),
             )
             _save(path, samples, seeds, stage)
-            rows = len(samples.seconds) * stage.options.sampling.micro_batch
+            size = stage.options.sampling.micro_batch
+            rows = len(samples.seconds) * size
             write_json(path.with_suffix(".cost.json"), {
-                "seconds": [value / stage.options.sampling.micro_batch for value in samples.seconds],
+                "seconds": [value / size for value in samples.seconds],
                 "evaluations": (sampler.denoiser.rows - before) / rows,
                 "peak_memory_mib": peak_memory(),
             })  # fmt: skip

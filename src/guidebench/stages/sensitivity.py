@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
+import pandas as pd
 import torch
 
 from guidebench.analysis.sensitivity import Table, Views, accuracy, pairs
@@ -37,7 +39,11 @@ def run(stage: Stage) -> None:
     """Walk t = T-1 .. 0 on raw images, and on x0_pred for a classifier that never saw noise."""
     dataset, name = stage.job.dataset, stage.job.classifier
     layout, options, dump = stage.layout, stage.options.sensitivity, stage.dump
-    for folder in (layout.data(dataset), layout.denoiser(dataset), layout.classifier(dataset, name)):
+    for folder in (
+        layout.data(dataset),
+        layout.denoiser(dataset),
+        layout.classifier(dataset, name),
+    ):
         stage.use(folder)
     data = read(layout.data(dataset) / "validation")
     schedule = stage.schedule()
@@ -52,13 +58,13 @@ def run(stage: Stage) -> None:
         evaluate = ClassifierGradient(
             denoiser, denoiser.prediction, schedule, classifier, kind, clip
         )
+        sections = {"none": {"name": "none", "per_step": "literal"}}
+        if kind == "x0":
+            sections |= dump["sensitivity"]["stabilizers"]
         stabilizers: dict[str, Callable[[], Stabilize]] = {
-            key: lambda section=section: build(section, schedule.timesteps, options.steps)
-            for key, section in dump["sensitivity"]["stabilizers"].items()
-            if kind == "x0"
+            key: partial(build, section, schedule.timesteps, options.steps)
+            for key, section in sections.items()
         }
-        none = {"name": "none", "per_step": "literal"}
-        stabilizers["none"] = lambda: build(none, schedule.timesteps, options.steps)
         many = views(stage, data, options.accuracy_images)
         for t, correct in accuracy(evaluate, schedule, many, grid):
             table.add(kind, "none", "accuracy", t, correct)
@@ -72,8 +78,6 @@ def run(stage: Stage) -> None:
                 last, done = t, done + 1
                 stage.events.progress(done, len(grid) * len(kinds))
     folder = layout.sensitivity(dataset, name)
-    import pandas as pd
-
     for file, frame in zip(FILES, (pd.DataFrame(table.rows), table.per_image()), strict=True):
         frame.insert(0, "classifier", name)
         frame.insert(0, "dataset", dataset)

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guidebench import grid
+from guidebench import specs
 from guidebench.artifacts import (
     PROVENANCE,
     check_manifest,
@@ -24,6 +24,7 @@ from guidebench.errors import UserError
 from guidebench.events import Events
 from guidebench.grid import Job, Layout
 from guidebench.mistakes import classes, target_name
+from guidebench.seeds import derive
 
 if TYPE_CHECKING:
     import torch
@@ -53,7 +54,7 @@ class Stage:
     @cached_property
     def spec(self) -> dict[str, Any]:
         """What the results depend on."""
-        return grid.spec(self.config, self.job)
+        return specs.spec(self.config, self.job)
 
     @property
     def code(self) -> str:
@@ -86,7 +87,7 @@ class Stage:
 
     def seed(self, *names: object) -> int:
         """A seed that depends on the experiment's seed, the data set and the names."""
-        return grid.derive(self.config.seed, self.job.dataset, *names)
+        return derive(self.config.seed, self.job.dataset, *names)
 
     def use(self, folder: Path, manifest: Path | None = None) -> dict[str, str]:
         """Check an input's manifest and note its digest in the provenance."""

@@ -28,7 +28,7 @@ def train(
     """Train on `data`, on x_t with t uniform in 0 .. T-1 when `schedule` is given."""
     torch.manual_seed(derive(seed, "weights"))
     model = Classifier(options["architecture"], len(data.classes), options["hidden"])
-    model = model.to(device, memory_format=torch.channels_last)
+    model = model.to(device).to(memory_format=torch.channels_last)
     batches = Batches(len(data.images), options["batch_size"], derive(seed, "batches"))
 
     def loss(step: int) -> Tensor:

@@ -54,7 +54,7 @@ class Batches:
     def __call__(self, step: int) -> np.ndarray:
         """Indices [size] of a step."""
         positions = np.arange(step * self.size, (step + 1) * self.size)
-        return np.array([self._order(p // self.count)[p % self.count] for p in positions])
+        return np.array([self._order(int(p) // self.count)[p % self.count] for p in positions])
 
 
 def generator(seed: int, step: int) -> torch.Generator:

@@ -1,6 +1,7 @@
 """CelebA: packed or unpacked, full or partial, attributes, crops, damaged archives."""
 
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -106,9 +107,9 @@ def test_numbers_take_a_stratified_subset_of_each_partition(root: Path) -> None:
     assert np.bincount(train.labels).tolist() == [2, 2]
     assert len(validation.labels) == 1
     said = _refused(_options(root, train=9))
-    assert said.startswith("data.train: found 9, allowed: at most 8")
+    assert re.match(r"data\.train: found 9, allowed: .*\b8\b", said)
     said = _refused(_options(root, validation=3))
-    assert said.startswith("data.validation: found 3, allowed: at most 2")
+    assert re.match(r"data\.validation: found 3, allowed: .*\b2\b", said)
 
 
 def test_only_pictures_with_a_row_and_rows_with_a_picture_count(

@@ -16,7 +16,9 @@ from guidebench.validate import load
 min_version("9.0")
 
 # rules call `guidebench`: found beside the Python that runs Snakemake, activated or not
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)
 
 CONFIG_FILE = str(workflow.configfiles[0]) if workflow.configfiles else "config.yaml"
 # --config key.path=value reaches the stages as --set
@@ -28,7 +30,9 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-CLI = " ".join([f"--config {CONFIG_FILE}", *(f"--set {setting}" for setting in SETTINGS)])
+CLI = " ".join(
+    [f"--config {CONFIG_FILE}", *(f"--set {setting}" for setting in SETTINGS)]
+)
 LAYOUT = Layout(Path("results"), EXPERIMENT.name)
 ROOT = str(LAYOUT.root)
 DATASETS = list(EXPERIMENT.datasets)
@@ -37,8 +41,12 @@ THREADS = EXPERIMENT.threads
 
 wildcard_constraints:
     dataset="|".join(DATASETS),
-    classifier="|".join({c for d in EXPERIMENT.datasets.values() for c in d.classifiers} or {"-"}),
-    block="|".join({REAL} | {b.name for d in DATASETS for b in grid.blocks(EXPERIMENT, d)}),
+    classifier="|".join(
+        {c for d in EXPERIMENT.datasets.values() for c in d.classifiers} or {"-"}
+    ),
+    block="|".join(
+        {REAL} | {b.name for d in DATASETS for b in grid.blocks(EXPERIMENT, d)}
+    ),
 
 
 def spec(stage):

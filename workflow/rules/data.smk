@@ -1,17 +1,17 @@
 rule prepare:
     output:
         f"{ROOT}/{{dataset}}/data/manifest.json",
-    params:
-        spec=spec("prepare"),
-        code=code_digest("prepare"),
-    threads: THREADS
-    resources:
-        mem_mb=4000,
-        runtime=60,
-    priority: 100
     log:
         f"{ROOT}/logs/prepare/{{dataset}}.log",
     benchmark:
         f"{ROOT}/benchmarks/prepare/{{dataset}}.tsv"
+    priority: 100
+    threads: THREADS
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        spec=spec("prepare"),
+        code=code_digest("prepare"),
     shell:
         "guidebench prepare {CLI} --dataset {wildcards.dataset} 2> {log}"

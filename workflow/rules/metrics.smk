@@ -10,17 +10,17 @@ rule features:
         ),
     output:
         f"{ROOT}/{{dataset}}/features/manifests/{{block}}.json",
-    params:
-        spec=spec("features"),
-        code=code_digest("features"),
-    threads: THREADS
-    resources:
-        mem_mb=8000,
-        runtime=240,
     log:
         f"{ROOT}/logs/features/{{dataset}}.{{block}}.log",
     benchmark:
         f"{ROOT}/benchmarks/features/{{dataset}}.{{block}}.tsv"
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        spec=spec("features"),
+        code=code_digest("features"),
     shell:
         "guidebench features {CLI} --dataset {wildcards.dataset} --block {wildcards.block} 2> {log}"
 
@@ -31,16 +31,16 @@ rule metrics:
         blocks=blocks("features"),
     output:
         f"{ROOT}/{{dataset}}/metrics/manifest.json",
-    params:
-        spec=spec("metrics"),
-        code=code_digest("metrics"),
-    threads: THREADS
-    resources:
-        mem_mb=4000,
-        runtime=240,
     log:
         f"{ROOT}/logs/metrics/{{dataset}}.log",
     benchmark:
         f"{ROOT}/benchmarks/metrics/{{dataset}}.tsv"
+    threads: THREADS
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        spec=spec("metrics"),
+        code=code_digest("metrics"),
     shell:
         "guidebench metrics {CLI} --dataset {wildcards.dataset} 2> {log}"

@@ -8,17 +8,17 @@ rule collect:
         ],
     output:
         f"{ROOT}/tables/manifest.json",
-    params:
-        spec=spec("collect"),
-        code=code_digest("collect"),
-    threads: THREADS
-    resources:
-        mem_mb=4000,
-        runtime=60,
     log:
         f"{ROOT}/logs/collect/all.log",
     benchmark:
         f"{ROOT}/benchmarks/collect/all.tsv"
+    threads: THREADS
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        spec=spec("collect"),
+        code=code_digest("collect"),
     shell:
         "guidebench collect {CLI} 2> {log}"
 
@@ -33,16 +33,16 @@ rule findings:
             category="Findings",
         ),
         manifest=f"{ROOT}/findings/manifest.json",
-    params:
-        code=code_digest("findings"),
-    threads: THREADS
-    resources:
-        mem_mb=2000,
-        runtime=30,
     log:
         f"{ROOT}/logs/findings/all.log",
     benchmark:
         f"{ROOT}/benchmarks/findings/all.tsv"
+    threads: THREADS
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code_digest("findings"),
     shell:
         "guidebench findings {CLI} 2> {log}"
 
@@ -60,16 +60,16 @@ rule plots:
             labels={"figure": "{figure}"},
         ),
         manifest=f"{ROOT}/plots/manifest.json",
-    params:
-        code=code_digest("plots"),
-    threads: THREADS
-    resources:
-        mem_mb=2000,
-        runtime=60,
     log:
         f"{ROOT}/logs/plots/all.log",
     benchmark:
         f"{ROOT}/benchmarks/plots/all.tsv"
+    threads: THREADS
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=code_digest("plots"),
     shell:
         "guidebench plots {CLI} 2> {log}"
 
@@ -85,15 +85,15 @@ rule report:
             caption="../report/report.rst",
             category="Report",
         ),
-    params:
-        code=code_digest("report"),
-    threads: THREADS
-    resources:
-        mem_mb=2000,
-        runtime=30,
     log:
         f"{ROOT}/logs/report/all.log",
     benchmark:
         f"{ROOT}/benchmarks/report/all.tsv"
+    threads: THREADS
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code_digest("report"),
     shell:
         "guidebench report {CLI} 2> {log}"

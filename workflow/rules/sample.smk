@@ -8,17 +8,17 @@ rule sample:
         ),
     output:
         f"{ROOT}/{{dataset}}/samples/manifests/{{block}}.json",
-    params:
-        spec=spec("sample"),
-        code=code_digest("sample"),
-    threads: THREADS
-    resources:
-        mem_mb=8000,
-        runtime=720,
-    priority: 30
     log:
         f"{ROOT}/logs/sample/{{dataset}}.{{block}}.log",
     benchmark:
         f"{ROOT}/benchmarks/sample/{{dataset}}.{{block}}.tsv"
+    priority: 30
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        runtime=720,
+    params:
+        spec=spec("sample"),
+        code=code_digest("sample"),
     shell:
         "guidebench sample {CLI} --dataset {wildcards.dataset} --block {wildcards.block} 2> {log}"

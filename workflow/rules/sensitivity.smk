@@ -5,17 +5,17 @@ rule sensitivity:
         classifier=f"{ROOT}/{{dataset}}/classifiers/{{classifier}}/manifest.json",
     output:
         f"{ROOT}/{{dataset}}/sensitivity/{{classifier}}/manifest.json",
-    params:
-        spec=spec("sensitivity"),
-        code=code_digest("sensitivity"),
-    threads: THREADS
-    resources:
-        mem_mb=8000,
-        runtime=720,
     log:
         f"{ROOT}/logs/sensitivity/{{dataset}}.{{classifier}}.log",
     benchmark:
         f"{ROOT}/benchmarks/sensitivity/{{dataset}}.{{classifier}}.tsv"
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        runtime=720,
+    params:
+        spec=spec("sensitivity"),
+        code=code_digest("sensitivity"),
     shell:
         "guidebench sensitivity {CLI} --dataset {wildcards.dataset}"
         " --classifier {wildcards.classifier} 2> {log}"

@@ -3,19 +3,19 @@ rule train_denoiser:
         f"{ROOT}/{{dataset}}/data/manifest.json",
     output:
         f"{ROOT}/{{dataset}}/denoiser/manifest.json",
-    params:
-        spec=spec("train_denoiser"),
-        code=code_digest("train_denoiser"),
-    threads: THREADS
-    resources:
-        mem_mb=8000,
-        runtime=4320,
-    # the longest chain starts first
-    priority: 50
     log:
         f"{ROOT}/logs/train_denoiser/{{dataset}}.log",
     benchmark:
         f"{ROOT}/benchmarks/train_denoiser/{{dataset}}.tsv"
+    # the longest chain starts first
+    priority: 50
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        runtime=4320,
+    params:
+        spec=spec("train_denoiser"),
+        code=code_digest("train_denoiser"),
     shell:
         "guidebench train_denoiser {CLI} --dataset {wildcards.dataset} 2> {log}"
 
@@ -25,18 +25,18 @@ rule train_classifier:
         f"{ROOT}/{{dataset}}/data/manifest.json",
     output:
         f"{ROOT}/{{dataset}}/classifiers/{{classifier}}/manifest.json",
-    params:
-        spec=spec("train_classifier"),
-        code=code_digest("train_classifier"),
-    threads: THREADS
-    resources:
-        mem_mb=8000,
-        runtime=720,
-    priority: 40
     log:
         f"{ROOT}/logs/train_classifier/{{dataset}}.{{classifier}}.log",
     benchmark:
         f"{ROOT}/benchmarks/train_classifier/{{dataset}}.{{classifier}}.tsv"
+    priority: 40
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        runtime=720,
+    params:
+        spec=spec("train_classifier"),
+        code=code_digest("train_classifier"),
     shell:
         "guidebench train_classifier {CLI} --dataset {wildcards.dataset}"
         " --classifier {wildcards.classifier} 2> {log}"

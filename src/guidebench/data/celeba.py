@@ -39,7 +39,7 @@ def read(options: Any) -> tuple[DataSet, DataSet]:
         found = np.array([labels[name] for name in wanted], dtype=np.int64)
         if limit and limit > len(wanted):
             key = "train" if number == 0 else "validation"
-            raise UserError(f"data.{key}: found {limit}, allowed: up to {len(wanted)}, the pictures "
+            raise UserError(f"data.{key}: found {limit}, allowed: {len(wanted)}, the pictures "
                             f"of that partition in {root}")  # fmt: skip
         parts.append(DataSet(images, found, classes))
     return parts[0], parts[1]

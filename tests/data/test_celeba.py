@@ -185,6 +185,14 @@ def test_a_cut_row_is_named(root: Path) -> None:
     assert str(path) in said
 
 
+def test_a_partition_that_is_no_number_is_named(root: Path) -> None:
+    path = root / "list_eval_partition.txt"
+    path.write_text(path.read_text().replace(f"{_name(3)} 0", f"{_name(3)} train"))
+    said = _refused(_options(root))
+    assert str(path) in said
+    assert "train" in said
+
+
 def test_no_picture_of_a_partition_is_said(tmp_path: Path, store: Store) -> None:
     store(tmp_path, {_name(1): _jpeg(1)})
     _lists(tmp_path)
@@ -201,7 +209,7 @@ def test_a_truncated_archive_is_named(tmp_path: Path) -> None:
     assert f"{path}: truncated or damaged" in _refused(_options(tmp_path))
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED])
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 @pytest.mark.parametrize("offset", [0, 120])
 def test_a_damaged_member_is_named(tmp_path: Path, compression: int, offset: int) -> None:
     path = tmp_path / "img_align_celeba.zip"
@@ -225,6 +233,15 @@ def test_a_truncated_picture_is_named(keep: int, tmp_path: Path, store: Store) -
     said = _refused(_options(tmp_path))
     assert _name(3) in said
     assert "truncated or damaged" in said
+
+
+def test_only_the_pictures_asked_for_are_decoded(root: Path, monkeypatch: Any) -> None:
+    """The full set has 160,000 training pictures; two of them must not take minutes."""
+    opened = []
+    decode = Image.open
+    monkeypatch.setattr(Image, "open", lambda file: opened.append(1) or decode(file))
+    load(_options(root, train=2, validation=1), 0)
+    assert len(opened) == 3
 
 
 def test_the_real_faces(data_root: Path) -> None:

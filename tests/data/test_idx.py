@@ -1,6 +1,7 @@
 """MNIST and Fashion-MNIST: the package's digits, official files packed or not, damaged files."""
 
 import gzip
+import importlib.util
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,17 @@ def test_the_packages_digits_are_digits_of_the_official_set(data_root: Path) -> 
     official, _ = load(_options(data_root), 0)
     known = {i.tobytes(): n for i, n in zip(official.images, official.labels, strict=True)}
     assert [known.get(image.tobytes()) for image in ours.images] == ours.labels.tolist()
+
+
+def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
+    path = tmp_path / "data" / "data" / "mnist_5k.csv.gz"
+    said = _refused(_options(None, train=1, validation=1))
+    assert f"{path}: truncated or damaged" in said
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress(b"1,2,3\n" * 40)[:-9])
+    assert f"{path}: truncated or damaged" in _refused(_options(None, train=1, validation=1))
 
 
 def test_package_digits_split_in_proportion() -> None:

@@ -25,6 +25,19 @@ def floats(options, seed):
     data.images = data.images / 255
     return data
 
+def unlabelled(options, seed):
+    data = stripes(options, seed)
+    data.labels = data.labels[:-1]
+    return data
+
+def renamed(options, seed):
+    data = stripes(options, seed)
+    data.classes = ["one", "two"]
+    return data
+
+def broken(options, seed):
+    return options.size
+
 def nothing(options, seed):
     return None
 """
@@ -71,6 +84,17 @@ def test_what_is_no_data_set_is_one_line(source: str, said: str, custom: Any) ->
     assert said in message
     assert "allowed: " in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(("name", "said"), [("unlabelled", "39 labels"), ("renamed", "'two'")])
+def test_labels_and_classes_must_fit_the_config(name: str, said: str, custom: Any) -> None:
+    with pytest.raises(UserError, match=rf"^data\.classes: my_stripes:{name} gave .*{said}"):
+        load(custom(f"my_stripes:{name}"), 0)
+
+
+def test_a_mistake_in_the_users_code_keeps_its_traceback(custom: Any) -> None:
+    with pytest.raises(AttributeError, match="size"):
+        load(custom("my_stripes:broken"), 0)
 
 
 def test_too_few_images_of_a_user_are_refused(custom: Any) -> None:

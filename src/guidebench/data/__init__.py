@@ -19,8 +19,10 @@ def load(options: Any, seed: int) -> tuple[DataSet, DataSet]:
         data = draw(options, options.train + options.validation, seed)
         return split(data, options.train, options.validation, derive(seed, "split"))
     if options.source == "celeba":
-        from guidebench.data.celeba import read
-    elif options.source in ("mnist", "fashion_mnist"):
+        from guidebench.data.celeba import read as read_celeba
+
+        return read_celeba(options, seed)
+    if options.source in ("mnist", "fashion_mnist"):
         from guidebench.data.idx import package_digits, read
 
         if options.source == "mnist" and options.root is None:
@@ -39,11 +41,17 @@ def custom(options: Any, seed: int) -> DataSet:
     """The data set that a user's `module:attribute` makes; UserError when it is not one."""
     module, _, attribute = options.source.partition(":")
     try:
-        data = getattr(importlib.import_module(module), attribute)(options.options, seed)
+        make = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise UserError(f"data.source: found {options.source} ({error}), allowed: module:attribute "
                         "that Python can import") from error  # fmt: skip
+    # outside the try: a mistake inside the user's own code keeps its traceback
+    data = make(options.options, seed)
     if not isinstance(data, DataSet) or data.images.dtype != "uint8" or data.images.ndim != 4:
         raise UserError(f"data.source: {options.source} gave {type(data).__name__}, allowed: a "
                         "DataSet of uint8 images [N, C, H, W]")  # fmt: skip
+    if len(data.labels) != len(data.images) or data.classes != options.classes:
+        raise UserError(f"data.classes: {options.source} gave {len(data.images)} images, "
+                        f"{len(data.labels)} labels and classes {data.classes}, allowed: a label "
+                        f"for each image and classes {options.classes}")  # fmt: skip
     return data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from guidebench.data.dataset import DataSet
+from guidebench.data.dataset import DataSet, subset
 from guidebench.errors import UserError
+from guidebench.seeds import derive
 
 IMAGES = "img_align_celeba"
 
 
-def read(options: Any) -> tuple[DataSet, DataSet]:
+def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     """(train, validation) partitions of the pictures that are there, cropped and resized.
 
     Classes are `<attribute>: false` and `<attribute>: true`; without an attribute labels are -1.
@@ -27,22 +29,32 @@ def read(options: Any) -> tuple[DataSet, DataSet]:
         raise UserError(f"{root}: no such folder; data.root must hold {IMAGES}[.zip] and the "
                         "attribute files")  # fmt: skip
     names, opened = pictures(root)
-    partition = {name: int(values[0]) for name, values in rows(root / "list_eval_partition.txt")}
+    partition = partitions(root / "list_eval_partition.txt")
     labels, classes = attribute(root, options.attribute)
     parts = []
-    for number, limit in enumerate((options.train, options.validation)):
+    for number, key in enumerate(("train", "validation")):
         wanted = [name for name in names if partition.get(name) == number and name in labels]
         if not wanted:
-            raise UserError(f"{root}: no picture of partition {number} (0 train, 1 validation) "
-                            "that is listed in the attribute files")  # fmt: skip
-        images = np.stack([picture(opened, name, options) for name in wanted])
-        found = np.array([labels[name] for name in wanted], dtype=np.int64)
-        if limit and limit > len(wanted):
-            key = "train" if number == 0 else "validation"
-            raise UserError(f"data.{key}: found {limit}, allowed: {len(wanted)}, the pictures "
-                            f"of that partition in {root}")  # fmt: skip
-        parts.append(DataSet(images, found, classes))
+            raise UserError(f"{root}: found no picture of partition {number} (0 train, 1 "
+                            "validation) that is listed in the attribute files")  # fmt: skip
+        listed = DataSet(
+            np.arange(len(wanted)), np.array([labels[name] for name in wanted], np.int64), classes
+        )
+        # chosen before they are decoded: the full set has 160,000 training pictures
+        chosen = subset(listed, getattr(options, key), derive(seed, key), key)
+        images = np.stack([picture(opened, wanted[row], options) for row in chosen.images])
+        parts.append(DataSet(images, chosen.labels, classes))
     return parts[0], parts[1]
+
+
+def partitions(path: Path) -> dict[str, int]:
+    """Picture -> 0 train, 1 validation, 2 test."""
+    found = {}
+    for name, values in rows(path):
+        if values[0] not in ("0", "1", "2"):
+            raise UserError(f"{path}: found {values[0]!r} for {name}, allowed: 0, 1 or 2")
+        found[name] = int(values[0])
+    return found
 
 
 def pictures(root: Path) -> tuple[list[str], Callable[[str], bytes]]:
@@ -98,7 +110,7 @@ def picture(opened: Callable[[str], bytes], name: str, options: Any) -> np.ndarr
     """One picture uint8 [3, size, size]: central square, then PIL's antialiased bicubic resize."""
     try:
         image = Image.open(io.BytesIO(opened(name))).convert("RGB")
-    except (UnidentifiedImageError, zipfile.BadZipFile, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, zipfile.BadZipFile, zlib.error, OSError, SyntaxError) as error:
         raise UserError(f"{options.root}: {name} is truncated or damaged ({error})") from error
     side = options.crop or min(image.size)
     if side > min(image.size):

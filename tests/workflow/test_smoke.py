@@ -109,3 +109,32 @@ def test_report_in_a_browser(finished) -> None:
     assert pictures > 20
     assert rows > 28
     assert [url for url in requests if url.startswith("http")] == []
+
+
+@pytest.mark.slow
+def test_fid_appears_with_weights(copy) -> None:
+    """The path of Inception-v3's weights is enough; randomly initialised ones in the same layout."""
+    import hashlib
+
+    import torch
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    weights = copy.root / "inception.pth"
+    torch.save({}, weights)
+    with pytest.MonkeyPatch.context() as patched:
+        # the constructor loads weights: an empty file changes none, so they stay random
+        patched.setattr(torch.nn.Module, "load_state_dict", lambda self, state: None)
+        extractor = FeatureExtractorInceptionV3(
+            "random", ["2048"], feature_extractor_weights_path=str(weights)
+        )
+    torch.save(extractor.state_dict(), weights)
+    copy.configure("metrics/inception", {
+        "weights": weights.name, "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+    })  # fmt: skip
+    assert set(copy.planned()) == {"features", "metrics", "collect", "findings", "plots", "report"}
+    copy.run()
+    results = pd.read_parquet(copy.root / "results/smoke/tables/results.parquet")
+    scored = results[results.metric.isin(["fid", "cfid"])]
+    assert set(scored.extractor) == {"inception"}
+    assert {"floor", "unguided", "cfg"} <= set(scored.setup)
+    assert scored.value.gt(0).all()

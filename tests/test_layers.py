@@ -14,12 +14,12 @@ PACKAGE = Path(guidebench.__file__).parent
 # lowest first; a module may import from lower layers and from its own folder or module group
 LAYERS = [
     {"config", "validate", "mistakes", "names", "schema", "confdoc", "specs", "grid", "closure",
-     "seeds", "artifacts", "events", "errors"},
+     "seeds", "duration", "artifacts", "events", "errors"},
     {"models", "data"},
     {"diffusion"},
     {"train", "analysis", "metrics", "report", "guidance"},
     {"stages"},
-    {"cli", "runner", "tracking", "follow"},
+    {"cli", "runner", "progress", "tracking", "follow"},
 ]  # fmt: skip
 # within a layer: these may, all others may not
 BESIDE = {("analysis", "guidance")}

@@ -130,15 +130,15 @@ def _one_line(error: BaseException) -> str | None:
 def run_pipeline(arguments: argparse.Namespace) -> int:
     """Validate, then run Snakemake with the tracker beside it."""
     from guidebench import runner
+    from guidebench.progress import PlannedJob
 
     config = load(arguments.config, arguments.set)
-    plan = [runner.PlannedJob(job.stage, job.name, grid.weight(config, job))
-            for job in grid.jobs(config)]  # fmt: skip
-    code = runner.run(
-        name=config.name, config_path=arguments.config, settings=arguments.set,
-        cores=arguments.cores, results=arguments.results, plan=plan,
-        snakemake_args=arguments.snakemake,
+    plan = [PlannedJob(job.stage, job.name, grid.weight(config, job)) for job in grid.jobs(config)]
+    request = runner.Run(
+        config.name, arguments.config, arguments.set, arguments.cores, arguments.results,
+        arguments.snakemake,
     )  # fmt: skip
+    code = runner.run(request, plan)
     report = Layout(arguments.results, config.name).report
     if code == 0 and report.is_file():
         sys.stdout.write(f"report: {report}\n")

@@ -43,10 +43,17 @@ class Execution:
 
     @property
     def run(self) -> str:
+        """Its id."""
         return str(self.start["run"])
 
     @property
+    def tags(self) -> dict[str, str]:
+        """The tags that the stage gave."""
+        return dict(self.start["tags"])
+
+    @property
     def name(self) -> str:
+        """`train_denoiser sportballs`."""
         return f"{self.start['stage']} {self.start['job']}"
 
     def add(self, event: dict[str, Any]) -> None:
@@ -106,7 +113,8 @@ class Follower:
 class Writer(Protocol):
     """A store: takes the pending events of executions and drops what it has written."""
 
-    def write(self, executions: list[Execution], last: bool) -> None: ...
+    def write(self, executions: list[Execution], last: bool) -> None:
+        """Write and drop; whatever it raises is retried later."""
 
 
 class _Late(BaseException):

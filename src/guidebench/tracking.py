@@ -1,8 +1,8 @@
 """Copies the stages' events files into MLflow; the only module that knows MLflow.
 
 The files are the truth. One MLflow run stands for one execution of a stage and is found again by
-the tag `guidebench.run`; the tag `guidebench.synced` counts its events already in the store, so that
-a second sync writes nothing twice and a lost store is rebuilt from the files.
+the tag `guidebench.run`; the tag `guidebench.synced` counts its events already in the store, so
+that a second sync writes nothing twice and a lost store is rebuilt from the files.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def store(results: Path) -> str:
 def track(results: Path, uri: str, watch_pid: int | None, interval: float = 2.0) -> str | None:
     """Follow `results/*/events/**/*.jsonl` into the store until process `watch_pid` is gone.
 
-    `interval` is in seconds; `watch_pid` None means one sync. MLflow is not imported before an event
-    arrives. Trouble with the store is never raised: the return value is None, or the line (also
+    `interval` is in seconds; `watch_pid` None means one sync. MLflow is not imported before an
+    event arrives. Trouble with the store is never raised: the return value is None, or the line (also
     logged) that says what is not yet in the store.
     """
     sync = Sync(Path(results), uri, lambda: _Store(Path(results), uri))

@@ -113,7 +113,7 @@ def test_report_in_a_browser(finished) -> None:
 
 @pytest.mark.slow
 def test_fid_appears_with_weights(copy) -> None:
-    """The path of Inception-v3's weights is enough; randomly initialised ones in the same layout."""
+    """The path of Inception-v3's weights is enough (here: random ones in the same layout)."""
     import hashlib
 
     import torch

@@ -2,6 +2,7 @@
 import os
 import sys
 from pathlib import Path
+from shlex import quote
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
@@ -21,8 +22,9 @@ os.environ["PATH"] = os.pathsep.join(
 )
 
 CONFIG_FILE = str(workflow.configfiles[0]) if workflow.configfiles else "config.yaml"
-# --config key.path=value reaches the stages as --set
-SETTINGS = [f"{key}={value}" for key, value in workflow.config_settings.config.items()]
+# `--config key=value` and, for keys below the top, `--config 'set=["key.path=value"]'`
+OVERRIDES = dict(workflow.config_settings.config)
+SETTINGS = [*OVERRIDES.pop("set", []), *(f"{k}={v}" for k, v in OVERRIDES.items())]
 try:
     EXPERIMENT = load(CONFIG_FILE, SETTINGS)
     JOBS = {(job.stage, job.name): job for job in grid.jobs(EXPERIMENT)}
@@ -31,7 +33,7 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 CLI = " ".join(
-    [f"--config {CONFIG_FILE}", *(f"--set {setting}" for setting in SETTINGS)]
+    [f"--config {CONFIG_FILE}", *(f"--set {quote(setting)}" for setting in SETTINGS)]
 )
 LAYOUT = Layout(Path("results"), EXPERIMENT.name)
 ROOT = str(LAYOUT.root)

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from guidebench.duration import duration
 from guidebench.report import captions, rankings, sheets, theme
 from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Tables
 from guidebench.report.verdicts import FAILS, HOLDS, UNDECIDED
-from guidebench.report.words import duration, lines, measure, number, plural
+from guidebench.report.words import lines, measure, number, plural
 
 MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 VERDICTS = {HOLDS: "holds", FAILS: "fails", UNDECIDED: "undecided"}

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from guidebench.duration import duration
 from guidebench.report import theme
 from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Measure, Tables
 from guidebench.report.verdicts import spread
-from guidebench.report.words import duration, measure, number
+from guidebench.report.words import measure, number
 
 METRICS = ("fd_judge", "cfd_judge", "fid", "cfid")
 TITLES = {"fd_judge": "fd_judge", "cfd_judge": "cfd_judge", "fid": "FID", "cfid": "cFID"}

@@ -53,18 +53,6 @@ def lines(values: Mapping[str, float | None]) -> dict[str, str]:
     return shown
 
 
-def duration(seconds: float) -> str:
-    """`8 s`, `3 min 20 s`, `2 h 5 min`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
 def plural(count: int, word: str) -> str:
     """`1 claim`, `3 claims`."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -19,7 +19,7 @@ LAYERS = [
     {"diffusion"},
     {"train", "analysis", "metrics", "report", "guidance"},
     {"stages"},
-    {"cli", "runner", "progress", "tracking", "follow"},
+    {"__main__", "cli", "runner", "progress", "tracking", "follow"},
 ]  # fmt: skip
 # within a layer: these may, all others may not
 BESIDE = {("analysis", "guidance")}

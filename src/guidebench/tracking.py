@@ -46,8 +46,8 @@ def track(results: Path, uri: str, watch_pid: int | None, interval: float = 2.0)
     """Follow `results/*/events/**/*.jsonl` into the store until process `watch_pid` is gone.
 
     `interval` is in seconds; `watch_pid` None means one sync. MLflow is not imported before an
-    event arrives. Trouble with the store is never raised: the return value is None, or the line (also
-    logged) that says what is not yet in the store.
+    event arrives. Trouble with the store is never raised: the return value is None, or the line
+    (also logged) that says what is not yet in the store.
     """
     sync = Sync(Path(results), uri, lambda: _Store(Path(results), uri))
     if watch_pid is None:

@@ -39,7 +39,7 @@ class Checkout:
         )
 
     def guidebench(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.command("guidebench.cli", *arguments)
+        return self.command("guidebench", *arguments)
 
     def snakemake(self, *arguments: str, config: str = SMOKE) -> subprocess.CompletedProcess[str]:
         return self.command(

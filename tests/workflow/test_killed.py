@@ -24,7 +24,7 @@ def test_training_killed_and_continued_gives_the_same_weights(copy) -> None:
     manifest = results / "mnist/denoiser/manifest.json"
     before = manifest.read_text()
     manifest.unlink()
-    stage = [sys.executable, "-m", "guidebench.cli", "train_denoiser", "--config", SMOKE,
+    stage = [sys.executable, "-m", "guidebench", "train_denoiser", "--config", SMOKE,
              "--dataset", "mnist"]  # fmt: skip
     with subprocess.Popen(stage, cwd=copy.root, env=copy.environment) as process:
         wait_for(".resume/train_denoiser-mnist-*.pt", results)
@@ -42,7 +42,7 @@ def test_make_run_killed_in_training_and_started_again(finished, tmp_path: Path)
     from conftest import checkout  # type: ignore[import-not-found]
 
     copy = checkout(tmp_path)
-    command = [sys.executable, "-m", "guidebench.cli", "run", "--config", SMOKE, "--cores", "2"]
+    command = [sys.executable, "-m", "guidebench", "run", "--config", SMOKE, "--cores", "2"]
     process = subprocess.Popen(
         command, cwd=copy.root, env=copy.environment, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

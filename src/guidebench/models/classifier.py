@@ -1,4 +1,4 @@
-"""Classifiers: small ones of torchvision's blocks, or any of torchvision's, by name."""
+"""Classifiers: two small ones, or any of torchvision's by name."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision import models
-from torchvision.models.resnet import BasicBlock, ResNet
-from torchvision.ops import Conv2dNormActivation
 
 from guidebench.artifacts import read_json
 from guidebench.errors import UserError
@@ -22,23 +19,36 @@ def small_cnn(outputs: int) -> nn.Module:
     """Four convolutions of stride 1, 2, 2, 2 and global average pooling."""
     widths = [3, 32, 64, 96, 128]
     blocks = [
-        Conv2dNormActivation(a, b, 3, stride=1 if i == 0 else 2, activation_layer=nn.SiLU)
-        for i, (a, b) in enumerate(pairwise(widths))
+        nn.Sequential(
+            nn.Conv2d(a, b, 3, stride=1 if a == 3 else 2, padding=1, bias=False),
+            nn.BatchNorm2d(b),
+            nn.SiLU(),
+        )
+        for a, b in pairwise(widths)
     ]
     return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, outputs))
 
 
 def small_resnet(outputs: int) -> nn.Module:
     """A torchvision ResNet with one BasicBlock per stage."""
+    # torchvision takes seconds to import: only for the classifiers that need it
+    from torchvision.models.resnet import BasicBlock, ResNet
+
     return ResNet(BasicBlock, [1, 1, 1, 1], num_classes=outputs)
 
 
 ARCHITECTURES = {"small_cnn": small_cnn, "small_resnet": small_resnet}
 
 
-def architectures() -> list[str]:
-    """All allowed names."""
-    return [*ARCHITECTURES, *models.list_models(module=models)]
+def of_torchvision(architecture: str, outputs: int) -> nn.Module:
+    """A classification model of torchvision, untrained; UserError for an unknown name."""
+    from torchvision import models
+
+    if architecture not in models.list_models(module=models):
+        raise UserError(f"architecture: found {architecture}, allowed: {', '.join(ARCHITECTURES)} "
+                        "or a classification model of torchvision")  # fmt: skip
+    body: nn.Module = models.get_model(architecture, weights=None, num_classes=outputs)
+    return body
 
 
 class Classifier(nn.Module):
@@ -52,10 +62,8 @@ class Classifier(nn.Module):
         super().__init__()
         if architecture in ARCHITECTURES:
             self.body = ARCHITECTURES[architecture](hidden)
-        elif architecture in models.list_models(module=models):
-            self.body = models.get_model(architecture, weights=None, num_classes=hidden)
         else:
-            raise UserError(f"architecture: found {architecture!r}, allowed: {architectures()}")
+            self.body = of_torchvision(architecture, hidden)
         for module in self.body.modules():
             # mobilenet_v3's momentum 0.01 leaves running statistics wrong after a short training
             if isinstance(module, nn.BatchNorm2d):

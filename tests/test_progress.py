@@ -1,0 +1,93 @@
+"""What `guidebench run` shows, from event files and Snakemake's log."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from guidebench.artifacts import write_json
+from guidebench.errors import UserError
+from guidebench.events import Events, events_path
+from guidebench.progress import PlannedJob, Progress
+from guidebench.runner import Run, failures, only_one
+
+STATS = "Job stats:\njob count\n------- -----\nall 1\nprepare 1\ntrain 2\ntotal 4\n\n"
+PLAN = [PlannedJob("prepare", "a", 1.0), PlannedJob("train", "a", 10.0),
+        PlannedJob("train", "b", 30.0)]  # fmt: skip
+
+
+@pytest.fixture
+def progress(tmp_path: Path) -> Progress:
+    log = tmp_path / "pipeline.log"
+    log.write_text(STATS)
+    return Progress(tmp_path, PLAN, log)
+
+
+def events(folder: Path, stage: str, job: str) -> Events:
+    found = Events(events_path(folder, stage, job), stage, job)
+    found.start({}, {})
+    return found
+
+
+def test_needed_jobs_come_from_snakemakes_table(progress: Progress) -> None:
+    assert progress.needed == {"prepare": 1, "train": 2}
+
+
+def test_share_and_rest(progress: Progress, tmp_path: Path) -> None:
+    events(tmp_path, "prepare", "a").end()
+    events(tmp_path, "train", "a").progress(5, 10)
+    progress.update()
+    share, seconds = progress.left()
+    assert share == pytest.approx((1 + 5) / (1 + 10 + 30))
+    assert seconds > 0
+
+
+def test_a_job_that_ran_before_does_not_count(tmp_path: Path) -> None:
+    events(tmp_path, "prepare", "a").end()
+    log = tmp_path / "pipeline.log"
+    log.write_text(STATS)
+    later = Progress(tmp_path, PLAN, log)
+    later.update()
+    assert later.left()[0] == 0
+
+
+def test_lines(progress: Progress, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events(tmp_path, "prepare", "a").end()
+    events(tmp_path, "train", "a").end("data.root: missing")
+    progress.update()
+    out = capsys.readouterr().out
+    assert "[1/3] prepare a: done in" in out
+    assert "[2/3] train a: FAILED in" in out
+    assert progress.errors() == ["data.root: missing"]
+    request = Run("x", "c.yaml", [], 1, tmp_path, [])
+    assert failures(request, progress)[0] == "failed: data.root: missing"
+
+
+def test_nothing_to_do_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "pipeline.log"
+    log.write_text("Nothing to be done (all requested files are present and up to date).\n")
+    Progress(tmp_path, PLAN, log).finish(0)
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_a_second_run_is_refused_while_the_first_is_alive(tmp_path: Path) -> None:
+    sleeper = [sys.executable, "-c", "import time; time.sleep(60)  # snakemake"]
+    with subprocess.Popen(sleeper) as process:
+        write_json(tmp_path / ".run.pid", [process.pid])
+        try:
+            with (
+                pytest.raises(UserError, match=f"process {process.pid}"),
+                only_one(tmp_path / ".run.pid"),
+            ):
+                pass
+        finally:
+            process.kill()
+
+
+def test_a_pid_that_another_program_got_is_not_in_the_way(tmp_path: Path) -> None:
+    write_json(tmp_path / ".run.pid", [os.getppid()])
+    with only_one(tmp_path / ".run.pid"):
+        pass
+    assert not (tmp_path / ".run.pid").exists()

@@ -190,7 +190,7 @@ def test_external_data_enters_by_sizes_and_small_files_by_content(edited, tmp_pa
     config = edited({source: {"source": "mnist", "root": str(tmp_path)}})
     job = Job("prepare", "mnist")
     first = specs.spec(config, job)["external"]
-    assert list(first) == ["labels.gz"]
+    assert list(first) == ["names_and_sizes", "labels.gz"]
     (raw / "labels.gz").write_bytes(b"two")
     assert specs.spec(config, job)["external"] != first
     assert specs.spec(edited({}), job)["external"] == {}

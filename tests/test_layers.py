@@ -149,7 +149,7 @@ def test_the_front_door_opens_without_heavy_libraries(module):
 
 def test_validating_an_experiment_needs_no_heavy_library(repository):
     code = (
-        "import sys; from guidebench import grid; from guidebench.validate import load;"
+        "import sys; from guidebench import grid, specs; from guidebench.validate import load;"
         "config = load(sys.argv[1]);"
         "[specs.spec(config, job) for job in grid.jobs(config)];"
         f"print(*{HEAVY!r} & set(sys.modules))"

@@ -1,183 +1,142 @@
-"""How far the pipeline is: Snakemake's log says which jobs run, their events say how far each is."""
+"""What runs, how far it is and how long still, from the stages' event files."""
 
 from __future__ import annotations
 
 import re
+import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from guidebench.duration import duration
 from guidebench.events import FAILED, events_path, read
 
-TARGET = "all"
-ROW = re.compile(r"^(\S+)\s+(\d+)$")
-RULE = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):$")
-ERROR = re.compile(r"^Error in rule (\w+):$")
-JOB_ID = re.compile(r"^    jobid: (\d+)$")
-LOG = re.compile(r"^    log: ([^\s,]+)")
-DONE = re.compile(r"^Finished jobid: (\d+)")
-RESTART = re.compile(r"^Trying to restart job (\d+)")
-# Below this share of the work an extrapolation is noise.
-SHARE_FOR_ESTIMATE = 0.01
+STATUS_SECONDS = 15.0
 
 
-@dataclass
-class RunningJob:
-    """A job that Snakemake started: Unix time of its start, share done (0 to 1) by its events."""
+class PlannedJob(NamedTuple):
+    """A job that may run, with its expected cost (only ratios matter)."""
 
     stage: str
     job: str
-    started: float
-    share: float = 0.0
-    offset: int = 0
+    weight: float
 
     @property
-    def name(self) -> str:
-        """Stage and job, as a person reads them."""
-        return f"{self.stage} {self.job}".strip()
+    def title(self) -> str:
+        """`train_denoiser sportballs`."""
+        return f"{self.stage} {self.job}" if self.job != "all" else self.stage
+
+
+class State:
+    """One job in this run: not started (share None), running (0 to 1) or ended."""
+
+    def __init__(self, job: PlannedJob, path: Path) -> None:
+        self.job, self.path = job, path
+        self.offset = path.stat().st_size if path.is_file() else 0
+        self.share: float | None = None
+        self.started = self.seconds = 0.0
+        self.ended = False
+        self.error: str | None = None
+
+    def poll(self) -> list[str]:
+        """Read new events; returns the names of what began or ended."""
+        changes = []
+        events, self.offset = read(self.path, self.offset)
+        for event in events:
+            if event["event"] == "start":
+                self.share, self.started, self.ended, self.error = 0.0, event["time"], False, None
+                changes.append("start")
+            elif event["event"] == "progress":
+                self.share = event["done"] / max(event["total"], 1e-9)
+            elif event["event"] == "end":
+                self.share, self.ended = 1.0, True
+                self.seconds = event["time"] - self.started
+                self.error = event["error"] if event["status"] == FAILED else None
+                changes.append("end")
+        return changes
 
 
 class Progress:
-    """State of one Snakemake run, fed with the lines of its log.
+    """A line when a job ends, and a status line: rewritten on a terminal, else now and then."""
 
-    `plan` holds (stage, job, weight): the relative expected cost of every job of the experiment.
-    """
-
-    def __init__(self, experiment: Path, plan: Iterable[tuple[str, str, float]]) -> None:
-        self.experiment = experiment
-        self.needed: Counter[str] = Counter()
-        self.running: dict[str, RunningJob] = {}
-        self.failed: dict[str, RunningJob] = {}
-        self.finished: list[RunningJob] = []
-        self.nothing_to_do = False
-        self.began = time.time()
-        self._weights = {(stage, job): weight for stage, job, weight in plan}
-        self._by_stage: dict[str, list[float]] = defaultdict(list)
-        for (stage, _), weight in self._weights.items():
-            self._by_stage[stage].append(weight)
-        self._first_job: float | None = None
-        self._in_table = False
-        self._rule, self._job, self._is_error = "", "", False
+    def __init__(self, folder: Path, plan: list[PlannedJob], log: Path) -> None:
+        self.states = [State(job, events_path(folder, job.stage, job.job)) for job in plan]
+        self.log = log
+        self.begun = time.monotonic()
+        self.terminal = sys.stdout.isatty()
+        self._needed: dict[str, int] | None = None
+        self._last = 0.0
+        self._width = 0
 
     @property
-    def total(self) -> int:
-        """Number of jobs that this run needs, without the target rule."""
-        return sum(self.needed.values())
+    def needed(self) -> dict[str, int] | None:
+        """Rule -> number of jobs that Snakemake will run; None until it has said so."""
+        if self._needed is None:
+            text = self.log.read_text()
+            table = re.search(r"^job +count\n[- ]+\n((?:\w+ +\d+\n)+)", text, re.MULTILINE)
+            if table:
+                rows = dict(line.split() for line in table.group(1).splitlines())
+                self._needed = {k: int(v) for k, v in rows.items() if k not in ("all", "total")}
+        return self._needed
 
-    def feed(self, line: str) -> str | None:
-        """Take one line of the log; return what a person should read about it, if anything."""
-        if self._in_table:
-            self._table_row(line)
-        elif line.startswith("Job stats:"):
-            self._in_table = True
-            self.needed.clear()
-        elif match := RULE.match(line):
-            self._rule, self._job, self._is_error = match[1], "", False
-        elif match := ERROR.match(line):
-            self._is_error = True
-        elif match := LOG.match(line):
-            self._job = Path(match[1]).name.removesuffix(".log")
-        elif match := JOB_ID.match(line):
-            return self._error(match[1]) if self._is_error else self._start(match[1])
-        elif match := DONE.match(line):
-            return self._finish(match[1])
-        elif match := RESTART.match(line):
-            self.failed.pop(match[1], None)
-        elif line.startswith("Nothing to be done"):
-            self.nothing_to_do = True
-        return None
+    def update(self) -> None:
+        """Look at the event files and print what is new."""
+        for state in self.states:
+            if "end" in state.poll():
+                word = "FAILED" if state.error else "done"
+                took = duration(state.seconds)
+                self._line(f"[{self._counts()}] {state.job.title}: {word} in {took}")
+        now = time.monotonic()
+        if self.needed and now - self._last > (1.0 if self.terminal else STATUS_SECONDS):
+            self._last = now
+            self._status()
 
-    def share(self) -> float:
-        """Share of the needed work that is done, 0 to 1, by weight."""
+    def _counts(self) -> str:
+        total = sum((self.needed or {}).values())
+        return f"{sum(state.ended for state in self.states)}/{total}"
+
+    def left(self) -> tuple[float, float]:
+        """(share of the work that is done, seconds that the rest will take at this pace)."""
         total = done = 0.0
-        started: Counter[str] = Counter()
-        jobs = [(job, 1.0) for job in self.finished]
-        jobs += [(job, job.share) for job in self.running.values()]
-        for job, part in jobs:
-            weight = self._weights.get((job.stage, job.job), self._average(job.stage))
-            started[job.stage] += 1
-            total += weight
-            done += weight * part
-        for stage, count in self.needed.items():
-            total += max(0, count - started[stage]) * self._average(stage)
-        return done / total if total else 0.0
+        for stage, count in (self.needed or {}).items():
+            states = [state for state in self.states if state.job.stage == stage]
+            seen = [state for state in states if state.share is not None]
+            done += sum(state.job.weight * (state.share or 0.0) for state in seen)
+            total += sum(state.job.weight for state in seen)
+            # which of the others will run is not known by name: their mean stands for them
+            others = [state.job.weight for state in states if state.share is None] or [0.0]
+            total += max(0, count - len(seen)) * sum(others) / len(others)
+        elapsed = time.monotonic() - self.begun
+        return (done / total, elapsed * (total - done) / done) if done else (0.0, float("nan"))
 
-    def status(self) -> str:
-        """One line: jobs, share, time gone, time left, and what runs now."""
-        for job in self.running.values():
-            self._read_progress(job)
-        now = time.time()
-        share = self.share()
-        left = "unknown"
-        if self._first_job is not None and share >= SHARE_FOR_ESTIMATE:
-            left = f"about {duration((now - self._first_job) * (1 - share) / share)}"
-        active = ", ".join(
-            f"{job.name} {job.share:.0%}" if job.share else job.name
-            for job in self.running.values()
-        )
-        return (
-            f"{len(self.finished)}/{self.total} jobs, {share:.0%}, {duration(now - self.began)} "
-            f"gone, {left} left: {active or 'waiting'}"
-        )
+    def _status(self) -> None:
+        running = [s for s in self.states if s.share is not None and not s.ended]
+        jobs = ", ".join(f"{s.job.title} {s.share or 0:.0%}" for s in running) or "starting"
+        share, seconds = self.left()
+        rest = "" if seconds != seconds else f", about {duration(seconds)} left"
+        gone = duration(time.monotonic() - self.begun)
+        text = f"{share:4.0%}  {jobs}  ({gone} gone{rest})"
+        if self.terminal:
+            sys.stdout.write("\r" + text.ljust(self._width))
+            self._width = len(text)
+            sys.stdout.flush()
+        else:
+            self._line(text)
 
-    def error_of(self, job: RunningJob) -> str:
-        """One line: the error in the job's events, or else the last line of its log."""
-        for event in reversed(read(events_path(self.experiment, job.stage, job.job))[0]):
-            if event["event"] == "end" and event["time"] >= job.started - 1:
-                if event["status"] == FAILED and event["error"]:
-                    return " ".join(str(event["error"]).split())
-                break
-        log = self.experiment / "logs" / job.stage / f"{job.job}.log"
-        lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
-        return next((line.strip() for line in reversed(lines) if line.strip()), "no message")
+    def _line(self, text: str) -> None:
+        start = "\r" if self.terminal else ""
+        sys.stdout.write(f"{start}{text.ljust(self._width if self.terminal else 0)}\n")
+        sys.stdout.flush()
 
-    def _table_row(self, line: str) -> None:
-        match = ROW.match(line)
-        if match and match[1] not in (TARGET, "total"):
-            self.needed[match[1]] = int(match[2])
-        self._in_table = bool(line.strip())
+    def finish(self, code: int) -> None:
+        """The last words."""
+        self.update()
+        took = duration(time.monotonic() - self.begun)
+        if code == 0 and not self.needed:
+            self._line("nothing to do: everything is up to date")
+        elif code == 0:
+            self._line(f"[{self._counts()}] finished in {took}")
 
-    def _start(self, job_id: str) -> str | None:
-        if self._rule == TARGET:
-            return None
-        job = RunningJob(self._rule, self._job, time.time())
-        path = events_path(self.experiment, job.stage, job.job)
-        job.offset = path.stat().st_size if path.is_file() else 0
-        self.running[job_id] = job
-        self._first_job = self._first_job or job.started
-        return f"start   {job.name}"
-
-    def _finish(self, job_id: str) -> str | None:
-        job = self.running.pop(job_id, None)
-        if job is None:
-            return None
-        self.finished.append(job)
-        spent = duration(time.time() - job.started)
-        return f"done    {job.name} in {spent} ({len(self.finished)}/{self.total} jobs)"
-
-    def _error(self, job_id: str) -> str | None:
-        job = self.running.pop(job_id, None)
-        if job is None:
-            return None
-        self.failed[job_id] = job
-        return f"FAILED  {job.name}"
-
-    def _read_progress(self, job: RunningJob) -> None:
-        path = events_path(self.experiment, job.stage, job.job)
-        events, job.offset = read(path, job.offset)
-        for event in events:
-            if event["event"] == "progress" and event["total"] > 0:
-                job.share = min(1.0, event["done"] / event["total"])
-
-    def _average(self, stage: str) -> float:
-        weights = self._by_stage.get(stage) or list(self._weights.values()) or [1.0]
-        return sum(weights) / len(weights)
-
-
-def duration(seconds: float) -> str:
-    """`m:ss` or `h:mm:ss`."""
-    minutes, second = divmod(round(max(0.0, seconds)), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+    def errors(self) -> list[str]:
+        """The error of every job that failed in this run."""
+        return [state.error for state in self.states if state.error]

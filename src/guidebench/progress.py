@@ -12,6 +12,8 @@ from guidebench.duration import duration
 from guidebench.events import FAILED, events_path, read
 
 STATUS_SECONDS = 15.0
+# of a job's weight, what Python's imports take before any progress
+STARTUP = 6.0
 
 
 class PlannedJob(NamedTuple):
@@ -37,6 +39,12 @@ class State:
         self.started = self.seconds = 0.0
         self.ended = False
         self.error: str | None = None
+
+    def done(self) -> float:
+        """The part of its weight that is behind it; a job that reports progress has started up."""
+        share = self.share or 0.0
+        startup = min(STARTUP, self.job.weight) if share else 0.0
+        return startup + (self.job.weight - startup) * share
 
     def poll(self) -> list[str]:
         """Read new events; returns the names of what began or ended."""
@@ -101,7 +109,7 @@ class Progress:
         for stage, count in (self.needed or {}).items():
             states = [state for state in self.states if state.job.stage == stage]
             seen = [state for state in states if state.share is not None]
-            done += sum(state.job.weight * (state.share or 0.0) for state in seen)
+            done += sum(state.done() for state in seen)
             total += sum(state.job.weight for state in seen)
             # which of the others will run is not known by name: their mean stands for them
             others = [state.job.weight for state in states if state.share is None] or [0.0]

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from guidebench.artifacts import write_json
 from guidebench.errors import UserError
 from guidebench.events import Events, events_path
 from guidebench.progress import PlannedJob, Progress
-from guidebench.runner import Run, failures, only_one
+from guidebench.runner import MARK, Run, failures, left_over, only_one, stop
 
 STATS = "Job stats:\njob count\n------- -----\nall 1\nprepare 1\ntrain 2\ntotal 4\n\n"
 PLAN = [PlannedJob("prepare", "a", 1.0), PlannedJob("train", "a", 10.0),
@@ -74,21 +73,25 @@ def test_nothing_to_do_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_a_second_run_is_refused_while_the_first_is_alive(tmp_path: Path) -> None:
-    sleeper = [sys.executable, "-c", "import time; time.sleep(60)  # snakemake"]
-    with subprocess.Popen(sleeper) as process:
-        write_json(tmp_path / ".run.pid", [process.pid])
-        try:
-            with (
-                pytest.raises(UserError, match=f"process {process.pid}"),
-                only_one(tmp_path / ".run.pid"),
-            ):
-                pass
-        finally:
-            process.kill()
-
-
-def test_a_pid_that_another_program_got_is_not_in_the_way(tmp_path: Path) -> None:
-    write_json(tmp_path / ".run.pid", [os.getppid()])
-    with only_one(tmp_path / ".run.pid"):
+    code = "import sys, time; from pathlib import Path; from guidebench.runner import only_one\n" \
+        "with only_one(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"  # fmt: skip
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match="another run"), only_one(tmp_path):
+            pass
+        first.kill()
+    with only_one(tmp_path):  # a killed run leaves no lock behind
         pass
-    assert not (tmp_path / ".run.pid").exists()
+
+
+def test_what_a_killed_run_left_is_ended_and_nothing_else(tmp_path: Path) -> None:
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    mark = os.environ | {MARK: str(tmp_path.resolve())}
+    with subprocess.Popen(sleep, env=mark) as ours, subprocess.Popen(sleep) as theirs:
+        assert [process.pid for process in left_over(tmp_path)] == [ours.pid]
+        stop(left_over(tmp_path))
+        assert ours.wait(10) != 0
+        assert theirs.poll() is None
+        theirs.kill()

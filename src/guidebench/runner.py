@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import signal
 import subprocess
@@ -13,12 +15,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from guidebench.artifacts import read_json, write_json
+import psutil
+
 from guidebench.errors import UserError
-from guidebench.events import process_alive
 from guidebench.progress import PlannedJob, Progress
 
 POLL_SECONDS = 0.3
+MARK = "GUIDEBENCH_RUN"
 TRACKER_SECONDS = 60.0
 
 
@@ -43,7 +46,7 @@ class Run(NamedTuple):
         return self.folder / "logs" / "pipeline.log"
 
     def command(self) -> list[str]:
-        """Snakemake's command line; the lock is the pid file, which a killed run does not leave."""
+        """Snakemake's command line; the lock is ours: a killed run leaves none."""
         overrides = ["--config", f"set={json.dumps(self.settings)}"] if self.settings else []
         return [sys.executable, "-m", "snakemake", "--configfile", self.config_path, *overrides,
                 "--cores", str(self.cores), "--rerun-incomplete", "--keep-going", "--nolock",
@@ -51,25 +54,35 @@ class Run(NamedTuple):
 
 
 @contextmanager
-def only_one(path: Path) -> Iterator[None]:
-    """Hold the pid file `path`; UserError while another run of the experiment is alive."""
-    if path.is_file():
-        for pid in read_json(path):
-            if process_alive(pid) and "snakemake" in _command(pid):
-                raise UserError(f"{path.parent.name}: another run is active (process {pid}); wait "
-                                f"for it, or end it with `kill -INT {pid}`")  # fmt: skip
-    try:
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the experiment's lock, which dies with this process; UserError while another has it."""
+    with open(folder / ".run.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{folder.name}: another run of this experiment is active; wait for it, "
+                            "or end it with Ctrl-C there") from error  # fmt: skip
         yield
-    finally:
-        path.unlink(missing_ok=True)
 
 
-def _command(pid: int) -> str:
-    """A process's command line, so that a number that another program got is not taken for ours."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return "snakemake"
+def left_over(folder: Path) -> list[psutil.Process]:
+    """Processes that a run of this experiment started and did not outlive."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK) == str(folder.resolve()):
+                found.append(process)
+    return found
+
+
+def stop(processes: list[psutil.Process]) -> None:
+    """Interrupt what is still alive after a moment (a terminal's Ctrl-C reaches all), then wait."""
+    _, alive = psutil.wait_procs(processes, timeout=1)
+    for number in (signal.SIGINT, signal.SIGKILL):
+        for process in alive:
+            with suppress(psutil.Error):
+                process.send_signal(number)
+        _, alive = psutil.wait_procs(alive, timeout=10)
 
 
 def run(request: Run, plan: list[PlannedJob]) -> int:
@@ -77,13 +90,18 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
 
     Trouble with the MLflow store never changes the exit code.
     """
-    pid_file = request.folder / ".run.pid"
     request.log.parent.mkdir(parents=True, exist_ok=True)
-    with only_one(pid_file), open(request.log, "w") as log:
-        process = subprocess.Popen(request.command(), stdout=log, stderr=subprocess.STDOUT)
-        write_json(pid_file, [process.pid])
+    with only_one(request.folder), open(request.log, "w") as log:
+        # jobs outlive a killed Snakemake: two of a kind would write the same files
+        stop(left_over(request.folder))
+        mark = {MARK: str(request.folder.resolve())}
+        process = subprocess.Popen(
+            request.command(), stdout=log, stderr=subprocess.STDOUT, env=os.environ | mark
+        )
+        # in a session of its own, so that Ctrl-C leaves it to its last sync
         tracker = subprocess.Popen(
-            [sys.executable, "-m", "guidebench.tracking", str(request.results), str(process.pid)]
+            [sys.executable, "-m", "guidebench.tracking", str(request.results), str(process.pid)],
+            start_new_session=True,
         )
         progress = Progress(request.folder, plan, request.log)
         try:
@@ -93,10 +111,10 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
             code = process.returncode
         except KeyboardInterrupt:
             sys.stderr.write("\ninterrupted: ending the running jobs; run again to continue\n")
-            if not sys.stdin.isatty():  # a terminal has told Snakemake already
-                process.send_signal(signal.SIGINT)
-            process.wait()
             code = 130
+        if code:
+            stop(left_over(request.folder))
+            process.wait()
         progress.finish(code)
         with suppress(subprocess.TimeoutExpired):
             tracker.wait(TRACKER_SECONDS)

@@ -60,8 +60,8 @@ def only_one(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError(f"{folder.name}: another run of this experiment is active; wait for it, "
-                            "or end it with Ctrl-C there") from error  # fmt: skip
+            raise UserError(f"{folder.name}: another run of it is active; wait for it, or "
+                            "end it with Ctrl-C there") from error  # fmt: skip
         yield
 
 

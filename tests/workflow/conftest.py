@@ -111,3 +111,11 @@ def copy(finished: Checkout, tmp_path: Path) -> Checkout:
     root = tmp_path / "copy"
     shutil.copytree(finished.root, root, symlinks=True)
     return Checkout(root)
+
+
+@pytest.fixture
+def untouched(tmp_path: Path) -> Checkout:
+    """A working copy in which nothing was run."""
+    root = tmp_path / "untouched"
+    root.mkdir()
+    return checkout(root)

@@ -37,21 +37,23 @@ def test_training_killed_and_continued_gives_the_same_weights(copy) -> None:
 
 
 @pytest.mark.slow
-def test_make_run_killed_in_training_and_started_again(finished, tmp_path: Path) -> None:
+def test_make_run_killed_in_training_and_started_again(finished, untouched) -> None:
     """SIGKILL to the whole process group in the middle of training, then the same command."""
-    from conftest import checkout  # type: ignore[import-not-found]
-
-    copy = checkout(tmp_path)
     command = [sys.executable, "-m", "guidebench", "run", "--config", SMOKE, "--cores", "2"]
     process = subprocess.Popen(
-        command, cwd=copy.root, env=copy.environment, start_new_session=True,
+        command, cwd=untouched.root, env=untouched.environment, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    wait_for("results/smoke/.resume/train_denoiser-*.pt", copy.root)
+    wait_for("results/smoke/.resume/train_denoiser-*.pt", untouched.root)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     done = subprocess.run(
-        command, cwd=copy.root, env=copy.environment, capture_output=True, text=True, check=False
+        command,
+        cwd=untouched.root,
+        env=untouched.environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert copy.digest() == finished.digest()
+    assert untouched.digest() == finished.digest()

@@ -13,6 +13,7 @@ from guidebench.report.verdicts import (
     require,
     scales,
 )
+from guidebench.report.words import number
 
 SHIFT = 0.15
 DIVERGED = 0.5
@@ -41,8 +42,8 @@ def clean_raw_fails(tables: Tables, dataset: str) -> Outcome:
         values |= {f"accuracy_judge at scale {cell.scale:g}": judge,
                    f"cfd_judge at scale {cell.scale:g}": cfd}  # fmt: skip
         if judge >= base + SHIFT - EPS and cfd <= base_cfd:
-            works.append(f"{cell.scale:g} (judge {judge:.3f}, cfd_judge {cfd:.3g})")
-    against = f"unguided: judge {base:.3f}, cfd_judge {base_cfd:.3g}"
+            works.append(f"{cell.scale:g} (judge {judge:.3f}, cfd_judge {number(cfd)})")
+    against = f"unguided: judge {base:.3f}, cfd_judge {number(base_cfd)}"
     if works:
         return Outcome(FAILS, values, f"It works at scale {', '.join(works)}; {against}.")
     return Outcome(HOLDS, values, f"It fails at each of {len(cells)} scales; {against}.")

@@ -17,6 +17,7 @@ from guidebench.report.verdicts import (
     scales,
     selected,
 )
+from guidebench.report.words import number
 
 NOISE_TRAINED, EMA99 = "noise_trained/raw", "clean/x0+ema0.99"
 Values = dict[str, float | None]
@@ -101,8 +102,8 @@ def _against(tables: Tables, dataset: str, others: list[str], metric: str) -> Ou
     rival = min(better or found, key=lambda cell: found[cell][0])
     rival_value, gap = found[rival]
     verdict = FAILS if better else by_sign([gap])
-    return Outcome(verdict, values, f"{metric} is {own.value:.3g} for {EMA99} (scale "
-                   f"{champion.scale:g}) and {rival_value:.3g} for {rival.setup} (scale "
+    return Outcome(verdict, values, f"{metric} is {number(own.value)} for {EMA99} (scale "
+                   f"{champion.scale:g}) and {number(rival_value)} for {rival.setup} (scale "
                    f"{rival.scale:g}); difference {gap}.")  # fmt: skip
 
 

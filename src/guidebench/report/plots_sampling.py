@@ -114,7 +114,7 @@ def costs(table: pd.DataFrame) -> Figure:
         axes.barh(seconds.index, seconds[dataset], left=left, color=color, label=dataset)
         left += seconds[dataset].to_numpy()
     for stage, total in zip(seconds.index, left, strict=True):
-        axes.annotate(f" {total:.3g}", (total, stage), va="center", fontsize=9)
+        axes.annotate(f" {total:,.0f}", (total, stage), va="center", fontsize=9)
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.08)
     axes.set_xlabel("seconds of all jobs together (jobs run side by side)")

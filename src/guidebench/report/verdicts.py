@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from guidebench.report.tables import Cell, Measure, Tables
+from guidebench.report.words import number
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 CONFIDENCE = 0.95
@@ -49,7 +50,7 @@ class Interval(NamedTuple):
         return {name: self.estimate, f"{name}, low": self.low, f"{name}, high": self.high}
 
     def __str__(self) -> str:
-        return f"{self.estimate:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        return f"{number(self.estimate)} [{number(self.low)}, {number(self.high)}]"
 
 
 def quantile(degrees: int) -> float:

@@ -115,8 +115,10 @@ def _one_line(error: BaseException) -> str | None:
     """A user's or the machine's fault in one line; None for a defect of ours."""
     if isinstance(error, UserError):
         return str(error)
-    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-    if full or (isinstance(error, RuntimeError) and "file write failed" in str(error)):
+    # numpy's own writer reports a full disk without its number
+    if isinstance(error, OSError) and (
+        error.errno == errno.ENOSPC or "requested and" in str(error)
+    ):
         return f"disk full: {error}; free some space and run again, finished work is kept"
     if isinstance(error, MemoryError):
         return "out of memory; allowed: smaller micro_batch or batch_size, or more memory"

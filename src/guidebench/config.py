@@ -202,6 +202,8 @@ class Sampling(Model):
     evaluation: PositiveInt = Field(256, description="seeds behind every number that is shown")
     block: PositiveInt = Field(128, description="seeds per sampling job")
     micro_batch: PositiveInt = Field(64, description="rows per network call (part of the spec)")
+    trajectories: int = Field(4, ge=0, description="images whose way from noise is kept for the "
+                              "report's animation (at most micro_batch)")  # fmt: skip
 
 
 class Dataset(Model):

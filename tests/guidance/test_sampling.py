@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from guidebench.data.store import to_uint8
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
+from guidebench.seeds import normal
 
 OPTIONS = {"channels": [8, 16], "layers_per_block": 1, "attention": None, "norm_groups": 4,
            "head_dim": 8, "condition_dropout": 0.2}  # fmt: skip
@@ -84,6 +86,19 @@ def test_nan_is_diverged_and_never_an_exception(denoiser, monkeypatch) -> None:
     samples = sampler(NONE, None, None, SEEDS)
     assert samples.diverged.all()
     assert samples.images.shape == (6, 3, 8, 8)
+
+
+def test_film_starts_in_noise_and_ends_in_the_images(denoiser) -> None:
+    sampler = _sampler(denoiser, steps=15)
+    samples = sampler(NONE, None, None, SEEDS, 3)
+    film = samples.film
+    assert film.shape == (3, 13, 2, 3, 8, 8)  # 12 of 15 steps, and the end
+    assert film.dtype == np.uint8
+    for kind in (0, 1):
+        assert np.array_equal(film[:, -1, kind], samples.images[:3])
+    start = torch.stack([normal(SEEDS[:3], 0, (3, 8, 8))])[0]
+    assert np.array_equal(film[:, 0, 0], to_uint8(start))
+    assert np.array_equal(samples.images, sampler(NONE, None, None, SEEDS).images)
 
 
 def test_ddim_options_reach_the_sampler(denoiser) -> None:

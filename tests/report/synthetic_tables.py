@@ -180,6 +180,7 @@ def pictures(path: Path, found: Tables, dataset: str) -> Path:
         for scale in scales or [None]:
             name = "none" if scale is None else f"{scale:g}"
             arrays[f"sample:{setup}:{name}"] = some(24)
+            arrays[f"film:{setup}:{name}"] = some(3 * 6 * 2).reshape(3, 6, 2, *shape)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **arrays)
     return path

@@ -12,7 +12,7 @@ import synthetic_tables as synthetic
 from PIL import Image
 
 from guidebench.errors import UserError
-from guidebench.report import figures, findings, index, page, sheets, words
+from guidebench.report import figures, films, findings, index, page, sheets, words
 from guidebench.report.plots_forward import band
 from guidebench.report.plots_sampling import against_scale
 from guidebench.report.tables import Measure, Tables
@@ -26,11 +26,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("results") / "demo"
     tables = synthetic.tables()
     synthetic.write(tables, root / "tables")
-    pictures = synthetic.pictures(root / "pictures" / "balls.npz", tables, "balls")
+    synthetic.pictures(root / "pictures" / "balls.npz", tables, "balls")
     figures.draw(tables, "balls", root / "figures" / "balls")
     figures.draw_costs(tables, root / "figures")
-    sheets.draw(pictures, tables, "balls", root / "figures" / "balls")
+    draw_pictures(root, tables, root / "figures" / "balls")
     return root
+
+
+def draw_pictures(root: Path, tables: Tables, folder: Path) -> list[Path]:
+    pictures = sheets.read(root / "pictures" / "balls.npz")
+    return [part for module in (sheets, films)
+            for part in module.draw(pictures, tables, "balls", folder)]  # fmt: skip
 
 
 def html(root: Path) -> str:
@@ -58,7 +64,7 @@ def test_every_figure_is_there_twice(root: Path) -> None:
 def test_figures_and_sheets_have_the_same_bytes_again(root: Path, tmp_path: Path) -> None:
     tables = Tables.read(root / "tables")
     again = figures.draw(tables, "balls", tmp_path)
-    again += sheets.draw(root / "pictures" / "balls.npz", tables, "balls", tmp_path)
+    again += draw_pictures(root, tables, tmp_path)
     for path in again:
         digests = {hashlib.sha256(file.read_bytes()).hexdigest()
                    for file in (path, root / "figures" / "balls" / path.name)}  # fmt: skip
@@ -106,6 +112,14 @@ def test_page_without_pictures_and_with_markup_in_names(tmp_path: Path) -> None:
     assert "<img" not in text
 
 
+def test_page_says_why_there_is_no_floor() -> None:
+    tables = synthetic.tables()
+    rows = tables.results
+    rows.drop(rows.index[rows.setup == "floor"], inplace=True)
+    text = page.render(Path(), tables, findings.decide(tables), Path())
+    assert "floor: none (fewer than 256 held-out images of the target class)" in text
+
+
 def test_best_table_shows_evaluation_at_the_selected_scale(root: Path) -> None:
     text = html(root)
     row = next(line for line in text.splitlines() if 'class="best"' in line)
@@ -121,6 +135,20 @@ def test_sheet_pixels_are_whole_and_labelled_rows_align(root: Path) -> None:
     assert (sheet[2:66:2, 2:66:2] == first).all()
     names = {path.stem for path in folder.glob("sheet_*.png")}
     assert {"sheet_best", "sheet_forward", "sheet_scales_clean-x0-ema0.99"} <= names
+
+
+def test_animation_shows_every_frame_of_the_selected_cells(root: Path, tmp_path: Path) -> None:
+    folder = root / "figures" / "balls"
+    with Image.open(folder / "sheet_animation.gif") as animation:
+        assert animation.n_frames == 6
+        assert animation.info["loop"] == 0
+        width = animation.size[0]
+    # 3 images as x_t, then the same as x0_pred; the strip has six frames in a row
+    strip = Image.open(folder / "sheet_film.png")
+    assert width == strip.size[0]
+    pictures = sheets.read(root / "pictures" / "balls.npz")
+    empty = {key: value[:0] if key.startswith("film") else value for key, value in pictures.items()}
+    assert films.draw(empty, Tables.read(root / "tables"), "balls", tmp_path) == []
 
 
 def test_weight_zero_is_on_an_axis_without_negative_scales() -> None:

@@ -22,14 +22,19 @@ from guidebench.seeds import normal
 # before the last step x_t is nearly an image in [-1, 1]: a larger root mean square never came back
 LARGEST_RMS = 1.5
 SATURATED = 0.995
+FRAMES = 12
 
 
 class Samples(NamedTuple):
-    """uint8 images [N, C, H, W], diverged [N] bool, and seconds of each micro-batch."""
+    """uint8 images [N, C, H, W], diverged [N] bool, and seconds of each micro-batch.
+
+    `film`: x_t and x0_pred of the first K images on their way, uint8 [K, F, 2, C, H, W].
+    """
 
     images: np.ndarray
     diverged: np.ndarray
     seconds: list[float]
+    film: np.ndarray
 
 
 class Sampler:
@@ -46,6 +51,8 @@ class Sampler:
         self.denoiser, self.schedule, self.options = denoiser, schedule, options
         self.shape, self.target = shape, target
         self.grid = schedule.grid(options["steps"])
+        steps = options["steps"]
+        self.filmed = set(np.linspace(0, steps - 1, min(FRAMES, steps)).round().astype(int))
 
     def _network(self, x: Tensor, t: int) -> Tensor:
         return self.denoiser(x, t)
@@ -90,23 +97,35 @@ class Sampler:
         scale: float | None,
         classifier: Classifier | None,
         seeds: Tensor,
+        trajectories: int = 0,
     ) -> Samples:
-        """Sample seeds [N] in micro-batches of fixed size; the last one is padded."""
+        """Sample seeds [N] in micro-batches of fixed size; the last one is padded.
+
+        The way of the first `trajectories` images is kept, at most of one micro-batch.
+        """
         size = self.options["micro_batch"]
         images, diverged, seconds = [], [], []
+        films: list[np.ndarray] = []
         for part in seeds.split(size):
             started = time.perf_counter()
             padded = torch.cat((part, part[-1:].expand(size - len(part))))
-            x, bad = self._trajectory(self.guide(setup, scale, classifier), padded)
+            kept = 0 if films else min(trajectories, len(part))
+            x, bad, film = self._trajectory(self.guide(setup, scale, classifier), padded, kept)
             images.append(to_uint8(x[: len(part)]))
             diverged.append(bad[: len(part)].cpu().numpy())
+            films.append(film)
             seconds.append(time.perf_counter() - started)
-        return Samples(np.concatenate(images), np.concatenate(diverged), seconds)
+        return Samples(np.concatenate(images), np.concatenate(diverged), seconds, films[0])
 
-    def _trajectory(self, guide: Any, seeds: Tensor) -> tuple[Tensor, Tensor]:
+    def _trajectory(
+        self, guide: Any, seeds: Tensor, kept: int
+    ) -> tuple[Tensor, Tensor, np.ndarray]:
         bad = torch.zeros(len(seeds), dtype=torch.bool, device=seeds.device)
+        film = []
 
         def watch(step: int, t: int, x: Tensor, prediction: Prediction) -> None:
+            if step in self.filmed and kept:
+                film.append([to_uint8(x[:kept]), to_uint8(prediction.x0[:kept])])
             rms = x.square().mean(dim=(1, 2, 3)).sqrt()
             last = step == len(self.grid) - 2
             bad.logical_or_(~torch.isfinite(rms) | (last & (rms > LARGEST_RMS)))
@@ -125,4 +144,6 @@ class Sampler:
             callback=watch,
         )
         saturated = (x.abs() > 1 - 1 / 255).float().mean(dim=(1, 2, 3)) >= SATURATED
-        return x, bad | saturated | ~torch.isfinite(x).all(dim=(1, 2, 3))
+        film.append([to_uint8(x[:kept])] * 2)
+        bad = bad | saturated | ~torch.isfinite(x).all(dim=(1, 2, 3))
+        return x, bad, np.array(film).transpose(2, 0, 1, 3, 4, 5)

@@ -83,6 +83,13 @@ SAMPLES = {
         "Unguided beside every setup at its selected scale",
         "Column by column the same seed, so the same start noise: what differs is guidance alone. "
         "Nothing is picked: these are the first evaluation seeds."),
+    "sheet_film": Caption(
+        "From noise to image",
+        "The first evaluation seed on its way, from left to right: x_t as the sampler holds it, "
+        "and x0_pred, the denoiser's estimate of where it goes, which x0 guidance reads."),
+    "sheet_animation": Caption(
+        "The same as an animation",
+        "The first evaluation seeds: x_t in the left half of each row, x0_pred in the right."),
 }  # fmt: skip
 
 TRAINING = {

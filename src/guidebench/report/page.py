@@ -14,7 +14,7 @@ from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Tables
 from guidebench.report.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.words import lines, measure, number, plural
 
-MIME = {".svg": "image/svg+xml", ".png": "image/png"}
+MIME = {".svg": "image/svg+xml", ".png": "image/png", ".gif": "image/gif"}
 VERDICTS = {HOLDS: "holds", FAILS: "fails", UNDECIDED: "undecided"}
 
 
@@ -78,7 +78,7 @@ def _setups(tables: Tables) -> list[str]:
 
 
 def _picture(folder: Path, stem: str, caption: captions.Caption) -> dict[str, str] | None:
-    for suffix in (".svg", ".png"):
+    for suffix in MIME:
         path = folder / f"{stem}{suffix}"
         if path.exists():
             return {"stem": stem, "uri": inline(path)} | caption._asdict()
@@ -93,6 +93,7 @@ def _pictures(folder: Path, wanted: dict[str, captions.Caption]) -> list[dict[st
 def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[str, Any]:
     """What the summary says of one data set: lowest cFDs, unguided, floor, and the verdicts."""
     metric = tables.distance(dataset, "cfd")
+    floor = tables.measure(dataset, Cell(FLOOR), metric)
     rows = []
     for who, classifier in (*((words, name) for name, words in theme.WORDS.items()), ("any", None)):
         found = rankings.lowest(tables, dataset, classifier)
@@ -103,7 +104,8 @@ def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[
     return {
         "name": dataset, "metric": metric, "rows": rows,
         "unguided": measure(tables.measure(dataset, Cell(UNGUIDED), metric)),
-        "floor": measure(tables.measure(dataset, Cell(FLOOR), metric)),
+        "floor": measure(floor) if floor else (
+            f"none (fewer than {tables.facts(dataset)['n']} held-out images of the target class)"),
         "claims": {verdict: [finding["id"] for finding in findings
                              if (finding["dataset"], finding["verdict"]) == (dataset, verdict)]
                    for verdict in VERDICTS},

@@ -23,26 +23,27 @@ TEXT, FRAME = "#222222", "#d4d4d4"
 Row = tuple[str, np.ndarray]
 
 
-def draw(npz_path: Path, tables: Tables, dataset: str, folder: Path) -> list[Path]:
-    """Draw the sheets of one data set into `folder` as PNG; nearest-neighbour, never smoothed.
-
-    `npz_path` holds uint8 [N, C, H, W] arrays as stage `collect` writes them.
-    """
+def read(npz_path: Path) -> dict[str, np.ndarray]:
+    """The uint8 arrays of one data set that stage `collect` wrote; UserError when missing."""
     try:
         with np.load(npz_path) as file:
-            pictures = dict(file)
+            return dict(file)
     except FileNotFoundError as error:
         raise UserError(f"{npz_path}: missing; run the stage `collect` first") from error
+
+
+def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: Path) -> list[Path]:
+    """Draw the sheets of one data set into `folder` as PNG; nearest-neighbour, never smoothed."""
     sheets = {"sheet_real": [("", pictures["real"])]}
     if "target" in pictures:
         sheets["sheet_target"] = [("", pictures["target"])]
     sheets["sheet_best"] = _best(pictures, tables, dataset)
     for setup in tables.guided(dataset):
         sheets[scales_name(setup)] = _scales(pictures, tables, dataset, setup)
-    paths = [_save(_forward(pictures), folder / "sheet_forward.png")]
+    paths = [save(_forward(pictures), folder / "sheet_forward.png")]
     for name, rows in sheets.items():
         if rows:
-            paths.append(_save(_sheet(rows), folder / f"{name}.png"))
+            paths.append(save(sheet(rows), folder / f"{name}.png"))
     return paths
 
 
@@ -83,12 +84,12 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(13)
 
 
-def _sheet(rows: Sequence[Row]) -> Image.Image:
-    """Rows of pictures, each with a label at its left; long rows are folded."""
+def sheet(rows: Sequence[Row], per_row: int = PER_ROW) -> Image.Image:
+    """Rows of pictures uint8 [N, C, H, W], each with a label at its left; long rows are folded."""
     drawn = [(label, _upscaled(images)) for label, images in rows]
     height, width = drawn[0][1].shape[1:3]
     left = LABEL if any(label for label, _ in rows) else 0
-    columns = min(PER_ROW if left else PER_ROW + 4, max(len(images) for _, images in drawn))
+    columns = min(per_row if left else per_row + 4, max(len(images) for _, images in drawn))
     lines = [math.ceil(len(images) / columns) for _, images in drawn]
     space = 5 * GAP  # between labelled rows
     total = sum(lines) * (height + GAP) + space * (len(drawn) - 1) + GAP
@@ -125,7 +126,8 @@ def _forward(pictures: dict[str, np.ndarray]) -> Image.Image:
     return canvas
 
 
-def _save(image: Image.Image, path: Path) -> Path:
+def save(image: Image.Image, path: Path) -> Path:
+    """Write a PNG; returns its path."""
     with atomic(path) as temporary:
         image.save(temporary, optimize=True)
     return path

@@ -168,6 +168,7 @@ def _pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
     for cell in grid.cells(config, dataset):
         with np.load(layout.samples(dataset) / cell.path / f"{first}.npz") as file:
             pictures[f"sample:{cell.setup}:{_scale(cell)}"] = file["images"][:SHOWN]
+            pictures[f"film:{cell.setup}:{_scale(cell)}"] = file["film"]
     return pictures
 
 

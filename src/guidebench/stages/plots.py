@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guidebench.artifacts import MANIFEST
-from guidebench.report import figures, sheets
+from guidebench.report import figures, films, sheets
 from guidebench.report.tables import Tables
 from guidebench.stages.stage import Stage
 
@@ -19,10 +19,12 @@ def run(stage: Stage) -> None:
     for done, dataset in enumerate(tables.datasets):
         folder = layout.figures / dataset
         paths += figures.draw(tables, dataset, folder)
-        paths += sheets.draw(layout.pictures / f"{dataset}.npz", tables, dataset, folder)
+        pictures = sheets.read(layout.pictures / f"{dataset}.npz")
+        paths += sheets.draw(pictures, tables, dataset, folder)
+        paths += films.draw(pictures, tables, dataset, folder)
         stage.events.progress(done + 1, len(tables.datasets))
     for path in paths:
-        if path.suffix == ".png":
+        if path.suffix in (".png", ".gif"):
             stage.events.artifact(path)
     names = sorted(path.relative_to(layout.figures).as_posix() for path in paths)
     stage.finish(

@@ -32,6 +32,7 @@ def run(stage: Stage) -> None:
         inputs[name] = digest_of(stage.use(layout.classifier(dataset, name)))
     seeds = grid.image_seeds(config, dataset, block)
     cells = grid.cells(config, dataset)
+    shown = (block.split, block.number) == ("evaluation", 0)
     sampler = None
     for done, cell in enumerate(cells):
         setup = stage.dump["setups"][cell.setup]
@@ -48,6 +49,7 @@ def run(stage: Stage) -> None:
                 cell.scale,
                 loaded.get(setup["classifier"]),
                 torch.tensor(seeds, device=stage.device),
+                stage.options.sampling.trajectories if shown else 0,
             )
             _save(path, samples, seeds, stage)
             size = stage.options.sampling.micro_batch
@@ -86,4 +88,5 @@ def _save(path: Path, samples: Samples, seeds: list[int], stage: Stage) -> None:
             diverged=samples.diverged,
             seeds=np.array(seeds),
             labels=np.full(len(seeds), label),
+            film=samples.film,
         )

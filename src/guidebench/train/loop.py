@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -122,6 +123,9 @@ def fit(
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
                      "averaged": averaged.state_dict() if averaged is not None else None,
                      "history": history, "losses": losses, "step": done}  # fmt: skip
+            # through memory: torch's own file writer does not say that a disk is full
+            buffer = io.BytesIO()
+            torch.save(state, buffer)
             with atomic(checkpoint) as temporary:
-                torch.save(state, temporary)
+                temporary.write_bytes(buffer.getbuffer())
     return (averaged.module if averaged is not None else model), history

@@ -18,15 +18,14 @@ from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
+from guidebench.sections import Sampling, Setup, Stabilizer
 
 NETWORK = {"channels": [16, 32, 64], "layers_per_block": 1, "attention": None, "norm_groups": 8,
            "head_dim": 8, "condition_dropout": None}  # fmt: skip
 STEPS, ROWS, REPETITIONS = 4, 32, 7
-SAMPLING = {"sampler": "ancestral", "steps": STEPS, "variance": 0.0, "eta": 0.0, "clip": True,
-            "clip_gradient": "straight_through", "recompute_eps": True,
-            "micro_batch": ROWS}  # fmt: skip
-GUIDED = {"guidance": "classifier", "temperature": 1.0, "injection": "mean",
-          "stabilizer": {"name": "ema", "beta": 0.99, "per_step": "full_grid"}}  # fmt: skip
+SAMPLING = Sampling(steps=STEPS, micro_batch=ROWS).model_dump()
+UNGUIDED = Setup().model_dump()
+GUIDED = Setup(guidance="classifier", stabilizer=Stabilizer(name="ema", beta=0.99)).model_dump()
 
 
 def plain(denoiser: Denoiser) -> None:
@@ -52,7 +51,7 @@ def main() -> None:
     seeds = torch.arange(ROWS)
     calls: dict[str, Callable[[], object]] = {
         "plain diffusers loop": lambda: plain(denoiser),
-        "unguided": lambda: sampler({"guidance": "none"}, None, None, seeds),
+        "unguided": lambda: sampler(UNGUIDED, None, None, seeds),
     }
     for kind in ("raw", "x0_frozen", "x0"):
         setup = GUIDED | {"input": kind}

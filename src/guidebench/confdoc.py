@@ -47,9 +47,10 @@ def _tree(path: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseMod
 
 def _section(path: str, model: type[BaseModel]) -> str:
     rows = [_row(key, field) for key, field in model.model_fields.items()]
-    # a section that more than one source has: the source is part of its heading
-    source = model.model_fields.get("source")
-    choice = f" (source: {', '.join(str(entry) for entry in of_field(source))})" if source else ""
+    # a section that more than one source or schedule has: which one is part of its heading
+    tag = "source" if "source" in model.model_fields else "name"
+    field = model.model_fields.get(tag) if path.endswith((".data", ".schedule")) else None
+    choice = f" ({tag}: {', '.join(str(entry) for entry in of_field(field))})" if field else ""
     title = f"`{path}`{choice}" if path else "Top level"
     lines = [f"## {title}", "", inspect.cleandoc(model.__doc__ or ""), "",
              "| key | type | default | allowed | meaning |", "| --- | --- | --- | --- | --- |",

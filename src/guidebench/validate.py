@@ -145,9 +145,10 @@ def _place(location: tuple[int | str, ...], values: Any) -> _Place | None:
             if chosen is None:
                 if not isinstance(values, dict):
                     break
-                fields = [option.model_fields["source"] for option in options]
-                sources = [entry for field in fields for entry in of_field(field)]
-                return _Place(f"{path}.source", values.get("source", _NOTHING), sources, None)
+                tag = _tag(options[0])
+                fields = [option.model_fields[tag] for option in options]
+                allowed = [entry for field in fields for entry in of_field(field)]
+                return _Place(f"{path}.{tag}", values.get(tag, _NOTHING), allowed, None)
             if part != chosen.__name__:
                 return None
             annotation = chosen
@@ -174,11 +175,18 @@ def _item(values: Any, part: int | str) -> Any:
         return _NOTHING
 
 
+def _tag(option: type[BaseModel]) -> str:
+    """The key by which models of a union differ: `source` of data, `name` of a schedule."""
+    return "source" if "source" in option.model_fields else "name"
+
+
 def _meant(options: list[type[BaseModel]], values: Any) -> type[BaseModel] | None:
-    """The data model that `source` asks for."""
-    source = values.get("source") if isinstance(values, dict) else None
+    """The model of a union that the tag asks for."""
     for option in options:
-        choices = get_args(option.model_fields["source"].annotation)
-        if source in choices or (not choices and ":" in str(source)):
+        field = option.model_fields[_tag(option)]
+        default = None if field.is_required() else field.default
+        found = values.get(_tag(option), default) if isinstance(values, dict) else None
+        choices = get_args(field.annotation)
+        if found in choices or (not choices and ":" in str(found)):
             return option
     return None

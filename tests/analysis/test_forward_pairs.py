@@ -29,7 +29,7 @@ class Linear(Classifier):
         self.weight = torch.randn(outputs, SIZE, generator=chance, dtype=torch.float64) / 4
         self.bias = torch.randn(outputs, generator=chance, dtype=torch.float64)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: float = 0.0) -> Tensor:
         return x.flatten(1) @ self.weight.T + self.bias
 
 

@@ -170,7 +170,9 @@ def test_shift_moves_the_mean_by_the_posterior_variance(variance: float) -> None
     noise = _noise(torch.float64)
     for s, r in ((200, 150), (150, -1)):
         plain, pushed = (
-            ancestral(_predict(schedule, shift=shift), x, schedule, [s, r], noise, variance)
+            ancestral(
+                _predict(schedule, shift=shift), x, schedule, [s, r], noise, variance=variance
+            )
             for shift in (None, push)
         )
         level = schedule.sigma(r) if variance == 0 else schedule.sigma(s)
@@ -245,6 +247,6 @@ def test_ancestral_keeps_gaussian_data_gaussian(variance: float) -> None:
     def noise(step: int) -> torch.Tensor:
         return torch.randn(4, 3, 32, 32, generator=_generator(step), dtype=torch.float64)
 
-    x = ancestral(predict, noise(999), schedule, schedule.grid(T), noise, variance)
+    x = ancestral(predict, noise(999), schedule, schedule.grid(T), noise, variance=variance)
     count = x.numel()
     assert float(x.var()) == pytest.approx(spread, rel=0.02 + 4 * math.sqrt(2 / count))

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from guidebench.diffusion.samplers import OPTIONS as OPTIONS_OF
 from guidebench.diffusion.samplers import SAMPLERS
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
@@ -78,14 +79,16 @@ def _guide(kind, unet: nn.Module, classifier: nn.Module, steps: int):
     if kind == "unguided":
         return Unguided(network([3]), "v", SCHEDULE, True, True)
     if kind == "cfg":
-        return ClassifierFree(1.5, network([1, 3]), "v", SCHEDULE, True, True)
+        weight = lambda t: 1.5  # noqa: E731
+        return ClassifierFree(network([1, 3]), weight, network([1]), "v", SCHEDULE, True, True)
     source, injection, section, scale = kind
     evaluate = ClassifierGradient(
         network([3]), "v", SCHEDULE, classifier, source, "straight_through"
     )
     return ClassifierGuided(
-        evaluate, 1, scale, stabilizer(section, SCHEDULE.timesteps, steps), injection, True
-    )
+        evaluate, 1, lambda t: scale, stabilizer(section, SCHEDULE.timesteps, steps), injection,
+        Unguided(network([3]), "v", SCHEDULE, True, True),
+    )  # fmt: skip
 
 
 def _run(case: str, unet: nn.Module, classifier: nn.Module) -> Tensor:
@@ -94,7 +97,8 @@ def _run(case: str, unet: nn.Module, classifier: nn.Module) -> Tensor:
     guide = _guide(kind, unet, classifier, 10)
     x = SAMPLERS[name](
         guide, normal(SEEDS, 0, SHAPE).double(), SCHEDULE, grid,
-        lambda step: normal(SEEDS, step + 1, SHAPE).double(), option,
+        lambda step: normal(SEEDS, step + 1, SHAPE).double(),
+        **dict.fromkeys(OPTIONS_OF.get(name, []), option),
     )  # fmt: skip
     return x.abs()
 

@@ -68,14 +68,18 @@ def _check(evaluate: ClassifierGradient, x: Tensor, t: int) -> None:
         torch.testing.assert_close(along, difference, rtol=1e-5, atol=1e-9)
 
 
-# x0_frozen of a network that predicts x0 does not depend on x_t: no such gradient
 @pytest.mark.parametrize(("kind", "prediction"), [
     ("raw", "v"), ("raw", "x0"), ("x0", "eps"), ("x0", "v"), ("x0", "x0"),
     ("x0_frozen", "eps"), ("x0_frozen", "v"),
 ])  # fmt: skip
 @pytest.mark.parametrize("t", [1, 20, 39])
 def test_unclipped(kind: str, prediction: str, t: int, classifier: Classifier) -> None:
-    _check(ClassifierGradient(Counted(), prediction, SCHEDULE, classifier, kind, None), _x(), t)
+    # what is held is the network's output
+    hold = "eps" if prediction == "eps" else "v"
+    evaluate = ClassifierGradient(
+        Counted(), prediction, SCHEDULE, classifier, kind, None, hold=hold
+    )
+    _check(evaluate, _x(), t)
 
 
 @pytest.mark.parametrize("kind", ["x0", "x0_frozen"])
@@ -106,15 +110,21 @@ def _at_x0(classifier: Classifier, x0: Tensor) -> Tensor:
     return torch.autograd.grad(log_prob, x0)[0]
 
 
-@pytest.mark.parametrize(("prediction", "factor"), [
+@pytest.mark.parametrize(("hold", "factor"), [
     ("v", SCHEDULE.alpha(30)), ("eps", 1 / SCHEDULE.alpha(30)),
 ])  # fmt: skip
+@pytest.mark.parametrize("prediction", ["v", "eps", "x0", "score"])
 @pytest.mark.parametrize("clip", [None, "zero", "straight_through"])
 def test_frozen_is_a_factor_times_the_gradient_at_x0(
-    prediction: str, factor: Tensor, clip: str | None, classifier: Classifier
+    prediction: str, hold: str, factor: Tensor, clip: str | None, classifier: Classifier
 ) -> None:
-    """Design, section 2: holding v gives alpha_t grad_{x0}, holding eps grad_{x0} / alpha_t."""
-    evaluate = ClassifierGradient(Counted(), prediction, SCHEDULE, classifier, "x0_frozen", clip)
+    """Design, section 2: holding v gives alpha_t grad_{x0}, holding eps grad_{x0} / alpha_t.
+
+    Whatever the network predicts.
+    """
+    evaluate = ClassifierGradient(
+        Counted(), prediction, SCHEDULE, classifier, "x0_frozen", clip, hold=hold
+    )
     answer = evaluate(_x(), 30, 2)
     expected = factor * _at_x0(classifier, answer.x0)
     if clip == "zero":

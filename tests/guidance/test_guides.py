@@ -5,11 +5,11 @@ import torch
 from torch import Tensor
 
 from guidebench.diffusion.convert import to_eps_x0
-from guidebench.diffusion.samplers import ancestral
+from guidebench.diffusion.samplers import ancestral, heun
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
-from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Unguided
-from guidebench.guidance.stabilizers import EMA, Identity
+from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Strength, Unguided
+from guidebench.guidance.stabilizers import EMA, Adam, Identity
 from guidebench.models.classifier import Classifier
 
 SCHEDULE = DDPMLinear(40, rescale=True)
@@ -45,7 +45,9 @@ def _guided(
     torch.manual_seed(0)
     classifier = Classifier("small_cnn", 3, 8).double().eval().requires_grad_(False)
     evaluate = ClassifierGradient(network, "v", SCHEDULE, classifier, kind, clip)
-    return ClassifierGuided(evaluate, 1, scale, stabilize or Identity(), injection, recompute)
+    unguided = Unguided(network, "v", SCHEDULE, clip is not None, recompute)
+    stabilize = stabilize or Identity()
+    return ClassifierGuided(evaluate, 1, lambda t: scale, stabilize, injection, unguided)
 
 
 @pytest.mark.parametrize("kind", ["raw", "x0", "x0_frozen"])
@@ -75,26 +77,58 @@ def test_unguided_calls_once_and_clips() -> None:
 
 
 @pytest.mark.parametrize("weight", [0.0, 1.5])
-@pytest.mark.parametrize("prediction", ["eps", "v", "x0"])
+@pytest.mark.parametrize("prediction", ["eps", "v", "x0", "score"])
 def test_classifier_free(weight: float, prediction: str) -> None:
-    """Ho & Salimans 2021, eq. 6, on eps; one call with 2N rows whatever the network predicts."""
-    network = Fake(halves=True)
-    guide = ClassifierFree(weight, network, prediction, SCHEDULE, clip_x0=False)
+    """Ho & Salimans 2021, eq. 6, on eps; one call whatever the network predicts."""
+    network, both = Fake(), Fake(halves=True)
+    guide = ClassifierFree(both, lambda t: weight, network, prediction, SCHEDULE, clip_x0=False)
     x = _x()
     found = guide(x, T, 0)
-    assert network.rows == [6]
+    # without weight, the conditional rows are enough
+    assert (network.rows, both.rows) == (([], [6]) if weight else ([3], []))
     conditional = to_eps_x0(prediction, 3 * torch.tanh(x + 0.2), x, *_levels())
     null = to_eps_x0(prediction, 3 * torch.tanh(x - 0.4), x, *_levels())
     for value, with_label, without in zip(found, conditional, null, strict=False):
         torch.testing.assert_close(value, (1 + weight) * with_label - weight * without)
 
 
-def test_classifier_free_without_weight_is_the_conditional_output() -> None:
-    guide = ClassifierFree(0.0, Fake(halves=True), "v", SCHEDULE, clip_x0=True)
-    plain = Unguided(Fake(), "v", SCHEDULE, clip_x0=True)
-    a, b = guide(_x(), T, 0), plain(_x(), T, 0)
-    assert torch.equal(a.eps, b.eps)
-    assert torch.equal(a.x0, b.x0)
+def test_strength_is_an_interval_and_a_ramp() -> None:
+    times = [SCHEDULE.at_time(time) for time in (1.0, 0.75, 0.5, 0.25)]
+    found = {
+        ramp: [Strength(SCHEDULE, (0.25, 0.75), ramp)(t) for t in times]
+        for ramp in ("constant", "rising", "falling")
+    }
+    assert found == {"constant": [0, 1, 1, 1], "rising": [0, 0.25, 0.5, 0.75],
+                     "falling": [0, 0.75, 0.5, 0.25]}  # fmt: skip
+
+
+@pytest.mark.parametrize("injection", ["mean", "score"])
+def test_outside_its_interval_a_guide_costs_no_gradient(injection: str) -> None:
+    network = Fake()
+    guide = _guided(network, injection, stabilize=EMA(0.5))
+    guide.scale = Strength(SCHEDULE, (0.0, 0.5))
+    early, late = SCHEDULE.at_time(0.9), SCHEDULE.at_time(0.2)
+    found = guide(_x(), early, 0)
+    plain = Unguided(Fake(), "v", SCHEDULE, clip_x0=True)(_x(), early, 0)
+    assert torch.equal(found.eps, plain.eps)
+    assert torch.equal(found.x0, plain.x0)
+    assert guide.stabilize.mean is None
+    guide(_x(), late, 1)
+    assert guide.stabilize.mean is not None
+    assert network.rows == [3, 3]
+
+
+def test_a_corrector_does_not_advance_the_stabilizer() -> None:
+    """Heun asks twice a step: one evaluation each, and the state moves in the first alone."""
+    network = Fake()
+    guide = _guided(network, "score", stabilize=Adam(0.9, 0.99, 1e-4))
+    guide(_x(), T, 0)
+    state = guide.stabilize.mean.mean.clone()
+    guide(2 * _x(), T - 1, 0, corrector=True)
+    assert torch.equal(guide.stabilize.mean.mean, state)
+    network.rows.clear()
+    heun(guide, _x(), SCHEDULE, SCHEDULE.grid(6), lambda step: None)
+    assert network.rows == [3] * 11  # two a step, one in the last
 
 
 def test_mean_injection_hands_out_scale_times_the_stabilised_gradient() -> None:

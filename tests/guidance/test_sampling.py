@@ -11,17 +11,15 @@ from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
+from guidebench.sections import Sampling, Setup, Stabilizer
 from guidebench.seeds import normal
 
 OPTIONS = {"channels": [8, 16], "layers_per_block": 1, "attention": None, "norm_groups": 4,
            "head_dim": 8, "condition_dropout": 0.2}  # fmt: skip
-SAMPLING = {"sampler": "ancestral", "steps": 5, "variance": 0.0, "eta": 0.0, "clip": True,
-            "clip_gradient": "straight_through", "recompute_eps": True,
-            "micro_batch": 4}  # fmt: skip
-NONE = {"guidance": "none"}
-CFG = {"guidance": "cfg"}
-GUIDED = {"guidance": "classifier", "input": "x0", "temperature": 1.0, "injection": "mean",
-          "stabilizer": {"name": "ema", "beta": 0.9, "per_step": "full_grid"}}  # fmt: skip
+SAMPLING = Sampling(steps=5, micro_batch=4).model_dump()
+NONE = Setup().model_dump()
+CFG = Setup(guidance="cfg").model_dump()
+GUIDED = Setup(guidance="classifier", input="x0", stabilizer=Stabilizer(name="ema")).model_dump()
 SCHEDULE = DDPMLinear(20, rescale=True)
 SEEDS = torch.arange(6)
 
@@ -82,7 +80,7 @@ def test_huge_scale_is_seen_as_diverged(denoiser, classifier) -> None:
 
 def test_nan_is_diverged_and_never_an_exception(denoiser, monkeypatch) -> None:
     sampler = _sampler(denoiser)
-    monkeypatch.setattr(sampler, "_network", lambda x, t: x * float("nan"))
+    monkeypatch.setattr(sampler.networks, "unconditional", lambda x, t: x * float("nan"))
     samples = sampler(NONE, None, None, SEEDS)
     assert samples.diverged.all()
     assert samples.images.shape == (6, 3, 8, 8)

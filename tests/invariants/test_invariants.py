@@ -12,19 +12,18 @@ from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
+from guidebench.sections import Sampling, Setup, Stabilizer
 from guidebench.seeds import derive
 
 OPTIONS = {"channels": [8, 16], "layers_per_block": 1, "attention": None, "norm_groups": 4,
            "head_dim": 8, "condition_dropout": 0.2}  # fmt: skip
-SAMPLING = {"sampler": "ancestral", "steps": 6, "variance": 0.0, "eta": 0.0, "clip": True,
-            "clip_gradient": "straight_through", "recompute_eps": True}  # fmt: skip
-GUIDED = {"guidance": "classifier", "input": "x0", "temperature": 1.0, "injection": "mean",
-          "stabilizer": {"name": "ema", "beta": 0.9, "per_step": "full_grid"}}  # fmt: skip
+SAMPLING = Sampling(steps=6).model_dump()
+GUIDED = Setup(guidance="classifier", input="x0", stabilizer=Stabilizer(name="ema")).model_dump()
 SETUPS = {
-    "unguided": ({"guidance": "none"}, None),
+    "unguided": (Setup().model_dump(), None),
     "raw": (GUIDED | {"input": "raw"}, 5.0),
     "x0+ema": (GUIDED, 30.0),
-    "cfg": ({"guidance": "cfg"}, 2.0),
+    "cfg": (Setup(guidance="cfg").model_dump(), 2.0),
 }
 SCHEDULE = DDPMLinear(24, rescale=True)
 SEEDS = [derive("image", number) for number in range(12)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from guidebench.train.loop import Batches, Schedule, flip, generator
+from guidebench.train.loop import Batches, Plan, flip, generator
 
 
 @pytest.mark.parametrize(("count", "size"), [(12, 4), (10, 4), (7, 3), (5, 8)])
@@ -35,14 +35,14 @@ def test_epochs_are_shuffled_anew() -> None:
 
 def test_rate() -> None:
     """Linear warm-up to the peak, cosine from there towards zero."""
-    plan = Schedule(110, 4, 2.0, 10, 0.0, 5)
+    plan = Plan(110, 4, 2.0, 10, 0.0, 5)
     assert [plan.rate(step) for step in (0, 4, 9)] == pytest.approx([0.2, 1.0, 2.0])
     assert plan.rate(10) == pytest.approx(2.0)
     assert plan.rate(60) == pytest.approx(1.0)
     assert plan.rate(35) == pytest.approx(1 + math.cos(math.pi / 4))
     assert 0 < plan.rate(109) < 1e-3
-    assert Schedule(5, 4, 2.0, 0, 0.0, 5).rate(0) == 2.0
-    assert Schedule(5, 4, 2.0, 5, 0.0, 5).rate(4) == 2.0
+    assert Plan(5, 4, 2.0, 0, 0.0, 5).rate(0) == 2.0
+    assert Plan(5, 4, 2.0, 5, 0.0, 5).rate(4) == 2.0
 
 
 def test_flip_mirrors_about_half_of_the_rows() -> None:

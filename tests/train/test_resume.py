@@ -13,7 +13,7 @@ from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.events import Events
 from guidebench.train import classifier as classifiers
 from guidebench.train import denoiser as denoisers
-from guidebench.train.loop import Schedule, fit, generator
+from guidebench.train.loop import Plan, fit, generator
 
 CPU = torch.device("cpu")
 SCHEDULE = DDPMLinear(20, rescale=True)
@@ -21,6 +21,7 @@ DENOISER = {
     "channels": [8, 16], "layers_per_block": 1, "attention": None, "norm_groups": 4, "head_dim": 8,
     "condition_dropout": 0.3, "prediction": "v", "loss": "mse", "steps": 20, "batch_size": 4,
     "learning_rate": 2e-3, "warmup": 3, "weight_average": 0.9, "flip": True,
+    "time_sampling": "uniform", "rate": "warmup_cosine",
     "mixed_precision": "no", "checkpoint_every": 5,
 }  # fmt: skip
 CLASSIFIER = {
@@ -114,7 +115,7 @@ def _regression(checkpoint: Path, events: Events, dies: int | None = None):
         x = torch.randn(8, 4, generator=generator(1, step))
         return (model(x)[:, 0] - x.sum(1)).square().mean()
 
-    plan = Schedule(300, 8, 1e-2, 10, 0.1, 5, 0.95)
+    plan = Plan(300, 8, 1e-2, 10, 0.1, 5, 0.95)
     averaged, history = fit(model, loss, plan, checkpoint, events, CPU)
     return model, averaged, history
 
@@ -143,7 +144,7 @@ def test_average_is_the_exponential_one(tmp_path: Path, events: Events) -> None:
         seen.append(model.weight.detach().clone())
         return (model(torch.ones(1, 2)) - 3).square().sum()
 
-    plan = Schedule(6, 1, 0.1, 0, 0.0, 100, 0.75)
+    plan = Plan(6, 1, 0.1, 0, 0.0, 100, 0.75)
     averaged, _ = fit(model, loss, plan, tmp_path / "c.pt", events, CPU)
     weights = [*seen[1:], model.weight.detach()]
     expected = weights[0]

@@ -10,8 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from guidebench.diffusion.convert import clip, to_eps_x0
-from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.diffusion.schedule import Schedule
 from guidebench.guidance.gradients import ClassifierGradient
 from guidebench.guidance.stabilizers import Stabilize
 from guidebench.models.classifier import predicted
@@ -38,41 +37,49 @@ def norm(x: Tensor) -> Tensor:
     return torch.linalg.vector_norm(x.flatten(1), dim=1)
 
 
+def indices(schedule: Schedule, steps: int) -> list[int]:
+    """`steps` indices of the full grid, T-1 first, spaced `trailing`; -1 would be clean data."""
+    ratio = schedule.timesteps / steps
+    return [round(schedule.timesteps - i * ratio) - 1 for i in range(steps)]
+
+
 def accuracy(
-    evaluate: ClassifierGradient, schedule: DDPMLinear, views: Views, grid: list[int]
+    evaluate: ClassifierGradient, schedule: Schedule, views: Views, grid: list[int]
 ) -> Iterator[tuple[int, Tensor]]:
-    """(t, correct [N] in {0, 1}) of the classifier on x_t or x0_pred(x_t) (nrCG, figure 1)."""
-    for t in grid:
-        x = schedule.diffuse(views.images, views.noise(t), t)
+    """(index, correct [N] in {0, 1}) of the classifier on x_t or x0_pred(x_t) (nrCG, figure 1).
+
+    `grid` holds indices of the schedule's full grid, which are t itself when t is discrete.
+    """
+    full = schedule.grid(schedule.timesteps)[::-1]
+    for index in grid:
+        t = full[index + 1]
+        x = schedule.diffuse(views.images, views.noise(index), t)
         rows = []
         for part in x.split(BATCH):
             with torch.no_grad():
-                if evaluate.kind != "raw":
-                    level = schedule.alpha(t).to(x.dtype), schedule.sigma(t).to(x.dtype)
-                    output = evaluate.network(part, t)
-                    part = to_eps_x0(evaluate.prediction, output, part, *level)[1]
-                    part = clip(part, "zero") if evaluate.clip_gradient else part
-                rows.append(predicted(evaluate.classifier(part)))
-        yield t, (torch.cat(rows) == views.labels).double()
+                x0 = part if evaluate.kind == "raw" else evaluate.estimate(part, t)[1]
+                rows.append(predicted(evaluate.logits(part, x0, t)))
+        yield index, (torch.cat(rows) == views.labels).double()
 
 
 def pairs(
     evaluate: ClassifierGradient,
-    schedule: DDPMLinear,
+    schedule: Schedule,
     views: Views,
     grid: list[int],
     target: int,
     stabilizers: dict[str, Callable[[], Stabilize]],
 ) -> Iterator[tuple[int, str, str, Tensor]]:
-    """(t, stabilizer, quantity, value [N]) for the pairs x_t, x_{t-1} of the same x_0 and noise.
+    """(index, stabilizer, quantity, value [N]) of pairs x_t, x_{t-1}, the same x_0 and noise.
 
     t walks from T-1 down, each of x_t and x_{t-1} with stabiliser states of its own (eq. 3, 4, 6).
     """
     chains = {name: (make(), make()) for name, make in stabilizers.items()}
+    full = schedule.grid(schedule.timesteps)[::-1]
     for t in grid:
         noise = views.noise(t)
         answers = []
-        for time in (t, t - 1):
+        for time in (full[t + 1], full[t]):
             x = schedule.diffuse(views.images, noise, time)
             parts = [evaluate(part, time, target) for part in x.split(BATCH)]
             logits = torch.cat([part.logits for part in parts])

@@ -1,17 +1,20 @@
 """Samplers: one signature, each body is the algorithm of its paper.
 
-predict(x, t, step) -> Prediction: eps, x0_pred and the guidance shift, whatever the guide is.
-noise(step) -> standard normal noise of x's shape. callback(step, t, x, prediction) sees each state.
+predict(x, t, step) -> Prediction: eps, x0_pred and the guidance shift, whatever the guide is; a
+second evaluation within a step says `corrector=True`. noise(step) -> standard normal noise of x's
+shape. callback(step, t, x, prediction) sees each state. The grid falls from noise to clean data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+from guidebench.diffusion.schedule import Schedule
 
 
 class Prediction(NamedTuple):
@@ -22,35 +25,30 @@ class Prediction(NamedTuple):
     shift: Tensor | None = None
 
 
-class Levels(Protocol):
-    """The part of a schedule that samplers use."""
+class Predict(Protocol):
+    """A guide, as samplers see it."""
 
-    def alpha(self, t: int) -> Tensor:
-        """Signal level."""
-        ...
-
-    def sigma(self, t: int) -> Tensor:
-        """Noise level."""
-        ...
-
-    def logsnr(self, t: int) -> Tensor:
-        """log(alpha_t^2 / sigma_t^2)."""
+    def __call__(self, x: Tensor, t: Any, step: int, corrector: bool = False) -> Prediction:
+        """Evaluate once at x_t."""
         ...
 
 
-Predict = Callable[[Tensor, int, int], Prediction]
 Noise = Callable[[int], Tensor]
-Callback = Callable[[int, int, Tensor, Prediction], None]
+Callback = Callable[[int, Any, Tensor, Prediction], None]
+
+
+def nothing(step: int, t: Any, x: Tensor, prediction: Prediction) -> None:
+    """The callback that does not look."""
 
 
 def ancestral(
     predict: Predict,
     x: Tensor,
-    schedule: Levels,
-    grid: list[int],
+    schedule: Schedule,
+    grid: list[Any],
     noise: Noise,
+    callback: Callback = nothing,
     variance: float = 0.0,
-    callback: Callback | None = None,
 ) -> Tensor:
     """Ancestral sampling, DDPM on the full grid (Ho & Salimans 2021, eq. 4; nrCG, algorithm 1).
 
@@ -58,8 +56,7 @@ def ancestral(
     """
     for step, (s, r) in enumerate(pairwise(grid)):
         prediction = predict(x, s, step)
-        if callback:
-            callback(step, s, x, prediction)
+        callback(step, s, x, prediction)
         # the clean end has infinite logsnr: exp(-inf) = 0, c = 1, and the mean is x0_pred
         ratio = torch.exp(schedule.logsnr(s) - schedule.logsnr(r))
         c = -torch.expm1(schedule.logsnr(s) - schedule.logsnr(r))
@@ -73,20 +70,45 @@ def ancestral(
     return x
 
 
+def euler_maruyama(
+    predict: Predict,
+    x: Tensor,
+    schedule: Schedule,
+    grid: list[Any],
+    noise: Noise,
+    callback: Callback = nothing,
+    limit: float | None = None,
+) -> Tensor:
+    """Steps x + (g^2 score - f) dt + g sqrt(dt) z of the reverse SDE (Song et al. 2021, eq. 6).
+
+    Values are clipped to [-limit, limit] after each step; no noise at the last one.
+    """
+    for step, (s, r) in enumerate(pairwise(grid)):
+        prediction = predict(x, s, step)
+        callback(step, s, x, prediction)
+        amount = schedule.beta(s) * (schedule.time(s) - schedule.time(r))
+        drift = x / 2 - prediction.eps / schedule.sigma(s).to(x.dtype)
+        mean = x + amount.to(x.dtype) * drift
+        if prediction.shift is not None:
+            mean = mean + amount.to(x.dtype) * prediction.shift
+        x = mean if r < 0 else mean + torch.sqrt(amount).to(x.dtype) * noise(step)
+        x = x if limit is None else x.clamp(-limit, limit)
+    return x
+
+
 def ddim(
     predict: Predict,
     x: Tensor,
-    schedule: Levels,
-    grid: list[int],
+    schedule: Schedule,
+    grid: list[Any],
     noise: Noise,
+    callback: Callback = nothing,
     eta: float = 0.0,
-    callback: Callback | None = None,
 ) -> Tensor:
     """DDIM; eta = 0 is deterministic, eta = 1 `ancestral` with v = 0 (Song et al. 2021, eq. 12)."""
     for step, (s, r) in enumerate(pairwise(grid)):
         prediction = predict(x, s, step)
-        if callback:
-            callback(step, s, x, prediction)
+        callback(step, s, x, prediction)
         c = -torch.expm1(schedule.logsnr(s) - schedule.logsnr(r))
         deviation = eta * torch.sqrt(c) * schedule.sigma(r)
         direction = torch.sqrt((schedule.sigma(r) ** 2 - deviation**2).clamp(min=0))
@@ -96,4 +118,61 @@ def ddim(
     return x
 
 
-SAMPLERS = {"ancestral": ancestral, "ddim": ddim}
+def heun(
+    predict: Predict,
+    x: Tensor,
+    schedule: Schedule,
+    grid: list[Any],
+    noise: Noise,
+    callback: Callback = nothing,
+) -> Tensor:
+    """Heun's 2nd order method on d(x / alpha) = eps d(sigma / alpha) (Karras et al. 2022, alg. 1).
+
+    Its first half is a DDIM step, and the last step is nothing else.
+    """
+    for step, (s, r) in enumerate(pairwise(grid)):
+        prediction = predict(x, s, step)
+        callback(step, s, x, prediction)
+        start, (alpha, sigma) = x, (schedule.alpha(r).to(x.dtype), schedule.sigma(r).to(x.dtype))
+        x = alpha * prediction.x0 + sigma * prediction.eps
+        if r >= 0:
+            corrected = predict(x, r, step, corrector=True)
+            ratio = schedule.alpha(r) / schedule.alpha(s)
+            change = (schedule.sigma(r) - ratio * schedule.sigma(s)).to(x.dtype)
+            x = ratio.to(x.dtype) * start + change * (prediction.eps + corrected.eps) / 2
+    return x
+
+
+def dpmpp_2m(
+    predict: Predict,
+    x: Tensor,
+    schedule: Schedule,
+    grid: list[Any],
+    noise: Noise,
+    callback: Callback = nothing,
+) -> Tensor:
+    """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2), first order in its first and last step."""
+    before, length_before = None, None
+    for step, (s, r) in enumerate(pairwise(grid)):
+        prediction = predict(x, s, step)
+        callback(step, s, x, prediction)
+        length = (schedule.logsnr(r) - schedule.logsnr(s)) / 2
+        estimate = prediction.x0
+        if before is not None and length_before is not None and r >= 0:
+            weight = (length / (2 * length_before)).to(x.dtype)
+            estimate = (1 + weight) * estimate - weight * before
+        fade = (schedule.sigma(r) / schedule.sigma(s)).to(x.dtype)
+        x = fade * x - (schedule.alpha(r) * torch.expm1(-length)).to(x.dtype) * estimate
+        before, length_before = prediction.x0, length
+    return x
+
+
+SAMPLERS: dict[str, Callable[..., Tensor]] = {
+    "ancestral": ancestral,
+    "euler_maruyama": euler_maruyama,
+    "ddim": ddim,
+    "heun": heun,
+    "dpmpp_2m": dpmpp_2m,
+}
+# config keys of `sampling` that are a sampler's own
+OPTIONS = {"ancestral": ["variance"], "ddim": ["eta"], "euler_maruyama": ["limit"]}

@@ -1,15 +1,20 @@
-"""Forward processes x_t = alpha_t x_0 + sigma_t eps, variance preserving, with zero-based t."""
+"""The schedules by name, and the discrete one; `continuous` holds the others."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from guidebench.diffusion.continuous import VPSDE, LogSNRCosine, LogSNRUniform
+from guidebench.diffusion.schedule import CLEAN, Schedule, Time
 
-class DDPMLinear:
+
+class DDPMLinear(Schedule):
     """Betas linear in t: alpha_t^2 = prod(1 - beta_s) (Ho et al. 2020, eq. 4).
 
-    `rescale` multiplies the betas by 1000 / T. Tables are float64, results float32 [len(t)].
+    `rescale` multiplies the betas by 1000 / T.
     """
 
     def __init__(
@@ -35,31 +40,66 @@ class DDPMLinear:
         self._sigma = torch.sqrt(sigma_squared).to(device)
         self._logsnr = (log_alpha_squared - torch.log(sigma_squared)).to(device)
 
-    def alpha(self, t: Tensor | int) -> Tensor:
-        """Signal level; t in -1 .. T-1 (-1 is clean data)."""
+    def alpha(self, t: Time) -> Tensor:
+        """Signal level; t in -1 .. T-1."""
         return self._alpha[t + 1]
 
-    def sigma(self, t: Tensor | int) -> Tensor:
+    def sigma(self, t: Time) -> Tensor:
         """Noise level; t in -1 .. T-1."""
         return self._sigma[t + 1]
 
-    def logsnr(self, t: Tensor | int) -> Tensor:
+    def logsnr(self, t: Time) -> Tensor:
         """log(alpha_t^2 / sigma_t^2); infinite at t = -1."""
         return self._logsnr[t + 1]
 
-    def grid(self, steps: int) -> list[int]:
-        """`steps` timesteps from T-1 down, spaced `trailing`, followed by -1 (clean data).
+    def beta(self, t: Time) -> Tensor:
+        """-T log(1 - beta_t): constant between two steps, exact in its integral over each."""
+        return -2 * self.timesteps * torch.log(self._alpha[t + 1] / self._alpha[t])
 
-        Raises ValueError when steps is not in 1 .. T.
-        """
+    def time(self, t: Time) -> Time:
+        """(t + 1) / T."""
+        return (t + 1) / self.timesteps
+
+    def at_time(self, time: float) -> int:
+        """The nearest index."""
+        return round(time * self.timesteps) - 1
+
+    def network_time(self, t: Time) -> Time:
+        """The index itself."""
+        return t
+
+    def grid(self, steps: int) -> list[int]:
+        """`steps` indices from T-1 down, then CLEAN; ValueError when steps is not in 1 .. T."""
         if not 1 <= steps <= self.timesteps:
             raise ValueError(f"steps is {steps}, allowed: 1 to {self.timesteps}")
         ratio = self.timesteps / steps
-        return [round(self.timesteps - i * ratio) - 1 for i in range(steps)] + [-1]
+        return [round(self.timesteps - i * ratio) - 1 for i in range(steps)] + [CLEAN]
 
-    def diffuse(self, x0: Tensor, noise: Tensor, t: Tensor | int) -> Tensor:
-        """x_t [N, C, H, W] from clean images, noise of the same shape and t (one, or one a row)."""
-        alpha, sigma = self.alpha(t), self.sigma(t)
-        if alpha.ndim:
-            alpha, sigma = (level.view(-1, 1, 1, 1) for level in (alpha, sigma))
-        return alpha.to(x0.dtype) * x0 + sigma.to(x0.dtype) * noise.to(x0.dtype)
+    def draw(self, count: int, chance: torch.Generator) -> Tensor:
+        """Each index with the same probability."""
+        return torch.randint(self.timesteps, (count,), generator=chance)
+
+    def discrete_betas(self) -> Tensor:
+        """The betas themselves [T]."""
+        return self.betas
+
+    def at_logsnr(self, logsnr: Tensor) -> Tensor:
+        """The index with the nearest logsnr."""
+        levels = self._logsnr[1:].flip(0).contiguous()  # rising
+        middles = (levels[1:] + levels[:-1]) / 2
+        return self.timesteps - 1 - torch.searchsorted(middles, logsnr.to(levels))
+
+
+SCHEDULES: dict[str, Any] = {
+    "ddpm_linear": DDPMLinear,
+    "vp_sde": VPSDE,
+    "logsnr_cosine": LogSNRCosine,
+    "logsnr_uniform": LogSNRUniform,
+}
+
+
+def build(options: dict[str, Any], device: torch.device | str = "cpu") -> Schedule:
+    """The schedule of a config section."""
+    values = dict(options)
+    made: Schedule = SCHEDULES[values.pop("name")](**values, device=device)
+    return made

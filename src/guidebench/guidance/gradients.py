@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from guidebench.diffusion.convert import clip, to_eps_x0
-from guidebench.diffusion.schedules import DDPMLinear
-from guidebench.models.classifier import Classifier
+from guidebench.diffusion.schedule import Schedule
 
-Network = Callable[[Tensor, int], Tensor]
+Network = Callable[[Tensor, Any], Tensor]
+
+
+class GuidingClassifier(Protocol):
+    """What guidance asks of a classifier; `time` is t as a fraction, 0 for clean images."""
+
+    def __call__(self, x: Tensor, time: float = 0.0) -> Tensor:
+        """Logits [N, outputs]."""
+        ...
+
+    def log_prob(self, logits: Tensor, target: int, temperature: float = 1.0) -> Tensor:
+        """Rows' log p(target | input)."""
+        ...
 
 
 class Answer(NamedTuple):
@@ -27,34 +38,47 @@ class Answer(NamedTuple):
 class ClassifierGradient:
     """Classifier guidance's vector for input `raw`, `x0` or `x0_frozen` (nrCG, eq. 1, 5, 6).
 
-    `x0_frozen` holds the network's output: with v-prediction the factor is alpha_t, bounded.
+    `x0_frozen` holds v (factor alpha_t, bounded) or eps (factor 1 / alpha_t) constant.
     """
 
     def __init__(
         self,
         network: Network,
         prediction: str,
-        schedule: DDPMLinear,
-        classifier: Classifier,
+        schedule: Schedule,
+        classifier: GuidingClassifier,
         kind: str,
         clip_gradient: str | None,
         temperature: float = 1.0,
+        hold: str = "v",
     ) -> None:
         self.network, self.prediction, self.schedule = network, prediction, schedule
         self.classifier, self.kind, self.temperature = classifier, kind, temperature
-        self.clip_gradient = clip_gradient
+        self.clip_gradient, self.hold = clip_gradient, hold
 
-    def __call__(self, x: Tensor, t: int, target: int) -> Answer:
-        """Evaluate at x [N, C, H, W] and one t for all rows; exactly one denoiser evaluation."""
+    def estimate(self, x: Tensor, t: Any) -> tuple[Tensor, Tensor]:
+        """(eps, x0_pred) from exactly one denoiser evaluation, x0_pred clipped if asked."""
         alpha, sigma = self.schedule.alpha(t).to(x.dtype), self.schedule.sigma(t).to(x.dtype)
+        with torch.set_grad_enabled(self.kind == "x0" and torch.is_grad_enabled()):
+            output = self.network(x, t)
+            eps, x0 = to_eps_x0(self.prediction, output, x, alpha, sigma)
+        if self.kind == "x0_frozen":
+            v = alpha * eps - sigma * x0
+            x0 = alpha * x - sigma * v if self.hold == "v" else (x - sigma * eps) / alpha
+        return eps, clip(x0, self.clip_gradient) if self.clip_gradient else x0
+
+    def logits(self, x: Tensor, x0: Tensor, t: Any) -> Tensor:
+        """The classifier's answer to its input: x_t at its time, or x0_pred as a clean image."""
+        if self.kind == "raw":
+            return self.classifier(x, float(self.schedule.time(t)))
+        return self.classifier(x0, 0.0)
+
+    def __call__(self, x: Tensor, t: Any, target: int) -> Answer:
+        """Evaluate at x [N, ...] and one t for all rows; exactly one denoiser evaluation."""
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            with torch.set_grad_enabled(self.kind == "x0"):
-                output = self.network(x, t)
-            eps, x0 = to_eps_x0(self.prediction, output, x, alpha, sigma)
-            if self.clip_gradient:
-                x0 = clip(x0, self.clip_gradient)
-            logits = self.classifier(x if self.kind == "raw" else x0)
+            eps, x0 = self.estimate(x, t)
+            logits = self.logits(x, x0, t)
             # a sum over rows: each row's gradient is its own
             log_prob = self.classifier.log_prob(logits, target, self.temperature).sum()
             (gradient,) = torch.autograd.grad(log_prob, x)

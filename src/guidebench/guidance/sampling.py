@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from guidebench.data.store import to_uint8
-from guidebench.diffusion.samplers import SAMPLERS, Prediction
-from guidebench.diffusion.schedules import DDPMLinear
-from guidebench.guidance.gradients import ClassifierGradient
-from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Unguided
+from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, Prediction
+from guidebench.diffusion.schedule import Schedule
+from guidebench.guidance.gradients import ClassifierGradient, GuidingClassifier
+from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Strength, Unguided
 from guidebench.guidance.stabilizers import build
-from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser
+from guidebench.plugins import plugin
 from guidebench.seeds import normal
 
 # before the last step x_t is nearly an image in [-1, 1]: a larger root mean square never came back
@@ -37,65 +37,95 @@ class Samples(NamedTuple):
     film: np.ndarray
 
 
+class Networks:
+    """A denoiser with its labels bound, as guides call it: (x, t) -> output like x."""
+
+    def __init__(self, denoiser: Any, schedule: Schedule, target: int | None) -> None:
+        self.denoiser, self.schedule, self.target = denoiser, schedule, target
+
+    def unconditional(self, x: Tensor, t: Any) -> Tensor:
+        """Without a label; a conditional network gets the null token."""
+        output: Tensor = self.denoiser(x, self.schedule.network_time(t))
+        return output
+
+    def conditional(self, x: Tensor, t: Any) -> Tensor:
+        """With the target's label in every row."""
+        return self._labelled(x, t, len(x))
+
+    def both(self, x: Tensor, t: Any) -> Tensor:
+        """Conditional rows, then rows with the null token (classifier-free guidance)."""
+        return self._labelled(x, t, len(x) // 2)
+
+    def _labelled(self, x: Tensor, t: Any, count: int) -> Tensor:
+        label = torch.full((len(x),), self.denoiser.null, device=x.device)
+        assert self.target is not None
+        label[:count] = self.target
+        output: Tensor = self.denoiser(x, self.schedule.network_time(t), label)
+        return output
+
+
+def build_guide(
+    setup: dict[str, Any],
+    scale: float | None,
+    networks: Networks,
+    options: dict[str, Any],
+    classifier: GuidingClassifier | None,
+) -> Any:
+    """A fresh guide for one trajectory: stabiliser states start at zero."""
+    schedule, target, kind = networks.schedule, networks.target, setup["guidance"]
+    prediction = networks.denoiser.prediction
+    conditional = setup["conditional"] or kind == "cfg"
+    network = networks.conditional if conditional else networks.unconditional
+    settings = (network, prediction, schedule, options["clip"], options["recompute_eps"])
+    unguided = Unguided(*settings)
+    if kind == "none":
+        return unguided
+    assert scale is not None
+    if ":" in kind:
+        return plugin(kind)(
+            denoise=unguided, classifier=classifier, target=target, scale=scale,
+            schedule=schedule, **setup["options"],
+        )  # fmt: skip
+    strength = Strength(schedule, setup["interval"], setup["ramp"])
+
+    def scaled(t: Any) -> float:
+        return scale * strength(t)
+
+    if kind == "cfg":
+        return ClassifierFree(networks.both, scaled, *settings)
+    assert classifier is not None
+    assert target is not None
+    evaluate = ClassifierGradient(
+        network, prediction, schedule, classifier, setup["input"],
+        options["clip_gradient"] if options["clip"] else None,
+        setup["temperature"], setup["hold"],
+    )  # fmt: skip
+    stabilize = build(setup["stabilizer"], schedule.timesteps, options["steps"])
+    return ClassifierGuided(evaluate, target, scaled, stabilize, setup["injection"], unguided)
+
+
 class Sampler:
     """Samples cells that share a denoiser, a schedule and start noise."""
 
     def __init__(
         self,
         denoiser: Denoiser,
-        schedule: DDPMLinear,
+        schedule: Schedule,
         options: dict[str, Any],
         shape: tuple[int, int, int],
         target: int | None,
     ) -> None:
         self.denoiser, self.schedule, self.options = denoiser, schedule, options
-        self.shape, self.target = shape, target
-        self.grid = schedule.grid(options["steps"])
+        self.shape, self.networks = shape, Networks(denoiser, schedule, target)
         steps = options["steps"]
+        self.grid = schedule.grid(steps)
         self.filmed = set(np.linspace(0, steps - 1, min(FRAMES, steps)).round().astype(int))
-
-    def _network(self, x: Tensor, t: int) -> Tensor:
-        return self.denoiser(x, t)
-
-    def _both(self, x: Tensor, t: int) -> Tensor:
-        """Conditional rows, then rows with the null token (classifier-free guidance)."""
-        label = torch.full((len(x),), self.denoiser.null, device=x.device)
-        assert self.target is not None
-        label[: len(x) // 2] = self.target
-        return self.denoiser(x, t, label)
-
-    def guide(
-        self, setup: dict[str, Any], scale: float | None, classifier: Classifier | None
-    ) -> Any:
-        """A fresh guide for one trajectory: stabiliser states start at zero."""
-        options, denoiser = self.options, self.denoiser
-        settings = (denoiser.prediction, self.schedule, options["clip"], options["recompute_eps"])
-        if setup["guidance"] == "none":
-            return Unguided(self._network, *settings)
-        if setup["guidance"] == "cfg":
-            return ClassifierFree(scale or 0.0, self._both, *settings)
-        assert classifier is not None
-        assert scale is not None
-        assert self.target is not None
-        evaluate = ClassifierGradient(
-            self._network,
-            denoiser.prediction,
-            self.schedule,
-            classifier,
-            setup["input"],
-            options["clip_gradient"] if options["clip"] else None,
-            setup["temperature"],
-        )
-        stabilize = build(setup["stabilizer"], self.schedule.timesteps, options["steps"])
-        return ClassifierGuided(
-            evaluate, self.target, scale, stabilize, setup["injection"], options["recompute_eps"]
-        )
 
     def __call__(
         self,
         setup: dict[str, Any],
         scale: float | None,
-        classifier: Classifier | None,
+        classifier: GuidingClassifier | None,
         seeds: Tensor,
         trajectories: int = 0,
     ) -> Samples:
@@ -110,7 +140,8 @@ class Sampler:
             started = time.perf_counter()
             padded = torch.cat((part, part[-1:].expand(size - len(part))))
             kept = 0 if films else min(trajectories, len(part))
-            x, bad, film = self._trajectory(self.guide(setup, scale, classifier), padded, kept)
+            guide = build_guide(setup, scale, self.networks, self.options, classifier)
+            x, bad, film = self._trajectory(guide, padded, kept)
             images.append(to_uint8(x[: len(part)]))
             diverged.append(bad[: len(part)].cpu().numpy())
             films.append(film)
@@ -123,7 +154,7 @@ class Sampler:
         bad = torch.zeros(len(seeds), dtype=torch.bool, device=seeds.device)
         film = []
 
-        def watch(step: int, t: int, x: Tensor, prediction: Prediction) -> None:
+        def watch(step: int, t: Any, x: Tensor, prediction: Prediction) -> None:
             if step in self.filmed and kept:
                 film.append([to_uint8(x[:kept]), to_uint8(prediction.x0[:kept])])
             rms = x.square().mean(dim=(1, 2, 3)).sqrt()
@@ -131,7 +162,6 @@ class Sampler:
             bad.logical_or_(~torch.isfinite(rms) | (last & (rms > LARGEST_RMS)))
 
         name = self.options["sampler"]
-        extra = {"ancestral": "variance", "ddim": "eta"}[name]
         # stream 0 is the start noise, stream k + 1 the noise of step k
         x = normal(seeds, 0, self.shape).contiguous(memory_format=torch.channels_last)
         x = SAMPLERS[name](
@@ -140,8 +170,8 @@ class Sampler:
             self.schedule,
             self.grid,
             lambda step: normal(seeds, step + 1, self.shape),
-            self.options[extra],
-            callback=watch,
+            watch,
+            **{key: self.options[key] for key in OPTIONS.get(name, [])},
         )
         saturated = (x.abs() > 1 - 1 / 255).float().mean(dim=(1, 2, 3)) >= SATURATED
         film.append([to_uint8(x[:kept])] * 2)

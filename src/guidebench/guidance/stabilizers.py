@@ -6,14 +6,13 @@ constructed with keyword `exponent` (full-grid steps per step taken) and its opt
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from guidebench.errors import UserError
+from guidebench.plugins import plugin
 
 Stabilize = Callable[[Tensor], Tensor]
 
@@ -52,26 +51,55 @@ class Adam:
         return self.mean(gradient) / (self.square(gradient**2).sqrt() + self.eps)
 
 
+class Nesterov:
+    """beta m + (1 - beta) g with m of `EMA`: one step ahead of it (Dozat 2016, eq. 7)."""
+
+    def __init__(self, beta: float, exponent: float = 1.0) -> None:
+        self.mean = EMA(beta, exponent)
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        """Advance the state by one step; returns the look-ahead."""
+        beta = self.mean.beta
+        return beta * self.mean(gradient) + (1 - beta) * gradient
+
+
+class RMSProp:
+    """g / (sqrt(v) + eps) with the second moment v alone (Tieleman & Hinton 2012)."""
+
+    def __init__(self, beta: float, eps: float, exponent: float = 1.0) -> None:
+        self.square, self.eps = EMA(beta, exponent), eps
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        """Advance the state by one step; returns the normalised gradient."""
+        return gradient / (self.square(gradient**2).sqrt() + self.eps)
+
+
+class NormClip:
+    """Each row's gradient scaled down to an L2 norm of at most `max_norm`; it keeps no state."""
+
+    def __init__(self, max_norm: float) -> None:
+        self.max_norm = max_norm
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        """The clipped gradient."""
+        norm = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+        factor = (self.max_norm / norm).clamp(max=1)
+        return gradient * factor.view(-1, *[1] * (gradient.ndim - 1))
+
+
 def build(options: dict[str, Any], timesteps: int, steps: int) -> Stabilize:
     """A fresh stabilizer from its config section for one trajectory of `steps` of T timesteps."""
     exponent = timesteps / steps if options["per_step"] == "full_grid" else 1.0
     name = options["name"]
-    if name == "none":
-        return Identity()
-    if name == "ema":
-        return EMA(options["beta"], exponent)
-    if name == "adam":
-        return Adam(options["beta1"], options["beta2"], options["eps"], exponent)
-    made: Stabilize = plugin(name)(exponent=exponent, **options["options"])
-    return made
-
-
-def plugin(name: str) -> Any:
-    """The object that `module:attribute` names; UserError when there is none."""
-    module, _, attribute = name.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise UserError(
-            f"{name}: {error}; allowed: module:attribute that Python can import"
-        ) from error
+    if ":" in name:
+        made: Stabilize = plugin(name)(exponent=exponent, **options["options"])
+        return made
+    makers: dict[str, Callable[[], Stabilize]] = {
+        "none": Identity,
+        "ema": lambda: EMA(options["beta"], exponent),
+        "nesterov": lambda: Nesterov(options["beta"], exponent),
+        "rmsprop": lambda: RMSProp(options["beta"], options["eps"], exponent),
+        "adam": lambda: Adam(options["beta1"], options["beta2"], options["eps"], exponent),
+        "norm_clip": lambda: NormClip(options["max_norm"]),
+    }
+    return makers[name]()

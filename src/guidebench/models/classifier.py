@@ -1,4 +1,8 @@
-"""Classifiers: two small ones, or any of torchvision's by name."""
+"""Classifiers: two small ones, any of torchvision's by name, or a user's `module:attribute`.
+
+A user's is a callable (outputs) -> nn.Module that maps images [N, 3, H, W] to [N, outputs]; with
+an attribute `takes_time` it is called with (images, time [N] in [0, 1]).
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from torch.nn import functional
 
 from guidebench.artifacts import read_json
 from guidebench.errors import UserError
+from guidebench.plugins import plugin
 
 
 def small_cnn(outputs: int) -> nn.Module:
@@ -62,6 +67,8 @@ class Classifier(nn.Module):
         super().__init__()
         if architecture in ARCHITECTURES:
             self.body = ARCHITECTURES[architecture](hidden)
+        elif ":" in architecture:
+            self.body = plugin(architecture)(hidden)
         else:
             self.body = of_torchvision(architecture, hidden)
         for module in self.body.modules():
@@ -70,14 +77,22 @@ class Classifier(nn.Module):
                 module.momentum = 0.1
         self.head = nn.Linear(hidden, 1 if classes == 2 else classes)
 
-    def features(self, x: Tensor) -> Tensor:
-        """The last hidden layer [N, hidden]; gray images are repeated to three channels."""
-        hidden: Tensor = self.body(x.expand(-1, 3, -1, -1))
+    def features(self, x: Tensor, time: Tensor | float = 0.0) -> Tensor:
+        """The last hidden layer [N, hidden]; gray images are repeated to three channels.
+
+        `time` [N] or one number, a fraction of the process, reaches bodies with `takes_time`.
+        """
+        x = x.expand(-1, 3, -1, -1)
+        if getattr(self.body, "takes_time", False):
+            times = torch.as_tensor(time, dtype=x.dtype, device=x.device).expand(len(x))
+            hidden: Tensor = self.body(x, times)
+        else:
+            hidden = self.body(x)
         return functional.silu(hidden)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor | float = 0.0) -> Tensor:
         """Logits [N, outputs]."""
-        logits: Tensor = self.head(self.features(x))
+        logits: Tensor = self.head(self.features(x, time))
         return logits
 
     def log_prob(self, logits: Tensor, target: int, temperature: float = 1.0) -> Tensor:

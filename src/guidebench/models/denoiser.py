@@ -17,7 +17,7 @@ from guidebench.errors import UserError
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 FILES = [WEIGHTS, "unet/config.json", "scheduler/scheduler_config.json", "model_index.json"]
 # diffusers' names of what a network predicts
-PREDICTION_TYPES = {"eps": "epsilon", "v": "v_prediction", "x0": "sample"}
+PREDICTION_TYPES = {"eps": "epsilon", "v": "v_prediction", "x0": "sample", "score": "score"}
 
 
 def build(options: dict[str, Any], size: int, image_channels: int, classes: int) -> UNet2DModel:

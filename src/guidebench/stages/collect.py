@@ -105,13 +105,13 @@ def _summary(config: Config, layout: Layout) -> dict[str, Any]:
 def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
     from safetensors import safe_open
 
-    from guidebench.diffusion.schedules import DDPMLinear
+    from guidebench.diffusion.schedules import build
     from guidebench.models.denoiser import WEIGHTS
 
     options = config.datasets[dataset]
     train, held_out = (read(layout.data(dataset) / name) for name in ("train", "validation"))
     counts = np.bincount(held_out.labels[held_out.labels >= 0], minlength=1)
-    schedule = DDPMLinear(**options.schedule.model_dump(exclude={"name"}))
+    schedule = build(options.schedule.model_dump())
     with safe_open(layout.denoiser(dataset) / WEIGHTS, "pt") as file:
         parameters = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
     names = classes(options.data)
@@ -121,7 +121,8 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
         # an attribute's chance is the share of its larger class
         "chance": float(counts.max() / counts.sum()) if len(names) == 2 else 1 / max(1, len(names)),
         "timesteps": options.schedule.timesteps,
-        "terminal_snr": float(schedule.logsnr(options.schedule.timesteps - 1).exp()),
+        "schedule": options.schedule.name,
+        "terminal_snr": float(schedule.logsnr(schedule.grid(1)[0]).exp()),
         "steps": options.sampling.steps,
         "sampler": options.sampling.sampler,
         "n": options.sampling.evaluation,
@@ -148,17 +149,18 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
 def _pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
     import torch
 
-    from guidebench.diffusion.schedules import DDPMLinear
+    from guidebench.diffusion.schedules import build
     from guidebench.seeds import normal
 
     config, layout = stage.config, stage.layout
     data = read(layout.data(dataset) / "train")
     options = config.datasets[dataset]
-    schedule = DDPMLinear(**options.schedule.model_dump(exclude={"name"}))
+    schedule = build(options.schedule.model_dump())
+    full = schedule.grid(schedule.timesteps)[::-1]
     times = np.linspace(0, schedule.timesteps - 1, 8).round().astype(int)
     noise = normal(torch.tensor([config.seed]), 0, tuple(data.images.shape[1:]))
     image = to_float(data.images[:1])
-    noisy = [to_uint8(schedule.diffuse(image, noise, int(t))) for t in times]
+    noisy = [to_uint8(schedule.diffuse(image, noise, full[t + 1])) for t in times]
     pictures = {"real": data.images[:64], "forward": np.concatenate(noisy), "forward_t": times}
     if options.target is not None:
         wanted = classes(options.data).index(target_name(options))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from guidebench.analysis.sensitivity import Table, Views, accuracy, pairs
+from guidebench.analysis.sensitivity import Table, Views, accuracy, indices, pairs
 from guidebench.artifacts import atomic
 from guidebench.data.store import Stored, read, to_float
 from guidebench.guidance.gradients import ClassifierGradient
@@ -50,13 +50,18 @@ def run(stage: Stage) -> None:
     denoiser = Denoiser(layout.denoiser(dataset), stage.device)
     classifier = classifiers.load(layout.classifier(dataset, name), stage.device)
     clip = dump["sampling"]["clip_gradient"] if dump["sampling"]["clip"] else None
-    grid = schedule.grid(options.steps)[:-1]
+    grid = indices(schedule, options.steps)
     noisy = stage.options.classifiers[name].noise_trained
     kinds = ["raw"] if noisy else ["raw", "x0"]
     table, done = Table(), 0
     for kind in kinds:
         evaluate = ClassifierGradient(
-            denoiser, denoiser.prediction, schedule, classifier, kind, clip
+            lambda x, t: denoiser(x, schedule.network_time(t)),
+            denoiser.prediction,
+            schedule,
+            classifier,
+            kind,
+            clip,
         )
         sections = {"none": {"name": "none", "per_step": "literal"}}
         if kind == "x0":

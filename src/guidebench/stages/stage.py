@@ -102,11 +102,9 @@ class Stage:
 
     def schedule(self) -> Any:
         """The data set's forward process."""
-        from guidebench.diffusion.schedules import DDPMLinear
+        from guidebench.diffusion.schedules import build
 
-        options = self.dump["schedule"]
-        del options["name"]
-        return DDPMLinear(**options, device=self.device)
+        return build(self.dump["schedule"], self.device)
 
     def finish(
         self,

@@ -21,7 +21,7 @@ def run(stage: Stage) -> None:
         read(data_folder / "train"), options, schedule, stage.seed("denoiser"), checkpoint,
         stage.events, stage.device,
     )  # fmt: skip
-    save(model, folder, schedule.betas.tolist(), options["prediction"])
+    save(model, folder, schedule.discrete_betas().tolist(), options["prediction"])
     write_history(folder, history)
     stage.finish(folder, [*FILES, "history.jsonl"])
     checkpoint.unlink(missing_ok=True)

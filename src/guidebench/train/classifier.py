@@ -9,23 +9,23 @@ import torch
 from torch import Tensor
 
 from guidebench.data.store import Stored, to_float
-from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.diffusion.schedule import Schedule
 from guidebench.events import Events
 from guidebench.models.classifier import Classifier, predicted
 from guidebench.seeds import derive
-from guidebench.train.loop import Batches, Schedule, fit, flip, generator
+from guidebench.train.loop import Batches, Plan, fit, flip, generator
 
 
 def train(
     data: Stored,
     options: dict[str, Any],
-    schedule: DDPMLinear | None,
+    schedule: Schedule | None,
     seed: int,
     checkpoint: Path,
     events: Events,
     device: torch.device,
 ) -> tuple[Classifier, list[dict[str, Any]]]:
-    """Train on `data`, on x_t with t uniform in 0 .. T-1 when `schedule` is given."""
+    """Train on `data`, on x_t with t uniform when `schedule` is given."""
     torch.manual_seed(derive(seed, "weights"))
     model = Classifier(options["architecture"], len(data.classes), options["hidden"])
     model = model.to(device).to(memory_format=torch.channels_last)
@@ -37,14 +37,16 @@ def train(
         x = to_float(data.images[index], device)
         if options["flip"]:
             x = flip(x, chance)
+        time: Tensor | float = 0.0
         if schedule is not None:
-            t = torch.randint(schedule.timesteps, (len(x),), generator=chance).to(device)
+            t = schedule.draw(len(x), chance).to(device)
             x = schedule.diffuse(x, torch.randn(x.shape, generator=chance).to(device), t)
-        return model.loss(model(x), torch.from_numpy(data.labels[index]).to(device))
+            time = schedule.time(t)
+        return model.loss(model(x, time), torch.from_numpy(data.labels[index]).to(device))
 
-    plan = Schedule(options["steps"], options["batch_size"], options["learning_rate"],
-                    options["steps"] // 20, options["weight_decay"],
-                    options["checkpoint_every"])  # fmt: skip
+    plan = Plan(options["steps"], options["batch_size"], options["learning_rate"],
+                options["steps"] // 20, options["weight_decay"],
+                options["checkpoint_every"])  # fmt: skip
     trained, history = fit(model, loss, plan, checkpoint, events, device)
     assert isinstance(trained, Classifier)
     return trained.eval().requires_grad_(False), history

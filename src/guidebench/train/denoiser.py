@@ -1,4 +1,4 @@
-"""Training of the denoiser: the objective of Ho et al. 2020, eq. 14, for eps, v or x0."""
+"""Training of the denoiser: the objective of Ho et al. 2020, eq. 14, for eps, v, x0 or score."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import UNet2DModel
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from guidebench.data.store import Stored, to_float
+from guidebench.diffusion.continuous import LogSNRCosine
 from guidebench.diffusion.convert import target
-from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.diffusion.schedule import Schedule
 from guidebench.events import Events
 from guidebench.models import denoiser as network
 from guidebench.seeds import derive
-from guidebench.train.loop import Batches, Schedule, fit, flip, generator
+from guidebench.train.loop import Batches, Plan, fit, flip, generator
 
 LOSSES = {"mse": functional.mse_loss, "l1": functional.l1_loss, "huber": functional.smooth_l1_loss}
 
@@ -24,12 +24,12 @@ LOSSES = {"mse": functional.mse_loss, "l1": functional.l1_loss, "huber": functio
 def train(
     data: Stored,
     options: dict[str, Any],
-    schedule: DDPMLinear,
+    schedule: Schedule,
     seed: int,
     checkpoint: Path,
     events: Events,
     device: torch.device,
-) -> tuple[UNet2DModel, list[dict[str, Any]]]:
+) -> tuple[nn.Module, list[dict[str, Any]]]:
     """Train on images of `data` and return (averaged model, history)."""
     torch.manual_seed(derive(seed, "weights"))
     _, channels, size, _ = data.images.shape
@@ -44,7 +44,7 @@ def train(
         x0 = to_float(data.images[index], device)
         if options["flip"]:
             x0 = flip(x0, chance)
-        t = torch.randint(schedule.timesteps, (len(x0),), generator=chance)
+        t = times(options["time_sampling"], schedule, len(x0), chance)
         noise = torch.randn(x0.shape, generator=chance).to(device)
         label = None
         if drop is not None:
@@ -57,12 +57,19 @@ def train(
         wanted = target(kind, x0, noise, alpha, sigma)
         with torch.autocast(device.type, torch.bfloat16, options["mixed_precision"] == "bf16"):
             x = (alpha * x0 + sigma * noise).contiguous(memory_format=torch.channels_last)
-            output = model(x, t, class_labels=label, return_dict=False)[0]
-        return criterion(output.float(), wanted)
+            output = model(x, schedule.network_time(t), class_labels=label, return_dict=False)[0]
+        output = sigma * output.float() if kind == "score" else output.float()
+        return criterion(output, wanted)
 
-    plan = Schedule(options["steps"], options["batch_size"], options["learning_rate"],
-                    options["warmup"], 0.0, options["checkpoint_every"],
-                    options["weight_average"])  # fmt: skip
-    averaged, history = fit(model, loss, plan, checkpoint, events, device)
-    assert isinstance(averaged, UNet2DModel)
-    return averaged, history
+    plan = Plan(options["steps"], options["batch_size"], options["learning_rate"],
+                options["warmup"], 0.0, options["checkpoint_every"],
+                options["weight_average"], options["rate"])  # fmt: skip
+    return fit(model, loss, plan, checkpoint, events, device)
+
+
+def times(sampling: str, schedule: Schedule, count: int, chance: torch.Generator) -> Tensor:
+    """Training times [count]: uniform, or with the cosine schedule's logsnr (CFG paper, sec. 2)."""
+    if sampling == "uniform":
+        return schedule.draw(count, chance)
+    cosine = LogSNRCosine()
+    return schedule.at_logsnr(cosine.logsnr(cosine.draw(count, chance)))

@@ -1,0 +1,19 @@
+"""Methods of the user's own, named `module:attribute` in the config."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from guidebench.errors import UserError
+
+
+def plugin(name: str) -> Any:
+    """The object that `module:attribute` names; UserError when there is none."""
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"{name}: {error}; allowed: module:attribute that Python can import"
+        ) from error

@@ -13,7 +13,7 @@ def _draw() -> tuple[torch.Tensor, torch.Tensor]:
     return x0, noise
 
 
-@pytest.mark.parametrize("prediction", ["eps", "v", "x0"])
+@pytest.mark.parametrize("prediction", ["eps", "v", "x0", "score"])
 @pytest.mark.parametrize("t", [0, 13, 250, 399])
 def test_a_perfect_network_gives_back_noise_and_image(prediction: str, t: int) -> None:
     schedule = DDPMLinear(400, rescale=True)
@@ -21,12 +21,14 @@ def test_a_perfect_network_gives_back_noise_and_image(prediction: str, t: int) -
     x0, noise = _draw()
     x = alpha * x0 + sigma * noise
     output = target(prediction, x0, noise, alpha, sigma)
+    if prediction == "score":  # trained as sigma times the output
+        output = output / sigma
     eps_found, x0_found = to_eps_x0(prediction, output, x, alpha, sigma)
     torch.testing.assert_close(eps_found, noise, rtol=1e-10, atol=1e-11)
     torch.testing.assert_close(x0_found, x0, rtol=1e-10, atol=1e-11)
 
 
-@pytest.mark.parametrize("prediction", ["eps", "v", "x0"])
+@pytest.mark.parametrize("prediction", ["eps", "v", "x0", "score"])
 def test_any_output_keeps_x_t(prediction: str) -> None:
     """alpha x0_pred + sigma eps = x_t whatever the network says."""
     schedule = DDPMLinear(400)
@@ -42,6 +44,16 @@ def test_targets_by_hand() -> None:
     assert target("eps", x0, noise, alpha, sigma).item() == -1.0
     assert target("x0", x0, noise, alpha, sigma).item() == 2.0
     assert target("v", x0, noise, alpha, sigma).item() == pytest.approx(-0.6 - 1.6)
+
+
+def test_score_is_minus_eps_over_sigma() -> None:
+    """The notebook's text has the inverse factor, eps = -s / sqrt(v)."""
+    x, score = _draw()
+    alpha, sigma = torch.tensor(0.6), torch.tensor(0.8)
+    eps, x0 = to_eps_x0("score", score, x, alpha, sigma)
+    torch.testing.assert_close(score, -eps / sigma)
+    # Tweedie: E[x_0 | x_t] = (x_t + sigma^2 score) / alpha
+    torch.testing.assert_close(x0, (x + sigma**2 * score) / alpha)
 
 
 def test_clip_gradients() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from guidebench.errors import UserError
-from guidebench.guidance.stabilizers import EMA, Adam, Identity, build
+from guidebench.guidance.stabilizers import EMA, Adam, Identity, Nesterov, NormClip, RMSProp, build
 
 
 def _walk(stabilize, gradients: list[float]) -> list[float]:
@@ -27,6 +27,26 @@ def test_adam_by_hand() -> None:
     found = _walk(Adam(0.5, 0.75, 0.1), [2.0, 0.0, -6.0])
     expected = [1 / 1.1, 0.5 / (math.sqrt(0.75) + 0.1), -2.75 / (math.sqrt(9.5625) + 0.1)]
     assert found == pytest.approx(expected, abs=1e-14)
+
+
+def test_nesterov_by_hand() -> None:
+    """m = 0.5, 1.25, -1.375; 0.5 m + 0.5 g looks one step ahead."""
+    found = _walk(Nesterov(0.5), [1.0, 2.0, -4.0])
+    assert found == pytest.approx([0.75, 1.625, -2.6875], abs=1e-14)
+
+
+def test_rmsprop_by_hand() -> None:
+    """beta = 0.75, eps = 0.1; v = 1, 0.75, 9.5625 as in ADAM; the gradient itself on top."""
+    found = _walk(RMSProp(0.75, 0.1), [2.0, 0.0, -6.0])
+    assert found == pytest.approx([2 / 1.1, 0.0, -6 / (math.sqrt(9.5625) + 0.1)], abs=1e-14)
+
+
+def test_norm_clip_by_hand() -> None:
+    """Rows of norm 5, 0.5 and 0: only the first is longer than 2.5, and keeps its direction."""
+    gradient = torch.tensor([[[3.0, 4.0]], [[0.3, 0.4]], [[0.0, 0.0]]])
+    found = NormClip(2.5)(gradient)
+    expected = torch.tensor([[[1.5, 2.0]], [[0.3, 0.4]], [[0.0, 0.0]]])
+    torch.testing.assert_close(found, expected)
 
 
 def test_undebiased_adam_amplifies_the_first_steps() -> None:
@@ -54,6 +74,16 @@ def test_adam_takes_the_exponent_for_both_betas() -> None:
     section = _section("adam", beta1=0.9, beta2=0.999, eps=1e-4)
     found = _walk(build(section, 400, 50), [2.0, -1.0, 0.5])
     assert found == _walk(Adam(0.9**8, 0.999**8, 1e-4), [2.0, -1.0, 0.5])
+
+
+@pytest.mark.parametrize(("section", "expected"), [
+    (_section("nesterov", beta=0.9), Nesterov(0.9**8)),
+    (_section("rmsprop", beta=0.99, eps=1e-3), RMSProp(0.99**8, 1e-3)),
+    (_section("norm_clip", max_norm=0.7), NormClip(0.7)),
+])  # fmt: skip
+def test_the_others_by_name(section, expected) -> None:
+    gradients = [2.0, -1.0, 0.5]
+    assert _walk(build(section, 400, 50), gradients) == _walk(expected, gradients)
 
 
 def test_rows_do_not_mix_and_states_are_fresh() -> None:

@@ -57,3 +57,17 @@ def test_flip_mirrors_about_half_of_the_rows() -> None:
 def test_generators_of_steps_differ() -> None:
     draws = {torch.rand(1, generator=generator(s, k)).item() for s in range(3) for k in range(10)}
     assert len(draws) == 30
+
+
+def test_one_cycle_is_pytorchs() -> None:
+    """The notebook's OneCycleLR(optimizer, 1e-2, total_steps, pct_start=0.25, cosine)."""
+    plan = Plan(80, 4, 1e-2, 0, 0.0, 5, shape="one_cycle")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    reference = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 1e-2, total_steps=80, pct_start=0.25, anneal_strategy="cos"
+    )
+    for step in range(80):
+        assert plan.rate(step) == pytest.approx(reference.get_last_lr()[0], rel=1e-9)
+        optimizer.step()
+        if step < 79:
+            reference.step()

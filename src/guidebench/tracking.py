@@ -116,7 +116,9 @@ class _Store:
         location = (
             None if self.uri.startswith("http") else (_artifacts(self.results) / name).as_uri()
         )
-        return str(self.client.create_experiment(name, artifact_location=location))
+        # so that MLflow's pages open on trained models, not on traces of language models
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        return str(self.client.create_experiment(name, artifact_location=location, tags=tags))
 
     def _runs(self, experiment: str, group: list[Execution]) -> dict[str, Any]:
         """MLflow runs by execution id, deleted ones too: one query for many, else one for each."""

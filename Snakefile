@@ -5,6 +5,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/metrics.smk"
+include: "workflow/rules/ground_truth.smk"
 include: "workflow/rules/report.smk"
 
 

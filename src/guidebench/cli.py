@@ -26,6 +26,7 @@ STAGES = {
     "sample": ("sample the missing cells of a seed block", ["dataset", "block"]),
     "features": ("extract features of a seed block, or of `real` images", ["dataset", "block"]),
     "metrics": ("score every cell of a data set", ["dataset"]),
+    "ground_truth": ("compare guided samples of a Gaussian mixture with the truth", ["dataset"]),
     "collect": ("gather the tables and pictures", []),
     "findings": ("decide the paper's claims from the tables", []),
     "plots": ("draw the figures", []),

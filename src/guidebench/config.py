@@ -18,6 +18,7 @@ from guidebench.sections import (
     Sampling,
     Sensitivity,
     Setup,
+    World,
 )
 
 ARCHITECTURES = ["small_cnn", "small_resnet"]
@@ -130,4 +131,8 @@ class Config(Model):
     threads: int = Field(1, ge=1, le=256, description="torch threads per job (part of the spec)")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where networks run")
     metrics: Metrics = Field(default_factory=Metrics, description="how samples are scored")
-    datasets: dict[str, Dataset] = Field(min_length=1, description="data sets by name")
+    datasets: dict[str, Dataset] = Field(default_factory=dict, description="data sets by name")
+    worlds: dict[str, World] = Field(
+        default_factory=dict,
+        description="Gaussian mixtures by name, on which guidance is compared with the truth",
+    )

@@ -73,6 +73,10 @@ class Layout:
         """Features per cell and block."""
         return self.root / dataset / "features"
 
+    def truth(self, world: str) -> Path:
+        """How far a world's samples are from the truth."""
+        return self.root / world / "truth"
+
     def metrics(self, dataset: str) -> Path:
         """Metric tables."""
         return self.root / dataset / "metrics"
@@ -116,6 +120,7 @@ def manifest(layout: Layout, job: Job) -> Path:
         "train_classifier": layout.classifier(dataset, job.classifier),
         "sensitivity": layout.sensitivity(dataset, job.classifier),
         "metrics": layout.metrics(dataset),
+        "ground_truth": layout.truth(dataset),
         "collect": layout.tables,
     }
     return folders.get(stage, layout.root / stage) / "manifest.json"
@@ -176,6 +181,8 @@ def jobs(config: Config) -> Iterator[Job]:
         for name in [REAL, *(part.name for part in blocks(config, dataset))]:
             yield Job("features", dataset, block=name)
         yield Job("metrics", dataset)
+    for world in config.worlds:
+        yield Job("ground_truth", world)
     for stage in ("collect", "findings", "plots", "report"):
         yield Job(stage)
 
@@ -184,6 +191,8 @@ def weight(config: Config, job: Job) -> float:
     """Expected cost of a job, roughly seconds on one core of 2024: only ratios matter."""
     if not job.dataset:
         return 8.0
+    if job.stage == "ground_truth":
+        return 60.0
     options = config.datasets[job.dataset]
     side: float = getattr(options.data, "size", 28) / 32
     pixels: float = side * side * (options.denoiser.channels[0] / 16) ** 1.5

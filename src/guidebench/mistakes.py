@@ -22,6 +22,7 @@ from guidebench.config import (
 from guidebench.errors import UserError
 from guidebench.names import Mistake, names
 from guidebench.sections import VPSDE, DDPMLinear, LogSNR, Setup
+from guidebench.world_mistakes import world_mistakes
 
 # samplers whose step has a mean that guidance can shift
 WITH_MEAN = ("ancestral", "euler_maruyama")
@@ -57,6 +58,11 @@ def mistakes(config: Config) -> list[str]:
 
 def _all(config: Config) -> Iterator[Mistake]:
     yield from names(config)
+    if not config.datasets and not config.worlds:
+        yield "datasets", "none", "at least one data set, or one of `worlds`"
+    for name, world in config.worlds.items():
+        for key, found, allowed in world_mistakes(world, config.metrics.jackknife_blocks):
+            yield f"worlds.{name}.{key}", found, allowed
     for name, dataset in config.datasets.items():
         for check in (_data, _target, _schedule, _denoiser, _classifiers, _sampling):
             for key, found, allowed in check(dataset):

@@ -21,6 +21,12 @@ def names(config: Config) -> Iterator[Mistake]:
     """Names that would leave their folder, or meet another one in it."""
     if config.name.lower() in RESULTS:
         yield "name", config.name, "no name of a file in results/"
+    for name in config.worlds:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) or name.lower() in FOLDERS:
+            known = ", ".join(sorted(FOLDERS))
+            yield f"worlds.{name}", f"the name {name!r}", f"{PLAIN}; none of {known}"
+        if name in config.datasets:
+            yield f"worlds.{name}", f"the name {name!r}", "no name of a data set"
     for name, dataset in config.datasets.items():
         path = f"datasets.{name}"
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) or name.lower() in FOLDERS:

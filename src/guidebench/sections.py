@@ -185,8 +185,8 @@ class Sensitivity(Model):
     )
 
 
-class Sampling(Model):
-    """The reverse process; an image depends on its seed only."""
+class Steps(Model):
+    """A sampler and how many steps it takes."""
 
     sampler: Literal["ancestral", "euler_maruyama", "ddim", "dpmpp_2m", "heun"] = Field(
         "ancestral", description="which sampler"
@@ -196,6 +196,11 @@ class Sampling(Model):
     eta: Probability = Field(0.0, description="ddim: 0 deterministic, 1 ancestral")
     limit: PositiveFloat | None = Field(10.0, description="euler_maruyama: values of x_t are "
                                         "clipped to [-limit, limit]; null: not")  # fmt: skip
+
+
+class Sampling(Steps):
+    """The reverse process; an image depends on its seed only."""
+
     clip: bool = Field(True, description="clip x0_pred to [-1, 1]")
     clip_gradient: Literal["zero", "straight_through"] = Field(
         "straight_through", description="gradient of the clip where it saturates"
@@ -208,3 +213,43 @@ class Sampling(Model):
     micro_batch: PositiveInt = Field(64, description="rows per network call (part of the spec)")
     trajectories: int = Field(4, ge=0, description="images whose way from noise is kept for the "
                               "report's animation (at most micro_batch)")  # fmt: skip
+
+
+class Component(Model):
+    """One Gaussian of a mixture."""
+
+    mean: list[float] = Field(min_length=1, description="where its centre is")
+    deviation: PositiveFloat = Field(1.0, description="standard deviation in every direction")
+    covariance: list[list[float]] | None = Field(
+        None, description="covariance matrix, instead of `deviation`"
+    )
+    weight: PositiveFloat = Field(1.0, description="share, normalised over all components")
+    label: int = Field(ge=0, description="its class")
+
+
+class Drawn(Model):
+    """A mixture with means drawn from N(0, 1), of any shape: images, for example."""
+
+    shape: list[PositiveInt] = Field(min_length=1, description="[C, H, W] of an image, [d]")
+    components: PositiveInt = Field(description="how many; component k has class k mod classes")
+    classes: PositiveInt = Field(description="number of classes")
+    deviation: PositiveFloat = Field(0.3, description="standard deviation of each component")
+
+
+class World(Model):
+    """A Gaussian mixture: the data set of which everything is known (densities, scores, p(y|x))."""
+
+    components: list[Component] = Field(default_factory=list, description="the Gaussians")
+    drawn: Drawn | None = Field(None, description="Gaussians at random, instead of `components`")
+    target: int = Field(0, ge=0, description="class to generate")
+    schedule: DDPMLinear | VPSDE | LogSNR = Field(
+        default_factory=DDPMLinear, description="forward process"
+    )
+    samples: int = Field(2048, ge=16, description="points per cell")
+    samplers: dict[str, Steps] = Field(min_length=1, description="by name; the first one is shown "
+                                       "in the pictures")  # fmt: skip
+    setups: dict[str, Setup] = Field(
+        min_length=1,
+        description="ways to guide, by name; the "
+        "classifiers are `clean`, p_0(y | x), and `noise_trained`, p_t(y | x_t), both exact",
+    )

@@ -26,6 +26,12 @@ def spec(config: Config, job: Job) -> dict[str, Any]:
     common: dict[str, Any] = {"seed": config.seed, "threads": config.threads}
     if not job.dataset:
         return {"config": effective(config)}
+    if job.stage == "ground_truth":
+        world = config.worlds[job.dataset].model_dump(mode="json")
+        for name, setup in world["setups"].items():
+            world["setups"][name] = _setup(setup)
+        blocks = config.metrics.jackknife_blocks
+        return common | {"world": world, "jackknife_blocks": blocks}
     dump = config.datasets[job.dataset].model_dump(mode="json")
     dataset = config.datasets[job.dataset]
     if job.stage == "prepare":
@@ -59,11 +65,15 @@ def spec(config: Config, job: Job) -> dict[str, Any]:
             "guide": guide, "metrics": config.metrics.model_dump(mode="json")}  # fmt: skip
 
 
+def _setup(setup: dict[str, Any]) -> dict[str, Any]:
+    """A setup with digests of the user's own code in it."""
+    return with_code(setup, "guidance") | {"stabilizer": with_code(setup["stabilizer"])}
+
+
 def cell_spec(config: Config, dataset: str, cell: Cell) -> dict[str, Any]:
     """What one cell's images depend on, beside its seeds, its models and the code."""
     dump = config.datasets[dataset].model_dump(mode="json")
-    setup = with_code(dump["setups"][cell.setup], "guidance")
-    setup["stabilizer"] = with_code(setup["stabilizer"])
+    setup = _setup(dump["setups"][cell.setup])
     del setup["scales"]
     sampling = {
         key: value

@@ -307,9 +307,10 @@ def test_results_have_the_dtype_of_x() -> None:
 
 def test_classifier_is_noise_aware_or_clean() -> None:
     mixture, x = planar(), normal(5, 2)
-    noisy = ExactClassifier(mixture, lambda time: (1 - time, math.sqrt(time * (2 - time))))
+    noisy = ExactClassifier(mixture, lambda time: (0.8 - time / 2, 0.6 + time / 2))
     close(noisy(x, 0.4), mixture.log_posterior(x, 0.6, 0.8))
-    close(noisy(x), mixture.log_posterior(x, 1.0, 0.0))
+    # time 0 is the level function's: a discrete schedule's first step is not quite clean
+    close(noisy(x), mixture.log_posterior(x, 0.8, 0.6))
     clean = ExactClassifier(mixture)
     close(clean(x, 0.4), mixture.log_posterior(x, 1.0, 0.0))
     assert (noisy(x, 0.4) - clean(x, 0.4)).abs().max() > 0.1

@@ -38,11 +38,12 @@ CLI = " ".join(
 LAYOUT = Layout(Path("results"), EXPERIMENT.name)
 ROOT = str(LAYOUT.root)
 DATASETS = list(EXPERIMENT.datasets)
+WORLDS = list(EXPERIMENT.worlds)
 THREADS = EXPERIMENT.threads
 
 
 wildcard_constraints:
-    dataset="|".join(DATASETS),
+    dataset="|".join([*DATASETS, *WORLDS]),
     classifier="|".join(
         {c for d in EXPERIMENT.datasets.values() for c in d.classifiers} or {"-"}
     ),

@@ -6,6 +6,7 @@ rule collect:
             for dataset in DATASETS
             for guide in grid.guides(EXPERIMENT, dataset)
         ],
+        truth=expand(f"{ROOT}/{{world}}/truth/manifest.json", world=WORLDS),
     output:
         f"{ROOT}/tables/manifest.json",
     log:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from guidebench.duration import duration
-from guidebench.report import captions, rankings, sheets, theme
+from guidebench.report import captions, rankings, sheets, theme, truth
 from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Tables
 from guidebench.report.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.words import lines, measure, number, plural
@@ -36,6 +36,7 @@ def render(root: Path, tables: Tables, findings: list[dict[str, Any]], figures: 
         setups={name: theme.title(name) for name in _setups(tables)},
         inception=any(tables.has(dataset, "fid") for dataset in tables.datasets),
         datasets=[_dataset(tables, dataset, figures / dataset) for dataset in tables.datasets],
+        worlds=[_world(tables, world, figures / world) for world in tables.worlds],
         costs=_picture(figures, "costs", captions.COSTS),
         stage_cost=rankings.stage_cost(tables),
         total=duration(float(tables.costs.seconds.sum())),
@@ -110,6 +111,16 @@ def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[
                              if (finding["dataset"], finding["verdict"]) == (dataset, verdict)]
                    for verdict in VERDICTS},
     }  # fmt: skip
+
+
+def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:
+    """Everything that the page shows of one world."""
+    return {
+        "name": world,
+        "facts": tables.summary["worlds"][world],
+        "pictures": _pictures(folder, captions.TRUTH),
+        "bias": truth.bias(tables, world),
+    }
 
 
 def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:

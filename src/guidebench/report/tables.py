@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +43,7 @@ class Tables:
     history: pd.DataFrame
     costs: pd.DataFrame
     summary: dict[str, Any]
+    truth: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
     def read(cls, folder: Path) -> Tables:
@@ -63,6 +64,17 @@ class Tables:
     def datasets(self) -> list[str]:
         """Names of the data sets, in the config's order."""
         return list(self.summary["datasets"])
+
+    @property
+    def worlds(self) -> list[str]:
+        """Names of the worlds (Gaussian mixtures), in the config's order."""
+        return list(self.summary.get("worlds", {}))
+
+    def errors(self, world: str, metric: str, reference: str) -> pd.DataFrame:
+        """Columns setup, scale, sampler, evaluations, exponent, value, se, n of one metric."""
+        table = self.truth
+        keep = (table.world == world) & (table.metric == metric) & (table.reference == reference)
+        return table[keep].reset_index(drop=True)
 
     def facts(self, dataset: str) -> dict[str, Any]:
         """The summary's entry of one data set."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from guidebench.config import Config
 from guidebench.data.store import read, to_float, to_uint8
 from guidebench.grid import Cell, Layout
 from guidebench.mistakes import classes, target_name
+from guidebench.sections import World
 from guidebench.stages.stage import Stage
 
 SHOWN = 24
 TABLES = ["jackknife.parquet", "sensitivity.parquet", "sensitivity_images.parquet",
           "classifiers.parquet", "history.parquet"]  # fmt: skip
-MEASURED = ["results.parquet", "results.csv", "costs.parquet", "summary.json"]
+MEASURED = ["truth.parquet", "results.parquet", "results.csv", "costs.parquet", "summary.json"]
 
 
 def run(stage: Stage) -> None:
@@ -27,7 +29,7 @@ def run(stage: Stage) -> None:
     config, layout = stage.config, stage.layout
     folder = layout.tables
     metrics = [layout.metrics(dataset) for dataset in config.datasets]
-    for path in metrics:
+    for path in [*metrics, *(layout.truth(world) for world in config.worlds)]:
         stage.use(path)
     frames = {
         "results.parquet": _concatenate([path / name for path in metrics
@@ -36,6 +38,8 @@ def run(stage: Stage) -> None:
         "classifiers.parquet": pd.DataFrame(_classifiers(config, layout)),
         "history.parquet": _history(config, layout),
         "costs.parquet": pd.DataFrame(_costs(layout)),
+        "truth.parquet": _concatenate([layout.truth(world) / "errors.parquet"
+                                       for world in config.worlds]),
     }  # fmt: skip
     for name in ("sensitivity.parquet", "sensitivity_images.parquet"):
         frames[name] = _concatenate([
@@ -51,6 +55,9 @@ def run(stage: Stage) -> None:
     for dataset in config.datasets:
         with atomic(layout.pictures / f"{dataset}.npz") as temporary, open(temporary, "wb") as file:
             np.savez(file, **_pictures(stage, dataset))  # type: ignore[arg-type]
+    for world in config.worlds:
+        with atomic(layout.pictures / f"{world}.npz") as temporary:
+            shutil.copyfile(layout.truth(world) / "pictures.npz", temporary)
     stage.finish(folder, TABLES, measured=MEASURED)
 
 
@@ -78,7 +85,7 @@ def _history(config: Config, layout: Layout) -> pd.DataFrame:
             history = pd.read_json(folder / "history.jsonl", lines=True)
             long = history.melt("step", var_name="quantity", value_name="value")
             parts.append(long.assign(dataset=dataset, model=model))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _costs(layout: Layout) -> list[dict[str, Any]]:
@@ -97,6 +104,10 @@ def _summary(config: Config, layout: Layout) -> dict[str, Any]:
         "description": config.description,
         "config_text": yaml.safe_dump(specs.effective(config), sort_keys=False, width=100),
         "datasets": {dataset: _facts(config, layout, dataset) for dataset in config.datasets},
+        "worlds": {
+            world: _world(options, config.metrics.jackknife_blocks)
+            for world, options in config.worlds.items()
+        },
         "started": None,
         **environment(),
     }
@@ -144,6 +155,23 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
             for name, setup in options.setups.items()
         },
     }
+
+
+def _world(world: World, blocks: int) -> dict[str, Any]:
+    """What the report says of a world."""
+    shape = world.drawn.shape if world.drawn else [len(world.components[0].mean)]
+    return {
+        "shape": shape,
+        "components": world.drawn.components if world.drawn else len(world.components),
+        "classes": world.drawn.classes if world.drawn
+        else 1 + max(component.label for component in world.components),
+        "target": world.target,
+        "schedule": world.schedule.name,
+        "n": world.samples,
+        "blocks": blocks,
+        "samplers": {name: steps.sampler for name, steps in world.samplers.items()},
+        "setups": {name: setup.guidance for name, setup in world.setups.items()},
+    }  # fmt: skip
 
 
 def _pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:

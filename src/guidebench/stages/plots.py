@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guidebench.artifacts import MANIFEST
-from guidebench.report import figures, films, sheets
+from guidebench.report import figures, films, plots_truth, sheets
 from guidebench.report.tables import Tables
 from guidebench.stages.stage import Stage
 
@@ -23,6 +23,9 @@ def run(stage: Stage) -> None:
         paths += sheets.draw(pictures, tables, dataset, folder)
         paths += films.draw(pictures, tables, dataset, folder)
         stage.events.progress(done + 1, len(tables.datasets))
+    for world in tables.worlds:
+        pictures = sheets.read(layout.pictures / f"{world}.npz")
+        paths += plots_truth.draw(tables, world, pictures, layout.figures / world)
     for path in paths:
         if path.suffix in (".png", ".gif"):
             stage.events.artifact(path)

@@ -1,0 +1,167 @@
+"""Guided samples of a Gaussian mixture against the truth: which guidance is biased, by how much?"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from guidebench.data.gaussian_mixture import ExactClassifier, GaussianMixture
+from guidebench.diffusion.samplers import OPTIONS, SAMPLERS
+from guidebench.diffusion.schedule import Schedule
+from guidebench.guidance.sampling import Networks, build_guide
+from guidebench.seeds import normal
+
+DIRECTIONS = 64
+REFERENCE = 16_384
+METRICS = ("sliced_wasserstein", "class_frequency", "mean_error", "covariance_error")
+# x0_pred of a mixture is not bounded by [-1, 1]: nothing is clipped
+UNCLIPPED = {"clip": False, "clip_gradient": "straight_through", "recompute_eps": False}
+
+
+class ExactDenoiser:
+    """The mixture's score as a network that guides can call; counts rows."""
+
+    prediction = "score"
+
+    def __init__(self, mixture: GaussianMixture, schedule: Schedule) -> None:
+        self.mixture, self.schedule, self.rows = mixture, schedule, 0
+        self.null = mixture.classes
+
+    def __call__(self, x: Tensor, time: Any, label: Tensor | None = None) -> Tensor:
+        """The score at x [N, *shape]; `time` is what a network receives, `label` [N] or None."""
+        self.rows += len(x)
+        t = time / 1000 if isinstance(time, float) else time
+        alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
+        if label is None:
+            return self.mixture.score(x, alpha, sigma)
+        parts = [
+            self.mixture.score(x[label == y], alpha, sigma, None if y == self.null else int(y))
+            for y in label.unique()
+        ]
+        order = torch.cat([(label == y).nonzero()[:, 0] for y in label.unique()])
+        return torch.cat(parts)[order.argsort()]
+
+
+class Truth:
+    """One mixture with its exact denoiser and classifiers, sampled and measured."""
+
+    def __init__(self, mixture: GaussianMixture, schedule: Schedule, seeds: list[int]) -> None:
+        self.mixture, self.schedule = mixture, schedule
+        self.seeds = torch.tensor(seeds)
+        self.denoiser = ExactDenoiser(mixture, schedule)
+
+        def level(time: float) -> tuple[Tensor, Tensor]:
+            t = schedule.at_time(time)
+            return schedule.alpha(t), schedule.sigma(t)
+
+        self.classifiers = {
+            "clean": ExactClassifier(mixture),
+            "noise_trained": ExactClassifier(mixture, level),
+        }
+
+    def sample(
+        self, setup: dict[str, Any], scale: float | None, steps: dict[str, Any], target: int
+    ) -> Tensor:
+        """Points [N, *shape], started from the exact p_T, or p_T(. | target) when guided."""
+        networks = Networks(self.denoiser, self.schedule, target)
+        classifier = self.classifiers.get(setup["classifier"])
+        guide = build_guide(setup, scale, networks, steps | UNCLIPPED, classifier)
+        grid = self.schedule.grid(steps["steps"])
+        alpha, sigma = self.schedule.alpha(grid[0]), self.schedule.sigma(grid[0])
+        aimed = setup["conditional"] or setup["guidance"] != "none"
+        generator = torch.Generator().manual_seed(int(self.seeds[0]))
+        start, _ = self.mixture.draw(
+            generator, len(self.seeds), alpha, sigma, target if aimed else None
+        )
+        name = steps["sampler"]
+        return SAMPLERS[name](
+            guide, start, self.schedule, grid,
+            lambda step: normal(self.seeds, step + 1, self.mixture.shape).double(),
+            **{key: steps[key] for key in OPTIONS.get(name, [])},
+        )  # fmt: skip
+
+
+def exponent(setup: dict[str, Any], scale: float | None) -> float:
+    """The s of the density p(x) p(y | x)^s that the setup is read as aiming at."""
+    if setup["guidance"] == "none":
+        return float(setup["conditional"])
+    return float(setup["conditional"] or setup["guidance"] == "cfg") + (scale or 0.0)
+
+
+class Errors(NamedTuple):
+    """A metric's value and its standard error by leaving out blocks of seeds."""
+
+    value: float
+    se: float
+
+
+class Reference:
+    """Exact samples of p(x) p(y | x)^s, against which other samples are measured."""
+
+    def __init__(self, mixture: GaussianMixture, target: int, power: float, seed: int) -> None:
+        self.mixture = mixture
+        generator = torch.Generator().manual_seed(seed)
+        drawn = mixture.draw_tilted(generator, REFERENCE, target, power)
+        self.points = drawn.flatten(1)
+        shape = (DIRECTIONS, self.points.shape[1])
+        directions = torch.randn(shape, generator=generator, dtype=torch.float64)
+        self.directions = torch.nn.functional.normalize(directions, dim=1)
+        self.projected = (self.points @ self.directions.T).T.sort(dim=1).values
+        self.frequencies = self._frequencies(self._classes(drawn))
+        self.mean, self.covariance = self.points.mean(0), self.points.T.cov()
+
+    def measure(self, points: Tensor, blocks: int) -> dict[str, Errors]:
+        """Every metric of points [N, *shape] with its jackknife error over blocks of rows."""
+        member = torch.arange(len(points)) * blocks // len(points)
+        order = (points.flatten(1) @ self.directions.T).T.sort(dim=1)
+        kept = [torch.ones(len(points), dtype=torch.bool), *(member != b for b in range(blocks))]
+        labels = self._classes(points)
+        values = torch.tensor([self._values(points, labels, order, rows) for rows in kept])
+        left_out = values[1:]
+        spread = (left_out - left_out.mean(0)).square().sum(0) * (blocks - 1) / blocks
+        return {
+            name: Errors(float(value), float(se))
+            for name, value, se in zip(METRICS, values[0], spread.sqrt(), strict=True)
+        }
+
+    def _values(self, points: Tensor, labels: Tensor, order: Any, rows: Tensor) -> list[float]:
+        count = int(rows.sum())
+        ordered = order.values[rows[order.indices]].view(DIRECTIONS, count)
+        quantiles = ((torch.arange(count) + 0.5) / count * REFERENCE).long()
+        flat = points[rows].flatten(1)
+        frequencies = self._frequencies(labels[rows])
+        return [
+            float((ordered - self.projected[:, quantiles]).abs().mean()),
+            float((frequencies - self.frequencies).abs().sum() / 2),
+            float(torch.linalg.vector_norm(flat.mean(0) - self.mean)),
+            float(torch.linalg.matrix_norm(flat.T.cov() - self.covariance)),
+        ]
+
+    def _classes(self, points: Tensor) -> Tensor:
+        """Class numbers [N] by the exact clean classifier."""
+        return self.mixture.log_posterior(points, 1.0, 0.0).argmax(1)
+
+    def _frequencies(self, labels: Tensor) -> Tensor:
+        """Share of each class [classes]."""
+        return torch.bincount(labels, minlength=self.mixture.classes).double() / len(labels)
+
+
+def densities(mixture: GaussianMixture, power: float, side: int) -> tuple[Tensor, list[float]]:
+    """The densities p(x) p(y | x)^s of every class [classes, side, side] on a square, normalised.
+
+    For 2-D mixtures; rows are the second coordinate. Also the square's [low, high, low, high].
+    """
+    mean, covariance = mixture.moments()
+    reach = 3.2 * float(covariance.diagonal().sqrt().max())
+    axes = [
+        torch.linspace(float(m) - reach, float(m) + reach, side, dtype=torch.float64) for m in mean
+    ]
+    points = torch.stack(torch.meshgrid(*axes, indexing="xy"), dim=-1).reshape(-1, 2)
+    log_prior = mixture.log_density(points, 1.0, 0.0)
+    tilted = log_prior[:, None] + power * mixture.log_posterior(points, 1.0, 0.0)
+    cell = (axes[0][1] - axes[0][0]) * (axes[1][1] - axes[1][0])
+    normalised = (tilted - tilted.logsumexp(0)).exp() / cell
+    extent = [float(axis[i]) for axis in axes for i in (0, -1)]
+    return normalised.T.reshape(-1, side, side), extent

@@ -1,0 +1,143 @@
+"""Sample a Gaussian mixture by every guide and sampler, and measure how far that is from truth."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from guidebench.analysis.ground_truth import (
+    Errors,
+    Reference,
+    Truth,
+    densities,
+    exponent,
+)
+from guidebench.artifacts import atomic
+from guidebench.data.gaussian_mixture import GaussianMixture
+from guidebench.diffusion.schedules import build
+from guidebench.errors import UserError
+from guidebench.seeds import derive
+from guidebench.stages.stage import Stage
+
+FILES = ["errors.parquet", "pictures.npz"]
+SHOWN, SIDE = 600, 96
+
+
+def mixture(options: dict[str, Any], seed: int) -> GaussianMixture:
+    """The world's mixture; UserError where a covariance is not positive definite."""
+    drawn, parts = options["drawn"], options["components"]
+    if drawn:
+        chance = torch.Generator().manual_seed(seed)
+        count = drawn["components"]
+        means = torch.randn(count, *drawn["shape"], generator=chance, dtype=torch.float64)
+        spread = torch.full((count,), drawn["deviation"] ** 2).double()
+        return GaussianMixture(
+            means, spread, torch.ones(count), torch.arange(count) % drawn["classes"]
+        )
+    means = torch.tensor([part["mean"] for part in parts]).double()
+    spread = torch.tensor([part["deviation"] for part in parts]).double() ** 2
+    if any(part["covariance"] for part in parts):
+        spread = spread[:, None, None] * torch.eye(means.shape[1]).double()
+        for number, part in enumerate(parts):
+            if part["covariance"]:
+                spread[number] = torch.tensor(part["covariance"])
+    weights, labels = ([part[key] for part in parts] for key in ("weight", "label"))
+    try:
+        return GaussianMixture(means, spread, torch.tensor(weights), torch.tensor(labels))
+    except ValueError as error:
+        raise UserError(f"components: {error}") from error
+
+
+def run(stage: Stage) -> None:
+    """Write errors.parquet, one row per cell, reference and metric, and what the report draws."""
+    name, seed = stage.job.dataset, stage.config.seed
+    options = stage.config.worlds[name].model_dump(mode="json")
+    world = mixture(options, derive(seed, name, "mixture"))
+    seeds = [derive(seed, "sample", name, number) for number in range(options["samples"])]
+    truth = Truth(world, build(options["schedule"]), seeds)
+    target, samplers = options["target"], options["samplers"]
+    blocks = stage.config.metrics.jackknife_blocks
+    references: dict[float, Reference] = {}
+    rows: list[dict[str, Any]] = []
+    pictures: dict[str, np.ndarray] = {}
+    cells = [
+        (key, scale, sampler)
+        for key, setup in options["setups"].items()
+        for scale in (setup["scales"] or [None])
+        for sampler, steps in samplers.items()
+        if setup["injection"] == "score" or setup["guidance"] != "classifier"
+        or steps["sampler"] in ("ancestral", "euler_maruyama")
+    ]  # fmt: skip
+    for done, (key, scale, sampler) in enumerate(cells):
+        setup, steps = options["setups"][key], samplers[sampler]
+        before, started = truth.denoiser.rows, time.perf_counter()
+        points = truth.sample(setup, scale, steps, target)
+        seconds = time.perf_counter() - started
+        power = exponent(setup, scale)
+        common = {"world": name, "setup": key, "scale": scale, "sampler": sampler,
+                  "steps": steps["steps"], "n": len(points), "seconds": seconds,
+                  "evaluations": (truth.denoiser.rows - before) / len(points)}  # fmt: skip
+        for kind, value in {"conditional": 1.0, "tilted": power}.items():
+            if value not in references:
+                reference_seed = derive(seed, name, "reference", value)
+                references[value] = Reference(world, target, value, reference_seed)
+            for metric, found in references[value].measure(points, blocks).items():
+                rows.append(common | _row(kind, value, metric, found))
+        if world.shape == (2,) and sampler == next(iter(samplers)):
+            pictures[f"points:{key}:{scale}"] = points[:SHOWN].float().numpy()
+        stage.events.progress(done + 1, len(cells))
+    rows += _floor(references, truth, name, target, blocks)
+    if world.shape == (2,):
+        pictures |= _pulled_apart(truth, options)
+        for power in sorted({0.0, *references}):
+            grids, extent = densities(world, power, SIDE)
+            pictures[f"density:{power:g}"] = grids.float().numpy()
+            pictures["extent"] = np.array(extent)
+    folder = stage.layout.truth(name)
+    with atomic(folder / FILES[0]) as temporary:
+        pd.DataFrame(rows).to_parquet(temporary, index=False)
+    with atomic(folder / FILES[1]) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **pictures)  # type: ignore[arg-type]
+    stage.finish(folder, [FILES[1]], measured=[FILES[0]])
+
+
+def _row(kind: str, power: float, metric: str, found: Errors) -> dict[str, Any]:
+    return {"reference": kind, "exponent": power, "metric": metric, "value": found.value,
+            "se": found.se}  # fmt: skip
+
+
+def _floor(
+    references: dict[float, Reference], truth: Truth, name: str, target: int, blocks: int
+) -> list[dict[str, Any]]:
+    """The same metrics of exact samples of the same n: what a perfect sampler would get."""
+    rows = []
+    count = len(truth.seeds)
+    for power, reference in references.items():
+        chance = torch.Generator().manual_seed(derive(name, "floor", power))
+        points = truth.mixture.draw_tilted(chance, count, target, power)
+        for metric, found in reference.measure(points, blocks).items():
+            rows.append({"world": name, "setup": "floor", "scale": power, "sampler": "exact",
+                         "steps": 0, "n": count, "seconds": 0.0, "evaluations": 0.0}
+                        | _row("floor", power, metric, found))  # fmt: skip
+    return rows
+
+
+def _pulled_apart(truth: Truth, options: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Samples of every class by the first setup of each kind: the CFG notes' three Gaussians."""
+    pictures = {}
+    sampler = next(iter(options["samplers"].values()))
+    kinds: dict[str, str] = {}
+    for key, setup in options["setups"].items():
+        if setup["guidance"] in ("cfg", "classifier"):
+            kinds.setdefault(setup["guidance"], key)
+    for key in kinds.values():
+        setup = options["setups"][key]
+        for scale in setup["scales"]:
+            for label in range(truth.mixture.classes):
+                points = truth.sample(setup, scale, sampler, label)[: SHOWN // 2]
+                pictures[f"class:{label}:{key}:{scale}"] = points.float().numpy()
+    return pictures

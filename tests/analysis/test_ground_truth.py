@@ -1,0 +1,146 @@
+"""Guides on an exact denoiser: what must be exact is, and the measured errors are right."""
+
+import math
+
+import pytest
+import torch
+
+from guidebench.analysis.ground_truth import Reference, Truth, densities, exponent
+from guidebench.data.gaussian_mixture import GaussianMixture
+from guidebench.diffusion.continuous import VPSDE
+from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.sections import Setup, Steps
+
+SCHEDULES = {"vp_sde": VPSDE(b_min=0.1, b_max=20.0), "ddpm_linear": DDPMLinear(200, rescale=True)}
+SAMPLERS = ["ancestral", "euler_maruyama", "ddim", "dpmpp_2m", "heun"]
+TARGET = 1
+
+
+def _mixture() -> GaussianMixture:
+    return GaussianMixture(
+        torch.tensor([[0.0, 1.0], [-0.9, -0.5], [0.9, -0.5]]),
+        torch.tensor([0.25, 0.16, 0.36]), torch.tensor([1.0, 2.0, 1.0]), torch.tensor([0, 1, 2]),
+    )  # fmt: skip
+
+
+def _setup(**options) -> dict:
+    return Setup(**options).model_dump(mode="json")
+
+
+def _steps(sampler: str, steps: int = 20) -> dict:
+    return Steps(sampler=sampler, steps=steps, limit=None).model_dump(mode="json")
+
+
+def _truth(schedule: str = "vp_sde", count: int = 64) -> Truth:
+    return Truth(_mixture(), SCHEDULES[schedule], list(range(count)))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_exact_classifier_at_scale_one_is_the_conditional_denoiser(sampler, schedule) -> None:
+    """Score of p_t(x) + grad log p_t(y | x) = score of p_t(x | y): the same points, to rounding."""
+    truth = _truth(schedule)
+    steps = _steps(sampler)
+    guided = _setup(guidance="classifier", classifier="noise_trained", injection="score")
+    expected = truth.sample(_setup(conditional=True), None, steps, TARGET)
+    assert torch.isfinite(expected).all()
+    found = truth.sample(guided, 1.0, steps, TARGET)
+    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-8)
+    other = truth.sample(guided, 2.0, steps, TARGET)
+    assert (other - expected).abs().max() > 0.05
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("weight", [0.0, 2.0])
+def test_cfg_is_exact_classifier_guidance_at_scale_one_plus_w(sampler, weight) -> None:
+    truth, steps = _truth(), _steps(sampler)
+    cfg = truth.sample(_setup(guidance="cfg"), weight, steps, TARGET)
+    guided = _setup(guidance="classifier", classifier="noise_trained", injection="score")
+    torch.testing.assert_close(
+        cfg, truth.sample(guided, 1 + weight, steps, TARGET), rtol=1e-8, atol=1e-8
+    )
+    # on the conditional denoiser, the classifier adds to what the label has done already
+    onto = _setup(guidance="classifier", classifier="noise_trained", injection="score",
+                  conditional=True)  # fmt: skip
+    torch.testing.assert_close(cfg, truth.sample(onto, weight, steps, TARGET), rtol=1e-8, atol=1e-8)
+
+
+def test_mean_injection_tends_to_score_injection() -> None:
+    """Their difference over a whole trajectory halves with the step."""
+    truth = _truth()
+    setup = {"guidance": "classifier", "classifier": "noise_trained"}
+    gaps = []
+    for steps in (100, 200, 400):
+        # the same Brownian path is not needed: without noise the two are compared at one start
+        ends = [
+            truth.sample(_setup(**setup, injection=injection), 1.0,
+                         _steps("euler_maruyama", steps), TARGET)
+            for injection in ("mean", "score")
+        ]  # fmt: skip
+        gaps.append(float((ends[0] - ends[1]).abs().max()))
+    assert max(gaps) < 1e-8  # g^2 dt (score + s g) is the same sum in both
+    ancestral = []
+    for steps in (50, 100, 200):
+        ends = [
+            truth.sample(_setup(**setup, injection=injection), 1.0, _steps("ancestral", steps),
+                         TARGET)
+            for injection in ("mean", "score")
+        ]  # fmt: skip
+        ancestral.append(float((ends[0] - ends[1]).abs().mean()))
+    assert ancestral[0] > 1.7 * ancestral[1] > 2.9 * ancestral[2] > 0
+
+
+@pytest.mark.parametrize(("setup", "scale", "expected"), [
+    ({}, None, 0.0), ({"conditional": True}, None, 1.0), ({"guidance": "cfg"}, 3.0, 4.0),
+    ({"guidance": "classifier"}, 3.0, 3.0),
+    ({"guidance": "classifier", "conditional": True}, 3.0, 4.0),
+])  # fmt: skip
+def test_exponent_of_the_density_aimed_at(setup, scale, expected) -> None:
+    assert exponent(_setup(**setup), scale) == expected
+
+
+def test_errors_of_a_known_shift() -> None:
+    """Exact samples moved by (0.3, 0): each metric has its closed form."""
+    mixture = GaussianMixture(
+        torch.zeros(1, 2), torch.tensor([1.0]), torch.ones(1), torch.tensor([0])
+    )
+    reference = Reference(mixture, 0, 1.0, seed=0)
+    points, _ = mixture.draw(torch.Generator().manual_seed(9), 4096)
+    floor = reference.measure(points, 8)
+    moved = reference.measure(points + torch.tensor([0.3, 0.0]), 8)
+    assert floor["sliced_wasserstein"].value < 0.04
+    # W1 along a direction at angle a is 0.3 |cos a|, its mean over angles 0.3 * 2 / pi
+    assert moved["sliced_wasserstein"].value == pytest.approx(0.6 / math.pi, abs=0.03)
+    assert moved["mean_error"].value == pytest.approx(0.3, abs=0.03)
+    stretched = reference.measure(2 * points, 8)
+    assert stretched["covariance_error"].value == pytest.approx(3 * math.sqrt(2), abs=0.2)
+    assert floor["covariance_error"].value < 0.1
+
+
+def test_jackknife_error_is_the_spread_over_seeds() -> None:
+    reference = Reference(_mixture(), TARGET, 1.0, seed=0)
+    errors, values = [], []
+    for seed in range(40):
+        points, _ = _mixture().draw(torch.Generator().manual_seed(seed), 512, label=TARGET)
+        found = reference.measure(points + 0.5, 16)["mean_error"]
+        errors.append(found.se)
+        values.append(found.value)
+    assert sum(errors) / 40 == pytest.approx(torch.tensor(values).std().item(), rel=0.35)
+
+
+def test_class_frequencies() -> None:
+    reference = Reference(_mixture(), TARGET, 1.0, seed=0)
+    other, _ = _mixture().draw(torch.Generator().manual_seed(1), 1024, label=0)
+    assert reference.measure(other, 8)["class_frequency"].value > 0.8
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 3.0])
+def test_densities_are_normalised_and_where_the_samples_are(power: float) -> None:
+    mixture = _mixture()
+    found, (left, right, low, high) = densities(mixture, power, 96)
+    cell = (right - left) * (high - low) / 95**2
+    torch.testing.assert_close(found.sum((1, 2)) * cell, torch.ones(3, dtype=torch.float64))
+    x = torch.linspace(left, right, 96).double()
+    mean = (found[TARGET].sum(0) * x).sum() * cell
+    drawn = mixture.draw_tilted(torch.Generator().manual_seed(0), 20_000, TARGET, power)
+    assert float(mean) == pytest.approx(float(drawn[:, 0].mean()), abs=0.03)

@@ -1,0 +1,18 @@
+# everything is known of a world: no data, no training
+rule ground_truth:
+    output:
+        f"{ROOT}/{{dataset}}/truth/manifest.json",
+    log:
+        f"{ROOT}/logs/ground_truth/{{dataset}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/ground_truth/{{dataset}}.tsv"
+    priority: 30
+    threads: THREADS
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        spec=spec("ground_truth"),
+        code=code_digest("ground_truth"),
+    shell:
+        "guidebench ground_truth {CLI} --dataset {wildcards.dataset} 2> {log}"

@@ -20,7 +20,8 @@ from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.sections import Sampling, Setup, Stabilizer
 
-NETWORK = {"channels": [16, 32, 64], "layers_per_block": 1, "attention": None, "norm_groups": 8,
+NETWORK = {"architecture": "unet2d", "channels": [16, 32, 64],
+           "layers_per_block": 1, "attention": None, "norm_groups": 8,
            "head_dim": 8, "condition_dropout": None}  # fmt: skip
 STEPS, ROWS, REPETITIONS = 4, 32, 7
 SAMPLING = Sampling(steps=STEPS, micro_batch=ROWS).model_dump()
@@ -47,15 +48,15 @@ def main() -> None:
         denoiser = Denoiser(Path(folder), torch.device("cpu"))
     classifier = Classifier("small_cnn", 4, 64).eval().requires_grad_(False)
     classifier = classifier.to(memory_format=torch.channels_last)
-    sampler = Sampler(denoiser, schedule, SAMPLING, (3, 32, 32), 0)
-    seeds = torch.arange(ROWS)
+    sampler = Sampler(denoiser, schedule, SAMPLING, (3, 32, 32))
+    seeds, labels = torch.arange(ROWS), torch.zeros(ROWS, dtype=torch.long)
     calls: dict[str, Callable[[], object]] = {
         "plain diffusers loop": lambda: plain(denoiser),
-        "unguided": lambda: sampler(UNGUIDED, None, None, seeds),
+        "unguided": lambda: sampler(UNGUIDED, None, None, seeds, labels),
     }
     for kind in ("raw", "x0_frozen", "x0"):
         setup = GUIDED | {"input": kind}
-        calls[kind] = lambda setup=setup: sampler(setup, 3.0, classifier, seeds)
+        calls[kind] = lambda setup=setup: sampler(setup, 3.0, classifier, seeds, labels)
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for repetition in range(REPETITIONS + 1):
         for name, call in calls.items():

@@ -67,7 +67,7 @@ CASES = {
     ),
     "no source": Case((*S, "data", "source"), DELETE, "nothing", "sportballs, mnist"),
     "no setups": Case((*S, "setups"), DELETE, "nothing", "named entries"),
-    "no data sets": Case(("datasets",), {}, "{}", "at least 1"),
+    "no data sets": Case(("datasets",), {}, "none", "at least one data set"),
     "unknown sampler": Case((*S, "sampling", "sampler"), "huen", '"huen"', "dpmpp_2m, heun"),
     "unknown stabilizer": Case((*ADAM, "stabilizer", "name"), "adm", '"adm"', "none, ema, adam"),
     "unknown guidance": Case((*RAW, "guidance"), "clasifier", '"clasifier"', "none, classifier"),

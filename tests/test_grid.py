@@ -144,7 +144,9 @@ def test_a_new_scale_is_new_cells_and_leaves_the_old_ones(edited):
     old, new = grid.cells(before, BALLS), grid.cells(after, BALLS)
     assert set(new) - set(old) == {Cell("clean/raw", 100)}
     for cell in old:
-        assert specs.cell_spec(before, BALLS, cell) == specs.cell_spec(after, BALLS, cell)
+        block = grid.blocks(before, BALLS)[0]
+        found = [specs.cell_spec(config, BALLS, cell, block) for config in (before, after)]
+        assert found[0] == found[1]
 
 
 def test_a_cells_spec_is_its_own_setup_and_the_sampler(edited):
@@ -152,8 +154,11 @@ def test_a_cells_spec_is_its_own_setup_and_the_sampler(edited):
 
     def cells(edits):
         after = edited(edits)
-        pairs = [(cell, specs.cell_spec(before, BALLS, cell), specs.cell_spec(after, BALLS, cell))
-                 for cell in grid.cells(before, BALLS)]  # fmt: skip
+        pairs = [
+            (cell, *(specs.cell_spec(config, BALLS, cell, grid.blocks(config, BALLS)[0])
+                     for config in (before, after)))
+            for cell in grid.cells(before, BALLS)
+        ]  # fmt: skip
         return {cell.setup for cell, old, new in pairs if old != new}
 
     assert cells({(*S, "setups", "clean/x0", "temperature"): 2.0}) == {"clean/x0"}
@@ -205,3 +210,27 @@ def test_every_path_of_an_experiment_is_below_its_folder(tmp_path):
              layout.block_manifest(layout.samples("a"), "evaluation-0")]  # fmt: skip
     assert len(set(paths)) == len(paths)
     assert all(path.is_relative_to(tmp_path / "toy") for path in paths)
+
+
+def test_each_class_in_turn_and_picture_grids(edited):
+    """Pictures have seeds, labels and steps of their own, and nobody scores them."""
+    base = ("datasets", BALLS)
+    config = edited({(*base, "target"): "each", (*base, "sampling", "grid_images"): 3,
+                     (*base, "sampling", "grid_steps"): 7})  # fmt: skip
+    blocks = grid.blocks(config, BALLS)
+    pictures = [block for block in blocks if block.split == grid.PICTURES]
+    assert sum(block.count for block in pictures) == 12
+    assert grid.labels(config, BALLS, pictures[0]) == [0, 1, 2, 3] * 3
+    assert grid.scored(config, BALLS) == blocks[: -len(pictures)]
+    cell = grid.cells(config, BALLS)[0]
+    assert grid.steps(config, BALLS, cell, pictures[0]) == 7
+    assert grid.steps(config, BALLS, cell, blocks[0]) == config.datasets[BALLS].sampling.steps
+    jobs = list(grid.jobs(config))
+    assert grid.Job("sample", BALLS, block="grid-0") in jobs
+    assert grid.Job("features", BALLS, block="grid-0") not in jobs
+    # the grid is no part of what a scored cell depends on
+    plain = edited({(*base, "target"): "each"})
+    specs_of = [specs.cell_spec(each, BALLS, cell, blocks[0]) for each in (config, plain)]
+    assert specs_of[0] == specs_of[1]
+    seeds = [set(grid.image_seeds(config, BALLS, block)) for block in blocks]
+    assert len(set().union(*seeds)) == sum(map(len, seeds))

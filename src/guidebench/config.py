@@ -92,7 +92,12 @@ class Dataset(Model):
 
     data: SportBallsData | IdxData | CelebaData | CustomData = Field(description="where from")
     target: str | int | dict[str, bool] | None = Field(
-        None, description="class to generate, as `ball`, 3 or {Male: false}; null without labels"
+        None,
+        description="class to generate, as `ball`, 3 or {Male: false}; `each`: all classes "
+        "in turn; null without labels",
+    )
+    strip: list[float] | None = Field(
+        None, description="times t of the forward strip in the report; null: eight, evenly spaced"
     )
     schedule: DDPMLinear | VPSDE | LogSNR = Field(
         default_factory=DDPMLinear, description="forward process"

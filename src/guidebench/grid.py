@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from guidebench.config import Config
+from guidebench.config import Config, Dataset
+from guidebench.mistakes import EACH, classes, target_name
 from guidebench.seeds import derive
 
-REAL = "real"
+REAL, PICTURES = "real", "grid"
 
 
 class Cell(NamedTuple):
@@ -136,13 +137,45 @@ def cells(config: Config, dataset: str) -> list[Cell]:
 
 
 def blocks(config: Config, dataset: str) -> list[Block]:
-    """All seed blocks of a data set: selection first."""
-    sampling = config.datasets[dataset].sampling
+    """All seed blocks of a data set: selection first, those of the picture grids last."""
+    options = config.datasets[dataset]
+    sampling = options.sampling
+    pictures = sampling.grid_images * max(1, len(classes(options.data)) if each(options) else 1)
+    splits = (("selection", sampling.selection), ("evaluation", sampling.evaluation),
+              (PICTURES, pictures))  # fmt: skip
     return [
         Block(split, number, start, min(sampling.block, total - start))
-        for split, total in (("selection", sampling.selection), ("evaluation", sampling.evaluation))
+        for split, total in splits
         for number, start in enumerate(range(0, total, sampling.block))
     ]
+
+
+def scored(config: Config, dataset: str) -> list[Block]:
+    """The blocks whose samples are measured."""
+    return [block for block in blocks(config, dataset) if block.split != PICTURES]
+
+
+def each(options: Dataset) -> bool:
+    """Whether every class is generated in turn."""
+    return options.target == EACH
+
+
+def labels(config: Config, dataset: str, block: Block) -> list[int]:
+    """The class that each image of a block is to show; -1 without labels."""
+    options = config.datasets[dataset]
+    names = classes(options.data)
+    if options.target is None:
+        return [-1] * block.count
+    if each(options):
+        return [number % len(names) for number in range(block.start, block.start + block.count)]
+    return [names.index(target_name(options))] * block.count
+
+
+def steps(config: Config, dataset: str, cell: Cell, block: Block) -> int:
+    """Sampling steps of a cell: the setup's own, the picture grid's, or the data set's."""
+    options = config.datasets[dataset]
+    own = options.setups[cell.setup].steps or options.sampling.steps
+    return (options.sampling.grid_steps or own) if block.split == PICTURES else own
 
 
 def block(config: Config, dataset: str, name: str) -> Block:
@@ -178,7 +211,7 @@ def jobs(config: Config) -> Iterator[Job]:
             yield Job("sensitivity", dataset, classifier)
         for part in blocks(config, dataset):
             yield Job("sample", dataset, block=part.name)
-        for name in [REAL, *(part.name for part in blocks(config, dataset))]:
+        for name in [REAL, *(part.name for part in scored(config, dataset))]:
             yield Job("features", dataset, block=name)
         yield Job("metrics", dataset)
     for world in config.worlds:
@@ -207,9 +240,11 @@ def weight(config: Config, job: Job) -> float:
         return 6 + options.sensitivity.steps * images * evaluation
     if job.stage == "sample":
         costs = {"none": 1.0, "cfg": 2.0, "classifier": 2.3}
+        part = block(config, job.dataset, job.block)
         total = sum(
-            costs[setup.guidance] * max(1, len(setup.scales)) for setup in options.setups.values()
+            costs.get(options.setups[cell.setup].guidance, 2.3)
+            * steps(config, job.dataset, cell, part)
+            for cell in cells(config, job.dataset)
         )
-        count = block(config, job.dataset, job.block).count
-        return 6 + count * options.sampling.steps * total * evaluation
+        return 6 + part.count * total * evaluation
     return 6.0

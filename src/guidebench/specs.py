@@ -9,7 +9,7 @@ from guidebench import grid
 from guidebench.artifacts import digest_of, sha256
 from guidebench.closure import source_digest
 from guidebench.config import CelebaData, Config, CustomData, IdxData
-from guidebench.grid import Cell, Job
+from guidebench.grid import Block, Cell, Job
 
 RUNTIME_KEYS = {"checkpoint_every"}
 
@@ -51,8 +51,10 @@ def spec(config: Config, job: Job) -> dict[str, Any]:
                          "schedule": dump["schedule"]}  # fmt: skip
     every = [cell.path for cell in grid.cells(config, job.dataset)]
     if job.stage == "sample":
-        specs = [cell_spec(config, job.dataset, cell) for cell in grid.cells(config, job.dataset)]
         part = grid.block(config, job.dataset, job.block)
+        specs = [
+            cell_spec(config, job.dataset, cell, part) for cell in grid.cells(config, job.dataset)
+        ]
         return common | {"cells": specs, "block": list(part)}
     inception = config.metrics.inception.model_dump(mode="json")
     if job.stage == "features":
@@ -60,7 +62,7 @@ def spec(config: Config, job: Job) -> dict[str, Any]:
         scope = scope if job.block == grid.REAL else {"cells": every}
         return common | scope | {"inception": inception, "classifiers": sorted(dump["classifiers"])}
     guide = {name: setup["classifier"] for name, setup in dump["setups"].items()}
-    parts = [list(part) for part in grid.blocks(config, job.dataset)]
+    parts = [list(part) for part in grid.scored(config, job.dataset)]
     return {"seed": config.seed, "cells": every, "blocks": parts, "target": dump["target"],
             "guide": guide, "metrics": config.metrics.model_dump(mode="json")}  # fmt: skip
 
@@ -70,16 +72,14 @@ def _setup(setup: dict[str, Any]) -> dict[str, Any]:
     return with_code(setup, "guidance") | {"stabilizer": with_code(setup["stabilizer"])}
 
 
-def cell_spec(config: Config, dataset: str, cell: Cell) -> dict[str, Any]:
+def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[str, Any]:
     """What one cell's images depend on, beside its seeds, its models and the code."""
     dump = config.datasets[dataset].model_dump(mode="json")
     setup = _setup(dump["setups"][cell.setup])
     del setup["scales"]
-    sampling = {
-        key: value
-        for key, value in dump["sampling"].items()
-        if key not in ("selection", "evaluation", "block")
-    }
+    other = ("selection", "evaluation", "block", "grid_images", "grid_steps")
+    sampling = {key: value for key, value in dump["sampling"].items() if key not in other}
+    setup["steps"] = sampling["steps"] = grid.steps(config, dataset, cell, block)
     return {"setup": setup, "scale": cell.scale, "sampling": sampling, "target": dump["target"],
             "schedule": dump["schedule"], "threads": config.threads}  # fmt: skip
 

@@ -18,7 +18,8 @@ from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import build
 from guidebench.seeds import normal
 
-OPTIONS = {"channels": [8, 16], "layers_per_block": 1, "attention": [False, True],
+OPTIONS = {"architecture": "unet2d", "channels": [8, 16],
+           "layers_per_block": 1, "attention": [False, True],
            "norm_groups": 4, "head_dim": 8, "condition_dropout": 0.2}  # fmt: skip
 SHAPE = (3, 8, 8)
 SCHEDULE = DDPMLinear(40, rescale=True)

@@ -10,7 +10,8 @@ from guidebench.guidance.gradients import ClassifierGradient
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import build
 
-OPTIONS = {"channels": [8, 16], "layers_per_block": 1, "attention": None, "norm_groups": 4,
+OPTIONS = {"architecture": "unet2d", "channels": [8, 16],
+           "layers_per_block": 1, "attention": None, "norm_groups": 4,
            "head_dim": 8, "condition_dropout": None}  # fmt: skip
 SCHEDULE = DDPMLinear(40, rescale=True)
 

@@ -8,20 +8,21 @@ import torch
 
 from guidebench.data.store import to_uint8
 from guidebench.diffusion.schedules import DDPMLinear
-from guidebench.guidance.sampling import Sampler
+from guidebench.guidance.sampling import Networks, Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.sections import Sampling, Setup, Stabilizer
 from guidebench.seeds import normal
 
-OPTIONS = {"channels": [8, 16], "layers_per_block": 1, "attention": None, "norm_groups": 4,
+OPTIONS = {"architecture": "unet2d", "channels": [8, 16],
+           "layers_per_block": 1, "attention": None, "norm_groups": 4,
            "head_dim": 8, "condition_dropout": 0.2}  # fmt: skip
 SAMPLING = Sampling(steps=5, micro_batch=4).model_dump()
 NONE = Setup().model_dump()
 CFG = Setup(guidance="cfg").model_dump()
 GUIDED = Setup(guidance="classifier", input="x0", stabilizer=Stabilizer(name="ema")).model_dump()
 SCHEDULE = DDPMLinear(20, rescale=True)
-SEEDS = torch.arange(6)
+SEEDS, LABELS = torch.arange(6), torch.ones(6, dtype=torch.long)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def classifier() -> Classifier:
 
 
 def _sampler(denoiser: Denoiser, **changes: object) -> Sampler:
-    return Sampler(denoiser, SCHEDULE, SAMPLING | changes, (3, 8, 8), 1)
+    return Sampler(denoiser, SCHEDULE, SAMPLING | changes, (3, 8, 8))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def _sampler(denoiser: Denoiser, **changes: object) -> Sampler:
 )
 def test_shapes_and_denoiser_rows(setup, scale, rows, denoiser, classifier) -> None:
     before = denoiser.rows
-    samples = _sampler(denoiser)(setup, scale, classifier, SEEDS)
+    samples = _sampler(denoiser)(setup, scale, classifier, SEEDS, LABELS)
     assert samples.images.shape == (6, 3, 8, 8)
     assert samples.images.dtype == np.uint8
     assert samples.diverged.shape == (6,)
@@ -58,37 +59,39 @@ def test_shapes_and_denoiser_rows(setup, scale, rows, denoiser, classifier) -> N
 
 def test_stabilizer_state_does_not_leak_into_the_next_micro_batch(denoiser, classifier) -> None:
     sampler = _sampler(denoiser)
-    twice = sampler(GUIDED, 30.0, classifier, torch.cat((SEEDS[:4], SEEDS[:4]))).images
+    twice = sampler(
+        GUIDED, 30.0, classifier, torch.cat((SEEDS[:4], SEEDS[:4])), torch.ones(8).long()
+    ).images
     assert np.array_equal(twice[:4], twice[4:])
 
 
 def test_cfg_is_guided_by_its_weight(denoiser) -> None:
     sampler = _sampler(denoiser)
-    images = [sampler(CFG, weight, None, SEEDS).images for weight in (0.0, 3.0)]
+    images = [sampler(CFG, weight, None, SEEDS, LABELS).images for weight in (0.0, 3.0)]
     assert not np.array_equal(*images)
     # w = 0 asks for the target's label, unguided for the null token
-    assert not np.array_equal(images[0], sampler(NONE, None, None, SEEDS).images)
+    assert not np.array_equal(images[0], sampler(NONE, None, None, SEEDS, LABELS).images)
 
 
 def test_huge_scale_is_seen_as_diverged(denoiser, classifier) -> None:
     sampler = _sampler(denoiser, clip=False)
-    calm = sampler(NONE, None, None, SEEDS)
-    wild = sampler(GUIDED, 1e8, classifier, SEEDS)
+    calm = sampler(NONE, None, None, SEEDS, LABELS)
+    wild = sampler(GUIDED, 1e8, classifier, SEEDS, LABELS)
     assert not calm.diverged.any()
     assert wild.diverged.all()
 
 
 def test_nan_is_diverged_and_never_an_exception(denoiser, monkeypatch) -> None:
     sampler = _sampler(denoiser)
-    monkeypatch.setattr(sampler.networks, "unconditional", lambda x, t: x * float("nan"))
-    samples = sampler(NONE, None, None, SEEDS)
+    monkeypatch.setattr(Networks, "unconditional", lambda self, x, t: x * float("nan"))
+    samples = sampler(NONE, None, None, SEEDS, LABELS)
     assert samples.diverged.all()
     assert samples.images.shape == (6, 3, 8, 8)
 
 
 def test_film_starts_in_noise_and_ends_in_the_images(denoiser) -> None:
     sampler = _sampler(denoiser, steps=15)
-    samples = sampler(NONE, None, None, SEEDS, 3)
+    samples = sampler(NONE, None, None, SEEDS, LABELS, 3)
     film = samples.film
     assert film.shape == (3, 13, 2, 3, 8, 8)  # 12 of 15 steps, and the end
     assert film.dtype == np.uint8
@@ -96,13 +99,33 @@ def test_film_starts_in_noise_and_ends_in_the_images(denoiser) -> None:
         assert np.array_equal(film[:, -1, kind], samples.images[:3])
     start = torch.stack([normal(SEEDS[:3], 0, (3, 8, 8))])[0]
     assert np.array_equal(film[:, 0, 0], to_uint8(start))
-    assert np.array_equal(samples.images, sampler(NONE, None, None, SEEDS).images)
+    assert np.array_equal(samples.images, sampler(NONE, None, None, SEEDS, LABELS).images)
 
 
 def test_ddim_options_reach_the_sampler(denoiser) -> None:
     images = [
-        _sampler(denoiser, sampler="ddim", eta=eta)(NONE, None, None, SEEDS).images
+        _sampler(denoiser, sampler="ddim", eta=eta)(NONE, None, None, SEEDS, LABELS).images
         for eta in (0.0, 1.0, 0.0)
     ]
     assert np.array_equal(images[0], images[2])
     assert not np.array_equal(images[0], images[1])
+
+
+def test_each_row_has_its_own_target(denoiser, classifier) -> None:
+    """Images of mixed classes are those that one class at a time gives, also in a padded batch."""
+    sampler = _sampler(denoiser)
+    labels = torch.tensor([2, 0, 1, 1, 0, 2])
+    for setup, scale in ((CFG, 2.0), (GUIDED, 30.0), (NONE | {"conditional": True}, None)):
+        mixed = sampler(setup, scale, classifier, SEEDS, labels).images
+        for label in range(3):
+            alone = sampler(setup, scale, classifier, SEEDS, torch.full((6,), label)).images
+            assert np.array_equal(mixed[labels == label], alone[labels == label])
+            assert not np.array_equal(mixed, alone)
+
+
+def test_a_setup_may_have_steps_of_its_own(denoiser) -> None:
+    sampler = _sampler(denoiser)
+    before = denoiser.rows
+    own = sampler(NONE | {"steps": 9}, None, None, SEEDS, LABELS).images
+    assert denoiser.rows - before == 2 * 4 * 9
+    assert np.array_equal(own, _sampler(denoiser, steps=9)(NONE, None, None, SEEDS, LABELS).images)

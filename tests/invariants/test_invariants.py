@@ -15,7 +15,8 @@ from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.sections import Sampling, Setup, Stabilizer
 from guidebench.seeds import derive
 
-OPTIONS = {"channels": [8, 16], "layers_per_block": 1, "attention": None, "norm_groups": 4,
+OPTIONS = {"architecture": "unet2d", "channels": [8, 16],
+           "layers_per_block": 1, "attention": None, "norm_groups": 4,
            "head_dim": 8, "condition_dropout": 0.2}  # fmt: skip
 SAMPLING = Sampling(steps=6).model_dump()
 GUIDED = Setup(guidance="classifier", input="x0", stabilizer=Stabilizer(name="ema")).model_dump()
@@ -34,8 +35,10 @@ def _sample(folder: Path, setup: str, seeds: list[int], micro_batch: int = 4) ->
     classifier = Classifier("small_cnn", 3, 8).eval().requires_grad_(False)
     denoiser = Denoiser(folder, torch.device("cpu"))
     options = SAMPLING | {"micro_batch": micro_batch}
-    sampler = Sampler(denoiser, SCHEDULE, options, (3, 8, 8), 1)
-    images: np.ndarray = sampler(*SETUPS[setup], classifier, torch.tensor(seeds)).images
+    sampler = Sampler(denoiser, SCHEDULE, options, (3, 8, 8))
+    images: np.ndarray = sampler(
+        *SETUPS[setup], classifier, torch.tensor(seeds), torch.ones(len(seeds)).long()
+    ).images
     return images
 
 

@@ -33,7 +33,9 @@ def test_classifier_features_are_a_torch_fidelity_extractor() -> None:
     extractor = _extractor()
     assert isinstance(extractor, FeatureExtractorBase)
     assert extractor.get_name() == "judge"
-    assert tuple(extractor.get_requested_features_list()) == ("hidden", "predicted")
+    assert tuple(extractor.get_requested_features_list()) == (
+        "hidden", "predicted", "probabilities"
+    )  # fmt: skip
     with torch.no_grad():
         features = extractor(torch.from_numpy(_images(4)))
     named = extractor.convert_features_tuple_to_dict(features)
@@ -47,19 +49,21 @@ def test_classifier_features_are_a_torch_fidelity_extractor() -> None:
 def test_extract_in_batches(channels: int) -> None:
     """A short last batch; other batch sizes round alike within float32."""
     images = _images(10, channels)
-    hidden, classes = extract(_extractor(), images, CPU, batch=4)
+    hidden, classes, probabilities = extract(_extractor(), images, CPU, batch=4)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    assert (probabilities.argmax(1) == classes).all()
     assert hidden.shape == (10, 6)
     assert hidden.dtype == np.float32
     assert classes.shape == (10,)
-    again, _ = extract(_extractor(), images, CPU, batch=10)
+    again, *_ = extract(_extractor(), images, CPU, batch=10)
     np.testing.assert_allclose(hidden, again, rtol=1e-4, atol=1e-6)
 
 
 def test_extract_sets_eval_mode() -> None:
     extractor = _extractor()
-    expected, _ = extract(extractor, _images(6), CPU)
+    expected, *_ = extract(extractor, _images(6), CPU)
     extractor.train()
-    found, _ = extract(extractor, _images(6), CPU)
+    found, *_ = extract(extractor, _images(6), CPU)
     assert np.array_equal(found, expected)
 
 

@@ -19,6 +19,7 @@ def _set(count: int, seed: int, extractors: tuple[str, ...] = ("judge",)) -> dic
     classes = {
         f"predicted:{name}": chance.integers(0, 3, count) for name in ("clean", "judge", "robust")
     }
+    classes["probabilities:judge"] = chance.dirichlet(np.ones(3), count)
     return {"labels": labels, "diverged": np.zeros(count, bool), **features, **classes}
 
 
@@ -29,7 +30,10 @@ def _real(extractors: tuple[str, ...] = ("judge",)) -> Real:
 
 
 def _scores(found: dict[str, np.ndarray], guide: str | None = None, target: int | None = 1):
-    scorer = Scorer(_real(), target, BLOCKS)
+    real = _real()
+    real.target = target
+    found = found | {"labels": np.full(len(found["diverged"]), target or 0)}
+    scorer = Scorer(real, target is not None, BLOCKS)
     scores = list(scorer.score(found, guide))
     by_name = {score.metric: score for score in scores}
     assert len(by_name) == len(scores)

@@ -11,7 +11,8 @@ from guidebench.errors import UserError
 from guidebench.models import denoiser as module
 from guidebench.models.denoiser import Denoiser, build, save
 
-OPTIONS = {"channels": [8, 16], "layers_per_block": 1, "attention": None, "norm_groups": 4,
+OPTIONS = {"architecture": "unet2d", "channels": [8, 16],
+           "layers_per_block": 1, "attention": None, "norm_groups": 4,
            "head_dim": 8, "condition_dropout": None}  # fmt: skip
 CPU = torch.device("cpu")
 
@@ -97,7 +98,7 @@ def test_grayscale(tmp_path: Path) -> None:
 
 def test_sizes_that_halving_does_not_divide(tmp_path: Path) -> None:
     """MNIST's 28 with three levels: 28, 14, 7."""
-    model = build(OPTIONS | {"channels": [8, 8, 16]}, 28, 1, 4)
+    model = build(OPTIONS | {"architecture": "unet2d", "channels": [8, 8, 16]}, 28, 1, 4)
     assert model(torch.zeros(1, 1, 28, 28), 3).sample.shape == (1, 1, 28, 28)
 
 

@@ -18,7 +18,8 @@ from guidebench.train.loop import Plan, fit, generator
 CPU = torch.device("cpu")
 SCHEDULE = DDPMLinear(20, rescale=True)
 DENOISER = {
-    "channels": [8, 16], "layers_per_block": 1, "attention": None, "norm_groups": 4, "head_dim": 8,
+    "architecture": "unet2d", "channels": [8, 16],
+    "layers_per_block": 1, "attention": None, "norm_groups": 4, "head_dim": 8,
     "condition_dropout": 0.3, "prediction": "v", "loss": "mse", "steps": 20, "batch_size": 4,
     "learning_rate": 2e-3, "warmup": 3, "weight_average": 0.9, "flip": True,
     "time_sampling": "uniform", "rate": "warmup_cosine",

@@ -63,8 +63,8 @@ def classifiers(dataset, names):
 
 
 def blocks(folder):
-    """Manifests of all seed blocks of a data set in samples or features."""
+    """Manifests of a data set's scored seed blocks in samples or features."""
     return lambda wildcards: [
         f"{ROOT}/{wildcards.dataset}/{folder}/manifests/{block.name}.json"
-        for block in grid.blocks(EXPERIMENT, wildcards.dataset)
+        for block in grid.scored(EXPERIMENT, wildcards.dataset)
     ]

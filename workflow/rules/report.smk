@@ -6,6 +6,12 @@ rule collect:
             for dataset in DATASETS
             for guide in grid.guides(EXPERIMENT, dataset)
         ],
+        pictures=[
+            f"{ROOT}/{dataset}/samples/manifests/{block.name}.json"
+            for dataset in DATASETS
+            for block in grid.blocks(EXPERIMENT, dataset)
+            if block.split == grid.PICTURES
+        ],
         truth=expand(f"{ROOT}/{{world}}/truth/manifest.json", world=WORLDS),
     output:
         f"{ROOT}/tables/manifest.json",

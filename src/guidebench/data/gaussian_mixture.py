@@ -195,6 +195,7 @@ class ExactClassifier:
         alpha, sigma = self.level(time) if self.level else (1.0, 0.0)
         return self.mixture.log_posterior(x, alpha, sigma)
 
-    def log_prob(self, logits: Tensor, target: int, temperature: float = 1.0) -> Tensor:
+    def log_prob(self, logits: Tensor, target: int | Tensor, temperature: float = 1.0) -> Tensor:
         """Rows' log_softmax(logits / temperature) of the target, [N]."""
-        return (logits / temperature).log_softmax(1)[:, target]
+        rows = torch.as_tensor(target, device=logits.device).expand(len(logits))
+        return (logits / temperature).log_softmax(1).gather(1, rows[:, None])[:, 0]

@@ -21,8 +21,8 @@ class GuidingClassifier(Protocol):
         """Logits [N, outputs]."""
         ...
 
-    def log_prob(self, logits: Tensor, target: int, temperature: float = 1.0) -> Tensor:
-        """Rows' log p(target | input)."""
+    def log_prob(self, logits: Tensor, target: int | Tensor, temperature: float = 1.0) -> Tensor:
+        """Rows' log p(target | input), for one target or one a row."""
         ...
 
 
@@ -73,7 +73,7 @@ class ClassifierGradient:
             return self.classifier(x, float(self.schedule.time(t)))
         return self.classifier(x0, 0.0)
 
-    def __call__(self, x: Tensor, t: Any, target: int) -> Answer:
+    def __call__(self, x: Tensor, t: Any, target: int | Tensor) -> Answer:
         """Evaluate at x [N, ...] and one t for all rows; exactly one denoiser evaluation."""
         with torch.enable_grad():
             x = x.detach().requires_grad_()

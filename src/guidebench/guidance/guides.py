@@ -106,7 +106,7 @@ class ClassifierGuided:
     def __init__(
         self,
         evaluate: ClassifierGradient,
-        target: int,
+        target: int | Tensor,
         scale: Callable[[Any], float],
         stabilize: Stabilize,
         injection: str,

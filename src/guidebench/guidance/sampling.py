@@ -40,7 +40,7 @@ class Samples(NamedTuple):
 class Networks:
     """A denoiser with its labels bound, as guides call it: (x, t) -> output like x."""
 
-    def __init__(self, denoiser: Any, schedule: Schedule, target: int | None) -> None:
+    def __init__(self, denoiser: Any, schedule: Schedule, target: int | Tensor | None) -> None:
         self.denoiser, self.schedule, self.target = denoiser, schedule, target
 
     def unconditional(self, x: Tensor, t: Any) -> Tensor:
@@ -113,13 +113,9 @@ class Sampler:
         schedule: Schedule,
         options: dict[str, Any],
         shape: tuple[int, int, int],
-        target: int | None,
     ) -> None:
-        self.denoiser, self.schedule, self.options = denoiser, schedule, options
-        self.shape, self.networks = shape, Networks(denoiser, schedule, target)
-        steps = options["steps"]
-        self.grid = schedule.grid(steps)
-        self.filmed = set(np.linspace(0, steps - 1, min(FRAMES, steps)).round().astype(int))
+        self.denoiser, self.schedule, self.shape = denoiser, schedule, shape
+        self.options = options
 
     def __call__(
         self,
@@ -127,21 +123,27 @@ class Sampler:
         scale: float | None,
         classifier: GuidingClassifier | None,
         seeds: Tensor,
+        labels: Tensor,
         trajectories: int = 0,
     ) -> Samples:
-        """Sample seeds [N] in micro-batches of fixed size; the last one is padded.
+        """Sample seeds [N] with class `labels` [N] in micro-batches of fixed size, the last padded.
 
-        The way of the first `trajectories` images is kept, at most of one micro-batch.
+        `setup` may have `steps` of its own. The way of the first `trajectories` images is kept, at
+        most of one micro-batch.
         """
-        size = self.options["micro_batch"]
+        options = self.options | {"steps": setup["steps"] or self.options["steps"]}
+        size = options["micro_batch"]
         images, diverged, seconds = [], [], []
         films: list[np.ndarray] = []
-        for part in seeds.split(size):
+        for part, asked in zip(seeds.split(size), labels.split(size), strict=True):
             started = time.perf_counter()
-            padded = torch.cat((part, part[-1:].expand(size - len(part))))
+            padded, target = (
+                torch.cat((rows, rows[-1:].expand(size - len(rows)))) for rows in (part, asked)
+            )
+            networks = Networks(self.denoiser, self.schedule, target)
             kept = 0 if films else min(trajectories, len(part))
-            guide = build_guide(setup, scale, self.networks, self.options, classifier)
-            x, bad, film = self._trajectory(guide, padded, kept)
+            guide = build_guide(setup, scale, networks, options, classifier)
+            x, bad, film = self._trajectory(guide, padded, kept, options)
             images.append(to_uint8(x[: len(part)]))
             diverged.append(bad[: len(part)].cpu().numpy())
             films.append(film)
@@ -149,29 +151,31 @@ class Sampler:
         return Samples(np.concatenate(images), np.concatenate(diverged), seconds, films[0])
 
     def _trajectory(
-        self, guide: Any, seeds: Tensor, kept: int
+        self, guide: Any, seeds: Tensor, kept: int, options: dict[str, Any]
     ) -> tuple[Tensor, Tensor, np.ndarray]:
+        steps, name = options["steps"], options["sampler"]
+        grid = self.schedule.grid(steps)
+        filmed = set(np.linspace(0, steps - 1, min(FRAMES, steps)).round().astype(int))
         bad = torch.zeros(len(seeds), dtype=torch.bool, device=seeds.device)
         film = []
 
         def watch(step: int, t: Any, x: Tensor, prediction: Prediction) -> None:
-            if step in self.filmed and kept:
+            if step in filmed and kept:
                 film.append([to_uint8(x[:kept]), to_uint8(prediction.x0[:kept])])
             rms = x.square().mean(dim=(1, 2, 3)).sqrt()
-            last = step == len(self.grid) - 2
+            last = step == steps - 1
             bad.logical_or_(~torch.isfinite(rms) | (last & (rms > LARGEST_RMS)))
 
-        name = self.options["sampler"]
         # stream 0 is the start noise, stream k + 1 the noise of step k
         x = normal(seeds, 0, self.shape).contiguous(memory_format=torch.channels_last)
         x = SAMPLERS[name](
             guide,
             x,
             self.schedule,
-            self.grid,
+            grid,
             lambda step: normal(seeds, step + 1, self.shape),
             watch,
-            **{key: self.options[key] for key in OPTIONS.get(name, [])},
+            **{key: options[key] for key in OPTIONS.get(name, [])},
         )
         saturated = (x.abs() > 1 - 1 / 255).float().mean(dim=(1, 2, 3)) >= SATURATED
         film.append([to_uint8(x[:kept])] * 2)

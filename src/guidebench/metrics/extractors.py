@@ -23,19 +23,24 @@ class ClassifierFeatures(FeatureExtractorBase):  # type: ignore[misc]
     """A classifier's last hidden layer as a torch-fidelity extractor of uint8 images."""
 
     def __init__(self, name: str, classifier: Classifier) -> None:
-        super().__init__(name, ["hidden", "predicted"])
+        super().__init__(name, ["hidden", "predicted", "probabilities"])
         self.classifier = classifier
 
     @staticmethod
     def get_provided_features_list() -> tuple[str, ...]:
         """Names of what it extracts."""
-        return ("hidden", "predicted")
+        return ("hidden", "predicted", "probabilities")
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """uint8 [N, C, H, W] to (hidden float32 [N, d], predicted class numbers [N])."""
+        """uint8 [N, C, H, W] to (hidden float32 [N, d], predicted [N], probabilities [N, K])."""
         images = to_float(x.cpu().numpy(), next(self.classifier.parameters()).device)
         hidden = self.classifier.features(images)
-        return hidden, predicted(self.classifier.head(hidden))
+        logits = self.classifier.head(hidden)
+        if logits.shape[1] == 1:  # an attribute: absent, present
+            probabilities = torch.sigmoid(torch.cat((-logits, logits), dim=1))
+        else:
+            probabilities = torch.softmax(logits, dim=1)
+        return hidden, predicted(logits), probabilities
 
 
 def inception(options: dict[str, Any]) -> FeatureExtractorInceptionV3 | None:

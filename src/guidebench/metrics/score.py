@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from guidebench.metrics.frechet import Reference, moments, proportion, standard_error
+from guidebench.metrics.variety import Features, Neighbours, measures
 
-Features = dict[str, np.ndarray]
 # extractor -> (distance to all classes, distance to the target class)
 DISTANCES = {"judge": ("fd_judge", "cfd_judge"), "inception": ("fid", "cfid")}
 
@@ -61,19 +61,27 @@ class Real:
 class Scorer:
     """Scores sets of images against the real ones."""
 
-    def __init__(self, real: Real, target: int | None, blocks: int) -> None:
-        self.real, self.target, self.blocks = real, target, blocks
+    def __init__(self, real: Real, labelled: bool, blocks: int) -> None:
+        self.real, self.labelled, self.blocks = real, labelled, blocks
+        # every class in turn: clearness and variety over all classes mean something
+        self.neighbours: Neighbours | None = None
+        if labelled and real.target is None:
+            self.neighbours = Neighbours(real.sets["reference"]["hidden:judge"])
 
     def score(self, found: Features, guide: str | None) -> Iterator[Score]:
         """All metrics of one cell; without a guiding classifier `clean` is asked as the guide."""
         yield self._share("diverged", found["diverged"], "")
         yield from self._accuracies(found, guide)
+        yield from self._variety(found)
         for extractor in DISTANCES:
             yield from self._distances(found, extractor, (False, True))
 
     def floor(self) -> Iterator[Score]:
         """Held-out real images scored like samples; the target's where a metric asks for it."""
         if "floor" in self.real.sets:
+            if self.neighbours:
+                yield from self._accuracies(self.real.sets["floor"], None)
+                yield from self._variety(self.real.sets["floor"])
             for extractor in DISTANCES:
                 yield from self._distances(self.real.sets["floor"], extractor, (False,))
         if "floor_target" in self.real.sets:
@@ -87,11 +95,18 @@ class Scorer:
         return Score(metric, value, error, len(hits), extractor, "", replicates)
 
     def _accuracies(self, found: Features, guide: str | None) -> Iterator[Score]:
-        if self.target is None:
+        if not self.labelled:
             return
         for metric, name in (("accuracy_guide", guide or "clean"), ("accuracy_judge", "judge")):
             if f"predicted:{name}" in found:
-                yield self._share(metric, found[f"predicted:{name}"] == self.target, name)
+                yield self._share(metric, found[f"predicted:{name}"] == found["labels"], name)
+
+    def _variety(self, found: Features) -> Iterator[Score]:
+        if self.neighbours is None:
+            return
+        for metric, value, replicates in measures(found, self.neighbours, self.blocks):
+            yield Score(metric, value, standard_error(replicates), len(found["labels"]), "judge",
+                        "training images, unseen by the judge", replicates)  # fmt: skip
 
     def _distances(
         self, found: Features, extractor: str, kinds: tuple[bool, ...]
@@ -100,7 +115,7 @@ class Scorer:
             return
         features = found[f"hidden:{extractor}"]
         for conditional in kinds:
-            if conditional and self.target is None:
+            if conditional and self.real.target is None:
                 continue
             reference, words = self.real.reference(extractor, conditional)
             value, replicates = reference.jackknife(features, self.blocks)

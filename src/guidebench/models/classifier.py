@@ -95,12 +95,16 @@ class Classifier(nn.Module):
         logits: Tensor = self.head(self.features(x, time))
         return logits
 
-    def log_prob(self, logits: Tensor, target: int, temperature: float = 1.0) -> Tensor:
-        """Rows' log p(target | input): log_softmax, or logsigmoid(+-f) (design, section 2)."""
+    def log_prob(self, logits: Tensor, target: int | Tensor, temperature: float = 1.0) -> Tensor:
+        """Rows' log p(target | input): log_softmax, or logsigmoid(+-f) (design, section 2).
+
+        `target`: one class number for all rows, or one a row [N].
+        """
         logits = logits / temperature
+        rows = torch.as_tensor(target, device=logits.device).expand(len(logits))
         if logits.shape[1] == 1:
-            return functional.logsigmoid(logits[:, 0] if target == 1 else -logits[:, 0])
-        return functional.log_softmax(logits, dim=1)[:, target]
+            return functional.logsigmoid(torch.where(rows == 1, logits[:, 0], -logits[:, 0]))
+        return functional.log_softmax(logits, dim=1).gather(1, rows[:, None])[:, 0]
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross entropy, averaged over rows."""

@@ -1,4 +1,4 @@
-"""The denoiser: diffusers' UNet2DModel, in the layout that DDPMPipeline opens."""
+"""The denoiser in diffusers' layout: a UNet2DModel, which DDPMPipeline opens, or ShuffleUNet."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 import diffusers
 import torch
-from diffusers import UNet2DModel
+from diffusers import ModelMixin, UNet2DModel
 from torch import Tensor
 
 from guidebench.artifacts import write_json
 from guidebench.errors import UserError
+from guidebench.models.shuffle_unet import ShuffleUNet
 
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 FILES = [WEIGHTS, "unet/config.json", "scheduler/scheduler_config.json", "model_index.json"]
@@ -20,9 +21,12 @@ FILES = [WEIGHTS, "unet/config.json", "scheduler/scheduler_config.json", "model_
 PREDICTION_TYPES = {"eps": "epsilon", "v": "v_prediction", "x0": "sample", "score": "score"}
 
 
-def build(options: dict[str, Any], size: int, image_channels: int, classes: int) -> UNet2DModel:
-    """A UNet2DModel from its config section; a conditional one has `classes` + 1 label tokens."""
+def build(options: dict[str, Any], size: int, image_channels: int, classes: int) -> ModelMixin:
+    """The network of a config section; a conditional one has `classes` + 1 label tokens."""
     channels = options["channels"]
+    tokens = None if options["condition_dropout"] is None else classes + 1
+    if options["architecture"] == "shuffle_unet":
+        return ShuffleUNet(image_channels, tuple(channels), num_class_embeds=tokens)
     attention = options["attention"] or [False] * len(channels)
     down = ["AttnDownBlock2D" if level else "DownBlock2D" for level in attention]
     up = ["AttnUpBlock2D" if level else "UpBlock2D" for level in reversed(attention)]
@@ -37,11 +41,11 @@ def build(options: dict[str, Any], size: int, image_channels: int, classes: int)
         norm_num_groups=options["norm_groups"],
         attention_head_dim=options["head_dim"],
         add_attention=any(attention),
-        num_class_embeds=None if options["condition_dropout"] is None else classes + 1,
+        num_class_embeds=tokens,
     ).to(memory_format=torch.channels_last)
 
 
-def save(model: UNet2DModel, folder: Path, betas: list[float], prediction: str) -> None:
+def save(model: ModelMixin, folder: Path, betas: list[float], prediction: str) -> None:
     """Write the averaged weights and the scheduler as DDPMPipeline.from_pretrained reads them."""
     model.save_pretrained(folder / "unet", safe_serialization=True)
     scheduler = {
@@ -58,7 +62,7 @@ def save(model: UNet2DModel, folder: Path, betas: list[float], prediction: str) 
         "_class_name": "DDPMPipeline",
         "_diffusers_version": diffusers.__version__,
         "scheduler": ["diffusers", "DDPMScheduler"],
-        "unet": ["diffusers", "UNet2DModel"],
+        "unet": ["diffusers", type(model).__name__],
     }
     write_json(folder / "model_index.json", index)
 
@@ -69,7 +73,9 @@ class Denoiser:
     def __init__(self, folder: Path, device: torch.device) -> None:
         try:
             config = json.loads((folder / "scheduler/scheduler_config.json").read_text())
-            model = UNet2DModel.from_pretrained(folder / "unet", use_safetensors=True)
+            name = json.loads((folder / "unet/config.json").read_text())["_class_name"]
+            kind = {"ShuffleUNet": ShuffleUNet}.get(name, UNet2DModel)
+            model = kind.from_pretrained(folder / "unet", use_safetensors=True)
         except (OSError, ValueError) as error:
             raise UserError(f"{folder}: no denoiser in diffusers' layout ({error})") from error
         names = {value: key for key, value in PREDICTION_TYPES.items()}

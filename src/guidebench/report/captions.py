@@ -68,6 +68,24 @@ GUIDED = {
         "Unconditional FD against the scale (figures 6 and 8b)",
         _FLOOR + "Distance to real images of all classes: it rises as guidance narrows the "
         "samples to one class, even when each image is good."),
+    "is": Caption(
+        "Inception score's formula against the scale",
+        _FLOOR + "exp of the mean KL divergence of p(y | x) from p(y), by the judge: it rises as "
+        "images get clearer and classes even. Not comparable with any published IS."),
+    "tradeoff": Caption(
+        "Clear against varied (the CFG paper's headline figure)",
+        "Each line walks over its scales. Guidance buys clear images (up) and pays with distance "
+        "from the data (right)."),
+    "diversity": Caption(
+        "Diversity within a class against the scale",
+        _FLOOR + "Mean distance between two images of the same class in the judge's features."),
+    "recall": Caption(
+        "Recall against the scale",
+        _FLOOR + "Share of real images (unseen by the judge) that lie among the samples, by third "
+        "neighbours in the judge's features: what guidance leaves out."),
+    "precision": Caption(
+        "Precision against the scale",
+        _FLOOR + "Share of samples that lie among real images, by the same neighbourhoods."),
     "fid": Caption("Unconditional FID against the scale (figures 6 and 8b)",
                    _FLOOR + "The same on Inception-v3 features."),
     "cfd": Caption(

@@ -37,6 +37,9 @@ def draw(tables: Tables, dataset: str, folder: Path) -> list[Path]:
             if tables.has(dataset, metric):
                 drawn = plots_sampling.against_scale(tables, dataset, metric)
                 paths += theme.save(drawn, folder, name)
+        if tables.has(dataset, "is_judge"):
+            drawn = plots_sampling.tradeoff(tables, dataset)
+            paths += theme.save(drawn, folder, "tradeoff")
         if (tables.history.dataset == dataset).any():
             paths += theme.save(plots_forward.loss(tables, dataset), folder, "loss")
     return paths

@@ -123,6 +123,17 @@ def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:
     }
 
 
+def _grids(tables: Tables, dataset: str, folder: Path) -> list[dict[str, str]]:
+    """The picture grids of all cells."""
+    wanted = {}
+    for setup, entry in tables.facts(dataset)["setups"].items():
+        for scale in [f"{scale:g}" for scale in entry["scales"]] or ["none"]:
+            text = "" if scale == "none" else f", {scale}"
+            title = captions.Caption(f"{theme.title(setup)}{text}", "")
+            wanted[sheets.grid_name(setup, scale)] = title
+    return _pictures(folder, wanted)
+
+
 def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
     """Everything that the page shows of one data set."""
     scales = {sheets.scales_name(setup): captions.Caption(theme.title(setup), "")
@@ -135,6 +146,7 @@ def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
         "guided": _pictures(folder, captions.GUIDED),
         "samples": _pictures(folder, captions.SAMPLES),
         "scales": _pictures(folder, scales),
+        "grids": _grids(tables, dataset, folder),
         "training": _pictures(folder, captions.TRAINING),
         "best": rankings.best_setups(tables, dataset),
         "cost": rankings.sampling_cost(tables, dataset),

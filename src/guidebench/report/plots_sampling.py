@@ -19,11 +19,17 @@ METRICS = {
     "accuracy_judge": "accuracy by the judge",
     "fd_judge": "fd_judge (all classes)",
     "cfd_judge": "cfd_judge (target class)",
+    "is_judge": "Inception score's formula on the judge",
+    "precision_judge": "precision in the judge's features",
+    "recall_judge": "recall in the judge's features",
+    "diversity_judge": "mean distance within a class (judge's features)",
     "fid": "FID (all classes)",
     "cfid": "cFID (target class)",
 }
 FILES = {"accuracy_guide": "accuracy_guide", "accuracy_judge": "accuracy_judge",
-         "fd_judge": "fd", "cfd_judge": "cfd", "fid": "fid", "cfid": "cfid"}  # fmt: skip
+         "is_judge": "is", "precision_judge": "precision", "recall_judge": "recall",
+         "diversity_judge": "diversity", "fd_judge": "fd", "cfd_judge": "cfd", "fid": "fid",
+         "cfid": "cfid"}  # fmt: skip
 WIDE = 20.0
 
 
@@ -67,6 +73,40 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     return drawn
 
 
+def tradeoff(tables: Tables, dataset: str) -> Figure:
+    """Clearness (IS on the judge) against distance (FD), one line per setup over its scales.
+
+    The headline figure of Ho & Salimans 2021 (figure 4), on other features.
+    """
+    drawn, axes = theme.figure()
+    width = half_width(tables, dataset)
+    distance = tables.distance(dataset, "fd")
+    setups = tables.guided(dataset)
+    for setup in setups:
+        x, y = (tables.curve(dataset, setup, metric) for metric in (distance, "is_judge"))
+        rows = x.merge(y, on="scale", suffixes=("_x", "_y"))
+        look = theme.style(setup, setups.index(setup))
+        axes.errorbar(rows.value_x, rows.value_y, xerr=width * rows.se_x, yerr=width * rows.se_y,
+                      color=look.color, marker=look.marker, linestyle=look.line, capsize=2,
+                      elinewidth=0.8, label=theme.title(setup))  # fmt: skip
+        for row in rows.to_dict("records"):
+            axes.annotate(f"{row['scale']:g}", (row["value_x"], row["value_y"]), fontsize=8,
+                          xytext=(4, 4), textcoords="offset points")  # fmt: skip
+    for name, look in ((UNGUIDED, theme.UNGUIDED), (FLOOR, theme.FLOOR)):
+        point = [tables.measure(dataset, Cell(name), metric) for metric in (distance, "is_judge")]
+        if point[0] and point[1]:
+            label = "floor (held-out real images)" if name == FLOOR else name
+            axes.plot(point[0].value, point[1].value, marker="*", markersize=11, color=look.color,
+                      linestyle="", label=label)  # fmt: skip
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel(f"{distance}, logarithmic, lower is better")
+    axes.set_ylabel("Inception score's formula on the judge")
+    axes.set_title(f"{dataset}: clear against varied; labels are scales")
+    theme.legend(axes)
+    return drawn
+
+
 def _scale_axis(axes: Any, scales: list[float], cfg: bool) -> None:
     positive = [scale for scale in scales if scale > 0]
     if positive and min(scales) > 0:
@@ -83,9 +123,13 @@ def _scale_axis(axes: Any, scales: list[float], cfg: bool) -> None:
 
 
 def _value_axis(axes: Any, metric: str, levels: list[float]) -> None:
-    if metric.startswith("accuracy"):
+    if metric.startswith(("accuracy", "precision", "recall")):
         axes.set_ylim(-0.02, 1.04)
-        axes.set_ylabel("accuracy (share in the target class)")
+        word = "accuracy (share in the target class)" if metric.startswith("a") else "share"
+        axes.set_ylabel(word)
+        return
+    if metric in ("is_judge", "diversity_judge"):
+        axes.set_ylabel(METRICS[metric])
         return
     positive = [level for level in levels if level > 0]
     name = "FID" if metric.endswith("fid") else "Frechet distance, lower is better"

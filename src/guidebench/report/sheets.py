@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -40,6 +41,9 @@ def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: 
     sheets["sheet_best"] = _best(pictures, tables, dataset)
     for setup in tables.guided(dataset):
         sheets[scales_name(setup)] = _scales(pictures, tables, dataset, setup)
+    for key, images in pictures.items():
+        if key.startswith("grid:"):
+            sheets[grid_name(*key.split(":")[1:])] = _classes(images, tables.facts(dataset))
     paths = [save(_forward(pictures), folder / "sheet_forward.png")]
     for name, rows in sheets.items():
         if rows:
@@ -50,6 +54,19 @@ def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: 
 def scales_name(setup: str) -> str:
     """`sheet_scales_clean-x0-ema0.99`: the file stem of a setup's sheet of all scales."""
     return "sheet_scales_" + re.sub(r"[^A-Za-z0-9.]+", "-", setup)
+
+
+def grid_name(setup: str, scale: str) -> str:
+    """`sheet_grid_cfg_3`: the file stem of a cell's picture grid."""
+    return f"sheet_grid_{re.sub(r'[^A-Za-z0-9.]+', '-', setup)}_{scale}"
+
+
+def _classes(images: np.ndarray, facts: dict[str, Any]) -> list[Row]:
+    """One row per class where classes are generated in turn, else rows of one target."""
+    if facts["target"] != "each":
+        return [("", images)]
+    names = facts["classes"]
+    return [(name, images[number :: len(names)]) for number, name in enumerate(names)]
 
 
 def _best(pictures: dict[str, np.ndarray], tables: Tables, dataset: str) -> list[Row]:

@@ -94,6 +94,8 @@ class Tables:
 
     def distance(self, dataset: str, kind: str) -> str:
         """The distance that verdicts use: `fid`/`cfid` when measured, else on the judge."""
+        if kind == "cfd" and self.facts(dataset)["target"] == "each":
+            kind = "fd"  # there is no one target class
         inception = {"fd": "fid", "cfd": "cfid"}[kind]
         return inception if self.has(dataset, inception) else f"{kind}_judge"
 

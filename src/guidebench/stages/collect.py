@@ -15,7 +15,7 @@ from guidebench.config import Config
 from guidebench.data.store import read, to_float, to_uint8
 from guidebench.grid import Cell, Layout
 from guidebench.mistakes import classes, target_name
-from guidebench.sections import World
+from guidebench.sections import DDPMLinear, World
 from guidebench.stages.stage import Stage
 
 SHOWN = 24
@@ -136,6 +136,7 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
         "terminal_snr": float(schedule.logsnr(schedule.grid(1)[0]).exp()),
         "steps": options.sampling.steps,
         "sampler": options.sampling.sampler,
+        "grid_steps": options.sampling.grid_steps or options.sampling.steps,
         "n": options.sampling.evaluation,
         "n_selection": options.sampling.selection,
         "image_size": int(train.images.shape[2]),
@@ -185,12 +186,17 @@ def _pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
     options = config.datasets[dataset]
     schedule = build(options.schedule.model_dump())
     full = schedule.grid(schedule.timesteps)[::-1]
-    times = np.linspace(0, schedule.timesteps - 1, 8).round().astype(int)
+    shown = np.linspace(1, schedule.timesteps, 8).round().astype(int)
+    # an integer of a continuous process is t = 0 or 1
+    times = options.strip or [full[i] for i in shown]
+    if isinstance(options.schedule, DDPMLinear):
+        times = [int(t) for t in times]
     noise = normal(torch.tensor([config.seed]), 0, tuple(data.images.shape[1:]))
     image = to_float(data.images[:1])
-    noisy = [to_uint8(schedule.diffuse(image, noise, full[t + 1])) for t in times]
-    pictures = {"real": data.images[:64], "forward": np.concatenate(noisy), "forward_t": times}
-    if options.target is not None:
+    noisy = [to_uint8(schedule.diffuse(image, noise, t)) for t in times]
+    pictures = {"real": data.images[:64], "forward": np.concatenate(noisy),
+                "forward_t": np.array(times)}  # fmt: skip
+    if options.target is not None and not grid.each(options):
         wanted = classes(options.data).index(target_name(options))
         pictures["target"] = data.images[np.flatnonzero(data.labels == wanted)[:16]]
     blocks = grid.blocks(config, dataset)
@@ -199,6 +205,10 @@ def _pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
         with np.load(layout.samples(dataset) / cell.path / f"{first}.npz") as file:
             pictures[f"sample:{cell.setup}:{_scale(cell)}"] = file["images"][:SHOWN]
             pictures[f"film:{cell.setup}:{_scale(cell)}"] = file["film"]
+        parts = [np.load(layout.samples(dataset) / cell.path / f"{block.name}.npz")["images"]
+                 for block in blocks if block.split == grid.PICTURES]  # fmt: skip
+        if parts:
+            pictures[f"grid:{cell.setup}:{_scale(cell)}"] = np.concatenate(parts)
     return pictures
 
 

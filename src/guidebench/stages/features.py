@@ -1,4 +1,4 @@
-"""Features and predicted classes of one block's samples, or of the real images."""
+"""Features, predicted classes and probabilities of one block's samples, or of real images."""
 
 from __future__ import annotations
 
@@ -34,9 +34,11 @@ class Extractors:
         """`hidden:judge` [n, d], `predicted:<classifier>` [n], and `hidden:inception` [n, 2048]."""
         found: dict[str, np.ndarray] = {}
         for name, extractor in self.classifiers.items():
-            hidden, found[f"predicted:{name}"] = extract(extractor, images, self.device)
+            hidden, found[f"predicted:{name}"], probabilities = extract(
+                extractor, images, self.device
+            )
             if name == "judge":
-                found["hidden:judge"] = hidden
+                found |= {"hidden:judge": hidden, "probabilities:judge": probabilities}
         if self.inception is not None:
             (found["hidden:inception"],) = extract(self.inception, images, self.device)
         return found
@@ -65,7 +67,9 @@ def _cells(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
         if not fresh(folder / name, key):
             extractors = extractors or Extractors(stage)
             with np.load(samples / name) as sample:
-                found = extractors(sample["images"]) | {"diverged": sample["diverged"]}
+                found = extractors(sample["images"]) | {
+                    name: sample[name] for name in ("diverged", "labels")
+                }
             _save(folder / name, found, key)
         stage.events.progress(done + 1, len(files))
     return sorted(files)
@@ -77,7 +81,7 @@ def _real(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
     files = stage.use(data_folder)
     train, held_out = read(data_folder / "train"), read(data_folder / "validation")
     n, names = stage.options.sampling.evaluation, []
-    target = stage.target if stage.options.target is not None else None
+    target = stage.target
     # the judge scores against images that it was not trained on; Inception may use them all
     judge = stage.options.classifiers.get("judge")
     reference = half(train, "first" if judge and judge.half == "second" else "second")

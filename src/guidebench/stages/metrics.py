@@ -20,14 +20,13 @@ def run(stage: Stage) -> None:
     """Score all cells on the selection and on the evaluation seeds, and the floor."""
     layout, dataset, config = stage.layout, stage.job.dataset, stage.config
     features, folder = layout.features(dataset), layout.metrics(dataset)
-    target = stage.target if stage.options.target is not None else None
     stage.use(features, layout.block_manifest(features, grid.REAL))
-    blocks = grid.blocks(config, dataset)
+    blocks = grid.scored(config, dataset)
     for block in blocks:
         stage.use(features, layout.block_manifest(features, block.name))
     real = Real({path.stem: _load(path) for path in sorted((features / "real").glob("*.npz"))
-                 if not path.name.startswith(".")}, target)  # fmt: skip
-    scorer = Scorer(real, target, config.metrics.jackknife_blocks)
+                 if not path.name.startswith(".")}, stage.target)  # fmt: skip
+    scorer = Scorer(real, stage.options.target is not None, config.metrics.jackknife_blocks)
     scores, costs = Scores(), []
     cells = grid.cells(config, dataset)
     for done, cell in enumerate(cells):

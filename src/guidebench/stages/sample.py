@@ -31,14 +31,16 @@ def run(stage: Stage) -> None:
     for name in guides:
         inputs[name] = digest_of(stage.use(layout.classifier(dataset, name)))
     seeds = grid.image_seeds(config, dataset, block)
+    labels = grid.labels(config, dataset, block)
     cells = grid.cells(config, dataset)
     shown = (block.split, block.number) == ("evaluation", 0)
     sampler = None
     for done, cell in enumerate(cells):
-        setup = stage.dump["setups"][cell.setup]
+        spec = specs.cell_spec(config, dataset, cell, block)
+        setup = spec["setup"]
         path = folder / cell.path / f"{block.name}.npz"
         used = [inputs["denoiser"], inputs.get(setup["classifier"] or "")]
-        key = digest_of([specs.cell_spec(config, dataset, cell), seeds, used, stage.code])
+        key = digest_of([spec, seeds, labels, used, stage.code])
         if not fresh(path, key):
             if sampler is None:
                 sampler, loaded = _load(stage, guides)
@@ -49,9 +51,10 @@ def run(stage: Stage) -> None:
                 cell.scale,
                 loaded.get(setup["classifier"]),
                 torch.tensor(seeds, device=stage.device),
+                torch.tensor(labels, device=stage.device),
                 stage.options.sampling.trajectories if shown else 0,
             )
-            _save(path, samples, seeds, stage)
+            _save(path, samples, seeds, labels)
             size = stage.options.sampling.micro_batch
             rows = len(samples.seconds) * size
             write_json(path.with_suffix(".cost.json"), {
@@ -71,22 +74,20 @@ def _load(stage: Stage, guides: list[str]) -> tuple[Sampler, dict[str, Any]]:
     layout, dataset = stage.layout, stage.job.dataset
     denoiser = Denoiser(layout.denoiser(dataset), stage.device)
     shape = tuple(read(layout.data(dataset) / "train").images.shape[1:])
-    target = stage.target if stage.options.target is not None else None
     options = stage.dump["sampling"]
-    sampler = Sampler(denoiser, stage.schedule(), options, shape, target)  # type: ignore[arg-type]
+    sampler = Sampler(denoiser, stage.schedule(), options, shape)  # type: ignore[arg-type]
     return sampler, {
         name: classifiers.load(layout.classifier(dataset, name), stage.device) for name in guides
     }
 
 
-def _save(path: Path, samples: Samples, seeds: list[int], stage: Stage) -> None:
-    label = -1 if stage.options.target is None else stage.target
+def _save(path: Path, samples: Samples, seeds: list[int], labels: list[int]) -> None:
     with atomic(path) as temporary, open(temporary, "wb") as file:
         np.savez(
             file,
             images=samples.images,
             diverged=samples.diverged,
             seeds=np.array(seeds),
-            labels=np.full(len(seeds), label),
+            labels=np.array(labels),
             film=samples.film,
         )

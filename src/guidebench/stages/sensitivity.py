@@ -76,7 +76,7 @@ def run(stage: Stage) -> None:
         few = views(stage, data, options.images)
         last = None
         for t, stabilizer, quantity, value in pairs(
-            evaluate, schedule, few, grid, stage.target, stabilizers
+            evaluate, schedule, few, grid, stage.target or 0, stabilizers
         ):
             table.add(kind, stabilizer, quantity, t, value)
             if t != last:

@@ -23,7 +23,7 @@ from guidebench.config import Config, Dataset
 from guidebench.errors import UserError
 from guidebench.events import Events
 from guidebench.grid import Job, Layout
-from guidebench.mistakes import classes, target_name
+from guidebench.mistakes import EACH, classes, target_name
 from guidebench.seeds import derive
 
 if TYPE_CHECKING:
@@ -62,8 +62,10 @@ class Stage:
         return code_digest(self.job.stage)
 
     @property
-    def target(self) -> int:
-        """Class number to generate."""
+    def target(self) -> int | None:
+        """Class number to generate; None without labels, or when each class is, in turn."""
+        if self.options.target in (None, EACH):
+            return None
         return classes(self.options.data).index(target_name(self.options))
 
     @cached_property

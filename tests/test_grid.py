@@ -228,6 +228,10 @@ def test_each_class_in_turn_and_picture_grids(edited):
     jobs = list(grid.jobs(config))
     assert grid.Job("sample", BALLS, block="grid-0") in jobs
     assert grid.Job("features", BALLS, block="grid-0") not in jobs
+    few = edited({(*base, "sampling", "grid_images"): 3,
+                  (*base, "sampling", "grid_setups"): ["unguided"]})  # fmt: skip
+    assert grid.sampled(few, BALLS, pictures[0]) == [Cell("unguided", None)]
+    assert grid.sampled(few, BALLS, blocks[0]) == grid.cells(few, BALLS)
     # the grid is no part of what a scored cell depends on
     plain = edited({(*base, "target"): "each"})
     specs_of = [specs.cell_spec(each, BALLS, cell, blocks[0]) for each in (config, plain)]

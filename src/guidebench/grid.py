@@ -150,6 +150,14 @@ def blocks(config: Config, dataset: str) -> list[Block]:
     ]
 
 
+def sampled(config: Config, dataset: str, block: Block) -> list[Cell]:
+    """The cells that a block samples: all, or those that get a picture grid."""
+    wanted = config.datasets[dataset].sampling.grid_setups
+    if block.split != PICTURES or not wanted:
+        return cells(config, dataset)
+    return [cell for cell in cells(config, dataset) if cell.setup in wanted]
+
+
 def scored(config: Config, dataset: str) -> list[Block]:
     """The blocks whose samples are measured."""
     return [block for block in blocks(config, dataset) if block.split != PICTURES]
@@ -244,7 +252,7 @@ def weight(config: Config, job: Job) -> float:
         total = sum(
             costs.get(options.setups[cell.setup].guidance, 2.3)
             * steps(config, job.dataset, cell, part)
-            for cell in cells(config, job.dataset)
+            for cell in sampled(config, job.dataset, part)
         )
         return 6 + part.count * total * evaluation
     return 6.0

@@ -201,6 +201,9 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
     for key, steps in (("sampling", dataset.sampling), ("sensitivity", dataset.sensitivity)):
         if steps.steps > timesteps and isinstance(dataset.schedule, DDPMLinear):
             yield f"{key}.steps", steps.steps, f"at most schedule.timesteps ({timesteps})"
+    known = ", ".join(dataset.setups)
+    if unknown := [name for name in dataset.sampling.grid_setups if name not in dataset.setups]:
+        yield "sampling.grid_setups", ", ".join(unknown), known
     grid = dataset.sampling.grid_steps
     if grid and grid > timesteps and isinstance(dataset.schedule, DDPMLinear):
         yield "sampling.grid_steps", grid, f"at most schedule.timesteps ({timesteps})"

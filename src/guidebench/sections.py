@@ -215,6 +215,9 @@ class Sampling(Steps):
     micro_batch: PositiveInt = Field(64, description="rows per network call (part of the spec)")
     grid_images: int = Field(0, ge=0, description="images of each class in a picture grid of "
                              "every cell, on seeds of its own; 0: no such grids")  # fmt: skip
+    grid_setups: list[str] = Field(
+        default_factory=list, description="setups that get picture grids; empty: all"
+    )
     grid_steps: PositiveInt | None = Field(None, description="sampling steps of the picture grids; "
                                            "null: as the cell's")  # fmt: skip
     trajectories: int = Field(4, ge=0, description="images whose way from noise is kept for the "

@@ -53,7 +53,8 @@ def spec(config: Config, job: Job) -> dict[str, Any]:
     if job.stage == "sample":
         part = grid.block(config, job.dataset, job.block)
         specs = [
-            cell_spec(config, job.dataset, cell, part) for cell in grid.cells(config, job.dataset)
+            cell_spec(config, job.dataset, cell, part)
+            for cell in grid.sampled(config, job.dataset, part)
         ]
         return common | {"cells": specs, "block": list(part)}
     inception = config.metrics.inception.model_dump(mode="json")

@@ -6,9 +6,12 @@ import pytest
 import torch
 
 from guidebench.analysis.ground_truth import Reference, Truth, densities, exponent
+from guidebench.analysis.sensitivity import Views, implicit
 from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.continuous import VPSDE
 from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.guidance.gradients import ClassifierGradient
+from guidebench.guidance.sampling import Networks
 from guidebench.sections import Setup, Steps
 
 SCHEDULES = {"vp_sde": VPSDE(b_min=0.1, b_max=20.0), "ddpm_linear": DDPMLinear(200, rescale=True)}
@@ -144,3 +147,28 @@ def test_densities_are_normalised_and_where_the_samples_are(power: float) -> Non
     mean = (found[TARGET].sum(0) * x).sum() * cell
     drawn = mixture.draw_tilted(torch.Generator().manual_seed(0), 20_000, TARGET, power)
     assert float(mean) == pytest.approx(float(drawn[:, 0].mean()), abs=0.03)
+
+
+def test_exact_implicit_classifier_is_the_exact_classifier() -> None:
+    """-(eps(x, y) - eps(x)) / sigma = grad log p_t(y | x_t) (Ho & Salimans 2021, section 3.2)."""
+    chance = torch.Generator().manual_seed(0)
+    means = torch.randn(4, 1, 4, 4, generator=chance, dtype=torch.float64)
+    mixture = GaussianMixture(
+        means, torch.full((4,), 2.0), torch.ones(4), torch.tensor([0, 1, 2, 1])
+    )
+    schedule = SCHEDULES["ddpm_linear"]
+    truth = Truth(mixture, schedule, [0])
+    images, labels = mixture.draw(chance, 12)
+    views = Views(images, labels, torch.arange(12), False)
+    networks = Networks(truth.denoiser, schedule, labels)
+    cosines = {}
+    for name, classifier in truth.classifiers.items():
+        evaluate = ClassifierGradient(
+            networks.unconditional, "score", schedule, classifier, "raw", None
+        )
+        found = implicit(evaluate, networks.conditional, schedule, views, [150, 100, 60])
+        cosines[name] = torch.stack([cosine for _, cosine in found])
+    torch.testing.assert_close(
+        cosines["noise_trained"], torch.ones(3, 12, dtype=torch.float64), rtol=1e-6, atol=1e-6
+    )
+    assert cosines["clean"][0].mean() < 0.99

@@ -10,8 +10,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from guidebench.diffusion.convert import to_eps_x0
 from guidebench.diffusion.schedule import Schedule
-from guidebench.guidance.gradients import ClassifierGradient
+from guidebench.guidance.gradients import ClassifierGradient, Network
 from guidebench.guidance.stabilizers import Stabilize
 from guidebench.models.classifier import predicted
 from guidebench.seeds import normal
@@ -96,6 +97,33 @@ def pairs(
             yield t, name, "grad_relative", difference / distance / norm(g).clamp(min=tiny)
             yield t, name, "grad_cosine", product / (norm(g) * norm(g_before)).clamp(min=tiny)
             yield t, name, "update_norm", norm(g)
+
+
+def implicit(
+    evaluate: ClassifierGradient,
+    conditional: Network,
+    schedule: Schedule,
+    views: Views,
+    grid: list[int],
+) -> Iterator[tuple[int, Tensor]]:
+    """(index, cosine [N]) of a classifier's gradient with the implicit classifier's, at x_t.
+
+    The latter is -(eps(x, y) - eps(x)) / sigma_t of the conditional denoiser (Ho & Salimans 2021,
+    section 3.2); y is each image's own label, with which `conditional` gives the network's output.
+    """
+    full = schedule.grid(schedule.timesteps)[::-1]
+    for index in grid:
+        t = full[index + 1]
+        x = schedule.diffuse(views.images, views.noise(index), t)
+        alpha, sigma = schedule.alpha(t).to(x.dtype), schedule.sigma(t).to(x.dtype)
+        answer = evaluate(x, t, views.labels)
+        with torch.no_grad():
+            eps, _ = to_eps_x0(evaluate.prediction, conditional(x, t), x, alpha, sigma)
+            free, _ = to_eps_x0(evaluate.prediction, evaluate.network(x, t), x, alpha, sigma)
+        gradient = (free - eps) / sigma
+        product = (gradient * answer.gradient).flatten(1).sum(1)
+        tiny = torch.finfo(x.dtype).tiny
+        yield index, product / (norm(gradient) * norm(answer.gradient)).clamp(min=tiny)
 
 
 class Table:

@@ -49,6 +49,12 @@ FORWARD = {
         "Left: cosine of the two neighbouring gradients (1: same direction, whatever the size). "
         "Right: size of the stabilised vector that is added, before the guidance scale, which "
         "says where along t a setup pushes; it explains why best scales differ so much."),
+    "implicit": Caption(
+        "The implicit classifier (CFG paper, section 3.2)",
+        "Cosine between a trained classifier's gradient of log p(y | x_t) and the one that the "
+        "conditional denoiser implies, -(eps(x, y) - eps(x)) / sigma, for each image's own label. "
+        "Near 0, guidance with and without a classifier push in unrelated directions. Band: 95 % "
+        "interval of the mean over images."),
 }  # fmt: skip
 
 _FLOOR = ("Dotted line: floor, held-out real images scored like samples; dashed: unguided samples; "
@@ -125,6 +131,10 @@ TRUTH = {
         "Error against the scale",
         "Left: distance from the true conditional p(x | y), right: from the true tilted density. "
         "Dotted: exact samples of the same n, which is what a perfect sampler would get."),
+    "truth_temperature": Caption(
+        "Temperature beside scale (the low-temperature reading of the CFG notes)",
+        "The classifier's softmax(logits / temperature) at several temperatures. If a low "
+        "temperature were nothing but a large scale, the curves at the right would be one."),
     "truth_evaluations": Caption(
         "Error against denoiser evaluations",
         "The samplers alone, with the exact conditional denoiser: what is left at the right is the "

@@ -30,9 +30,12 @@ def draw(tables: Tables, dataset: str, folder: Path) -> list[Path]:
     """Draw a data set's figures into `folder`; those without any data are left out."""
     paths: list[Path] = []
     with theme.settings():
-        if (tables.sensitivity.dataset == dataset).any():
+        known = tables.sensitivity[tables.sensitivity.dataset == dataset]
+        if len(known):
             for name, plot in FORWARD.items():
                 paths += theme.save(plot(tables, dataset), folder, name)
+        if (known.quantity == "implicit_cosine").any():
+            paths += theme.save(plots_forward.implicit(tables, dataset), folder, "implicit")
         for metric, name in plots_sampling.FILES.items():
             if tables.has(dataset, metric):
                 drawn = plots_sampling.against_scale(tables, dataset, metric)

@@ -127,6 +127,28 @@ def gradient_checks(tables: Tables, dataset: str) -> Figure:
     return drawn
 
 
+def implicit(tables: Tables, dataset: str) -> Figure:
+    """Cosine of each classifier's gradient with the conditional denoiser's implicit one."""
+    drawn, axes = theme.figure()
+    n = 0
+    for name in ("clean", "noise_trained"):
+        rows = tables.along(dataset, "implicit_cosine", name, "raw")
+        if rows.empty:
+            continue
+        n = int(rows.n.max())
+        look = theme.style(name)
+        half = 1.96 * rows.sd / n**0.5
+        axes.fill_between(rows.t, rows["mean"] - half, rows["mean"] + half, color=look.color,
+                          alpha=0.15, linewidth=0)  # fmt: skip
+        axes.plot(rows.t, rows["mean"], color=look.color, label=theme.WORDS[name])
+    axes.axhline(0, color="#333333", linestyle=":", label="unrelated directions")
+    _axis(axes, tables, dataset)
+    axes.set_ylabel("cosine")
+    axes.set_title(f"{dataset}: trained against implicit classifier's gradient, n = {n} images")
+    theme.legend(axes)
+    return drawn
+
+
 def loss(tables: Tables, dataset: str) -> Figure:
     """Training losses of the denoiser and of the classifiers against the step, log scale."""
     drawn, panels = theme.figure(8.6, 3.4, columns=2)

@@ -31,6 +31,8 @@ def draw(tables: Tables, world: str, pictures: dict[str, np.ndarray], folder: An
             paths += theme.save(densities(tables, world, pictures), folder, "truth_densities")
         paths += theme.save(against_scale(tables, world), folder, "truth_scale")
         paths += theme.save(against_evaluations(tables, world), folder, "truth_evaluations")
+        if tables.summary["worlds"][world]["temperatures"]:
+            paths += theme.save(temperature(tables, world), folder, "truth_temperature")
     return paths
 
 
@@ -169,6 +171,42 @@ def against_evaluations(tables: Tables, world: str) -> Figure:
     axes.set_ylabel("sliced Wasserstein distance")
     axes.set_title(f"{world}: samplers of p(x | y) with the exact denoiser, 95 % intervals")
     theme.legend(axes)
+    return drawn
+
+
+def temperature(tables: Tables, world: str) -> Figure:
+    """Does a low temperature act like a large scale? The same setup at several temperatures.
+
+    Left against the scale, right against scale / temperature: where curves meet, only that ratio
+    counts (CFG notes, temperature).
+    """
+    facts = tables.summary["worlds"][world]
+    group, first = facts["temperatures"][0], next(iter(facts["samplers"]))
+    drawn, axes = theme.figure(11, 4, columns=2)
+    reach = quantile(facts["blocks"] - 1)
+    rows = tables.errors(world, DISTANCE, "conditional")
+    for number, (setup, value) in enumerate(sorted(group.items(), key=lambda item: item[1])):
+        line = rows[(rows.setup == setup) & (rows.sampler == first)].sort_values("scale")
+        for panel, x in zip(axes, (line.scale, line.scale / value), strict=True):
+            panel.errorbar(
+                x,
+                line.value,
+                yerr=reach * line.se,
+                label=f"temperature {value:g}",
+                marker=MARKERS[number],
+                capsize=2,
+                color=_color(2 * number),
+            )
+            panel.set_xscale("log")
+            panel.set_yscale("log")
+            for axis in (panel.xaxis, panel.yaxis):
+                axis.set_major_formatter(lambda tick, _: f"{tick:g}")
+    axes[0].set_xlabel("guidance scale")
+    axes[1].set_xlabel("guidance scale / temperature")
+    axes[0].set_ylabel("sliced Wasserstein distance from p(x | y)")
+    theme.legend(axes[1])
+    name = min(group, key=len)
+    drawn.suptitle(f"{world}: {name}, temperature beside scale, 95 % intervals", fontsize=10.5)
     return drawn
 
 

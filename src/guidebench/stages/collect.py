@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 
 from guidebench import grid, specs
-from guidebench.artifacts import PROVENANCE, atomic, environment, read_json, write_json
+from guidebench.artifacts import (
+    PROVENANCE,
+    atomic,
+    canonical,
+    environment,
+    read_json,
+    write_json,
+)
 from guidebench.config import Config
 from guidebench.data.store import read, to_float, to_uint8
 from guidebench.grid import Cell, Layout
@@ -172,7 +179,17 @@ def _world(world: World, blocks: int) -> dict[str, Any]:
         "blocks": blocks,
         "samplers": {name: steps.sampler for name, steps in world.samplers.items()},
         "setups": {name: setup.guidance for name, setup in world.setups.items()},
+        "temperatures": _temperatures(world),
     }  # fmt: skip
+
+
+def _temperatures(world: World) -> list[dict[str, float]]:
+    """Groups of setups that differ in the classifier's temperature alone: name -> temperature."""
+    groups: dict[str, dict[str, float]] = {}
+    for name, setup in world.setups.items():
+        rest = canonical(setup.model_dump(mode="json", exclude={"temperature", "scales"}))
+        groups.setdefault(rest, {})[name] = setup.temperature
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
@@ -205,8 +222,11 @@ def _pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
         with np.load(layout.samples(dataset) / cell.path / f"{first}.npz") as file:
             pictures[f"sample:{cell.setup}:{_scale(cell)}"] = file["images"][:SHOWN]
             pictures[f"film:{cell.setup}:{_scale(cell)}"] = file["film"]
-        parts = [np.load(layout.samples(dataset) / cell.path / f"{block.name}.npz")["images"]
-                 for block in blocks if block.split == grid.PICTURES]  # fmt: skip
+        parts = [
+            np.load(layout.samples(dataset) / cell.path / f"{block.name}.npz")["images"]
+            for block in blocks
+            if block.split == grid.PICTURES and cell in grid.sampled(config, dataset, block)
+        ]
         if parts:
             pictures[f"grid:{cell.setup}:{_scale(cell)}"] = np.concatenate(parts)
     return pictures

@@ -32,7 +32,7 @@ def run(stage: Stage) -> None:
         inputs[name] = digest_of(stage.use(layout.classifier(dataset, name)))
     seeds = grid.image_seeds(config, dataset, block)
     labels = grid.labels(config, dataset, block)
-    cells = grid.cells(config, dataset)
+    cells = grid.sampled(config, dataset, block)
     shown = (block.split, block.number) == ("evaluation", 0)
     sampler = None
     for done, cell in enumerate(cells):

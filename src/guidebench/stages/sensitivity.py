@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from guidebench.analysis.sensitivity import Table, Views, accuracy, indices, pairs
+from guidebench.analysis.sensitivity import Table, Views, accuracy, implicit, indices, pairs
 from guidebench.artifacts import atomic
 from guidebench.data.store import Stored, read, to_float
 from guidebench.guidance.gradients import ClassifierGradient
+from guidebench.guidance.sampling import Networks
 from guidebench.guidance.stabilizers import Stabilize, build
 from guidebench.models import classifier as classifiers
 from guidebench.models.denoiser import Denoiser
@@ -82,6 +83,10 @@ def run(stage: Stage) -> None:
             if t != last:
                 last, done = t, done + 1
                 stage.events.progress(done, len(grid) * len(kinds))
+        if kind == "raw" and denoiser.conditional:
+            networks = Networks(denoiser, schedule, few.labels)
+            for t, cosine in implicit(evaluate, networks.conditional, schedule, few, grid):
+                table.add(kind, "none", "implicit_cosine", t, cosine)
     folder = layout.sensitivity(dataset, name)
     for file, frame in zip(FILES, (pd.DataFrame(table.rows), table.per_image()), strict=True):
         frame.insert(0, "classifier", name)

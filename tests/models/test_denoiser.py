@@ -115,3 +115,20 @@ def test_truncated_file_is_a_user_error(tmp_path: Path, name: str, keep: int) ->
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(UserError, match="no denoiser"):
         Denoiser(tmp_path, CPU)
+
+
+def test_the_notebooks_network_is_trained_saved_and_loaded_like_the_other(tmp_path: Path) -> None:
+    options = OPTIONS | {"architecture": "shuffle_unet", "channels": [8, 16],
+                         "condition_dropout": 0.5}  # fmt: skip
+    torch.manual_seed(0)
+    model = build(options, 8, 1, 4).eval()
+    save(model, tmp_path, SCHEDULE.betas.tolist(), "eps")
+    denoiser = Denoiser(tmp_path, CPU)
+    assert (denoiser.prediction, denoiser.conditional, denoiser.null) == ("eps", True, 4)
+    x = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    label = torch.tensor([1, 4])
+    with torch.no_grad():
+        expected = model(x, 7, class_labels=label, return_dict=False)[0]
+        torch.testing.assert_close(denoiser(x, 7, label), expected, rtol=1e-4, atol=1e-5)
+        null = torch.full((2,), 4)
+        torch.testing.assert_close(denoiser(x, 7), denoiser(x, 7, null), rtol=0, atol=0)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
 import synthetic_tables as synthetic
 
@@ -231,3 +232,30 @@ def test_all_diverged_counts_as_failing_guidance() -> None:
     level("clean/raw", "accuracy_judge", np.nan)(tables)
     level("clean/raw", "diverged", 0.9)(tables)
     assert verdict(tables, 8)["verdict"] == HOLDS
+
+
+def test_where_every_class_is_generated_the_trade_off_is_decided() -> None:
+    """Metrics that rise or fall with cfg's weight by more than their jackknife allows."""
+    tables = synthetic.tables()
+    tables.summary["datasets"]["balls"]["target"] = "each"
+    setups = tables.summary["datasets"]["balls"]["setups"]
+    setups["cfg"] = setups[NOISE] | {"kind": "cfg", "classifier": None}
+
+    def distances(table: pd.DataFrame) -> pd.DataFrame:
+        return table[(table.setup == NOISE) & (table.metric == "fd_judge")].assign(setup="cfg")
+
+    base, blocks = distances(tables.results), distances(tables.jackknife)
+    assert not base.empty
+    directions = {"fd_judge": 1.0, "is_judge": 1.0, "diversity_judge": -1.0, "recall_judge": 1.0}
+    results, jackknife = [tables.results], [tables.jackknife]
+    for metric, sign in directions.items():
+        results.append(base.assign(metric=metric, value=5 + sign * base.scale))
+        jackknife.append(blocks.assign(metric=metric, value=5 + sign * blocks.scale))
+    edited = dataclasses.replace(
+        tables, results=pd.concat(results, ignore_index=True),
+        jackknife=pd.concat(jackknife, ignore_index=True),
+    )  # fmt: skip
+    found = {finding["id"]: finding["verdict"] for finding in decide(edited)}
+    assert set(found) == {1, 2, 3, 4, 15, 16, 17, 18, 19}
+    # recall was made to rise: the claim that it falls does not hold
+    assert (found[15], found[16], found[17], found[18]) == (HOLDS, HOLDS, HOLDS, FAILS)

@@ -122,7 +122,7 @@ def test_the_notebooks_network_is_trained_saved_and_loaded_like_the_other(tmp_pa
                          "condition_dropout": 0.5}  # fmt: skip
     torch.manual_seed(0)
     model = build(options, 8, 1, 4).eval()
-    save(model, tmp_path, SCHEDULE.betas.tolist(), "eps")
+    save(model, tmp_path, DDPMLinear(10).betas.tolist(), "eps")
     denoiser = Denoiser(tmp_path, CPU)
     assert (denoiser.prediction, denoiser.conditional, denoiser.null) == ("eps", True, 4)
     x = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(1))

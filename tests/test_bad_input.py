@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 import yaml
 from conftest import put
-from mistake_cases import CASES, M, S
+from mistake_cases import CASES as EARLIER
+from mistake_cases import M, S
+from world_cases import CASES as LATER
 
 from guidebench.errors import UserError
 from guidebench.validate import load
 
+CASES = EARLIER | LATER
 BIN = Path(sys.executable).parent
 
 

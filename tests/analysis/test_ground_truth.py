@@ -11,7 +11,7 @@ from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.continuous import VPSDE
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
-from guidebench.guidance.sampling import Networks
+from guidebench.guidance.networks import Networks
 from guidebench.sections import Setup, Steps
 
 SCHEDULES = {"vp_sde": VPSDE(b_min=0.1, b_max=20.0), "ddpm_linear": DDPMLinear(200, rescale=True)}

@@ -8,7 +8,8 @@ import torch
 
 from guidebench.data.store import to_uint8
 from guidebench.diffusion.schedules import DDPMLinear
-from guidebench.guidance.sampling import Networks, Sampler
+from guidebench.guidance.networks import Networks
+from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.sections import Sampling, Setup, Stabilizer

@@ -132,3 +132,13 @@ def test_the_notebooks_network_is_trained_saved_and_loaded_like_the_other(tmp_pa
         torch.testing.assert_close(denoiser(x, 7, label), expected, rtol=1e-4, atol=1e-5)
         null = torch.full((2,), 4)
         torch.testing.assert_close(denoiser(x, 7), denoiser(x, 7, null), rtol=0, atol=0)
+
+
+@torch.no_grad()
+def test_fractions_of_time_reach_the_network(tmp_path: Path) -> None:
+    """Continuous schedules send 1000 t; diffusers would make 966 of a float 966.67."""
+    _saved(tmp_path)
+    denoiser = Denoiser(tmp_path, CPU)
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    assert not torch.equal(denoiser(x, 966.67), denoiser(x, 966.0))
+    assert torch.equal(denoiser(x, 966.0), denoiser(x, 966))

@@ -25,7 +25,9 @@ KEYS = {
     "the denoiser's learning rate": (
         "datasets/mnist/denoiser/learning_rate", 1e-3,
         {"train_denoiser": 1, "sensitivity": 2} | BALLS),
-    "the jackknife": ("metrics/jackknife_blocks", 8, {"metrics": 2} | REPORT),
+    "the jackknife": ("metrics/jackknife_blocks", 8, {"metrics": 2, "ground_truth": 1} | REPORT),
+    "a world's scale": (
+        "worlds/two/setups/cfg/scales", [0, 1, 2], {"ground_truth": 1} | REPORT),
 }  # fmt: skip
 
 # edit of the code: file, old text, new text, and the jobs that run
@@ -47,7 +49,10 @@ CODE = {
         "src/guidebench/report/page.html.j2", "<body>", "<body><!-- new -->", {"report": 1}),
     "the sampler": (
         "src/guidebench/diffusion/samplers.py", "    for step, (s, r)",
-        "    assert grid\n    for step, (s, r)", BOTH),
+        "    assert grid\n    for step, (s, r)", BOTH | {"ground_truth": 1}),
+    "the mixture of Gaussians": (
+        "src/guidebench/data/gaussian_mixture.py", "    found = labels.unique().tolist()",
+        "    assert True\n    found = labels.unique().tolist()", {"ground_truth": 1} | REPORT),
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -29,6 +30,52 @@ def test_evaluations_per_image_are_counted(finished) -> None:
     assert {setup: set(values) for setup, values in counts.items()} == {
         setup: {4.0, 8.0} if setup == "cfg" else {4.0} for setup in counts.index
     }
+
+
+def test_a_world_is_compared_with_the_truth(finished) -> None:
+    truth = pd.read_parquet(finished.root / "results/smoke/tables/truth.parquet")
+    found = truth[(truth.metric == "sliced_wasserstein") & (truth.reference == "conditional")]
+    cells = found.set_index(["setup", "scale", "sampler"]).value
+    # exact classifier at scale 1, cfg at weight 0 and the conditional denoiser are one sampler
+    for sampler in ("ancestral", "heun"):
+        same = [
+            cells["noise_trained/raw", 1.0, sampler],
+            cells["cfg", 0.0, sampler],
+            found[(found.setup == "conditional") & (found.sampler == sampler)].value.item(),
+        ]
+        assert max(same) - min(same) < 1e-9
+        assert cells["cfg", 2.0, sampler] > 1.5 * max(same)
+    # no mean to shift in Heun's method
+    assert set(truth[truth.setup == "clean/x0+mean"].sampler) == {"ancestral"}
+    evaluations = found[found.setup == "conditional"].set_index("sampler").evaluations
+    assert evaluations.to_dict() == {"ancestral": 10.0, "heun": 7.0}
+    report = (finished.root / "results/smoke/report.html").read_text()
+    assert "two: guidance against the truth" in report
+    assert "no bias seen" in report
+    figures = {path.stem for path in (finished.root / "results/smoke/figures/two").glob("*.png")}
+    assert figures == {"truth_classes", "truth_densities", "truth_scale", "truth_evaluations"}
+
+
+def test_every_class_in_turn_with_picture_grids(copy) -> None:
+    copy.configure("datasets/mnist/target", "each")
+    copy.configure("datasets/mnist/sampling/grid_images", 2)
+    copy.configure("datasets/mnist/sampling/grid_setups", ["cfg"])
+    assert copy.planned()["sample"] == 3 + 1  # both splits again, pictures; SportBalls untouched
+    copy.run()
+    root = copy.root / "results/smoke"
+    results = pd.read_parquet(root / "tables/results.parquet")
+    digits = results[(results.dataset == "mnist") & (results.split == "evaluation")]
+    wanted = {"is_judge", "diversity_judge", "precision_judge", "recall_judge", "fd_judge"}
+    assert wanted <= set(digits.metric)
+    assert "cfd_judge" not in set(digits.metric)
+    assert set(digits[digits.metric.isin(wanted)].n) == {16}
+    with np.load(root / "mnist/samples/cfg/scale-3/grid-0.npz") as file:
+        assert file["labels"].tolist() == [*range(10), *range(10)]
+    assert not (root / "mnist/samples/unguided/scale-none/grid-0.npz").exists()
+    findings = json.loads((root / "findings.json").read_text())
+    assert [f["id"] for f in findings if f["dataset"] == "mnist"] == [1, 2, 3, 4, *range(15, 20)]
+    pictures = {path.stem for path in (root / "figures/mnist").glob("sheet_grid*.png")}
+    assert pictures == {"sheet_grid_cfg_0", "sheet_grid_cfg_3"}
 
 
 def test_no_fid_is_said(finished) -> None:

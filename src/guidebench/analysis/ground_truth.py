@@ -10,7 +10,8 @@ from torch import Tensor
 from guidebench.data.gaussian_mixture import ExactClassifier, GaussianMixture
 from guidebench.diffusion.samplers import OPTIONS, SAMPLERS
 from guidebench.diffusion.schedule import Schedule
-from guidebench.guidance.sampling import Networks, build_guide
+from guidebench.guidance.networks import Networks
+from guidebench.guidance.sampling import build_guide
 from guidebench.seeds import normal
 
 DIRECTIONS = 64

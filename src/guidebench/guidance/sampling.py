@@ -14,6 +14,7 @@ from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, Prediction
 from guidebench.diffusion.schedule import Schedule
 from guidebench.guidance.gradients import ClassifierGradient, GuidingClassifier
 from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Strength, Unguided
+from guidebench.guidance.networks import Networks
 from guidebench.guidance.stabilizers import build
 from guidebench.models.denoiser import Denoiser
 from guidebench.plugins import plugin
@@ -35,33 +36,6 @@ class Samples(NamedTuple):
     diverged: np.ndarray
     seconds: list[float]
     film: np.ndarray
-
-
-class Networks:
-    """A denoiser with its labels bound, as guides call it: (x, t) -> output like x."""
-
-    def __init__(self, denoiser: Any, schedule: Schedule, target: int | Tensor | None) -> None:
-        self.denoiser, self.schedule, self.target = denoiser, schedule, target
-
-    def unconditional(self, x: Tensor, t: Any) -> Tensor:
-        """Without a label; a conditional network gets the null token."""
-        output: Tensor = self.denoiser(x, self.schedule.network_time(t))
-        return output
-
-    def conditional(self, x: Tensor, t: Any) -> Tensor:
-        """With the target's label in every row."""
-        return self._labelled(x, t, len(x))
-
-    def both(self, x: Tensor, t: Any) -> Tensor:
-        """Conditional rows, then rows with the null token (classifier-free guidance)."""
-        return self._labelled(x, t, len(x) // 2)
-
-    def _labelled(self, x: Tensor, t: Any, count: int) -> Tensor:
-        label = torch.full((len(x),), self.denoiser.null, device=x.device)
-        assert self.target is not None
-        label[:count] = self.target
-        output: Tensor = self.denoiser(x, self.schedule.network_time(t), label)
-        return output
 
 
 def build_guide(

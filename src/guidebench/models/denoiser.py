@@ -95,10 +95,12 @@ class Denoiser:
         """The label of the null token: the last one."""
         return int(self.model.config.num_class_embeds) - 1
 
-    def __call__(self, x: Tensor, t: int, label: Tensor | None = None) -> Tensor:
+    def __call__(self, x: Tensor, t: float, label: Tensor | None = None) -> Tensor:
         """One evaluation; a conditional network without labels gets the null token."""
         self.rows += len(x)
+        # UNet2DModel would truncate a fraction that is not in a tensor
+        time = torch.tensor(t, device=x.device) if isinstance(t, float) else t
         if label is None and self.conditional:
             label = torch.full((len(x),), self.null, device=x.device)
-        output: Tensor = self.model(x, t, class_labels=label, return_dict=False)[0]
+        output: Tensor = self.model(x, time, class_labels=label, return_dict=False)[0]
         return output

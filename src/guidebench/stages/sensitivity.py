@@ -13,7 +13,7 @@ from guidebench.analysis.sensitivity import Table, Views, accuracy, implicit, in
 from guidebench.artifacts import atomic
 from guidebench.data.store import Stored, read, to_float
 from guidebench.guidance.gradients import ClassifierGradient
-from guidebench.guidance.sampling import Networks
+from guidebench.guidance.networks import Networks
 from guidebench.guidance.stabilizers import Stabilize, build
 from guidebench.models import classifier as classifiers
 from guidebench.models.denoiser import Denoiser

@@ -1,0 +1,78 @@
+"""Mistakes in the keys of issue 3: schedules, guides, grids, and worlds."""
+
+from mistake_cases import RAW, Case, M, S
+
+W = ("worlds", "w")
+WORLD = {
+    "components": [{"mean": [0.0, 1.0], "label": 0}, {"mean": [1.0, 0.0], "label": 1}],
+    "samples": 64, "samplers": {"a": {"steps": 10}}, "setups": {"unguided": {}},
+}  # fmt: skip
+
+
+def _world(key: str, value: object, found: str, allowed: str, at: str = "") -> Case:
+    """A world with one key changed; `at`: the key that the line is about."""
+    return Case(W, WORLD | {key: value}, found, allowed, at or key)
+
+
+CASES = {
+    "unknown schedule": Case((*S, "schedule"), {"name": "cosine"}, '"cosine"',
+                             "vp_sde", "schedule.name"),
+    "key of another schedule": Case((*S, "schedule", "b_max"), 10.0, "unknown key", "beta_end"),
+    "betas of an sde that fall": Case(
+        (*S, "schedule"), {"name": "vp_sde", "b_min": 20.0}, "20.0", "at most b_max",
+        "schedule.b_min",
+    ),
+    "logsnr bounds in the wrong order": Case(
+        (*S, "schedule"), {"name": "logsnr_cosine", "logsnr_min": 30.0}, "30.0",
+        "below logsnr_max", "schedule.logsnr_min",
+    ),
+    "conditional without dropout": Case((*RAW, "conditional"), True, "true", "condition_dropout"),
+    "interval backwards": Case((*RAW, "interval"), [0.8, 0.2], "[0.8, 0.2]", "low <= high"),
+    "options of our own guide": Case((*RAW, "options"), {"a": 1}, "['a']", "module:attribute"),
+    "guide's module missing": Case((*RAW, "guidance"), "nosuch:Guide", "no such module", "import"),
+    "classifier's module missing": Case(
+        (*S, "classifiers", "clean", "architecture"), "nosuch:Net", "no such module", "import"
+    ),
+    "too many steps of a setup": Case((*RAW, "steps"), 101, "101", "schedule.timesteps (100)"),
+    "too many steps of a grid": Case((*S, "sampling", "grid_steps"), 500, "500", "(100)"),
+    "grid of an unknown setup": Case((*S, "sampling", "grid_setups"), ["cfgg"], "cfgg", "unguided"),
+    "strip beyond T": Case((*S, "strip"), [1, 100], "[100", "from 0 to 99"),
+    "narrow shuffle_unet": Case(
+        (*M, "denoiser"), {"architecture": "shuffle_unet", "channels": [8],
+                           "condition_dropout": 0.1},
+        "[8]", "at least two", "denoiser.channels",
+    ),
+    "world without components": _world("components", [], "0 of them", "either"),
+    "world's labels have a gap": _world(
+        "components", [{"mean": [0.0], "label": 0}, {"mean": [1.0], "label": 2}], "[0, 2]",
+        "each used",
+    ),
+    "world's means of two lengths": _world(
+        "components", [{"mean": [0.0], "label": 0}, {"mean": [1.0, 2.0], "label": 0}], "[1, 2]",
+        "one length",
+    ),
+    "world's covariance is not square": _world(
+        "components", [{"mean": [0.0, 1.0], "covariance": [[1.0]], "label": 0}], "[[1.0]]",
+        "2 rows of 2", "components.0.covariance",
+    ),
+    "world's target": _world("target", 2, "2", "0 to 1"),
+    "world's samples": _world("samples", 66, "66", "multiple of metrics.jackknife_blocks"),
+    "world's sampler": _world(
+        "samplers", {"a": {"steps": 401}}, "401", "timesteps (400)", "samplers.a.steps"
+    ),
+    "world's classifier": _world(
+        "setups", {"g": {"guidance": "classifier", "classifier": "robust", "scales": [1]}},
+        "robust", "clean, noise_trained", "setups.g.classifier",
+    ),
+    "world's guided setup without scales": _world(
+        "setups", {"g": {"guidance": "cfg"}}, "none", "at least one", "setups.g.scales"
+    ),
+    "world's scales without guidance": _world(
+        "setups", {"g": {"scales": [1]}}, "[1.0]", "none without guidance", "setups.g.scales"
+    ),
+    "world's unknown sampler": _world(
+        "samplers", {"a": {"sampler": "euler"}}, '"euler"', "euler_maruyama", "samplers.a.sampler"
+    ),
+    "world named like a data set": Case(("worlds", "mnist"), WORLD, "'mnist'", "no name of a data"),
+    "world is a path": Case(("worlds", "../x"), WORLD, "'../x'", "letters, digits"),
+}  # fmt: skip

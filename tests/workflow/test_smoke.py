@@ -72,6 +72,9 @@ def test_every_class_in_turn_with_picture_grids(copy) -> None:
     with np.load(root / "mnist/samples/cfg/scale-3/grid-0.npz") as file:
         assert file["labels"].tolist() == [*range(10), *range(10)]
     assert not (root / "mnist/samples/unguided/scale-none/grid-0.npz").exists()
+    # the floor has the classes that are asked for, in the same order
+    with np.load(root / "mnist/features/real/floor.npz") as file:
+        assert file["labels"].tolist() == [number % 10 for number in range(16)]
     findings = json.loads((root / "findings.json").read_text())
     assert [f["id"] for f in findings if f["dataset"] == "mnist"] == [1, 2, 3, 4, *range(15, 20)]
     pictures = {path.stem for path in (root / "figures/mnist").glob("sheet_grid*.png")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,13 @@ def _real(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
     # the judge scores against images that it was not trained on; Inception may use them all
     judge = stage.options.classifiers.get("judge")
     reference = half(train, "first" if judge and judge.half == "second" else "second")
-    sets = {"reference": reference, "floor": _draw(held_out, None, n, stage)}
+    # classes cluster: a floor of other proportions than the samples' would be no floor
+    asked = range(len(held_out.classes)) if grid.each(stage.options) else [None]
+    sets = {"reference": reference, "floor": _draw(held_out, asked, n, stage)}
     if stage.config.metrics.inception.weights or stage.config.metrics.inception.download:
         sets["reference_inception"] = train
     if target is not None:
-        sets["floor_target"] = _draw(held_out, target, n, stage)
+        sets["floor_target"] = _draw(held_out, [target], n, stage)
     extractors = None
     for name, data in sets.items():
         if len(data.images) == 0:
@@ -103,13 +106,19 @@ def _real(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
     return names
 
 
-def _draw(data: Stored, target: int | None, n: int, stage: Stage) -> Stored:
-    """N held-out images without replacement; none at all when there are fewer than n."""
-    index = np.arange(len(data.labels)) if target is None else np.flatnonzero(data.labels == target)
-    if len(index) < n:
-        return Stored(data.images[:0], data.labels[:0], data.classes)
-    generator = np.random.Generator(np.random.Philox(derive(stage.seed("floor"), target)))
-    index = np.sort(generator.permutation(index)[:n])
+def _draw(data: Stored, targets: Sequence[int | None], n: int, stage: Stage) -> Stored:
+    """N held-out images without replacement, of the targets in turn (None: of any class).
+
+    None at all when there are too few.
+    """
+    index = np.empty(n, dtype=np.int64)
+    for number, target in enumerate(targets):
+        wanted = slice(None) if target is None else data.labels == target
+        found, places = np.arange(len(data.labels))[wanted], index[number :: len(targets)]
+        if len(found) < len(places):
+            return Stored(data.images[:0], data.labels[:0], data.classes)
+        generator = np.random.Generator(np.random.Philox(derive(stage.seed("floor"), target)))
+        places[:] = np.sort(generator.permutation(found)[: len(places)])
     return Stored(data.images[index], data.labels[index], data.classes)
 
 

@@ -77,7 +77,7 @@ def test_comments_docstrings_and_layout_change_nothing(copy, original):
 
 
 def test_sampler_code_re_samples_and_trains_nothing(rerun):
-    assert rerun("diffusion/samplers.py") == {"sample"}
+    assert rerun("diffusion/samplers.py") == {"sample", "ground_truth"}
 
 
 def test_the_training_loop_trains_and_samples_nothing(rerun):
@@ -108,12 +108,14 @@ def test_plumbing_changes_nothing(name, rerun):
 
 
 def test_adopted_results_stand_for_the_new_code_and_no_newer(copy, original, rerun):
-    assert rerun("diffusion/samplers.py") == {"sample"}
-    new = digests(copy)["sample"]
-    entry = {"code": new, "stands_for": original["sample"], "reason": "a constant, unused"}
-    (copy.parent / "adopted.json").write_text(json.dumps({"sample": entry}))
+    assert rerun("diffusion/samplers.py") == {"sample", "ground_truth"}
+    new = digests(copy)
+    entries = {stage: {"code": new[stage], "stands_for": original[stage],
+                       "reason": "a constant, unused"}
+               for stage in ("sample", "ground_truth")}  # fmt: skip
+    (copy.parent / "adopted.json").write_text(json.dumps(entries))
     assert digests(copy) == original
-    assert rerun("diffusion/samplers.py") == {"sample"}
+    assert rerun("diffusion/samplers.py") == {"sample", "ground_truth"}
 
 
 def test_a_users_module_counts_without_its_comments(tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ IMAGES = "train-images-idx3-ubyte"
 
 def _options(root: Path | None, **changes: Any) -> SimpleNamespace:
     values = {"source": "mnist", "root": root and str(root), "download": False, "train": None,
-              "validation": None}  # fmt: skip
+              "validation": None, "otherwise": "stop"}  # fmt: skip
     return SimpleNamespace(**{**values, **changes})
 
 
@@ -72,6 +72,14 @@ def test_the_packages_digits_are_digits_of_the_official_set(data_root: Path) -> 
     official, _ = load(_options(data_root), 0)
     known = {i.tobytes(): n for i, n in zip(official.images, official.labels, strict=True)}
     assert [known.get(image.tobytes()) for image in ours.images] == ours.labels.tolist()
+
+
+def test_the_package_stands_in_for_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    train, validation = load(_options(tmp_path / "nowhere", otherwise="package"), 0)
+    assert (len(train.images), len(validation.images)) == (3600, 1400)
+    assert np.bincount(train.labels).tolist() == [360] * 10
+    counted = load(_options(tmp_path, otherwise="package", train=50, validation=20), 0)
+    assert [len(part.images) for part in counted] == [50, 20]
 
 
 def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,8 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
     models = {"denoiser": 1.0, "clean": 1.4, "noise_trained": 1.4, "judge": 1.4}
     facts = {
         "target": "baseball", "classes": ["baseball", "basketball", "volleyball", "soccer ball"],
-        "chance": 0.25, "timesteps": T, "terminal_snr": 0.0175, "steps": 50,
+        "chance": 0.25, "schedule": "ddpm_linear", "timesteps": T,
+        "terminal_snr": 0.0175, "steps": 50,
         "sampler": "ancestral", "n": N, "n_selection": N // 2, "image_size": 32, "channels": 3,
         "train": 4000, "validation": 1000, "denoiser_parameters": 262531, "inception": False,
         "setups": {setup: dict(zip(("kind", "classifier", "input", "stabilizer", "scales"), entry,

@@ -112,6 +112,16 @@ def test_page_without_pictures_and_with_markup_in_names(tmp_path: Path) -> None:
     assert "<img" not in text
 
 
+def test_page_warns_of_a_schedule_that_does_not_end_in_noise(root: Path) -> None:
+    text = html(root)
+    assert "does not end in noise" in text
+    assert "1.72 % of the variance" in text
+    tables = synthetic.tables()
+    tables.summary["datasets"]["balls"]["terminal_snr"] = 1e-4
+    text = page.render(root, tables, findings.decide(tables), root / "figures")
+    assert "does not end in noise" not in text
+
+
 def test_page_says_why_there_is_no_floor() -> None:
     tables = synthetic.tables()
     rows = tables.results

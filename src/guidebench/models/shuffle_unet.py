@@ -116,7 +116,10 @@ class Decoder(nn.Module):
 
 
 class ShuffleUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """Called like diffusers' UNet2DModel; the time arrives as 1000 t, t in [0, 1]."""
+    """Called like diffusers' UNet2DModel; the time arrives as 1000 t, t in [0, 1].
+
+    A discrete schedule of T steps sends its index, and so uses the first T / 10 bins.
+    """
 
     @register_to_config  # type: ignore[untyped-decorator]
     def __init__(

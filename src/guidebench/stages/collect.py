@@ -27,8 +27,8 @@ from guidebench.stages.stage import Stage
 
 SHOWN = 24
 TABLES = ["jackknife.parquet", "sensitivity.parquet", "sensitivity_images.parquet",
-          "classifiers.parquet", "history.parquet"]  # fmt: skip
-MEASURED = ["truth.parquet", "results.parquet", "results.csv", "costs.parquet", "summary.json"]
+          "classifiers.parquet", "history.parquet", "truth.parquet"]  # fmt: skip
+MEASURED = ["results.parquet", "results.csv", "costs.parquet", "summary.json"]
 
 
 def run(stage: Stage) -> None:

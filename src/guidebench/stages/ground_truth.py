@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -74,12 +73,11 @@ def run(stage: Stage) -> None:
     ]  # fmt: skip
     for done, (key, scale, sampler) in enumerate(cells):
         setup, steps = options["setups"][key], samplers[sampler]
-        before, started = truth.denoiser.rows, time.perf_counter()
+        before = truth.denoiser.rows
         points = truth.sample(setup, scale, steps, target)
-        seconds = time.perf_counter() - started
         power = exponent(setup, scale)
         common = {"world": name, "setup": key, "scale": scale, "sampler": sampler,
-                  "steps": steps["steps"], "n": len(points), "seconds": seconds,
+                  "steps": steps["steps"], "n": len(points),
                   "evaluations": (truth.denoiser.rows - before) / len(points)}  # fmt: skip
         for kind, value in {"conditional": 1.0, "tilted": power}.items():
             if value not in references:
@@ -102,7 +100,7 @@ def run(stage: Stage) -> None:
         pd.DataFrame(rows).to_parquet(temporary, index=False)
     with atomic(folder / FILES[1]) as temporary, open(temporary, "wb") as file:
         np.savez(file, **pictures)  # type: ignore[arg-type]
-    stage.finish(folder, [FILES[1]], measured=[FILES[0]])
+    stage.finish(folder, FILES)
 
 
 def _row(kind: str, power: float, metric: str, found: Errors) -> dict[str, Any]:
@@ -121,7 +119,7 @@ def _floor(
         points = truth.mixture.draw_tilted(chance, count, target, power)
         for metric, found in reference.measure(points, blocks).items():
             rows.append({"world": name, "setup": "floor", "scale": power, "sampler": "exact",
-                         "steps": 0, "n": count, "seconds": 0.0, "evaluations": 0.0}
+                         "steps": 0, "n": count, "evaluations": 0.0}
                         | _row("floor", power, metric, found))  # fmt: skip
     return rows
 

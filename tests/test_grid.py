@@ -4,6 +4,7 @@ import pytest
 
 from guidebench import grid, specs
 from guidebench.artifacts import canonical
+from guidebench.estimate import weight
 from guidebench.grid import Block, Cell, Job, Layout
 
 BALLS = "sportballs"
@@ -89,9 +90,9 @@ def test_jobs_come_after_the_jobs_that_they_need(edited):
 
 def test_every_job_has_a_weight_and_longer_work_weighs_more(edited):
     short, long = edited({}), edited({(*S, "denoiser", "steps"): 400})
-    assert all(grid.weight(short, job) > 0 for job in grid.jobs(short))
+    assert all(weight(short, job) > 0 for job in grid.jobs(short))
     job = Job("train_denoiser", BALLS)
-    assert grid.weight(long, job) > grid.weight(short, job)
+    assert weight(long, job) > weight(short, job)
 
 
 @pytest.mark.parametrize(

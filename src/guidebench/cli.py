@@ -15,6 +15,7 @@ from pathlib import Path
 from guidebench import grid
 from guidebench.artifacts import digest_of, environment, results_digest
 from guidebench.errors import UserError
+from guidebench.estimate import weight
 from guidebench.grid import Job, Layout
 from guidebench.validate import load
 
@@ -136,7 +137,7 @@ def run_pipeline(arguments: argparse.Namespace) -> int:
     from guidebench.progress import PlannedJob
 
     config = load(arguments.config, arguments.set)
-    plan = [PlannedJob(job.stage, job.name, grid.weight(config, job)) for job in grid.jobs(config)]
+    plan = [PlannedJob(job.stage, job.name, weight(config, job)) for job in grid.jobs(config)]
     request = runner.Run(
         config.name, arguments.config, arguments.set, arguments.cores, arguments.results,
         arguments.snakemake,

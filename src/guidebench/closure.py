@@ -17,8 +17,8 @@ PACKAGE = Path(__file__).parent
 # plumbing: what these modules decide reaches the results through the spec, or not at all
 PLUMBING = {f"guidebench.{name}" for name in (
     "artifacts", "cli", "closure", "config", "errors", "events", "grid", "runner", "tracking",
-    "validate", "mistakes", "sections", "world_mistakes", "names", "schema", "confdoc", "specs",
-    "follow", "progress", "stages.stage")}  # fmt: skip
+    "validate", "mistakes", "sections", "worlds", "world_mistakes", "estimate", "names", "schema",
+    "confdoc", "specs", "follow", "progress", "stages.stage")}  # fmt: skip
 ADOPTED = Path("adopted.json")
 
 

@@ -18,8 +18,8 @@ from guidebench.sections import (
     Sampling,
     Sensitivity,
     Setup,
-    World,
 )
+from guidebench.worlds import World
 
 ARCHITECTURES = ["small_cnn", "small_resnet"]
 SPORT_BALLS = ["baseball", "basketball", "volleyball", "soccer ball"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from guidebench.names import Mistake
-from guidebench.sections import DDPMLinear, World
+from guidebench.sections import DDPMLinear
+from guidebench.worlds import World
 
 EXACT = ("clean", "noise_trained")
 

@@ -22,8 +22,9 @@ from guidebench.config import Config
 from guidebench.data.store import read, to_float, to_uint8
 from guidebench.grid import Cell, Layout
 from guidebench.mistakes import classes, target_name
-from guidebench.sections import DDPMLinear, World
+from guidebench.sections import DDPMLinear
 from guidebench.stages.stage import Stage
+from guidebench.worlds import World
 
 SHOWN = 24
 TABLES = ["jackknife.parquet", "sensitivity.parquet", "sensitivity_images.parquet",

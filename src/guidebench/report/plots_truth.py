@@ -166,7 +166,7 @@ def against_evaluations(tables: Tables, world: str) -> Figure:
     axes.set_xscale("log")
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
+        _plain(axis)
     axes.set_xlabel("denoiser evaluations per point")
     axes.set_ylabel("sliced Wasserstein distance")
     axes.set_title(f"{world}: samplers of p(x | y) with the exact denoiser, 95 % intervals")
@@ -200,7 +200,7 @@ def temperature(tables: Tables, world: str) -> Figure:
             panel.set_xscale("log")
             panel.set_yscale("log")
             for axis in (panel.xaxis, panel.yaxis):
-                axis.set_major_formatter(lambda tick, _: f"{tick:g}")
+                _plain(axis)
     axes[0].set_xlabel("guidance scale")
     axes[1].set_xlabel("guidance scale / temperature")
     axes[0].set_ylabel("sliced Wasserstein distance from p(x | y)")
@@ -208,6 +208,15 @@ def temperature(tables: Tables, world: str) -> Figure:
     name = min(group, key=len)
     drawn.suptitle(f"{world}: {name}, temperature beside scale, 95 % intervals", fontsize=10.5)
     return drawn
+
+
+def _plain(axis: Any) -> None:
+    """Ticks at 1, 2 and 5 of each decade, as plain numbers."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _color(number: int) -> str:

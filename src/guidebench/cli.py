@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
-import importlib
 import json
 import logging
 import os
@@ -13,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from guidebench import grid
-from guidebench.artifacts import digest_of, environment, results_digest
+from guidebench.artifacts import results_digest
 from guidebench.errors import UserError
 from guidebench.estimate import weight
+from guidebench.execute import run_stage
 from guidebench.grid import Job, Layout
 from guidebench.validate import load
 
@@ -68,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--reason", required=True, help="why the old result still stands")
 
     for name, (text, _) in STAGES.items():
-        add(name, text, run_stage)
+        add(name, text, stage)
     add("run", "run the whole pipeline, with progress and tracking", run_pipeline)
     add("validate", "check the experiment file and say what it would compute", validate)
     add("track", "follow the event files into the MLflow store", track)
@@ -79,56 +78,12 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def run_stage(arguments: argparse.Namespace) -> int:
-    """Run one stage; its events say how it went."""
+def stage(arguments: argparse.Namespace) -> int:
+    """Run one stage."""
     config = load(arguments.config, arguments.set)
     job = Job(arguments.command, **{o: getattr(arguments, o) for o in STAGES[arguments.command][1]})
-    if job not in set(grid.jobs(config)):
-        known = [other.name for other in grid.jobs(config) if other.stage == job.stage]
-        raise UserError(f"{job.stage}: found {job.name}, allowed: {', '.join(known)}")
-    # before torch is imported: never more threads than the config says
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[variable] = str(config.threads)
-    from guidebench.events import Events
-    from guidebench.stages.stage import Stage
-
-    layout = Layout(arguments.results, config.name)
-    events = Events(layout.events(job.stage, job.name), job.stage, job.name)
-    stage = Stage(config, job, layout, events)
-    tags = {key: value for key, value in job._asdict().items() if value}
-    if job.stage == "sample":
-        tags["setup"] = ", ".join(config.datasets[job.dataset].setups)
-    tags |= {"rule": job.stage, "commit": environment()["commit"], "code": stage.code,
-             "spec": digest_of(stage.spec)[:16]}  # fmt: skip
-    events.start(stage.spec, tags)
-    try:
-        importlib.import_module(f"guidebench.stages.{job.stage}").run(stage)
-    except BaseException as error:
-        line = _one_line(error)
-        events.end(line or f"{type(error).__name__}: {error}")
-        if line:
-            raise UserError(f"{job.stage} {job.name}: {line}") from error
-        raise
-    events.end()
+    run_stage(config, job, Layout(arguments.results, config.name))
     return 0
-
-
-def _one_line(error: BaseException) -> str | None:
-    """A user's or the machine's fault in one line; None for a defect of ours."""
-    if isinstance(error, UserError):
-        return str(error)
-    # numpy's own writer reports a full disk without its number
-    if isinstance(error, OSError) and (
-        error.errno == errno.ENOSPC or "requested and" in str(error)
-    ):
-        return f"disk full: {error}; free some space and run again, finished work is kept"
-    if isinstance(error, MemoryError):
-        return "out of memory; allowed: smaller micro_batch or batch_size, or more memory"
-    if isinstance(error, OSError):
-        return str(error)
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted; run again to continue"
-    return None
 
 
 def run_pipeline(arguments: argparse.Namespace) -> int:

@@ -125,13 +125,15 @@ def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
     size = getattr(dataset.data, "size", IDX_SIZE)
     if denoiser.condition_dropout is not None and not classes(dataset.data):
         yield "denoiser.condition_dropout", denoiser.condition_dropout, f"null ({UNLABELLED})"
+    if denoiser.batch_size % denoiser.gpus or denoiser.gpus % denoiser.nodes:
+        yield "denoiser.gpus", denoiser.gpus, "a divisor of batch_size and a multiple of nodes"
     if denoiser.architecture == "shuffle_unet":
         if len(channels) < 2 or any(width % 4 for width in channels):
             yield "denoiser.channels", channels, "at least two, multiples of 4, for shuffle_unet"
         return
     if size % 2 ** (len(channels) - 1):
-        yield ("denoiser.channels", f"{len(channels)} levels",
-               f"the image side ({size}) must be a multiple of 2^(levels - 1)")  # fmt: skip
+        allowed = f"the image side ({size}) must be a multiple of 2^(levels - 1)"
+        yield "denoiser.channels", f"{len(channels)} levels", allowed
     if wrong := [width for width in channels if width % denoiser.norm_groups]:
         yield "denoiser.channels", wrong, f"multiples of norm_groups ({denoiser.norm_groups})"
     if attention is not None:
@@ -151,8 +153,7 @@ def _schedule(dataset: Dataset) -> Iterator[Mistake]:
     if isinstance(schedule, VPSDE) and schedule.b_min > schedule.b_max:
         yield "schedule.b_min", schedule.b_min, f"at most b_max ({schedule.b_max})"
     if isinstance(schedule, LogSNR) and schedule.logsnr_min >= schedule.logsnr_max:
-        yield ("schedule.logsnr_min", schedule.logsnr_min,
-               f"below logsnr_max ({schedule.logsnr_max})")  # fmt: skip
+        yield "schedule.logsnr_min", schedule.logsnr_min, f"below logsnr_max {schedule.logsnr_max}"
 
 
 def _classifiers(dataset: Dataset) -> Iterator[Mistake]:
@@ -201,9 +202,8 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
     for key, steps in (("sampling", dataset.sampling), ("sensitivity", dataset.sensitivity)):
         if steps.steps > timesteps and isinstance(dataset.schedule, DDPMLinear):
             yield f"{key}.steps", steps.steps, f"at most schedule.timesteps ({timesteps})"
-    known = ", ".join(dataset.setups)
     if unknown := [name for name in dataset.sampling.grid_setups if name not in dataset.setups]:
-        yield "sampling.grid_setups", ", ".join(unknown), known
+        yield "sampling.grid_setups", ", ".join(unknown), ", ".join(dataset.setups)
     grid = dataset.sampling.grid_steps
     if grid and grid > timesteps and isinstance(dataset.schedule, DDPMLinear):
         yield "sampling.grid_steps", grid, f"at most schedule.timesteps ({timesteps})"

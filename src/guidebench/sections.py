@@ -94,6 +94,9 @@ class Denoiser(Model):
     )
     flip: bool = Field(False, description="random horizontal flips")
     mixed_precision: Literal["no", "bf16"] = Field("no", description="autocast in training")
+    gpus: PositiveInt = Field(1, description="GPUs that train it, each on its part of the batch "
+                              "(without GPUs: as many processes)")  # fmt: skip
+    nodes: PositiveInt = Field(1, description="machines that these are spread over (SLURM)")
     checkpoint_every: PositiveInt = Field(100, description="iterations between resume checkpoints")
 
 

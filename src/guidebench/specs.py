@@ -11,7 +11,7 @@ from guidebench.closure import source_digest
 from guidebench.config import CelebaData, Config, CustomData, IdxData
 from guidebench.grid import Block, Cell, Job
 
-RUNTIME_KEYS = {"checkpoint_every"}
+RUNTIME_KEYS = {"checkpoint_every", "nodes"}
 
 
 def with_code(options: dict[str, Any], key: str = "name") -> dict[str, Any]:

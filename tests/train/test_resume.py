@@ -22,7 +22,7 @@ DENOISER = {
     "layers_per_block": 1, "attention": None, "norm_groups": 4, "head_dim": 8,
     "condition_dropout": 0.3, "prediction": "v", "loss": "mse", "steps": 20, "batch_size": 4,
     "learning_rate": 2e-3, "warmup": 3, "weight_average": 0.9, "flip": True,
-    "time_sampling": "uniform", "rate": "warmup_cosine",
+    "time_sampling": "uniform", "gpus": 1, "rate": "warmup_cosine",
     "mixed_precision": "no", "checkpoint_every": 5,
 }  # fmt: skip
 CLASSIFIER = {
@@ -110,11 +110,11 @@ def _regression(checkpoint: Path, events: Events, dies: int | None = None):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
 
-    def loss(step: int) -> Tensor:
+    def loss(network: nn.Module, step: int) -> Tensor:
         if step == dies:
             raise Killed
         x = torch.randn(8, 4, generator=generator(1, step))
-        return (model(x)[:, 0] - x.sum(1)).square().mean()
+        return (network(x)[:, 0] - x.sum(1)).square().mean()
 
     plan = Plan(300, 8, 1e-2, 10, 0.1, 5, 0.95)
     averaged, history = fit(model, loss, plan, checkpoint, events, CPU)
@@ -141,7 +141,7 @@ def test_average_is_the_exponential_one(tmp_path: Path, events: Events) -> None:
     model = nn.Linear(2, 1)
     seen: list[Tensor] = []
 
-    def loss(step: int) -> Tensor:
+    def loss(network: nn.Module, step: int) -> Tensor:
         seen.append(model.weight.detach().clone())
         return (model(torch.ones(1, 2)) - 3).square().sum()
 

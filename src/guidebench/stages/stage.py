@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from dataclasses import dataclass, field
@@ -76,7 +77,11 @@ class Stage:
         available = torch.cuda.is_available()
         if self.config.device == "cuda" and not available:
             raise UserError("device: found cuda, allowed: auto or cpu (torch sees no GPU here)")
-        return torch.device("cuda" if available and self.config.device != "cpu" else "cpu")
+        if not available or self.config.device == "cpu":
+            return torch.device("cpu")
+        # several processes of a training: each has a GPU of its machine
+        number = int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count()
+        return torch.device("cuda", number)
 
     @property
     def where(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guidebench import launch
 from guidebench.data.store import read
 from guidebench.models.denoiser import FILES, save
 from guidebench.stages.stage import Stage
@@ -21,6 +22,8 @@ def run(stage: Stage) -> None:
         read(data_folder / "train"), options, schedule, stage.seed("denoiser"), checkpoint,
         stage.events, stage.device,
     )  # fmt: skip
+    if launch.rank():
+        return
     save(model, folder, schedule.discrete_betas().tolist(), options["prediction"])
     write_history(folder, history)
     stage.finish(folder, [*FILES, "history.jsonl"])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from guidebench.data.store import Stored, to_float
 from guidebench.diffusion.schedule import Schedule
@@ -31,7 +31,7 @@ def train(
     model = model.to(device).to(memory_format=torch.channels_last)
     batches = Batches(len(data.images), options["batch_size"], derive(seed, "batches"))
 
-    def loss(step: int) -> Tensor:
+    def loss(network: nn.Module, step: int) -> Tensor:
         chance = generator(seed, step)
         index = batches(step)
         x = to_float(data.images[index], device)
@@ -42,7 +42,7 @@ def train(
             t = schedule.draw(len(x), chance).to(device)
             x = schedule.diffuse(x, torch.randn(x.shape, generator=chance).to(device), t)
             time = schedule.time(t)
-        return model.loss(model(x, time), torch.from_numpy(data.labels[index]).to(device))
+        return model.loss(network(x, time), torch.from_numpy(data.labels[index]).to(device))
 
     plan = Plan(options["steps"], options["batch_size"], options["learning_rate"],
                 options["steps"] // 20, options["weight_decay"],

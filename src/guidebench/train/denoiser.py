@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -38,7 +39,11 @@ def train(
     drop, kind = options["condition_dropout"], options["prediction"]
     criterion = LOSSES[options["loss"]]
 
-    def loss(step: int) -> Tensor:
+    # each process draws the whole batch and takes its part: the batch is that of one process
+    state = PartialState(cpu=device.type == "cpu")
+    mine = slice(state.process_index, None, state.num_processes)
+
+    def loss(network: nn.Module, step: int) -> Tensor:
         chance = generator(seed, step)
         index = batches(step)
         x0 = to_float(data.images[index], device)
@@ -51,13 +56,14 @@ def train(
             dropped = torch.rand(len(x0), generator=chance) < drop
             label = torch.from_numpy(data.labels[index])
             label = torch.where(dropped, len(data.classes), label).to(device)
-        t = t.to(device)
+            label = label[mine]
+        x0, noise, t = x0[mine], noise[mine], t[mine].to(device)
         alpha, sigma = (level.float().view(-1, 1, 1, 1)
                         for level in (schedule.alpha(t), schedule.sigma(t)))  # fmt: skip
         wanted = target(kind, x0, noise, alpha, sigma)
         with torch.autocast(device.type, torch.bfloat16, options["mixed_precision"] == "bf16"):
             x = (alpha * x0 + sigma * noise).contiguous(memory_format=torch.channels_last)
-            output = model(x, schedule.network_time(t), class_labels=label, return_dict=False)[0]
+            output = network(x, schedule.network_time(t), class_labels=label, return_dict=False)[0]
         output = sigma * output.float() if kind == "score" else output.float()
         return criterion(output, wanted)
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -87,17 +89,19 @@ def flip(images: Tensor, chance: torch.Generator) -> Tensor:
 
 def fit(
     model: nn.Module,
-    loss: Callable[[int], Tensor],
+    loss: Callable[[nn.Module, int], Tensor],
     plan: Plan,
     checkpoint: Path,
     events: Events,
     device: torch.device,
 ) -> tuple[nn.Module, list[dict[str, Any]]]:
-    """Train `model` by `loss(step)` and return (averaged or plain model, history).
+    """Train `model` by `loss(model, step)` and return (averaged or plain model, history).
 
     State goes to `checkpoint` every `checkpoint_every` steps; an existing one is continued from,
-    and the result is bit for bit that of a run that was never stopped. The caller deletes it.
+    and the result is bit for bit that of a run that was never stopped. The caller deletes it. With
+    several processes (see `launch`) gradients and losses are their means; the first one writes.
     """
+    accelerator = Accelerator(cpu=device.type == "cpu")
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
     )
@@ -106,28 +110,28 @@ def fit(
         average = get_ema_multi_avg_fn(plan.weight_average)
         averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
     history: list[dict[str, Any]] = []
+    losses: list[float] = []
     first = 0
-    if checkpoint.is_file():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
+    if state := _stored(checkpoint, device, accelerator.is_main_process):
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         if averaged is not None:
             averaged.load_state_dict(state["averaged"])
-        history, first = state["history"], state["step"]
+        history, losses, first = state["history"], state["losses"], state["step"]
     every = max(1, plan.steps // 100)
-    losses: list[float] = state["losses"] if first else []
-    model.train()
+    network, optimizer = accelerator.prepare(model, optimizer)
+    network.train()
     for step in range(first, plan.steps):
         for group in optimizer.param_groups:
             group["lr"] = plan.rate(step)
         optimizer.zero_grad(set_to_none=True)
-        value = loss(step)
-        value.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        value = loss(network, step)
+        accelerator.backward(value)
+        accelerator.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if averaged is not None:
             averaged.update_parameters(model)
-        losses.append(value.item())
+        losses.append(float(accelerator.reduce(value.detach(), "mean")))
         done = step + 1
         if done % every == 0 or done == plan.steps:
             mean = sum(losses) / len(losses)
@@ -135,7 +139,8 @@ def fit(
             events.metric(done, loss=mean, lr=plan.rate(step))
             losses = []
         events.progress(done, plan.steps)
-        if done % plan.checkpoint_every == 0 and done < plan.steps:
+        due = done % plan.checkpoint_every == 0 and done < plan.steps
+        if due and accelerator.is_main_process:
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
                      "averaged": averaged.state_dict() if averaged is not None else None,
                      "history": history, "losses": losses, "step": done}  # fmt: skip
@@ -145,3 +150,12 @@ def fit(
             with atomic(checkpoint) as temporary:
                 temporary.write_bytes(buffer.getbuffer())
     return (averaged.module if averaged is not None else model), history
+
+
+def _stored(checkpoint: Path, device: torch.device, main: bool) -> dict[str, Any] | None:
+    """The state to continue from, as the first process sees it: others' file systems may lag."""
+    found = [checkpoint.read_bytes() if main and checkpoint.is_file() else None]
+    broadcast_object_list(found)
+    if found[0] is None:
+        return None
+    return torch.load(io.BytesIO(found[0]), map_location=device, weights_only=True)

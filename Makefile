@@ -1,5 +1,6 @@
 # guidebench: `make run`, then open the report that it names. `make help` lists the rest.
 CONFIG ?= config.yaml
+PROFILE ?=
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 PYTHON ?= python3
 BIN := .venv/bin
@@ -24,8 +25,8 @@ setup: .venv/installed  ## make the environment from the lock file
 	$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
 	@touch $@
 
-run: setup  ## run the pipeline on CONFIG (config.yaml) with all cores
-	@$(BIN)/guidebench run --config $(CONFIG) --cores $(CORES)
+run: setup  ## run the pipeline on CONFIG (config.yaml) with all cores, or by PROFILE (slurm)
+	@$(BIN)/guidebench run --config $(CONFIG) $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES))
 
 report: setup  ## Snakemake's own self-contained report of CONFIG's results
 	@name=$$($(BIN)/guidebench validate --config $(CONFIG) --print-name) && \

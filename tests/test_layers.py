@@ -15,12 +15,12 @@ PACKAGE = Path(guidebench.__file__).parent
 LAYERS = [
     {"config", "sections", "plugins", "worlds", "world_mistakes", "estimate", "validate",
      "mistakes", "names", "schema", "confdoc", "specs", "grid", "closure", "seeds", "duration",
-     "artifacts", "events", "errors", "launch"},
+     "artifacts", "events", "errors", "launch", "filesystem"},
     {"models", "data"},
     {"diffusion"},
     {"train", "analysis", "metrics", "report", "guidance"},
     {"stages"},
-    {"__main__", "cli", "execute", "runner", "progress", "tracking", "follow"},
+    {"__main__", "cli", "execute", "leftovers", "runner", "progress", "tracking", "follow"},
 ]  # fmt: skip
 # within a layer: these may, all others may not
 BESIDE = {("analysis", "guidance")}

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from guidebench.config import Config
 from guidebench.errors import UserError
 from guidebench.events import Events, events_path
+from guidebench.leftovers import MARK, processes, stop
 from guidebench.progress import PlannedJob, Progress
-from guidebench.runner import MARK, Run, failures, left_over, only_one, stop
+from guidebench.runner import Run, failures, only_one
 
 STATS = "Job stats:\njob count\n------- -----\nall 1\nprepare 1\ntrain 2\ntotal 4\n\n"
 PLAN = [PlannedJob("prepare", "a", 1.0), PlannedJob("train", "a", 10.0),
@@ -61,7 +63,7 @@ def test_lines(progress: Progress, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "[1/3] prepare a: done in" in out
     assert "[2/3] train a: FAILED in" in out
     assert progress.errors() == ["data.root: missing"]
-    request = Run("x", "c.yaml", [], 1, tmp_path, [])
+    request = Run(Config.model_construct(name="x"), "c.yaml", [], 1, tmp_path, [])
     assert failures(request, progress)[0] == "failed: data.root: missing"
 
 
@@ -90,9 +92,9 @@ def test_what_a_killed_run_left_is_ended_and_nothing_else(tmp_path: Path) -> Non
     sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
     mark = os.environ | {MARK: str(tmp_path.resolve())}
     with subprocess.Popen(sleep, env=mark) as ours, subprocess.Popen(sleep) as theirs:
-        before = [process.pid for process in left_over(tmp_path)]
-        stop(left_over(tmp_path))
-        after, spared = left_over(tmp_path), theirs.poll() is None
+        before = [process.pid for process in processes(tmp_path)]
+        stop(processes(tmp_path))
+        after, spared = processes(tmp_path), theirs.poll() is None
         theirs.kill()
     assert before == [ours.pid]
     assert after == []

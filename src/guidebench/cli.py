@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(f"--{option}", required=True)
         if name == "run":
             command.add_argument("--cores", type=int, default=os.cpu_count() or 1)
+            command.add_argument("--profile", help="of workflow/profiles, or a folder: slurm, gpus")
             command.add_argument(
                 "snakemake", nargs="*", help="more options for snakemake, after --"
             )
@@ -94,8 +95,8 @@ def run_pipeline(arguments: argparse.Namespace) -> int:
     config = load(arguments.config, arguments.set)
     plan = [PlannedJob(job.stage, job.name, weight(config, job)) for job in grid.jobs(config)]
     request = runner.Run(
-        config.name, arguments.config, arguments.set, arguments.cores, arguments.results,
-        arguments.snakemake,
+        config, arguments.config, arguments.set, arguments.cores, arguments.results,
+        arguments.snakemake, arguments.profile,
     )  # fmt: skip
     code = runner.run(request, plan)
     report = Layout(arguments.results, config.name).report

@@ -18,7 +18,8 @@ PACKAGE = Path(__file__).parent
 PLUMBING = {f"guidebench.{name}" for name in (
     "artifacts", "cli", "closure", "config", "errors", "events", "grid", "runner", "tracking",
     "validate", "mistakes", "sections", "worlds", "world_mistakes", "estimate", "names", "schema",
-    "confdoc", "specs", "follow", "progress", "execute", "launch", "stages.stage")}  # fmt: skip
+    "confdoc", "specs", "follow", "progress", "execute", "launch", "leftovers",
+    "filesystem", "stages.stage")}  # fmt: skip
 ADOPTED = Path("adopted.json")
 
 

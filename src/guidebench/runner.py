@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -15,42 +14,78 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
+import yaml
 
+from guidebench import leftovers
+from guidebench.config import Config
 from guidebench.errors import UserError
+from guidebench.grid import Layout
+from guidebench.launch import visible_gpus
+from guidebench.leftovers import MARK
 from guidebench.progress import PlannedJob, Progress
 
 POLL_SECONDS = 0.3
-MARK = "GUIDEBENCH_RUN"
+PROFILES = Path("workflow/profiles")
 TRACKER_SECONDS = 60.0
 
 
 class Run(NamedTuple):
     """What `guidebench run` was asked for."""
 
-    name: str
+    config: Config
     config_path: str
     settings: list[str]
     cores: int
     results: Path
     snakemake_args: list[str]
+    profile: str | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """The experiment's paths."""
+        return Layout(self.results, self.config.name)
 
     @property
     def folder(self) -> Path:
         """The experiment's folder."""
-        return self.results / self.name
+        return self.layout.root
 
     @property
     def log(self) -> Path:
         """Everything that Snakemake prints."""
         return self.folder / "logs" / "pipeline.log"
 
+    @property
+    def profile_file(self) -> Path:
+        """The profile's settings: of a folder, or of a name in workflow/profiles."""
+        folder = Path(self.profile or "local")
+        return (folder if folder.is_dir() else PROFILES / folder) / "config.yaml"
+
+    def on_slurm(self) -> bool:
+        """Whether the profile hands the jobs to SLURM; UserError when there is no such profile."""
+        if self.profile is None:
+            return False
+        try:
+            return bool(yaml.safe_load(self.profile_file.read_text()).get("executor") == "slurm")
+        except FileNotFoundError as error:
+            known = ", ".join(sorted(path.parent.name for path in PROFILES.glob("*/config.yaml")))
+            raise UserError(f"--profile: found {self.profile}, allowed: {known}, or a folder "
+                            "with a config.yaml") from error  # fmt: skip
+
     def command(self) -> list[str]:
         """Snakemake's command line; the lock is ours: a killed run leaves none."""
-        overrides = ["--config", f"set={json.dumps(self.settings)}"] if self.settings else []
-        return [sys.executable, "-m", "snakemake", "--configfile", self.config_path, *overrides,
-                "--cores", str(self.cores), "--rerun-incomplete", "--keep-going", "--nolock",
-                *self.snakemake_args]  # fmt: skip
+        command = [sys.executable, "-m", "snakemake", "--configfile", self.config_path, "--nolock"]
+        if self.settings:
+            command += ["--config", f"set={json.dumps(self.settings)}"]
+        if self.profile:
+            command += ["--profile", str(self.profile_file.parent)]
+        else:
+            command += ["--cores", str(self.cores), "--rerun-incomplete", "--keep-going"]
+            if gpus := len(visible_gpus()):
+                command += ["--resources", f"gpu={gpus}"]
+        if self.on_slurm():
+            command += ["--slurm-jobname-prefix", leftovers.slurm_prefix(self.folder)]
+        return [*command, *self.snakemake_args]
 
 
 @contextmanager
@@ -65,26 +100,6 @@ def only_one(folder: Path) -> Iterator[None]:
         yield
 
 
-def left_over(folder: Path) -> list[psutil.Process]:
-    """Processes that a run of this experiment started and did not outlive."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get(MARK) == str(folder.resolve()):
-                found.append(process)
-    return found
-
-
-def stop(processes: list[psutil.Process]) -> None:
-    """Interrupt what is still alive after a moment (a terminal's Ctrl-C reaches all), then wait."""
-    _, alive = psutil.wait_procs(processes, timeout=1)
-    for number in (signal.SIGINT, signal.SIGKILL):
-        for process in alive:
-            with suppress(psutil.Error):
-                process.send_signal(number)
-        _, alive = psutil.wait_procs(alive, timeout=10)
-
-
 def run(request: Run, plan: list[PlannedJob]) -> int:
     """Run the pipeline; returns Snakemake's exit code, 130 when interrupted.
 
@@ -93,7 +108,10 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
     request.log.parent.mkdir(parents=True, exist_ok=True)
     with only_one(request.folder), open(request.log, "w") as log:
         # jobs outlive a killed Snakemake: two of a kind would write the same files
-        stop(left_over(request.folder))
+        leftovers.stop(leftovers.processes(request.folder))
+        if request.on_slurm() and (count := leftovers.cancel_slurm_jobs(request.folder)):
+            sys.stdout.write(f"cancelled {count} SLURM jobs of an earlier run; theirs goes on\n")
+        leftovers.drop_unrecorded(request.config, request.layout)
         mark = {MARK: str(request.folder.resolve())}
         process = subprocess.Popen(
             request.command(), stdout=log, stderr=subprocess.STDOUT, env=os.environ | mark
@@ -113,7 +131,7 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
             sys.stderr.write("\ninterrupted: ending the running jobs; run again to continue\n")
             code = 130
         if code:
-            stop(left_over(request.folder))
+            leftovers.stop(leftovers.processes(request.folder))
             process.wait()
         progress.finish(code)
         with suppress(subprocess.TimeoutExpired):

@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from guidebench import grid, specs
-from guidebench.artifacts import canonical
+from guidebench.artifacts import digest_of
 from guidebench.closure import code_digest
 from guidebench.errors import UserError
 from guidebench.grid import REAL, Job, Layout
@@ -27,8 +27,6 @@ OVERRIDES = dict(workflow.config_settings.config)
 SETTINGS = [*OVERRIDES.pop("set", []), *(f"{k}={v}" for k, v in OVERRIDES.items())]
 try:
     EXPERIMENT = load(CONFIG_FILE, SETTINGS)
-    JOBS = {(job.stage, job.name): job for job in grid.jobs(EXPERIMENT)}
-    SPECS = {key: canonical(specs.spec(EXPERIMENT, job)) for key, job in JOBS.items()}
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -53,8 +51,22 @@ wildcard_constraints:
 
 
 def spec(stage):
-    """The job's slice of the config, as params: what changes it re-runs the job."""
-    return lambda wildcards: SPECS[stage, Job(stage, **wildcards).name]
+    """Digest of the job's slice of the config, as params: what changes it re-runs the job."""
+    return lambda wildcards: digest_of(specs.spec(EXPERIMENT, Job(stage, **wildcards)))
+
+
+# where a job's network runs; jobs without one ask for no GPU
+GPU = 0 if EXPERIMENT.device == "cpu" else 1
+
+
+def doubled(amount):
+    """A resource that doubles with each attempt (`retries`, in a cluster's profile)."""
+    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+
+def denoiser(wildcards):
+    """How a data set's denoiser is trained."""
+    return EXPERIMENT.datasets[wildcards.dataset].denoiser
 
 
 def classifiers(dataset, names):

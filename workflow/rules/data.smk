@@ -8,8 +8,8 @@ rule prepare:
     priority: 100
     threads: THREADS
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=doubled(4000),
+        runtime=doubled(60),
     params:
         spec=spec("prepare"),
         code=code_digest("prepare"),

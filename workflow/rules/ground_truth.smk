@@ -9,8 +9,8 @@ rule ground_truth:
     priority: 30
     threads: THREADS
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=doubled(4000),
+        runtime=doubled(120),
     params:
         spec=spec("ground_truth"),
         code=code_digest("ground_truth"),

@@ -16,8 +16,9 @@ rule features:
         f"{ROOT}/benchmarks/features/{{dataset}}.{{block}}.tsv"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        runtime=240,
+        gpu=GPU,
+        mem_mb=doubled(8000),
+        runtime=doubled(240),
     params:
         spec=spec("features"),
         code=code_digest("features"),
@@ -37,8 +38,8 @@ rule metrics:
         f"{ROOT}/benchmarks/metrics/{{dataset}}.tsv"
     threads: THREADS
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=doubled(4000),
+        runtime=doubled(240),
     params:
         spec=spec("metrics"),
         code=code_digest("metrics"),

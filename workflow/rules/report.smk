@@ -21,8 +21,8 @@ rule collect:
         f"{ROOT}/benchmarks/collect/all.tsv"
     threads: THREADS
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=doubled(4000),
+        runtime=doubled(60),
     params:
         spec=spec("collect"),
         code=code_digest("collect"),
@@ -46,8 +46,8 @@ rule findings:
         f"{ROOT}/benchmarks/findings/all.tsv"
     threads: THREADS
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=doubled(2000),
+        runtime=doubled(30),
     params:
         code=code_digest("findings"),
     shell:
@@ -73,8 +73,8 @@ rule plots:
         f"{ROOT}/benchmarks/plots/all.tsv"
     threads: THREADS
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=doubled(2000),
+        runtime=doubled(60),
     params:
         code=code_digest("plots"),
     shell:
@@ -98,8 +98,8 @@ rule report:
         f"{ROOT}/benchmarks/report/all.tsv"
     threads: THREADS
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=doubled(2000),
+        runtime=doubled(30),
     params:
         code=code_digest("report"),
     shell:

@@ -15,8 +15,9 @@ rule sample:
     priority: 30
     threads: THREADS
     resources:
-        mem_mb=8000,
-        runtime=720,
+        gpu=GPU,
+        mem_mb=doubled(8000),
+        runtime=doubled(720),
     params:
         spec=spec("sample"),
         code=code_digest("sample"),

@@ -11,8 +11,9 @@ rule sensitivity:
         f"{ROOT}/benchmarks/sensitivity/{{dataset}}.{{classifier}}.tsv"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        runtime=720,
+        gpu=GPU,
+        mem_mb=doubled(8000),
+        runtime=doubled(720),
     params:
         spec=spec("sensitivity"),
         code=code_digest("sensitivity"),

@@ -9,10 +9,13 @@ rule train_denoiser:
         f"{ROOT}/benchmarks/train_denoiser/{{dataset}}.tsv"
     # the longest chain starts first
     priority: 50
-    threads: THREADS
+    # one thread per core for each process: SLURM counts per GPU, and per task of a node
+    threads: lambda wildcards: THREADS * denoiser(wildcards).gpus
     resources:
-        mem_mb=8000,
-        runtime=4320,
+        gpu=lambda wildcards: GPU * denoiser(wildcards).gpus,
+        cpus_per_gpu=THREADS,
+        mem_mb=doubled(8000),
+        runtime=doubled(4320),
     params:
         spec=spec("train_denoiser"),
         code=code_digest("train_denoiser"),
@@ -32,8 +35,9 @@ rule train_classifier:
     priority: 40
     threads: THREADS
     resources:
-        mem_mb=8000,
-        runtime=720,
+        gpu=GPU,
+        mem_mb=doubled(8000),
+        runtime=doubled(720),
     params:
         spec=spec("train_classifier"),
         code=code_digest("train_classifier"),

@@ -1,0 +1,110 @@
+"""What a killed run leaves behind: its processes, its SLURM jobs, results without a record."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from guidebench import grid, specs
+from guidebench.artifacts import PROVENANCE, canonical, digest_of, read_json
+from guidebench.closure import code_digest
+from guidebench.config import Config
+from guidebench.errors import UserError
+from guidebench.grid import Job, Layout
+
+MARK = "GUIDEBENCH_RUN"
+CANCEL_SECONDS = 120.0
+# of Snakemake: one file per output, named by its path
+RECORDS = Path(".snakemake/metadata")
+
+
+def processes(folder: Path) -> list[psutil.Process]:
+    """Processes that a run of this experiment started and did not outlive."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK) == str(folder.resolve()):
+                found.append(process)
+    return found
+
+
+def stop(alive: list[psutil.Process]) -> None:
+    """Interrupt what is still alive after a moment (a terminal's Ctrl-C reaches all), then wait."""
+    _, alive = psutil.wait_procs(alive, timeout=1)
+    for number in (signal.SIGINT, signal.SIGKILL):
+        for process in alive:
+            with suppress(psutil.Error):
+                process.send_signal(number)
+        _, alive = psutil.wait_procs(alive, timeout=10)
+
+
+def slurm_prefix(folder: Path) -> str:
+    """How the names of an experiment's SLURM jobs begin."""
+    return f"guidebench-{digest_of(str(folder.resolve()))[:12]}"
+
+
+def cancel_slurm_jobs(folder: Path) -> int:
+    """Cancel the jobs of this experiment that are queued or running and wait until they are gone.
+
+    Returns their number. UserError when SLURM does not answer, or a job does not end.
+    """
+    jobs = _slurm_jobs(folder)
+    deadline = time.monotonic() + CANCEL_SECONDS
+    alive = jobs
+    while alive:
+        subprocess.run(["scancel", *alive], check=False, capture_output=True)
+        if time.monotonic() > deadline:
+            raise UserError(f"{folder.name}: SLURM jobs {', '.join(alive)} of an earlier run do "
+                            "not end; wait for them, then run again")  # fmt: skip
+        time.sleep(1)
+        alive = _slurm_jobs(folder)
+    return len(jobs)
+
+
+def _slurm_jobs(folder: Path) -> list[str]:
+    if shutil.which("squeue") is None:
+        raise UserError("squeue: not found; start where SLURM's commands are (the login node)")
+    query = ["squeue", "--me", "--noheader", "--format=%A %j"]
+    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"squeue: {' '.join(done.stderr.split())}")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    return sorted({number for number, name in rows if name.startswith(slurm_prefix(folder))})
+
+
+def drop_unrecorded(config: Config, layout: Layout) -> list[Path]:
+    """Delete manifests that Snakemake has no record of, unless they are what is asked for now.
+
+    Such a job ended after the Snakemake that had started it was killed: Snakemake takes its output
+    for good whatever changes later. Cells and checkpoints beside the manifest stay.
+    """
+    dropped = []
+    for job in grid.jobs(config):
+        path = layout.report if job.stage == "report" else grid.manifest(layout, job)
+        if path.is_file() and not _recorded(path) and not _stands(config, job, path):
+            path.unlink()
+            dropped.append(path)
+    return dropped
+
+
+def _recorded(path: Path) -> bool:
+    name = base64.urlsafe_b64encode(os.fspath(path).encode()).decode()
+    return (RECORDS / name).is_file()
+
+
+def _stands(config: Config, job: Job, path: Path) -> bool:
+    prefix = f"{job.block}." if job.block else ""
+    folder = path.parent.parent if job.block else path.parent
+    with suppress(UserError):
+        entry = read_json(folder / f"{prefix}{PROVENANCE}")
+        asked = [specs.spec(config, job), code_digest(job.stage)]
+        return canonical([entry["spec"], entry["code"]]) == canonical(asked)
+    return False

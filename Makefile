@@ -1,6 +1,8 @@
 # guidebench: `make run`, then open the report that it names. `make help` lists the rest.
 CONFIG ?= config.yaml
 PROFILE ?=
+ADDRESS ?= 127.0.0.1
+PORT ?= 5000
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run report ui test test-slow lint lock clean
+.PHONY: help setup run plan report ui server test test-slow lint lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,12 +30,18 @@ setup: .venv/installed  ## make the environment from the lock file
 run: setup  ## run the pipeline on CONFIG (config.yaml) with all cores, or by PROFILE (slurm)
 	@$(BIN)/guidebench run --config $(CONFIG) $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES))
 
+plan: setup  ## what CONFIG would run and why, how long it takes, memory and disk
+	@$(BIN)/guidebench plan --config $(CONFIG)
+
 report: setup  ## Snakemake's own self-contained report of CONFIG's results
 	@name=$$($(BIN)/guidebench validate --config $(CONFIG) --print-name) && \
 	  $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES) --report results/$$name/snakemake-report.html
 
 ui: setup  ## MLflow's pages on localhost
 	@$(BIN)/guidebench ui --config $(CONFIG)
+
+server: setup  ## an MLflow store for many machines (ADDRESS=0.0.0.0 lets them in)
+	@$(BIN)/guidebench server --host $(ADDRESS) --port $(PORT)
 
 test: setup  ## the fast tests (minutes); `make test-slow` runs the rest
 	$(BIN)/python -m pytest

@@ -20,7 +20,8 @@ LAYERS = [
     {"diffusion"},
     {"train", "analysis", "metrics", "report", "guidance"},
     {"stages"},
-    {"__main__", "cli", "execute", "leftovers", "runner", "progress", "tracking", "follow"},
+    {"__main__", "cli", "execute", "leftovers", "probe", "pending", "forecast",
+     "runner", "progress", "tracking", "follow"},
 ]  # fmt: skip
 # within a layer: these may, all others may not
 BESIDE = {("analysis", "guidance")}

@@ -13,7 +13,7 @@ from pathlib import Path
 from guidebench import grid
 from guidebench.artifacts import results_digest
 from guidebench.errors import UserError
-from guidebench.estimate import weight
+from guidebench.estimate import assumed, seconds
 from guidebench.execute import run_stage
 from guidebench.grid import Job, Layout
 from guidebench.validate import load
@@ -59,10 +59,19 @@ def parser() -> argparse.ArgumentParser:
             )
         if name == "validate":
             command.add_argument("--print-name", action="store_true", help="print the name alone")
+        if name == "plan":
+            command.add_argument("--workers", type=int, help="jobs that run at the same time "
+                                 "(cores / threads of this machine)")  # fmt: skip
+            command.add_argument("--images-per-second", action="append", default=[],
+                                 metavar="[DATA=]R", help="instead of a probe: denoiser "
+                                 "evaluations per second of a worker on the target")  # fmt: skip
         if name == "track":
             command.add_argument("--watch", type=int, help="follow until this process ends")
-        if name == "ui":
+        if name in ("ui", "server"):
             command.add_argument("--port", type=int, default=5000)
+        if name == "server":
+            command.add_argument("--host", default="127.0.0.1",
+                                 help="0.0.0.0: other machines, no password")  # fmt: skip
         if name == "adopt":
             command.add_argument("--stage", required=True, choices=STAGES)
             command.add_argument("--reason", required=True, help="why the old result still stands")
@@ -70,9 +79,11 @@ def parser() -> argparse.ArgumentParser:
     for name, (text, _) in STAGES.items():
         add(name, text, stage)
     add("run", "run the whole pipeline, with progress and tracking", run_pipeline)
+    add("plan", "say what would run and why, and what it costs, before it does", plan)
     add("validate", "check the experiment file and say what it would compute", validate)
     add("track", "follow the event files into the MLflow store", track)
     add("ui", "open the MLflow pages on localhost", ui)
+    add("server", "serve an MLflow store to many machines", server)
     add("digest", "print one hash of the results, without times", digest)
     add("gc", "remove resume states and cells that the config cannot reach", collect_garbage)
     add("adopt", "let a stage's present results stand for its new code", adopt)
@@ -89,11 +100,14 @@ def stage(arguments: argparse.Namespace) -> int:
 
 def run_pipeline(arguments: argparse.Namespace) -> int:
     """Validate, then run Snakemake with the tracker beside it."""
-    from guidebench import runner
+    from guidebench import runner, tracking
     from guidebench.progress import PlannedJob
 
     config = load(arguments.config, arguments.set)
-    plan = [PlannedJob(job.stage, job.name, weight(config, job)) for job in grid.jobs(config)]
+    tracking.check(tracking.store(arguments.results))
+    rates = {name: assumed(config, name) for name in [*config.datasets, *config.worlds]}
+    plan = [PlannedJob(job.stage, job.name, seconds(config, job, rates))
+            for job in grid.jobs(config)]  # fmt: skip
     request = runner.Run(
         config, arguments.config, arguments.set, arguments.cores, arguments.results,
         arguments.snakemake, arguments.profile,
@@ -103,6 +117,20 @@ def run_pipeline(arguments: argparse.Namespace) -> int:
     if code == 0 and report.is_file():
         sys.stdout.write(f"report: {report}\n")
     return code
+
+
+def plan(arguments: argparse.Namespace) -> int:
+    """Forecast jobs, time, memory and disk."""
+    from guidebench import forecast, runner
+
+    config = load(arguments.config, arguments.set)
+    cores = os.cpu_count() or 1
+    workers = arguments.workers or max(1, cores // config.threads)
+    request = runner.Run(config, arguments.config, arguments.set, cores, arguments.results, [])
+    text = forecast.forecast(config, request.layout, request.command(), arguments.config,
+                             arguments.set, workers, arguments.images_per_second)  # fmt: skip
+    sys.stdout.write("".join(f"{line}\n" for line in text))
+    return 0
 
 
 def validate(arguments: argparse.Namespace) -> int:
@@ -122,7 +150,9 @@ def track(arguments: argparse.Namespace) -> int:
     """Follow event files into MLflow."""
     from guidebench import tracking
 
-    tracking.track(arguments.results, tracking.store(arguments.results), arguments.watch)
+    uri = tracking.store(arguments.results)
+    tracking.check(uri)
+    tracking.track(arguments.results, uri, arguments.watch)
     return 0
 
 
@@ -131,6 +161,14 @@ def ui(arguments: argparse.Namespace) -> int:
     from guidebench import tracking
 
     tracking.ui(arguments.results, tracking.store(arguments.results), arguments.port)
+    return 0
+
+
+def server(arguments: argparse.Namespace) -> int:
+    """Serve an MLflow store to many machines."""
+    from guidebench import tracking
+
+    tracking.server(arguments.results, arguments.host, arguments.port)
     return 0
 
 

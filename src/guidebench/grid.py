@@ -127,6 +127,13 @@ def manifest(layout: Layout, job: Job) -> Path:
     return folders.get(stage, layout.root / stage) / "manifest.json"
 
 
+def provenance(manifest: Path, job: Job) -> Path:
+    """What a finished job says of itself, beside the files that its manifest lists."""
+    if job.block:
+        return manifest.parent.parent / f"{job.block}.provenance.json"
+    return manifest.parent / "provenance.json"
+
+
 def cells(config: Config, dataset: str) -> list[Cell]:
     """All cells of a data set, in the config's order."""
     return [

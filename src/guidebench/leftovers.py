@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from guidebench import grid, specs
-from guidebench.artifacts import PROVENANCE, canonical, digest_of, read_json
+from guidebench.artifacts import canonical, digest_of, read_json
 from guidebench.closure import code_digest
 from guidebench.config import Config
 from guidebench.errors import UserError
@@ -101,10 +101,8 @@ def _recorded(path: Path) -> bool:
 
 
 def _stands(config: Config, job: Job, path: Path) -> bool:
-    prefix = f"{job.block}." if job.block else ""
-    folder = path.parent.parent if job.block else path.parent
     with suppress(UserError):
-        entry = read_json(folder / f"{prefix}{PROVENANCE}")
+        entry = read_json(grid.provenance(path, job))
         asked = [specs.spec(config, job), code_digest(job.stage)]
         return canonical([entry["spec"], entry["code"]]) == canonical(asked)
     return False

@@ -10,7 +10,7 @@ from guidebench.config import Config
 Mistake = tuple[str, object, str]  # key path, what was found, what is allowed
 
 # what else lies in results/, in results/<name>/, and beside the setups' folders
-RESULTS = {"index.html", "mlflow.db", "mlartifacts", "readme.md"}
+RESULTS = {"index.html", "mlflow.db", "mlserver.db", "mlartifacts", "readme.md"}
 FOLDERS = {"tables", "pictures", "figures", "findings", "plots", "report", "events", "logs",
            "benchmarks"}  # fmt: skip
 BESIDE_SETUPS = {"floor", "real", "manifests"}

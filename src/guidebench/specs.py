@@ -85,6 +85,16 @@ def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[st
             "schedule": dump["schedule"], "threads": config.threads}  # fmt: skip
 
 
+def cell_key(
+    config: Config, dataset: str, cell: Cell, block: Block, models: dict[str, str], code: str
+) -> str:
+    """Digest of all that a finished cell stands for; `models`: digests of `denoiser` and guides."""
+    spec = cell_spec(config, dataset, cell, block)
+    used = [models["denoiser"], models.get(spec["setup"]["classifier"] or "")]
+    seeds, labels = grid.image_seeds(config, dataset, block), grid.labels(config, dataset, block)
+    return digest_of([spec, seeds, labels, used, code])
+
+
 def effective(config: Config) -> dict[str, Any]:
     """The whole config without the keys that change nothing but how a run goes."""
     values: dict[str, Any] = _results(config.model_dump(mode="json"))

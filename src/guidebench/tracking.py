@@ -1,8 +1,7 @@
 """Copies the stages' events files into MLflow; the only module that knows MLflow.
 
-The files are the truth. One MLflow run stands for one execution of a stage and is found again by
-the tag `guidebench.run`; the tag `guidebench.synced` counts its events already in the store, so
-that a second sync writes nothing twice and a lost store is rebuilt from the files.
+The files are the truth. The tag `guidebench.run` finds the MLflow run of a stage's execution again,
+and `guidebench.synced` counts its events in the store: nothing is written twice.
 """
 
 from __future__ import annotations
@@ -12,9 +11,11 @@ import os
 import re
 import socket
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from guidebench import filesystem
 from guidebench.errors import UserError
 from guidebench.follow import LONGEST_LAST_SYNC_SECONDS, Execution, Sync, first_line, public
 
@@ -27,11 +28,8 @@ PARAMS_PER_BATCH = 100
 LONGEST_PARAM = 6000
 LONGEST_TAG = 5000
 
-ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-}
+ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true",
+               "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # fmt: skip
 # Short, so that an unreachable server cannot hold the end of a run; the user's own values win.
 HTTP_ENVIRONMENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
@@ -55,19 +53,64 @@ def track(results: Path, uri: str, watch_pid: int | None, interval: float = 2.0)
     return sync.finish(LONGEST_LAST_SYNC_SECONDS) if sync.watch(watch_pid, interval) else None
 
 
+def check(uri: str) -> None:
+    """UserError if the store is a sqlite file on a network file system, where locks do not hold."""
+    database = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", uri)
+    if database and filesystem.is_network(found := filesystem.kind(Path(database[1]))):
+        raise UserError(
+            f"MLFLOW_TRACKING_URI: found {Path(database[1]).resolve()} on {found}, allowed: sqlite "
+            "on a local disk; start `make server` where the database's disk is local and set "
+            "MLFLOW_TRACKING_URI=http://HOST:PORT, or name a database on a local disk: "
+            "MLFLOW_TRACKING_URI=sqlite:////local/disk/mlflow.db"
+        )
+
+
 def ui(results: Path, uri: str, port: int) -> None:
-    """Replace this process by MLflow's pages on 127.0.0.1; UserError if the port is taken."""
+    """Replace this process by MLflow's pages on 127.0.0.1; UserError if they cannot be served."""
     if uri.startswith("http"):
         raise UserError(f"MLFLOW_TRACKING_URI: {public(uri)} is a server; open its pages there")
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise UserError(f"--port: {port} is in use; choose a free one")
-    log.info("MLflow pages: http://127.0.0.1:%d (Ctrl-C ends them)", port)
+    _serve(results, uri, "127.0.0.1", port, "MLflow pages: %s (Ctrl-C ends them)")
+
+
+def server(results: Path, host: str, port: int) -> None:
+    """Replace this process by a store for many machines; UserError if it cannot be served.
+
+    Its database is `MLFLOW_TRACKING_URI` or its own, not that of runs without a server: an
+    experiment remembers whether its artifacts go through one.
+    """
+    named = os.environ.get("MLFLOW_TRACKING_URI", "")
+    own = f"sqlite:///{(results / 'mlserver.db').resolve()}"
+    line = "for every machine that reaches it: MLFLOW_TRACKING_URI=%s (Ctrl-C ends the server)"
+    _serve(results, named if named and not named.startswith("http") else own, host, port, line)
+
+
+def _serve(results: Path, uri: str, host: str, port: int, line: str) -> None:
+    check(uri)
+    try:
+        socket.create_server((host, port)).close()
+    except (OSError, OverflowError) as error:
+        reason = str(error).partition(" (")[0]
+        raise UserError(f"--port: {host}:{port}: {reason}; allowed: a free port") from error
+    log.info(line, f"http://{socket.gethostname() if host == '0.0.0.0' else host}:{port}")
     results.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+    command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port),
                "--workers", "1", "--backend-store-uri", uri,
                "--artifacts-destination", str(_artifacts(results))]  # fmt: skip
-    os.execve(sys.executable, command, os.environ | ENVIRONMENT)
+    os.execve(sys.executable, command, _own_names(host, port) | os.environ | ENVIRONMENT)
+
+
+def _own_names(host: str, port: int) -> dict[str, str]:
+    """Variables with the names that MLflow's server answers to: all of this machine."""
+    import psutil
+
+    name, cards = socket.gethostname(), psutil.net_if_addrs().values()
+    addresses = {a.address for card in cards for a in card if a.family == socket.AF_INET}
+    own = {host, "localhost", name, name.partition(".")[0], socket.getfqdn()} | addresses
+    names = sorted({name.lower() for name in own})
+    return {
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(f"{name},{name}:*" for name in names),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"http://{name}:{port}" for name in names),
+    }
 
 
 class _Store:
@@ -76,22 +119,18 @@ class _Store:
     def __init__(self, results: Path, uri: str) -> None:
         self.results = results
         self.uri = uri
-        self._client: Any = None
-        os.environ.update(ENVIRONMENT)
-        for key, value in HTTP_ENVIRONMENT.items():
-            os.environ.setdefault(key, value)
+        os.environ.update(HTTP_ENVIRONMENT | os.environ | ENVIRONMENT)
         import mlflow.tracking  # noqa: F401  slow, so once and outside of any time limit
 
         for name in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
-    @property
+    @cached_property
     def client(self) -> Any:
         """The client; making it creates a fresh sqlite store's tables."""
         from mlflow.tracking import MlflowClient
 
-        self._client = self._client or MlflowClient(tracking_uri=self.uri)
-        return self._client
+        return MlflowClient(tracking_uri=self.uri)
 
     def write(self, executions: list[Execution], last: bool) -> None:
         """Bring the executions' pending events into the store and drop them from memory."""
@@ -113,9 +152,8 @@ class _Store:
         found = self.client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
-        location = (
-            None if self.uri.startswith("http") else (_artifacts(self.results) / name).as_uri()
-        )
+        remote = self.uri.startswith("http")
+        location = None if remote else (_artifacts(self.results) / name).as_uri()
         # so that MLflow's pages open on trained models, not on traces of language models
         tags = {"mlflow.experimentKind": "custom_model_development"}
         return str(self.client.create_experiment(name, artifact_location=location, tags=tags))
@@ -201,10 +239,8 @@ def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"a": {"b": 1}} becomes {"a.b": 1}."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        if isinstance(value, dict) and value:
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
+        nested = isinstance(value, dict) and value
+        flat |= _flatten(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
     return flat
 
 

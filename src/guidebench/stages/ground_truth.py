@@ -16,9 +16,11 @@ from guidebench.analysis.ground_truth import (
     exponent,
 )
 from guidebench.artifacts import atomic
+from guidebench.config import Config
 from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.schedules import build
 from guidebench.errors import UserError
+from guidebench.mistakes import WITH_MEAN
 from guidebench.seeds import derive
 from guidebench.stages.stage import Stage
 
@@ -51,14 +53,25 @@ def mixture(options: dict[str, Any], seed: int) -> GaussianMixture:
         raise UserError(f"components: {error}") from error
 
 
+def world(config: Config, name: str, options: dict[str, Any]) -> Truth:
+    """A world with its exact models and the seeds of its samples."""
+    made = mixture(options, derive(config.seed, name, "mixture"))
+    seeds = [derive(config.seed, "sample", name, number) for number in range(options["samples"])]
+    return Truth(made, build(options["schedule"]), seeds)
+
+
+def samplers(setup: dict[str, Any], options: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The samplers that a setup runs with: mean injection needs one whose step has a mean."""
+    shifts_mean = setup["injection"] == "mean" and setup["guidance"] == "classifier"
+    return {key: steps for key, steps in options["samplers"].items()
+            if not shifts_mean or steps["sampler"] in WITH_MEAN}  # fmt: skip
+
+
 def run(stage: Stage) -> None:
     """Write errors.parquet, one row per cell, reference and metric, and what the report draws."""
     name, seed = stage.job.dataset, stage.config.seed
     options = stage.config.worlds[name].model_dump(mode="json")
-    world = mixture(options, derive(seed, name, "mixture"))
-    seeds = [derive(seed, "sample", name, number) for number in range(options["samples"])]
-    truth = Truth(world, build(options["schedule"]), seeds)
-    target, samplers = options["target"], options["samplers"]
+    truth, target = world(stage.config, name, options), options["target"]
     blocks = stage.config.metrics.jackknife_blocks
     references: dict[float, Reference] = {}
     rows: list[dict[str, Any]] = []
@@ -67,12 +80,10 @@ def run(stage: Stage) -> None:
         (key, scale, sampler)
         for key, setup in options["setups"].items()
         for scale in (setup["scales"] or [None])
-        for sampler, steps in samplers.items()
-        if setup["injection"] == "score" or setup["guidance"] != "classifier"
-        or steps["sampler"] in ("ancestral", "euler_maruyama")
-    ]  # fmt: skip
+        for sampler in samplers(setup, options)
+    ]
     for done, (key, scale, sampler) in enumerate(cells):
-        setup, steps = options["setups"][key], samplers[sampler]
+        setup, steps = options["setups"][key], options["samplers"][sampler]
         before = truth.denoiser.rows
         points = truth.sample(setup, scale, steps, target)
         power = exponent(setup, scale)
@@ -82,17 +93,17 @@ def run(stage: Stage) -> None:
         for kind, value in {"conditional": 1.0, "tilted": power}.items():
             if value not in references:
                 reference_seed = derive(seed, name, "reference", value)
-                references[value] = Reference(world, target, value, reference_seed)
+                references[value] = Reference(truth.mixture, target, value, reference_seed)
             for metric, found in references[value].measure(points, blocks).items():
                 rows.append(common | _row(kind, value, metric, found))
-        if world.shape == (2,) and sampler == next(iter(samplers)):
+        if truth.mixture.shape == (2,) and sampler == next(iter(options["samplers"])):
             pictures[f"points:{key}:{scale}"] = points[:SHOWN].float().numpy()
         stage.events.progress(done + 1, len(cells))
     rows += _floor(references, truth, name, target, blocks)
-    if world.shape == (2,):
+    if truth.mixture.shape == (2,):
         pictures |= _pulled_apart(truth, options)
         for power in sorted({0.0, *references}):
-            grids, extent = densities(world, power, SIDE)
+            grids, extent = densities(truth.mixture, power, SIDE)
             pictures[f"density:{power:g}"] = grids.float().numpy()
             pictures["extent"] = np.array(extent)
     folder = stage.layout.truth(name)

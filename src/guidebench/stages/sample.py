@@ -36,11 +36,9 @@ def run(stage: Stage) -> None:
     shown = (block.split, block.number) == ("evaluation", 0)
     sampler = None
     for done, cell in enumerate(cells):
-        spec = specs.cell_spec(config, dataset, cell, block)
-        setup = spec["setup"]
+        setup = specs.cell_spec(config, dataset, cell, block)["setup"]
         path = folder / cell.path / f"{block.name}.npz"
-        used = [inputs["denoiser"], inputs.get(setup["classifier"] or "")]
-        key = digest_of([spec, seeds, labels, used, stage.code])
+        key = specs.cell_key(config, dataset, cell, block, inputs, stage.code)
         if not fresh(path, key):
             if sampler is None:
                 sampler, loaded = _load(stage, guides)

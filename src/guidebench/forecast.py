@@ -1,0 +1,248 @@
+"""`guidebench plan`: what would run and why, what it costs, before anything is submitted."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+from guidebench import estimate, grid
+from guidebench.config import Config
+from guidebench.duration import duration
+from guidebench.errors import UserError
+from guidebench.estimate import Rates
+from guidebench.grid import Job, Layout
+from guidebench.mistakes import classes
+from guidebench.pending import Pending, missing_cells, pending, why
+
+SHORT, LONG = 600.0, 3600.0
+FOLLOWING_BYTES = 3_000_000  # figures, tables and report of a data set
+
+
+class Cost(NamedTuple):
+    """What a pending job takes: seconds on one worker, samples, denoiser evaluations, bytes."""
+
+    seconds: float
+    samples: int = 0
+    evaluations: float = 0.0
+    disk: float = 0.0
+
+
+def probe_all(
+    config: Config, path: str, settings: list[str], workers: int
+) -> tuple[dict[str, Rates], dict[str, dict[str, float]]]:
+    """Rates and memory of every data set and world, measured with `workers` probes at a time.
+
+    As many at a time as jobs will run: they share caches, memory and clock. UserError with its last
+    line when a probe fails.
+    """
+    names = [*config.datasets, *config.worlds]
+    # all workers are busy while one is measured, as they will be
+    queue = [names[number % len(names)] for number in range(max(len(names), workers))]
+
+    def run(name: str) -> tuple[str, dict[str, Any]]:
+        command = [sys.executable, "-m", "guidebench.probe", path, name, *settings]
+        threads = {"OMP_NUM_THREADS": str(config.threads)}
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=os.environ | threads
+        )
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no message"]
+            raise UserError(f"probe of {name}: {lines[-1]}")
+        return name, json.loads(done.stdout)
+
+    with ThreadPoolExecutor(workers) as pool:
+        found = dict(pool.map(run, queue))
+    rates = {name: Rates(**answer["rates"]) for name, answer in found.items()}
+    return rates, {name: answer["memory"] for name, answer in found.items()}
+
+
+def cost(
+    config: Config, layout: Layout, job: Job, rates: Mapping[str, Rates], running: set[Job]
+) -> Cost:
+    """Cost of a pending job; `running` are all that will run."""
+    if not job.dataset:
+        return Cost(estimate.seconds(config, job, rates), disk=FOLLOWING_BYTES / 4)
+    if job.stage != "sample":
+        return Cost(estimate.seconds(config, job, rates), disk=_disk(config, job))
+    rate = rates[job.dataset]
+    cells = missing_cells(config, layout, job, running)
+    spent = [estimate.cell_seconds(config, job, cell, rate) for cell in cells]
+    count = grid.block(config, job.dataset, job.block).count * len(cells)
+    pixels = _bytes(config, job.dataset)
+    total = sum(estimate.evaluations(config, job, cell) for cell in cells)
+    return Cost(rate.startup + sum(spent), count, total, count * pixels)
+
+
+def _bytes(config: Config, dataset: str) -> int:
+    channels, height, width = estimate.shape(config.datasets[dataset])
+    return channels * height * width
+
+
+def _disk(config: Config, job: Job) -> float:
+    """Bytes that a job leaves; models are counted with the probe's weights."""
+    if job.dataset in config.worlds:
+        return FOLLOWING_BYTES
+    options = config.datasets[job.dataset]
+    if job.stage == "prepare":
+        return float(estimate.images(options) * (_bytes(config, job.dataset) + 8))
+    if job.stage == "features":
+        judge = options.classifiers.get("judge")
+        inception = config.metrics.inception
+        wide = 2048 if inception.weights or inception.download else 0
+        row = 4 * ((judge.hidden if judge else 0) + len(classes(options.data)) + wide)
+        row += 8 * (len(options.classifiers) + 1) + 1
+        if job.block == grid.REAL:
+            return float(estimate.images(options) // 2 * row)
+        part = grid.block(config, job.dataset, job.block)
+        return float(part.count * len(grid.cells(config, job.dataset)) * row)
+    return 100_000.0
+
+
+def makespan(items: list[Pending], spent: list[float], outputs: dict[str, Job], workers: int
+) -> float:  # fmt: skip
+    """Seconds until the last job ends when `workers` take ready jobs in order of priority."""
+    place = {item.job: number for number, item in enumerate(items)}
+    waits = [{place[outputs[path]] for path in item.inputs if outputs.get(path) in place}
+             for item in items]  # fmt: skip
+    followers: dict[int, list[int]] = defaultdict(list)
+    for number, before in enumerate(waits):
+        for other in before:
+            followers[other].append(number)
+    ready = [(-item.priority, number) for number, item in enumerate(items) if not waits[number]]
+    heapq.heapify(ready)
+    running: list[tuple[float, int]] = []
+    now = 0.0
+    while ready or running:
+        while ready and len(running) < workers:
+            _, number = heapq.heappop(ready)
+            heapq.heappush(running, (now + spent[number], number))
+        now, number = heapq.heappop(running)
+        for other in followers[number]:
+            waits[other].discard(number)
+            if not waits[other]:
+                heapq.heappush(ready, (-items[other].priority, other))
+    return now
+
+
+def lines(
+    config: Config, layout: Layout, items: list[Pending], costs: list[Cost],
+    memory: Mapping[str, Mapping[str, float]], workers: int,
+) -> list[str]:  # fmt: skip
+    """The forecast as text."""
+    total = list(grid.jobs(config))
+    done = len(total) - len(items)
+    text = [f"{config.name}: {len(total)} jobs, {done} up to date, {len(items)} to run", ""]
+    if not items:
+        return [*text[:1], "nothing to do"]
+    form = "{:18}{:>6}{:>12}{:>15}{:>12}{:>12}{:>10}{:>10}"
+    text.append(form.format("stage", "jobs", "samples", "evaluations", "all jobs", "longest",
+                            "memory", "disk"))  # fmt: skip
+    rows: dict[str, list[tuple[Pending, Cost]]] = defaultdict(list)
+    for item, price in zip(items, costs, strict=True):
+        rows[item.job.stage].append((item, price))
+    for stage in (stage for stage in dict.fromkeys(job.stage for job in total) if stage in rows):
+        group, prices = rows[stage], [price for _, price in rows[stage]]
+        asked = max(item.mem_mb for item, _ in group)
+        samples, evaluations = sum(p.samples for p in prices), sum(p.evaluations for p in prices)
+        text.append(form.format(
+            stage, len(group), f"{samples:,}" if samples else "",
+            f"{evaluations:,.0f}" if evaluations else "", duration(sum(p.seconds for p in prices)),
+            duration(max(p.seconds for p in prices)), f"{asked / 1000:g} GB",
+            size(sum(p.disk for p in prices)),
+        ))  # fmt: skip
+    spent = [price.seconds for price in costs]
+    outputs = {str(grid.manifest(layout, job)): job for job in total}
+    wall = makespan(items, spent, outputs, workers)
+    text += ["", f"about {duration(wall)} with {workers} jobs at a time "
+             f"({sum(spent) / 3600:.2f} job hours); "
+             f"disk {size(sum(price.disk for price in costs))}"]  # fmt: skip
+    for name, found in memory.items():
+        if found:
+            text.append(f"{name}: the probe's peak memory is {found['training']:,.0f} MiB in "
+                        f"training and {found['sampling']:,.0f} MiB in sampling")  # fmt: skip
+    text += _blocks(config, rows["sample"]) if "sample" in rows else []
+    text.append("")
+    reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for item in items:
+        reasons[why(config, layout, item), item.job.stage].append(item.job.name)
+    for (reason, stage), names in reasons.items():
+        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        text.append(f"{stage} {shown}: {reason}" if names != ["all"] else f"{stage}: {reason}")
+    return text
+
+
+def _blocks(config: Config, group: list[tuple[Pending, Cost]]) -> list[str]:
+    """A block size where sampling jobs of a large experiment are shorter or longer than is good."""
+    text = []
+    for name, options in config.datasets.items():
+        spent = [price.seconds for item, price in group if item.job.dataset == name]
+        longest = max(spent, default=0.0)
+        if sum(spent) > LONG and not SHORT <= longest <= LONG:
+            block, batch = options.sampling.block, options.sampling.micro_batch
+            wanted = block * (SHORT * LONG) ** 0.5 / longest / batch
+            better = max(1, round(wanted)) * batch
+            text.append(f"{name}: its sampling jobs take up to {duration(longest)}; with "
+                        f"sampling.block {better} instead of {block} it would be about "
+                        f"{duration(longest * better / block)} (10 to 60 min is good)")  # fmt: skip
+    return text
+
+
+def size(count: float) -> str:
+    """Bytes for people: `3 MB`, `1.2 TB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def stated(config: Config, asked: list[str]) -> dict[str, Rates]:
+    """Rates from `R` or `data=R` images per second; UserError when one is no positive number."""
+    given: dict[str, float] = {}
+    for text in asked:
+        name, _, number = text.rpartition("=")
+        try:
+            given[name] = float(number)
+            wrong = not given[name] > 0 or name not in ("", *config.datasets)
+        except ValueError:
+            wrong = True
+        if wrong:
+            known = ", ".join(config.datasets)
+            raise UserError(f"--images-per-second: found {text}, allowed: a number above 0, or "
+                            f"NAME=NUMBER with a data set ({known})")  # fmt: skip
+    return {name: estimate.assumed(config, name, given.get(name, given.get("")))
+            for name in [*config.datasets, *config.worlds]}  # fmt: skip
+
+
+def forecast(
+    config: Config, layout: Layout, command: list[str], path: str, settings: list[str],
+    workers: int, rates: list[str],
+) -> list[str]:  # fmt: skip
+    """All of it: the dry run by Snakemake's `command`, the probe or stated `rates`, the text."""
+    items = pending(command)
+    memory: dict[str, dict[str, float]] = {}
+    started = time.monotonic()
+    if rates:
+        speed, head = stated(config, rates), [f"stated: {', '.join(rates)} images/s"]
+    elif items:
+        probes = max(1, min(workers, (os.cpu_count() or 1) // config.threads))
+        speed, memory = probe_all(config, path, settings, probes)
+        head = [f"probed on this machine in {duration(time.monotonic() - started)}, {probes} at a "
+                "time"]  # fmt: skip
+    else:
+        speed, head = {}, []
+    running = {item.job for item in items}
+    costs = [cost(config, layout, item.job, speed, running) for item in items]
+    for number, item in enumerate(items):
+        if item.job.stage == "train_denoiser" and item.job.dataset in memory:
+            weights = memory[item.job.dataset]["weights"] * 2**20
+            costs[number] = costs[number]._replace(disk=weights)
+    return [*head, *lines(config, layout, items, costs, memory, workers)]

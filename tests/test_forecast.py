@@ -1,0 +1,146 @@
+"""The forecast: pending jobs and reasons, costs, the makespan, and the words for all of it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from guidebench import estimate, grid
+from guidebench.errors import UserError
+from guidebench.estimate import Rates
+from guidebench.forecast import Cost, lines, makespan, size, stated
+from guidebench.grid import Job, Layout
+from guidebench.pending import Pending, changed, differences, missing_cells, parse, why
+from guidebench.validate import load
+
+DRY = """Building DAG of jobs...
+[Sat Nov 21 10:58:41 2026]
+rule prepare:
+    output: results/x/mnist/data/manifest.json
+    jobid: 16
+    reason: Missing output files: results/x/mnist/data/manifest.json
+    wildcards: dataset=mnist
+    priority: 100
+    resources: tmpdir=/tmp, runtime=60, mem_mb=4000, mem=4 GB, mem_mib=3815
+[Sat Nov 21 10:58:41 2026]
+rule train_classifier:
+    input: results/x/mnist/data/manifest.json
+    output: results/x/mnist/classifiers/judge/manifest.json
+    jobid: 8
+    reason: Input files updated by another job: results/x/mnist/data/manifest.json
+    wildcards: dataset=mnist, classifier=judge
+    priority: 40
+    resources: tmpdir=/tmp, gpu=1, runtime=720, mem_mb=8000, mem=8 GB, mem_mib=7630
+
+[Sat Nov 21 10:58:41 2026]
+rule all:
+    input: results/x/report.html
+    jobid: 0
+    reason: Input files updated by another job: results/x/report.html
+"""
+SMOKE = "workflow/config/smoke.yaml"
+
+
+@pytest.fixture
+def smoke(repository: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(repository)
+    return load(SMOKE, [])
+
+
+def test_a_dry_run_is_read() -> None:
+    first, second = parse(DRY)
+    assert first.job == Job("prepare", "mnist")
+    assert second.job == Job("train_classifier", "mnist", "judge")
+    assert second.inputs == ["results/x/mnist/data/manifest.json"]
+    assert (first.priority, second.mem_mb) == (100, 8000)
+
+
+def test_differences_name_the_keys() -> None:
+    old = {"classifier": {"learning_rate": 0.002, "steps": 3}, "cells": [1, 2]}
+    new = {"classifier": {"learning_rate": 0.001, "steps": 3}, "cells": [1, 2, 3]}
+    assert differences(old, new) == ["classifier.learning_rate: 0.002 -> 0.001",
+                                     "cells: [1,2] -> [1,2,3]"]  # fmt: skip
+    assert differences(old, old) == []
+    assert differences({"a": "x" * 100}, {"a": "y"}) == ["a"]
+
+
+def test_the_makespan_is_that_of_a_list_schedule() -> None:
+    jobs = [Job("prepare", "a"), Job("prepare", "b"), Job("train_denoiser", "a"),
+            Job("train_denoiser", "b"), Job("collect")]  # fmt: skip
+    outputs = {f"{job.stage}{job.dataset}": job for job in jobs}
+    items = [Pending(jobs[0], "", [], 0, 0), Pending(jobs[1], "", [], 5, 0),
+             Pending(jobs[2], "", ["preparea"], 0, 0), Pending(jobs[3], "", ["prepareb"], 0, 0),
+             Pending(jobs[4], "", ["train_denoisera", "train_denoiserb", "old"], 0, 0)]  # fmt: skip
+    spent = [1.0, 2.0, 10.0, 10.0, 1.0]
+    assert makespan(items, spent, outputs, 2) == 2 + 10 + 1
+    assert makespan(items, spent, outputs, 1) == sum(spent)
+
+
+def test_costs_follow_the_config(smoke) -> None:
+    rates = {name: estimate.assumed(smoke, name) for name in [*smoke.datasets, *smoke.worlds]}
+    priced = {job: estimate.seconds(smoke, job, rates) for job in grid.jobs(smoke)}
+    assert all(value > 0 for value in priced.values())
+    faster = {name: estimate.assumed(smoke, name, 1e12) for name in rates}
+    training = Job("train_denoiser", "mnist")
+    assert estimate.seconds(smoke, training, faster) == pytest.approx(estimate.STARTUP_SECONDS)
+    known = Rates(0, 0, 0.5, {}, {"none": 0.1, "cfg": 0.2, "classifier:noise_trained:raw": 1.0}, 0)
+    assert estimate.seconds(smoke, training, {"mnist": known}) == 0.5 * 40
+    # 8 rows padded to a micro-batch of 8, four steps: unguided, guided, cfg at 0 and at 3
+    sampling = Job("sample", "mnist", block="selection-0")
+    expected = 8 * 4 * (0.1 + 1.0 + 0.1 + 0.2)
+    assert estimate.seconds(smoke, sampling, {"mnist": known}) == pytest.approx(expected)
+    cells = {
+        cell: estimate.evaluations(smoke, sampling, cell) for cell in grid.cells(smoke, "mnist")
+    }
+    assert sum(cells.values()) == 8 * 4 * (1 + 1 + 1 + 2)
+
+
+def test_without_results_every_cell_is_missing(smoke, tmp_path: Path) -> None:
+    layout, job = Layout(tmp_path, "smoke"), Job("sample", "mnist", block="evaluation-0")
+    assert missing_cells(smoke, layout, job, set()) == grid.cells(smoke, "mnist")
+    item = Pending(job, "Missing output files: x", [], 0, 0)
+    assert why(smoke, layout, item) == "not computed yet"
+    assert changed(smoke, job, tmp_path / "manifest.json") == "the experiment or the code changed"
+
+
+def test_nothing_to_do_is_said_in_one_line(smoke, tmp_path: Path) -> None:
+    text = lines(smoke, Layout(tmp_path, "smoke"), [], [], {}, 2)
+    assert text == ["smoke: 31 jobs, 31 up to date, 0 to run", "nothing to do"]
+
+
+def test_a_better_block_is_named_where_jobs_are_short(smoke, tmp_path: Path) -> None:
+    job = Job("sample", "mnist", block="evaluation-0")
+    text = lines(smoke, Layout(tmp_path, "smoke"), [Pending(job, "Missing output", [], 0, 0)] * 80,
+                 [Cost(60.0, 16, 100.0, 10.0)] * 80, {}, 2)  # fmt: skip
+    assert any("with sampling.block 392 instead of 16" in line for line in text)
+    fine = lines(smoke, Layout(tmp_path, "smoke"), [Pending(job, "Missing output", [], 0, 0)] * 80,
+                 [Cost(1200.0, 16, 100.0, 10.0)] * 80, {}, 2)  # fmt: skip
+    assert not any("sampling.block" in line for line in fine)
+
+
+@pytest.mark.parametrize(("asked", "rate"), [(["100"], 0.01), (["100", "mnist=50"], 0.02)])
+def test_stated_speeds(asked: list[str], rate: float, smoke) -> None:
+    assert stated(smoke, asked)["mnist"].sampled["none"] == rate
+
+
+@pytest.mark.parametrize("asked", ["fast", "0", "-3", "mnist=", "faces=3", "nan"])
+def test_a_wrong_speed_is_one_line(asked: str, smoke) -> None:
+    with pytest.raises(UserError, match=r"--images-per-second: found .*, allowed: a number above"):
+        stated(smoke, [asked])
+
+
+def test_sizes() -> None:
+    assert [size(n) for n in (12, 3_456, 7.1e6, 2e13)] == ["12 B", "3.46 kB", "7.1 MB", "20 TB"]
+
+
+def test_the_command_on_a_stated_target(repository: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "guidebench", "plan", "--config", SMOKE, "--images-per-second",
+         "1000", "--workers", "4", "--set", "name=never_run"],
+        cwd=repository, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "never_run: 31 jobs, 0 up to date, 31 to run" in done.stdout
+    assert "with 4 jobs at a time" in done.stdout
+    assert "prepare mnist, sportballs: not computed yet" in done.stdout

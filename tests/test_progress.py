@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from guidebench.config import Config
 from guidebench.errors import UserError
 from guidebench.events import Events, events_path
 from guidebench.leftovers import MARK, processes, stop
 from guidebench.progress import PlannedJob, Progress
-from guidebench.runner import Run, failures, only_one
+from guidebench.runner import only_one
 
 STATS = "Job stats:\njob count\n------- -----\nall 1\nprepare 1\ntrain 2\ntotal 4\n\n"
 PLAN = [PlannedJob("prepare", "a", 1.0), PlannedJob("train", "a", 10.0),
@@ -62,9 +61,7 @@ def test_lines(progress: Progress, tmp_path: Path, capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     assert "[1/3] prepare a: done in" in out
     assert "[2/3] train a: FAILED in" in out
-    assert progress.errors() == ["data.root: missing"]
-    request = Run(Config.model_construct(name="x"), "c.yaml", [], 1, tmp_path, [])
-    assert failures(request, progress)[0] == "failed: data.root: missing"
+    assert progress.errors() == {("train", "a"): "data.root: missing"}
 
 
 def test_nothing_to_do_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

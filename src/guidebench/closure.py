@@ -19,7 +19,7 @@ PLUMBING = {f"guidebench.{name}" for name in (
     "artifacts", "cli", "closure", "config", "errors", "events", "grid", "runner", "tracking",
     "validate", "mistakes", "sections", "worlds", "world_mistakes", "estimate", "names", "schema",
     "confdoc", "specs", "follow", "progress", "execute", "launch", "leftovers",
-    "filesystem", "probe", "pending", "forecast", "stages.stage")}  # fmt: skip
+    "filesystem", "failures", "probe", "pending", "forecast", "stages.stage")}  # fmt: skip
 ADOPTED = Path("adopted.json")
 
 

@@ -145,6 +145,8 @@ class Progress:
         elif code == 0:
             self._line(f"[{self._counts()}] finished in {took}")
 
-    def errors(self) -> list[str]:
-        """The error of every job that failed in this run."""
-        return [state.error for state in self.states if state.error]
+    def errors(self) -> dict[tuple[str, str], str]:
+        """(stage, job) -> the error of every job that failed in this run."""
+        return {
+            (state.job.stage, state.job.job): state.error for state in self.states if state.error
+        }

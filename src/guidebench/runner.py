@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import yaml
 from guidebench import leftovers
 from guidebench.config import Config
 from guidebench.errors import UserError
+from guidebench.failures import explain
 from guidebench.grid import Layout
 from guidebench.launch import visible_gpus
 from guidebench.leftovers import MARK
@@ -139,15 +139,9 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
         if tracker.poll() is None:
             tracker.kill()
     if code not in (0, 130):
-        sys.stderr.write("".join(f"{line}\n" for line in failures(request, progress)))
+        lines = [
+            *explain(request.log.read_text(), progress.errors()),
+            f"logs: {request.log.parent}",
+        ]
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
     return code
-
-
-def failures(request: Run, progress: Progress) -> list[str]:
-    """One line per failed job with its error, and where the logs are."""
-    lines = [f"failed: {error}" for error in progress.errors()]
-    if not lines:
-        text = request.log.read_text()
-        found = re.findall(r"^\S*(?:Error|Exception)\b.*(?:\n {4}.*)?", text, re.MULTILINE)
-        lines = [" ".join(match.split()) for match in found[:3]] or text.splitlines()[-3:]
-    return [*lines, f"logs: {request.log.parent}"]

@@ -1,3 +1,17 @@
+# SLURM: one task for each process of a training that is spread over machines; the job starts them
+# itself (`mpi`), the executor does not
+ON_SEVERAL_NODES = dict(
+    mpi=lambda wildcards: "srun" if denoiser(wildcards).nodes > 1 else "",
+    nodes=lambda wildcards: denoiser(wildcards).nodes,
+    tasks=lambda wildcards: (
+        denoiser(wildcards).gpus if denoiser(wildcards).nodes > 1 else 1
+    ),
+    tasks_per_gpu=1,
+)
+if all(options.denoiser.nodes == 1 for options in EXPERIMENT.datasets.values()):
+    ON_SEVERAL_NODES = {}
+
+
 rule train_denoiser:
     input:
         f"{ROOT}/{{dataset}}/data/manifest.json",
@@ -12,6 +26,7 @@ rule train_denoiser:
     # one thread per core for each process: SLURM counts per GPU, and per task of a node
     threads: lambda wildcards: THREADS * denoiser(wildcards).gpus
     resources:
+        **ON_SEVERAL_NODES,
         gpu=lambda wildcards: GPU * denoiser(wildcards).gpus,
         cpus_per_gpu=THREADS,
         mem_mb=doubled(8000),

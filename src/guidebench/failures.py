@@ -1,0 +1,93 @@
+"""Which jobs failed for good, why, and where their logs are: from Snakemake's own log."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+ERROR = r"^Error in (?:rule|group) \S+:\n((?: {4,}.*\n)+)"
+FINISHED = r"^Finished jobid: (\d+) "
+OWN_LOG = r"(?<!slurm_)logs/(\w+/\S+?)\.log\b"
+# what SLURM writes into a job's output -> the words for it
+CAUSES = {
+    r"exceeded memory limit|oom[-_ ]?kill|Out Of Memory": "over its memory limit",
+    r"DUE TO TIME LIMIT": "over its time limit",
+    r"DUE TO NODE FAILURE": "its node failed",
+}
+
+
+class Failure(NamedTuple):
+    """A job that never finished: stage, job name, attempts, SLURM's job and state, log files."""
+
+    stage: str
+    job: str
+    attempts: int
+    slurm: str
+    logs: list[str]
+
+    def line(self, error: str | None) -> str:
+        """One line: the job's own error if it left one, else how it ended; its last log."""
+        tries = f", {self.attempts} attempts" if self.attempts > 1 else ""
+        cause = error or " ".join(filter(None, [self.slurm or "ended without a word", _cause(
+            self.logs)]))  # fmt: skip
+        title = "" if error else f"{self.stage} {self.job}: "
+        return f"failed: {title}{cause}{tries}; log: {self.logs[-1]}"
+
+
+def failed(text: str) -> list[Failure]:
+    """The jobs that a Snakemake log names as failed and not, later, as finished."""
+    errors: dict[str, list[re.Match[str]]] = defaultdict(list)
+    for match in re.finditer(ERROR, text, re.MULTILINE):
+        for job in dict.fromkeys(re.findall(OWN_LOG, match[1])):
+            errors[job].append(match)
+    finished = {found[1]: found.start() for found in re.finditer(FINISHED, text, re.MULTILINE)}
+    jobs = []
+    for job, matches in errors.items():
+        said = matches[-1][1]
+        if any(finished.get(number, -1) > matches[-1].start() for number in _numbers(said, job)):
+            continue
+        slurm = re.search(r"SLURM-job '(\S+)' failed, SLURM status is: '(\w+)'", said)
+        own = [
+            found[0] for found in re.finditer(rf"\S*(?<!slurm_)logs/{re.escape(job)}\.log", said)
+        ]
+        theirs = [_near(path) for path in re.findall(r"\S*slurm_logs/\S+\.log", said)]
+        stage, _, name = job.partition("/")
+        status = f"SLURM job {slurm[1]} {slurm[2]}" if slurm else ""
+        jobs.append(Failure(stage, name, len(matches), status, [own[0], *theirs]))
+    return jobs
+
+
+def _numbers(said: str, job: str) -> list[str]:
+    """Snakemake's numbers of a job in an error's text: of one rule, or of its part in a group."""
+    parts = [part for part in re.split(r"^ {8}rule ", said, flags=re.MULTILINE)
+             if f"/{job}.log" in part and "jobid: " in part]  # fmt: skip
+    return re.findall(r"(?<!external_)jobid: (\d+)", parts[-1])
+
+
+def _near(path: str) -> str:
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
+
+
+def _cause(logs: list[str]) -> str:
+    for path in logs:
+        if "slurm_logs" in path and Path(path).is_file():
+            text = Path(path).read_text(errors="replace")
+            for pattern, words in CAUSES.items():
+                if re.search(pattern, text):
+                    return f"({words})"
+    return ""
+
+
+def explain(text: str, errors: Mapping[tuple[str, str], str]) -> list[str]:
+    """One line per failed job; `errors`: what jobs (stage, name) said themselves.
+
+    Without a failed job: the last words of Snakemake, which could not begin.
+    """
+    if lines := [one.line(errors.get((one.stage, one.job))) for one in failed(text)]:
+        return lines
+    found = re.findall(r"^\S*(?:Error|Exception)\b.*(?:\n {4}.*)?", text, re.MULTILINE)
+    return [" ".join(match.split()) for match in found[:3]] or text.splitlines()[-3:]

@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run plan report ui server test test-slow lint lock clean
+.PHONY: help setup run plan report ui server test test-slow slurm-test lint lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,8 +47,11 @@ test: setup  ## the fast tests (minutes); `make test-slow` runs the rest
 	$(BIN)/python -m pytest
 	@echo "the slow suite: make test-slow"
 
-test-slow: setup  ## the slow tests: killed runs, the default experiment, CelebA
-	$(BIN)/python -m pytest -m slow
+test-slow: setup  ## the slow tests: killed runs, the forecast against the default run, SLURM
+	$(BIN)/python -m pytest -m "slow or slurm"
+
+slurm-test: setup  ## the pipeline on a private SLURM (root, Debian's slurm-wlm and munge)
+	$(BIN)/python -m pytest -m slurm tests/slurm
 
 lint: setup  ## formatting, style, types, workflow files
 	$(BIN)/ruff format --check src tests benchmarks

@@ -90,10 +90,9 @@ def test_costs_follow_the_config(smoke) -> None:
     sampling = Job("sample", "mnist", block="selection-0")
     expected = 8 * 4 * (0.1 + 1.0 + 0.1 + 0.2)
     assert estimate.seconds(smoke, sampling, {"mnist": known}) == pytest.approx(expected)
-    cells = {
-        cell: estimate.evaluations(smoke, sampling, cell) for cell in grid.cells(smoke, "mnist")
-    }
-    assert sum(cells.values()) == 8 * 4 * (1 + 1 + 1 + 2)
+    part = grid.block(smoke, "mnist", "selection-0")
+    cells = [estimate.evaluations(smoke, "mnist", part, c) for c in grid.cells(smoke, "mnist")]
+    assert sum(cells) == 8 * 4 * (1 + 1 + 1 + 2)
 
 
 def test_without_results_every_cell_is_missing(smoke, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from guidebench import grid
 from guidebench.config import Config, Dataset, IdxData
-from guidebench.grid import Cell, Job
+from guidebench.grid import Block, Cell, Job
 from guidebench.sections import Setup
 from guidebench.worlds import World
 
@@ -99,26 +99,17 @@ def seconds(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     options = config.datasets[job.dataset]
     if job.stage == "metrics":
         return rate.startup * LAST[job.stage]
-    return (
-        rate.startup
-        + {
-            "prepare": lambda: rate.prepared * images(options),
-            "train_denoiser": lambda: rate.denoiser_step * options.denoiser.steps,
-            "train_classifier": lambda: (
-                rate.classifier_step[job.classifier] * options.classifiers[job.classifier].steps
-            ),
-            "sensitivity": lambda: _sensitivity(options, job.classifier, rate),
-            "sample": lambda: sum(
-                cell_seconds(config, job, cell, rate)
-                for cell in grid.sampled(config, job.dataset, grid.block(config, *_where(job)))
-            ),
-            "features": lambda: rate.featured * _featured(config, job),
-        }[job.stage]()
-    )
-
-
-def _where(job: Job) -> tuple[str, str]:
-    return job.dataset, job.block
+    work = {
+        "prepare": lambda: rate.prepared * images(options),
+        "train_denoiser": lambda: rate.denoiser_step * options.denoiser.steps,
+        "train_classifier": lambda: (
+            rate.classifier_step[job.classifier] * options.classifiers[job.classifier].steps
+        ),
+        "sensitivity": lambda: _sensitivity(options, job.classifier, rate),
+        "sample": lambda: _sampling(config, job, rate),
+        "features": lambda: rate.featured * _featured(config, job),
+    }
+    return rate.startup + work[job.stage]()
 
 
 def images(options: Dataset) -> int:
@@ -132,26 +123,30 @@ def world_cells(world: World) -> int:
     return sum(max(1, len(setup.scales)) for setup in world.setups.values())
 
 
-def evaluations(config: Config, job: Job, cell: Cell) -> float:
-    """Denoiser evaluations (images times forward passes) of a cell of a sampling job."""
-    options = config.datasets[job.dataset]
-    part = grid.block(config, *_where(job))
+def evaluations(config: Config, dataset: str, part: Block, cell: Cell) -> float:
+    """Denoiser evaluations (images times forward passes) of a cell of a seed block."""
+    options = config.datasets[dataset]
     setup, batch = options.setups[cell.setup], options.sampling.micro_batch
     rows = -(-part.count // batch) * batch  # the last micro-batch is padded
     both = 2 if setup.guidance == "cfg" and cell.scale else 1
     heun = 2 if options.sampling.sampler == "heun" else 1
-    return float(rows * grid.steps(config, job.dataset, cell, part) * both * heun)
+    return float(rows * grid.steps(config, dataset, cell, part) * both * heun)
 
 
-def cell_seconds(config: Config, job: Job, cell: Cell, rate: Rates) -> float:
-    """Expected seconds of one cell of a sampling job."""
-    options = config.datasets[job.dataset]
-    setup = options.setups[cell.setup]
+def cell_seconds(config: Config, dataset: str, part: Block, cell: Cell, rate: Rates) -> float:
+    """Expected seconds of one cell of a seed block."""
+    setup = config.datasets[dataset].setups[cell.setup]
     low, high = setup.interval
     share = high - low if cell.scale else 0.0
     step = share * rate.sampled[kind(setup)] + (1 - share) * rate.sampled["none"]
     both = 2 if setup.guidance == "cfg" and cell.scale else 1
-    return evaluations(config, job, cell) / both * step
+    return evaluations(config, dataset, part, cell) / both * step
+
+
+def _sampling(config: Config, job: Job, rate: Rates) -> float:
+    part = grid.block(config, job.dataset, job.block)
+    cells = grid.sampled(config, job.dataset, part)
+    return sum(cell_seconds(config, job.dataset, part, cell, rate) for cell in cells)
 
 
 def _sensitivity(options: Dataset, classifier: str, rate: Rates) -> float:
@@ -171,5 +166,5 @@ def _featured(config: Config, job: Job) -> int:
     options = config.datasets[job.dataset]
     if job.block == grid.REAL:
         return images(options) // 2
-    part = grid.block(config, *_where(job))
+    part = grid.block(config, job.dataset, job.block)
     return part.count * len(grid.cells(config, job.dataset))

@@ -74,10 +74,11 @@ def cost(
         return Cost(estimate.seconds(config, job, rates), disk=_disk(config, job))
     rate = rates[job.dataset]
     cells = missing_cells(config, layout, job, running)
-    spent = [estimate.cell_seconds(config, job, cell, rate) for cell in cells]
-    count = grid.block(config, job.dataset, job.block).count * len(cells)
+    part = grid.block(config, job.dataset, job.block)
+    spent = [estimate.cell_seconds(config, job.dataset, part, cell, rate) for cell in cells]
+    count = part.count * len(cells)
     pixels = _bytes(config, job.dataset)
-    total = sum(estimate.evaluations(config, job, cell) for cell in cells)
+    total = sum(estimate.evaluations(config, job.dataset, part, cell) for cell in cells)
     return Cost(rate.startup + sum(spent), count, total, count * pixels)
 
 
@@ -142,7 +143,7 @@ def lines(
     text = [f"{config.name}: {len(total)} jobs, {done} up to date, {len(items)} to run", ""]
     if not items:
         return [*text[:1], "nothing to do"]
-    form = "{:18}{:>6}{:>12}{:>15}{:>12}{:>12}{:>10}{:>10}"
+    form = "{:17}{:>6}{:>12}{:>16}{:>14}{:>12}{:>9}{:>10}"
     text.append(form.format("stage", "jobs", "samples", "evaluations", "all jobs", "longest",
                             "memory", "disk"))  # fmt: skip
     rows: dict[str, list[tuple[Pending, Cost]]] = defaultdict(list)

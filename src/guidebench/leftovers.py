@@ -23,7 +23,7 @@ from guidebench.grid import Job, Layout
 MARK = "GUIDEBENCH_RUN"
 CANCEL_SECONDS = 120.0
 # of Snakemake: one file per output, named by its path
-RECORDS = Path(".snakemake/metadata")
+RECORDS, BEGUN = Path(".snakemake/metadata"), Path(".snakemake/incomplete")
 
 
 def processes(folder: Path) -> list[psutil.Process]:
@@ -56,11 +56,11 @@ def cancel_slurm_jobs(folder: Path) -> int:
 
     Returns their number. UserError when SLURM does not answer, or a job does not end.
     """
-    jobs = _slurm_jobs(folder)
+    jobs = alive = _slurm_jobs(folder)
     deadline = time.monotonic() + CANCEL_SECONDS
-    alive = jobs
+    if jobs:
+        subprocess.run(["scancel", *jobs], check=False, capture_output=True)
     while alive:
-        subprocess.run(["scancel", *alive], check=False, capture_output=True)
         if time.monotonic() > deadline:
             raise UserError(f"{folder.name}: SLURM jobs {', '.join(alive)} of an earlier run do "
                             "not end; wait for them, then run again")  # fmt: skip
@@ -80,24 +80,24 @@ def _slurm_jobs(folder: Path) -> list[str]:
     return sorted({number for number, name in rows if name.startswith(slurm_prefix(folder))})
 
 
-def drop_unrecorded(config: Config, layout: Layout) -> list[Path]:
-    """Delete manifests that Snakemake has no record of, unless they are what is asked for now.
+def settle(config: Config, layout: Layout) -> None:
+    """Keep or delete the results of jobs that ended after their Snakemake had been killed.
 
-    Such a job ended after the Snakemake that had started it was killed: Snakemake takes its output
-    for good whatever changes later. Cells and checkpoints beside the manifest stay.
+    Snakemake has no record of them. A manifest comes last, so one that is there is whole: what is
+    asked for now stays, and Snakemake is not told that it was begun; anything else would be taken
+    for good and goes (its cells and checkpoints stay).
     """
-    dropped = []
     for job in grid.jobs(config):
         path = layout.report if job.stage == "report" else grid.manifest(layout, job)
-        if path.is_file() and not _recorded(path) and not _stands(config, job, path):
+        name = base64.urlsafe_b64encode(os.fspath(path).encode()).decode()
+        record, begun = RECORDS / name, BEGUN / name
+        if not path.is_file() or (record.is_file() and not begun.is_file()):
+            continue
+        if not _stands(config, job, path):
             path.unlink()
-            dropped.append(path)
-    return dropped
-
-
-def _recorded(path: Path) -> bool:
-    name = base64.urlsafe_b64encode(os.fspath(path).encode()).decode()
-    return (RECORDS / name).is_file()
+        elif begun.is_file():
+            begun.unlink()
+            record.unlink(missing_ok=True)
 
 
 def _stands(config: Config, job: Job, path: Path) -> bool:

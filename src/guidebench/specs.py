@@ -8,9 +8,11 @@ from typing import Any
 from guidebench import grid
 from guidebench.artifacts import digest_of, sha256
 from guidebench.closure import source_digest
-from guidebench.config import CelebaData, Config, CustomData, IdxData
+from guidebench.config import CelebaData, Config, CustomData, Dataset, IdxData
 from guidebench.grid import Block, Cell, Job
 
+# by identity, which lasts as long as the section is held here
+_DUMPS: dict[int, tuple[Dataset, dict[str, Any]]] = {}
 RUNTIME_KEYS = {"checkpoint_every", "nodes"}
 
 
@@ -32,8 +34,8 @@ def spec(config: Config, job: Job) -> dict[str, Any]:
             world["setups"][name] = _setup(setup)
         blocks = config.metrics.jackknife_blocks
         return common | {"world": world, "jackknife_blocks": blocks}
-    dump = config.datasets[job.dataset].model_dump(mode="json")
     dataset = config.datasets[job.dataset]
+    dump = _dump(dataset)
     if job.stage == "prepare":
         return {"seed": config.seed, "data": dump["data"], "external": fingerprint(dataset.data)}
     if job.stage == "train_denoiser":
@@ -44,8 +46,8 @@ def spec(config: Config, job: Job) -> dict[str, Any]:
         used = with_code(_results(classifier), "architecture")
         return common | {"classifier": used, "schedule": schedule}
     if job.stage == "sensitivity":
-        options = dump["sensitivity"]
-        options["stabilizers"] = {k: with_code(v) for k, v in options["stabilizers"].items()}
+        named = dump["sensitivity"]["stabilizers"].items()
+        options = dump["sensitivity"] | {"stabilizers": {k: with_code(v) for k, v in named}}
         clip = {key: dump["sampling"][key] for key in ("clip", "clip_gradient")}
         return common | {"sensitivity": options, "target": dump["target"], "clip": clip,
                          "schedule": dump["schedule"]}  # fmt: skip
@@ -68,6 +70,13 @@ def spec(config: Config, job: Job) -> dict[str, Any]:
             "guide": guide, "metrics": config.metrics.model_dump(mode="json")}  # fmt: skip
 
 
+def _dump(dataset: Dataset) -> dict[str, Any]:
+    """A data set's section as plain values, made once: thousands of cells ask for it."""
+    if id(dataset) not in _DUMPS:
+        _DUMPS[id(dataset)] = (dataset, dataset.model_dump(mode="json"))
+    return _DUMPS[id(dataset)][1]
+
+
 def _setup(setup: dict[str, Any]) -> dict[str, Any]:
     """A setup with digests of the user's own code in it."""
     return with_code(setup, "guidance") | {"stabilizer": with_code(setup["stabilizer"])}
@@ -75,7 +84,7 @@ def _setup(setup: dict[str, Any]) -> dict[str, Any]:
 
 def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[str, Any]:
     """What one cell's images depend on, beside its seeds, its models and the code."""
-    dump = config.datasets[dataset].model_dump(mode="json")
+    dump = _dump(config.datasets[dataset])
     setup = _setup(dump["setups"][cell.setup])
     del setup["scales"]
     other = ("selection", "evaluation", "block", "grid_images", "grid_steps")

@@ -27,6 +27,8 @@ from typing import Self
 import psutil
 
 NODES = ("n1", "n2")
+# each node's fake GPUs
+DEVICES = ("/dev/null", "/dev/zero")
 NAME = "guidebenchtest"
 MARKER = "# guidebench test cluster: written and removed by tests/slurm/cluster.py"
 ETC = Path("/etc/slurm")
@@ -67,7 +69,7 @@ def unavailable() -> str | None:
 
 
 class Cluster:
-    """Two virtual nodes, each with `cpus` CPUs and one fake GPU, in one partition."""
+    """Two virtual nodes, each with `cpus` CPUs and two fake GPUs, in one partition."""
 
     def __init__(self, folder: Path, cpus: int = 1) -> None:
         self.folder = folder.resolve()
@@ -238,7 +240,7 @@ class Cluster:
         memory = int(0.4 * psutil.virtual_memory().total / 2**20)
         nodes = "\n".join(
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
-            f" CPUs={self.cpus} RealMemory={memory} Gres=gpu:1 State=UNKNOWN"
+            f" CPUs={self.cpus} RealMemory={memory} Gres=gpu:{len(DEVICES)} State=UNKNOWN"
             for node, port in zip(NODES, ports, strict=True)
         )
         return f"""\
@@ -274,7 +276,8 @@ JobAcctGatherFrequency=2
 JobAcctGatherParams=OverMemoryKill,UsePss
 KillWait={KILL_WAIT}
 OverTimeLimit=0
-MinJobAge=300
+# the tests look at the history of their jobs
+MinJobAge=3600
 # Snakemake submits again by itself
 JobRequeue=0
 ReturnToService=2
@@ -287,8 +290,7 @@ PartitionName=main Nodes={",".join(NODES)} Default=YES MaxTime=INFINITE State=UP
 
 def _gres_conf() -> str:
     return "".join(
-        f"NodeName={node} Name=gpu File={device}\n"
-        for node, device in zip(NODES, ("/dev/null", "/dev/zero"), strict=True)
+        f"NodeName={node} Name=gpu File={device}\n" for node in NODES for device in DEVICES
     )
 
 

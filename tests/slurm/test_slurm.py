@@ -1,0 +1,223 @@
+"""The pipeline on a real SLURM: what is cancelled, killed or too small is done again, once."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest import working_copy
+
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
+
+SMOKE = "workflow/config/smoke.yaml"
+# a training that can be caught in the act, and one by two processes: here on a node each
+CHANGES = ["datasets.mnist.denoiser.steps=600", "datasets.sportballs.denoiser.gpus=2"]
+LIMITS = """
+name: limits
+datasets:
+  late: &greedy
+    data: &data
+      source: "greedy:small"
+      options: {megabytes: 1, late: true}
+      classes: [a, b]
+      size: 8
+      train: 32
+      validation: 32
+    target: a
+    denoiser: {channels: [8, 16]}
+    classifiers: {judge: {}}
+    setups: {unguided: {}}
+  large:
+    <<: *greedy
+    data: {<<: *data, options: {megabytes: 900, late: false}}
+  hopeless:
+    <<: *greedy
+    data: {<<: *data, options: {megabytes: 3500, late: false}}
+"""
+
+
+def _command(*arguments: str) -> list[str]:
+    sets = [word for change in CHANGES for word in ("--set", change)]
+    return [sys.executable, "-m", "guidebench", "run", "--config", SMOKE, *sets, *arguments]
+
+
+def _start(copy, command: list[str], **options) -> subprocess.Popen:
+    options |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=copy.root, env=copy.environment, **options)
+
+
+def _wait(reached: Callable[[], object], what: str, seconds: float = 300) -> object:
+    deadline = time.monotonic() + seconds
+    while not (found := reached()):
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.2)
+    return found
+
+
+def _events(root: Path, stage: str, job: str, event: str) -> list[dict]:
+    path = root / "results/smoke/events" / stage / f"{job}.jsonl"
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return [found for found in map(json.loads, lines) if found["event"] == event]
+
+
+def _running(cluster, comment: str = "", node: str = "") -> str | None:
+    """The number of a running job whose comment and node contain these."""
+    for job in cluster.jobs():
+        if job["state"] == "RUNNING" and comment in job["comment"] and node in job["node"]:
+            return job["id"]
+    return None
+
+
+@pytest.fixture(scope="module")
+def limits(cluster, tmp_path_factory):
+    """A run of jobs that are too long or too large for their first attempts, in the background."""
+    copy = working_copy(tmp_path_factory.mktemp("limits") / "copy", megabytes=700, minutes=1)
+    shutil.copy(Path(__file__).parent / "greedy.py", copy.root)
+    (copy.root / "limits.yaml").write_text(LIMITS)
+    wanted = [f"results/limits/{name}/data/manifest.json" for name in ("late", "large", "hopeless")]
+    command = [sys.executable, "-m", "guidebench", "run", "--config", "limits.yaml"]
+    process = _start(copy, [*command, "--profile", "quick", "--", *wanted])
+    yield SimpleNamespace(root=copy.root, process=process)
+    process.kill()
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """The same experiment without SLURM, in the background."""
+    copy = working_copy(tmp_path_factory.mktemp("local") / "copy", megabytes=2000, minutes=10)
+    process = _start(copy, ["nice", *_command("--cores", "1")])
+    yield SimpleNamespace(copy=copy, process=process)
+    process.kill()
+
+
+@pytest.fixture(scope="module")
+def survived(cluster, limits, reference, tmp_path_factory):
+    """A run in which a job was cancelled, a node lost its power, and the controller was killed."""
+    copy = working_copy(tmp_path_factory.mktemp("slurm") / "copy", megabytes=2000, minutes=10)
+    root, results = copy.root, copy.root / "results/smoke"
+    command = _command("--profile", "quick", "--set", "datasets.sportballs.denoiser.nodes=2")
+    first = _start(copy, command, start_new_session=True)
+    try:
+        _wait(lambda: list(results.glob(".resume/train_denoiser-mnist-*.pt")), "a checkpoint")
+        cancelled = _running(cluster, "train_denoiser_wildcards_mnist")
+        cluster.cancel(cancelled)
+
+        _wait(lambda: _events(root, "train_denoiser", "mnist", "end"), "training to be resumed")
+        lost = _wait(lambda: _running(cluster, node="n2") or first.poll() is not None, "n2 at work")
+        cluster.kill_node("n2")
+        cluster.start_node("n2")
+
+        _wait(lambda: list(results.glob("*/samples/manifests/*.json")), "a sampled block")
+        _wait(lambda: _running(cluster, "rule_"), "another job")
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+        finished = {path: path.stat().st_mtime_ns for path in results.rglob("*manifest*.json")}
+        finished |= {p: p.stat().st_mtime_ns for p in results.glob("*/*/manifests/*.json")}
+        before = list(cluster.jobs())
+        second = _start(copy, command)
+        output, _ = second.communicate(timeout=600)
+    finally:
+        first.kill()
+    return SimpleNamespace(copy=copy, results=results, cancelled=cancelled, lost=lost,
+                           finished=finished, before=before, code=second.returncode,
+                           output=output, jobs=cluster.jobs())  # fmt: skip
+
+
+def test_the_run_ends_with_a_report(survived) -> None:
+    assert survived.code == 0, survived.output
+    assert survived.output.splitlines()[-1] == "report: results/smoke/report.html"
+
+
+def test_jobs_ran_on_both_nodes_and_one_training_on_two(survived) -> None:
+    nodes = {job["node"] for job in survived.jobs if job["state"] == "COMPLETED"}
+    assert {"n1", "n2"} <= nodes
+    (together,) = {job["node"] for job in survived.jobs if job["state"] == "COMPLETED"
+                   and job["comment"] == "rule_train_denoiser_wildcards_sportballs"}  # fmt: skip
+    assert together == "n[1-2]"
+
+
+def test_a_cancelled_training_was_resumed(survived) -> None:
+    states = {job["id"]: job["state"] for job in survived.jobs}
+    assert states[survived.cancelled] == "CANCELLED"
+    starts = _events(survived.copy.root, "train_denoiser", "mnist", "start")
+    assert len(starts) == 2
+    progress = _events(survived.copy.root, "train_denoiser", "mnist", "progress")
+    again = [event["done"] for event in progress if event["run"] == starts[1]["run"]]
+    assert again[0] > 10  # from a checkpoint, not from the first step
+
+
+def test_the_job_of_a_node_that_died_was_done_again(survived) -> None:
+    lost = next(job for job in survived.jobs if job["id"] == survived.lost)
+    assert lost["state"] == "NODE_FAIL"
+    same = [job["state"] for job in survived.jobs if job["comment"] == lost["comment"]]
+    assert "COMPLETED" in same
+
+
+def test_a_killed_controller_leaves_no_second_writer(survived) -> None:
+    orphans = {job["id"] for job in survived.before if job["state"] in ("RUNNING", "PENDING")}
+    assert orphans
+    assert f"cancelled {len(orphans)} SLURM jobs that an earlier run left" in survived.output
+    ended = {job["id"]: job["state"] for job in survived.jobs}
+    assert {ended[number] for number in orphans} <= {"CANCELLED", "COMPLETED"}
+
+
+def test_nothing_finished_was_run_twice(survived) -> None:
+    changed = [str(path) for path, time_ns in survived.finished.items()
+               if path.stat().st_mtime_ns != time_ns]  # fmt: skip
+    assert len(survived.finished) > 10
+    assert changed == []
+
+
+def test_the_digest_is_that_of_the_local_run(survived, reference) -> None:
+    output, _ = reference.process.communicate(timeout=600)
+    assert reference.process.returncode == 0, output
+
+    def digest(copy) -> str:
+        sets = [word for change in CHANGES for word in ("--set", change)]
+        done = copy.guidebench("digest", "--config", SMOKE, *sets)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert digest(survived.copy) == digest(reference.copy)
+
+
+def test_more_time_and_more_memory_with_each_attempt(limits, cluster) -> None:
+    output, _ = limits.process.communicate(timeout=300)
+    states: dict[str, list[str]] = {}
+    for job in cluster.jobs():
+        states.setdefault(job["comment"].removeprefix("rule_prepare_wildcards_"), []).append(
+            job["state"]
+        )
+    assert states["late"] == ["TIMEOUT", "COMPLETED"]
+    assert states["large"][0] == "FAILED"  # SLURM has no other word for it without cgroups
+    assert states["large"][-1] == "COMPLETED"
+    assert states["hopeless"] == ["FAILED"] * 3
+    manifests = limits.root.glob("results/limits/*/data/manifest.json")
+    assert {path.parent.parent.name for path in manifests} == {"late", "large"}
+    # one clear line for the one that cannot work
+    failed = [line for line in output.splitlines() if line.startswith("failed: ")]
+    assert len(failed) == 1
+    assert failed[0].startswith("failed: prepare hopeless: SLURM job ")
+    assert "(over its memory limit), 3 attempts; log: " in failed[0]
+    log = limits.root / failed[0].rpartition("log: ")[2]
+    assert "exceeded memory limit" in log.read_text()
+    assert limits.process.returncode != 0
+    assert "Traceback" not in output
+
+
+def test_another_slurm_is_refused(cluster, tmp_path: Path) -> None:
+    """The harness itself: it does not start beside a SLURM, not even beside its own."""
+    harness = Path(__file__).parent / "cluster.py"
+    code = "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
+    code += "from cluster import Cluster; Cluster(Path(sys.argv[2])).__enter__()"
+    done = subprocess.run([sys.executable, "-c", code, str(harness.parent), str(tmp_path)],
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode != 0
+    assert "another guidebench test cluster runs on this machine" in done.stderr

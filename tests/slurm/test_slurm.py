@@ -12,13 +12,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from conftest import working_copy
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
 SMOKE = "workflow/config/smoke.yaml"
-# a training that can be caught in the act, and one by two processes: here on a node each
-CHANGES = ["datasets.mnist.denoiser.steps=600", "datasets.sportballs.denoiser.gpus=2"]
+# a training by two processes, here on a node each, long enough to be caught in the act
+CHANGES = ["datasets.mnist.denoiser.steps=600", "datasets.mnist.denoiser.gpus=2"]
 LIMITS = """
 name: limits
 datasets:
@@ -46,6 +47,16 @@ datasets:
 def _command(*arguments: str) -> list[str]:
     sets = [word for change in CHANGES for word in ("--set", change)]
     return [sys.executable, "-m", "guidebench", "run", "--config", SMOKE, *sets, *arguments]
+
+
+def _smoke(root: Path):
+    """A working copy whose smoke experiment has one data set: a SLURM job takes 15 CPU seconds."""
+    copy = working_copy(root, megabytes=2000, minutes=10)
+    path = root / SMOKE
+    values = yaml.safe_load(path.read_text())
+    del values["datasets"]["sportballs"]
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    return copy
 
 
 def _start(copy, command: list[str], **options) -> subprocess.Popen:
@@ -91,7 +102,7 @@ def limits(cluster, tmp_path_factory):
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
     """The same experiment without SLURM, in the background."""
-    copy = working_copy(tmp_path_factory.mktemp("local") / "copy", megabytes=2000, minutes=10)
+    copy = _smoke(tmp_path_factory.mktemp("local") / "copy")
     process = _start(copy, ["nice", *_command("--cores", "1")])
     yield SimpleNamespace(copy=copy, process=process)
     process.kill()
@@ -100,9 +111,9 @@ def reference(tmp_path_factory):
 @pytest.fixture(scope="module")
 def survived(cluster, limits, reference, tmp_path_factory):
     """A run in which a job was cancelled, a node lost its power, and the controller was killed."""
-    copy = working_copy(tmp_path_factory.mktemp("slurm") / "copy", megabytes=2000, minutes=10)
+    copy = _smoke(tmp_path_factory.mktemp("slurm") / "copy")
     root, results = copy.root, copy.root / "results/smoke"
-    command = _command("--profile", "quick", "--set", "datasets.sportballs.denoiser.nodes=2")
+    command = _command("--profile", "quick", "--set", "datasets.mnist.denoiser.nodes=2")
     first = _start(copy, command, start_new_session=True)
     try:
         _wait(lambda: list(results.glob(".resume/train_denoiser-mnist-*.pt")), "a checkpoint")
@@ -114,12 +125,12 @@ def survived(cluster, limits, reference, tmp_path_factory):
         cluster.kill_node("n2")
         cluster.start_node("n2")
 
-        _wait(lambda: list(results.glob("*/samples/manifests/*.json")), "a sampled block")
-        _wait(lambda: _running(cluster, "rule_"), "another job")
+        _wait(lambda: list(results.glob("*/samples/*/*/*.npz")), "a sampled cell")
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
-        finished = {path: path.stat().st_mtime_ns for path in results.rglob("*manifest*.json")}
-        finished |= {p: p.stat().st_mtime_ns for p in results.glob("*/*/manifests/*.json")}
+        # a block's own manifest goes with the group that it was in; its cells are what took time
+        finished = {path: path.stat().st_mtime_ns for pattern in ("manifest.json", "*.npz")
+                    for path in results.rglob(pattern) if not path.name.startswith(".")}  # fmt: skip
         before = list(cluster.jobs())
         second = _start(copy, command)
         output, _ = second.communicate(timeout=600)
@@ -138,8 +149,8 @@ def test_the_run_ends_with_a_report(survived) -> None:
 def test_jobs_ran_on_both_nodes_and_one_training_on_two(survived) -> None:
     nodes = {job["node"] for job in survived.jobs if job["state"] == "COMPLETED"}
     assert {"n1", "n2"} <= nodes
-    (together,) = {job["node"] for job in survived.jobs if job["state"] == "COMPLETED"
-                   and job["comment"] == "rule_train_denoiser_wildcards_sportballs"}  # fmt: skip
+    (together,) = {job["node"] for job in survived.jobs
+                   if job["comment"] == "rule_train_denoiser_wildcards_mnist"}  # fmt: skip
     assert together == "n[1-2]"
 
 
@@ -147,7 +158,7 @@ def test_a_cancelled_training_was_resumed(survived) -> None:
     states = {job["id"]: job["state"] for job in survived.jobs}
     assert states[survived.cancelled] == "CANCELLED"
     starts = _events(survived.copy.root, "train_denoiser", "mnist", "start")
-    assert len(starts) == 2
+    assert len(starts) >= 2
     progress = _events(survived.copy.root, "train_denoiser", "mnist", "progress")
     again = [event["done"] for event in progress if event["run"] == starts[1]["run"]]
     assert again[0] > 10  # from a checkpoint, not from the first step

@@ -1,0 +1,102 @@
+"""What a killed run leaves: results without a record, SLURM jobs, processes."""
+
+import base64
+import os
+from pathlib import Path
+
+import pytest
+
+from guidebench import grid, leftovers, specs
+from guidebench.artifacts import write_json
+from guidebench.closure import code_digest
+from guidebench.errors import UserError
+from guidebench.grid import Job, Layout
+from guidebench.validate import load
+
+JOB = Job("sample", "mnist", block="selection-0")
+
+
+class Left:
+    """A manifest of one job, with or without provenance and Snakemake's two kinds of records."""
+
+    def __init__(self, config, root: Path) -> None:
+        self.config, self.layout = config, Layout(Path("results"), "smoke")
+        self.manifest = grid.manifest(self.layout, JOB)
+        self.name = base64.urlsafe_b64encode(os.fspath(self.manifest).encode()).decode()
+        self.record = root / leftovers.RECORDS / self.name
+        self.begun = root / leftovers.BEGUN / self.name
+        for folder in (self.record.parent, self.begun.parent):
+            folder.mkdir(parents=True)
+        write_json(self.manifest, {"files": {}})
+
+    def provenance(self, **changes: object) -> None:
+        asked = {"spec": specs.spec(self.config, JOB), "code": code_digest("sample")}
+        write_json(grid.provenance(self.manifest, JOB), asked | changes)
+
+    def settle(self) -> bool:
+        leftovers.settle(self.config, self.layout)
+        return self.manifest.is_file()
+
+
+@pytest.fixture
+def left(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Left:
+    config = load(str(repository / "workflow/config/smoke.yaml"), [])
+    monkeypatch.chdir(tmp_path)
+    return Left(config, tmp_path)
+
+
+def test_a_recorded_result_is_snakemakes_business(left: Left) -> None:
+    left.record.touch()
+    assert left.settle()  # with no provenance at all
+
+
+def test_an_orphans_result_that_is_asked_for_stays(left: Left) -> None:
+    left.provenance()
+    left.begun.touch()
+    left.record.touch()  # of an earlier execution, with other params
+    assert left.settle()
+    assert not left.begun.exists()
+    assert not left.record.exists()
+
+
+@pytest.mark.parametrize("changes", [{"spec": {}}, {"code": "older"}])
+def test_an_orphans_result_of_another_config_or_code_goes(left: Left, changes: dict) -> None:
+    left.provenance(**changes)
+    assert not left.settle()
+
+
+def test_a_result_without_provenance_goes(left: Left) -> None:
+    left.begun.touch()
+    assert not left.settle()
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Commands that behave like SLURM's on a list of jobs in a file."""
+    jobs = tmp_path / "jobs"
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    scripts = {
+        "squeue": f'cat "{jobs}"',
+        "scancel": f'echo "$@" >> "{jobs}.cancelled"; : > "{jobs}"',
+    }
+    for name, body in scripts.items():
+        (binaries / name).write_text(f"#!/bin/sh\n{body}\n")
+        (binaries / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{binaries}{os.pathsep}{os.environ['PATH']}")
+    return jobs
+
+
+def test_jobs_of_this_experiment_are_cancelled_and_no_others(slurm: Path, tmp_path: Path) -> None:
+    ours = leftovers.slurm_prefix(tmp_path / "results/x")
+    other = leftovers.slurm_prefix(tmp_path / "results/y")
+    slurm.write_text(f"7 {ours}_1234\n8 {other}_1234\n9 bash\n12 {ours}_77\n")
+    assert leftovers.cancel_slurm_jobs(tmp_path / "results/x") == 2
+    assert Path(f"{slurm}.cancelled").read_text() == "12 7\n"
+    assert leftovers.cancel_slurm_jobs(tmp_path / "results/x") == 0
+
+
+def test_without_slurms_commands_there_is_one_line(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="squeue: not found"):
+        leftovers.cancel_slurm_jobs(tmp_path)

@@ -1,0 +1,54 @@
+"""The Snakemake command line of `guidebench run`: cores, GPUs, profiles."""
+
+from pathlib import Path
+
+import pytest
+
+from guidebench.config import Config
+from guidebench.errors import UserError
+from guidebench.leftovers import slurm_prefix
+from guidebench.runner import Run
+
+
+def _run(tmp_path: Path, profile: str | None = None, settings: tuple[str, ...] = ()) -> Run:
+    config = Config.model_construct(name="x")
+    return Run(config, "c.yaml", list(settings), 3, tmp_path, ["--quiet"], profile)
+
+
+def test_one_machine_runs_one_gpu_job_for_each_gpu(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    command = " ".join(_run(tmp_path, settings=("seed=3",)).command())
+    assert "--cores 3 --rerun-incomplete --keep-going --resources gpu=2" in command
+    assert 'set=["seed=3"]' in command
+    assert command.endswith("--quiet")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert "--resources" not in _run(tmp_path).command()
+
+
+def test_profiles_by_name_and_by_folder(repository, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(repository)
+    command = _run(tmp_path, "slurm").command()
+    assert command[command.index("--profile") + 1] == "workflow/profiles/slurm"
+    assert "--cores" not in command
+    prefix = command[command.index("--slurm-jobname-prefix") + 1]
+    assert prefix == slurm_prefix(tmp_path / "x")
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "config.yaml").write_text("executor: kubernetes\n")
+    command = _run(tmp_path, str(own)).command()
+    assert command[command.index("--profile") + 1] == str(own)
+    assert "--slurm-jobname-prefix" not in command
+
+
+def test_an_unknown_profile_is_one_line(repository, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(repository)
+    with pytest.raises(
+        UserError, match="--profile: found slrum, allowed: gpus, local, slurm, or a"
+    ):
+        _run(tmp_path, "slrum").on_slurm()
+
+
+def test_names_of_slurm_jobs_tell_experiments_apart(tmp_path) -> None:
+    names = {slurm_prefix(tmp_path / name) for name in ("a", "b", "a.1")}
+    assert len(names) == 3
+    assert all(len(name) <= 50 and name.replace("-", "").isalnum() for name in names)

@@ -128,9 +128,9 @@ def survived(cluster, limits, reference, tmp_path_factory):
         _wait(lambda: list(results.glob("*/samples/*/*/*.npz")), "a sampled cell")
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
-        # a block's own manifest goes with the group that it was in; its cells are what took time
-        finished = {path: path.stat().st_mtime_ns for pattern in ("manifest.json", "*.npz")
-                    for path in results.rglob(pattern) if not path.name.startswith(".")}  # fmt: skip
+        # a group takes its manifests with it when it goes; the cells are what took time
+        files = [*results.rglob("manifest.json"), *results.rglob("*.npz")]
+        finished = {p: p.stat().st_mtime_ns for p in files if not p.name.startswith(".")}
         before = list(cluster.jobs())
         second = _start(copy, command)
         output, _ = second.communicate(timeout=600)

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from guidebench import leftovers
 from guidebench.config import Config
 from guidebench.errors import UserError
 from guidebench.failures import explain
+from guidebench.follow import SECONDS_PER_FILE
 from guidebench.grid import Layout
 from guidebench.launch import visible_gpus
 from guidebench.leftovers import MARK
@@ -125,7 +125,8 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
         try:
             while process.poll() is None:
                 progress.update()
-                time.sleep(POLL_SECONDS)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(max(POLL_SECONDS, SECONDS_PER_FILE * len(plan)))
             code = process.returncode
         except KeyboardInterrupt:
             sys.stderr.write("\ninterrupted: ending the running jobs; run again to continue\n")

@@ -1,0 +1,44 @@
+"""What jobs ask a cluster for."""
+
+import re
+
+from guidebench.execute import ON_GPU
+
+
+def _resources(checkout, *settings: str) -> dict[str, dict[str, str]]:
+    """Rule -> resources of its last job in a dry run."""
+    changes = ", ".join(f'"{setting}"' for setting in settings)
+    text = checkout.run("--dry-run", "--cores", "8", "--config", f"set=[{changes}]")
+    blocks = re.findall(r"^rule (\w+):\n((?: {4}.*\n)+)", text, re.MULTILINE)
+    found = {}
+    for rule, block in blocks:
+        line = re.search(r"^ {4}resources: (.*)$", block, re.MULTILINE)
+        threads = re.search(r"^ {4}threads: (\d+)$", block, re.MULTILINE)
+        if line:
+            pairs = (item.split("=", 1) for item in line[1].split(", "))
+            found[rule] = dict(pairs) | {"threads": threads[1] if threads else "1"}
+    return found
+
+
+def test_rules_with_a_network_ask_for_a_gpu_and_no_others(untouched) -> None:
+    asked = _resources(untouched, "threads=2", "datasets.mnist.denoiser.gpus=4")
+    assert {rule for rule, values in asked.items() if values.get("gpu", "0") != "0"} == set(ON_GPU)
+    assert all(int(values["mem_mb"]) and int(values["runtime"]) for values in asked.values())
+    assert {values["threads"] for rule, values in asked.items() if rule != "train_denoiser"} == {
+        "2"
+    }
+    assert "mpi" not in asked["train_denoiser"]
+
+
+def test_on_the_cpu_nobody_asks_for_a_gpu(untouched) -> None:
+    asked = _resources(untouched, "device=cpu")
+    assert {values.get("gpu", "0") for values in asked.values()} == {"0"}
+
+
+def test_a_training_over_nodes_is_one_task_for_each_process(untouched) -> None:
+    every = [f"datasets.{name}.denoiser.{key}" for name in ("mnist", "sportballs")
+             for key in ("gpus=4", "nodes=2")]  # fmt: skip
+    asked = _resources(untouched, *every)["train_denoiser"]
+    wanted = {"gpu": "4", "tasks": "4", "nodes": "2", "mpi": "srun", "tasks_per_gpu": "1",
+              "threads": "4"}  # fmt: skip
+    assert {key: asked[key] for key in wanted} == wanted

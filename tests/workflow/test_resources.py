@@ -11,7 +11,7 @@ def _resources(checkout, *settings: str) -> dict[str, dict[str, str]]:
     text = checkout.run("--dry-run", "--cores", "8", "--config", f"set=[{changes}]")
     blocks = re.findall(r"^rule (\w+):\n((?: {4}.*\n)+)", text, re.MULTILINE)
     found = {}
-    for rule, block in blocks:
+    for rule, block in blocks[:-1]:  # the last is `all`
         line = re.search(r"^ {4}resources: (.*)$", block, re.MULTILINE)
         threads = re.search(r"^ {4}threads: (\d+)$", block, re.MULTILINE)
         if line:

@@ -13,7 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from conftest import working_copy
+from cluster import Cluster, unavailable
+from copies import working_copy
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
@@ -84,6 +85,14 @@ def _running(cluster, comment: str = "", node: str = "") -> str | None:
         if job["state"] == "RUNNING" and comment in job["comment"] and node in job["node"]:
             return job["id"]
     return None
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory):
+    if reason := unavailable():
+        pytest.skip(reason)
+    with Cluster(tmp_path_factory.mktemp("cluster"), cpus=2) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,96 @@
+"""Working copies of the workflow in folders of their own."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[1]
+SMOKE = "workflow/config/smoke.yaml"
+
+
+@dataclass
+class Checkout:
+    """A working copy without results, environment or history."""
+
+    root: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        # the copy's package, not the installed one
+        return os.environ | {"PYTHONPATH": str(self.root / "src")}
+
+    def command(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def guidebench(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.command("guidebench", *arguments)
+
+    def snakemake(self, *arguments: str, config: str = SMOKE) -> subprocess.CompletedProcess[str]:
+        return self.command(
+            "snakemake", "--configfile", config, "--cores", "2", "--nolock", *arguments
+        )
+
+    def run(self, *arguments: str, config: str = SMOKE) -> str:
+        done = self.snakemake(*arguments, config=config)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def planned(self, config: str = SMOKE) -> dict[str, int]:
+        """Rule -> number of jobs that Snakemake would run."""
+        text = self.run("--dry-run", "--quiet", "rules", config=config)
+        return {
+            name: int(count)
+            for name, count in re.findall(r"^([a-z_]+)\s+(\d+)$", text, re.MULTILINE)
+            if name not in ("all", "total")
+        }
+
+    def digest(self, config: str = SMOKE) -> str:
+        done = self.guidebench("digest", "--config", config)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def configure(self, key: str, value: object) -> None:
+        """Change one key of the smoke experiment, by its path a/b/c."""
+        path = self.root / SMOKE
+        # through JSON: sections that an anchor shares become separate ones
+        top = values = json.loads(json.dumps(yaml.safe_load(path.read_text())))
+        # a setup's own slash is written |
+        *parents, last = (part.replace("|", "/") for part in key.split("/"))
+        for parent in parents:
+            values = values[parent]
+        values[last] = value
+        path.write_text(yaml.dump(top, Dumper=_NoAliases, sort_keys=False))
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        text = (self.root / path).read_text()
+        assert old in text, f"{path} no longer holds {old!r}"
+        (self.root / path).write_text(text.replace(old, new, 1))
+
+
+class _NoAliases(yaml.SafeDumper):
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def checkout(root: Path) -> Checkout:
+    for name in ("Snakefile", "config.yaml", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, root / name)
+    for name in ("workflow", "src"):
+        skipped = shutil.ignore_patterns("__pycache__", "*.egg-info", ".snakemake")
+        shutil.copytree(REPOSITORY / name, root / name, ignore=skipped)
+    return Checkout(root)

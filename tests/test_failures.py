@@ -28,7 +28,7 @@ Error in rule prepare:
 [Sat Nov 21 11:18:48 2026]
 """
 GROUP = """Error in group page:
-    message: SLURM-job '9' failed, SLURM status is: 'NODE_FAIL'. Detailed failure reason
+    message: SLURM-job '9' failed due to a node failure, SLURM status is: 'NODE_FAIL'. Failed
     log: {here}/slurm_logs/9.log (check log file(s) for error details)
     jobs:
         rule collect:

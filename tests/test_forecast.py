@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from guidebench import estimate, grid
+from guidebench.duration import size
 from guidebench.errors import UserError
 from guidebench.estimate import Rates
-from guidebench.forecast import Cost, lines, makespan, size, stated
+from guidebench.forecast import Cost, lines, makespan, stated
 from guidebench.grid import Job, Layout
 from guidebench.pending import Pending, changed, differences, missing_cells, parse, why
 from guidebench.validate import load

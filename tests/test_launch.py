@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from guidebench import launch
+
 EXPERIMENT = """
 name: {name}
 datasets:
@@ -164,6 +166,40 @@ def test_one_job_with_two_gpus_leaves_the_third(claims: Claims) -> None:
     assert _names(claims(1)) == ["GPU-77"]
 
 
-def test_without_a_gpu_there_is_nothing_to_claim(tmp_path: Path) -> None:
-    process = Claims(tmp_path, "")(1)
+@pytest.mark.parametrize("visible", ["", "-1", "NoDevFiles"])
+def test_without_a_gpu_there_is_nothing_to_claim(visible: str, tmp_path: Path) -> None:
+    process = Claims(tmp_path, visible)(1)
     assert process.communicate("")[0].strip() == ""
+
+
+@pytest.mark.parametrize(("visible", "local"), [("0", "0"), ("0,1", "1"), ("", "1")])
+def test_a_task_of_a_job_step_takes_its_place(
+    visible: str, local: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {launch.MASTER: "node1:4711", launch.STEP: "1", "SLURM_PROCID": "3",
+             "SLURM_LOCALID": "1", "SLURM_NTASKS": "4", "CUDA_VISIBLE_DEVICES": visible,
+             "RANK": "9", "LOCAL_RANK": "9", "WORLD_SIZE": "9", "MASTER_ADDR": "", "MASTER_PORT": ""
+             }  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert launch.joins()
+    assert launch.rank() == 3
+    found = {name: os.environ[name] for name in ("LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR",
+                                                 "MASTER_PORT")}  # fmt: skip
+    assert found == {"LOCAL_RANK": local, "WORLD_SIZE": "4", "MASTER_ADDR": "node1",
+                     "MASTER_PORT": "4711"}  # fmt: skip
+
+
+def test_alone_there_is_no_place_to_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(launch.MASTER, raising=False)
+    monkeypatch.setenv("RANK", "7")  # of somebody else's launcher
+    assert not launch.joins()
+    assert launch.rank() == 0
+
+
+def test_more_gpus_than_the_machine_has_is_one_line(two: Training, monkeypatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    done = two("train_denoiser")
+    assert done.returncode == 2
+    assert done.stderr == ("denoiser.gpus: found 2 on a machine, allowed: at most the 1 that are "
+                           "visible here\n")  # fmt: skip

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from guidebench.config import Config
 from guidebench.errors import UserError
@@ -52,3 +53,26 @@ def test_names_of_slurm_jobs_tell_experiments_apart(tmp_path) -> None:
     names = {slurm_prefix(tmp_path / name) for name in ("a", "b", "a.1")}
     assert len(names) == 3
     assert all(len(name) <= 50 and name.replace("-", "").isalnum() for name in names)
+
+
+@pytest.mark.parametrize("text", ["executor: [slurm", "- a list", "just words"])
+def test_a_broken_profile_is_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/config.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"own/config.yaml: not a profile in YAML") as caught:
+        _run(tmp_path, str(tmp_path / "own")).on_slurm()
+    assert "\n" not in str(caught.value)
+
+
+def test_the_profiles_own_examples_are_right(repository: Path, tmp_path: Path) -> None:
+    """Rules of one group have the same words, and what is commented out is YAML, too."""
+    text = (repository / "workflow/profiles/slurm/config.yaml").read_text()
+    lines = text.splitlines()
+    start = lines.index("# set-resources:")
+    example = [line[2:] for line in lines[start : start + 5]]
+    profile = yaml.safe_load(text)
+    asked = yaml.safe_load("\n".join(example))["set-resources"]
+    assert set(asked) == {"sample", "features", "train_denoiser", "prepare"}
+    for group in set(profile["groups"].values()):
+        members = [rule for rule, name in profile["groups"].items() if name == group]
+        assert len({str(asked.get(rule)) for rule in members}) == 1

@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--print-name", action="store_true", help="print the name alone")
         if name == "plan":
             command.add_argument("--workers", type=int, help="jobs that run at the same time "
-                                 "(cores / threads of this machine)")  # fmt: skip
+                                 "(this machine's GPUs, or cores / threads)")  # fmt: skip
             command.add_argument("--images-per-second", action="append", default=[],
                                  metavar="[DATA=]R", help="instead of a probe: denoiser "
                                  "evaluations per second of a worker on the target")  # fmt: skip
@@ -124,11 +124,12 @@ def plan(arguments: argparse.Namespace) -> int:
     from guidebench import forecast, runner
 
     config = load(arguments.config, arguments.set)
-    cores = os.cpu_count() or 1
-    workers = arguments.workers or max(1, cores // config.threads)
-    request = runner.Run(config, arguments.config, arguments.set, cores, arguments.results, [])
+    if arguments.workers is not None and arguments.workers < 1:
+        raise UserError(f"--workers: found {arguments.workers}, allowed: 1 or more")
+    request = runner.Run(config, arguments.config, arguments.set, 1, arguments.results, [])
     text = forecast.forecast(config, request.layout, request.command(), arguments.config,
-                             arguments.set, workers, arguments.images_per_second)  # fmt: skip
+                             arguments.set, arguments.workers,
+                             arguments.images_per_second)  # fmt: skip
     sys.stdout.write("".join(f"{line}\n" for line in text))
     return 0
 

@@ -1,4 +1,4 @@
-"""Seconds as a person says them."""
+"""Seconds and bytes as a person says them."""
 
 from __future__ import annotations
 
@@ -13,3 +13,12 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(count: float) -> str:
+    """Bytes for people: `3 MB`, `1.2 TB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"

@@ -34,7 +34,11 @@ def run_stage(config: Config, job: Job, layout: Layout) -> None:
     processes = denoiser.gpus if denoiser else 1
     member = launch.joins()
     if job.stage in ON_GPU and config.device != "cpu" and not member:
-        launch.claim_gpus(processes // (denoiser.nodes if denoiser else 1))
+        wanted = processes // (denoiser.nodes if denoiser else 1)
+        found = launch.claim_gpus(wanted)
+        if found and len(found) < wanted:
+            raise UserError(f"denoiser.gpus: found {wanted} on a machine, allowed: at most the "
+                            f"{len(found)} that are visible here")  # fmt: skip
     if denoiser and processes > 1 and not member:
         launch.train_together(sys.argv[1:], processes, denoiser.nodes)
         return

@@ -49,7 +49,7 @@ def failed(text: str) -> list[Failure]:
         said = matches[-1][1]
         if any(finished.get(number, -1) > matches[-1].start() for number in _numbers(said, job)):
             continue
-        slurm = re.search(r"SLURM-job '(\S+)' failed, SLURM status is: '(\w+)'", said)
+        slurm = re.search(r"SLURM-job '(\S+)' failed.*?, SLURM status is: '(\w+)'", said)
         own = [
             found[0] for found in re.finditer(rf"\S*(?<!slurm_)logs/{re.escape(job)}\.log", said)
         ]

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 from guidebench import estimate, grid
 from guidebench.config import Config
-from guidebench.duration import duration
+from guidebench.duration import duration, size
 from guidebench.errors import UserError
 from guidebench.estimate import Rates
 from guidebench.grid import Job, Layout
+from guidebench.launch import visible_gpus
 from guidebench.mistakes import classes
 from guidebench.pending import Pending, missing_cells, pending, why
 
@@ -196,15 +197,6 @@ def _blocks(config: Config, group: list[tuple[Pending, Cost]]) -> list[str]:
     return text
 
 
-def size(count: float) -> str:
-    """Bytes for people: `3 MB`, `1.2 TB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
-
-
 def stated(config: Config, asked: list[str]) -> dict[str, Rates]:
     """Rates from `R` or `data=R` images per second; UserError when one is no positive number."""
     given: dict[str, float] = {}
@@ -225,16 +217,22 @@ def stated(config: Config, asked: list[str]) -> dict[str, Rates]:
 
 def forecast(
     config: Config, layout: Layout, command: list[str], path: str, settings: list[str],
-    workers: int, rates: list[str],
+    asked: int | None, rates: list[str],
 ) -> list[str]:  # fmt: skip
-    """All of it: the dry run by Snakemake's `command`, the probe or stated `rates`, the text."""
+    """All of it: the dry run by Snakemake's `command`, the probe or stated `rates`, the text.
+
+    `asked`: jobs at a time; None: one for each GPU that is visible here, else for each core.
+    """
     items = pending(command)
+    gpus = visible_gpus() if config.device != "cpu" else []
+    here = len(gpus) or max(1, (os.cpu_count() or 1) // config.threads)
+    workers = asked or here
     memory: dict[str, dict[str, float]] = {}
     started = time.monotonic()
     if rates:
         speed, head = stated(config, rates), [f"stated: {', '.join(rates)} images/s"]
     elif items:
-        probes = max(1, min(workers, (os.cpu_count() or 1) // config.threads))
+        probes = min(workers, here)
         speed, memory = probe_all(config, path, settings, probes)
         head = [f"probed on this machine in {duration(time.monotonic() - started)}, {probes} at a "
                 "time"]  # fmt: skip

@@ -18,6 +18,8 @@ from guidebench.errors import UserError
 
 POLL_SECONDS = 0.2
 MASTER = "GUIDEBENCH_MASTER"  # HOST:PORT where the processes of a training meet
+# what CUDA_VISIBLE_DEVICES says when there is none (NoDevFiles: SLURM)
+NO_GPU = {"", "-1", "NoDevFiles"}
 STEP = "GUIDEBENCH_STEP"  # set where srun started them
 
 
@@ -38,6 +40,8 @@ def joins() -> bool:
     if STEP in os.environ:
         names = {"RANK": "PROCID", "LOCAL_RANK": "LOCALID", "WORLD_SIZE": "NTASKS"}
         os.environ.update({name: os.environ[f"SLURM_{source}"] for name, source in names.items()})
+        if len(visible_gpus()) == 1:  # SLURM has bound each task to its own
+            os.environ["LOCAL_RANK"] = "0"
     else:
         threading.Thread(target=_end_with_launcher, daemon=True).start()
     return True
@@ -100,11 +104,18 @@ def _children(command: list[str], processes: int, environment: dict[str, str]) -
 def visible_gpus() -> list[str]:
     """The GPUs that this process may use: CUDA_VISIBLE_DEVICES, else all of the machine."""
     if (listed := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [name.strip() for name in listed.split(",") if name.strip()]
+        names = [name.strip() for name in listed.split(",")]
+        return [name for name in names if name not in NO_GPU]
+    return machine_gpus()
+
+
+def machine_gpus() -> list[str]:
+    """The GPUs that the driver lists; none without one."""
     if shutil.which("nvidia-smi") is None:
         return []
     query = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-    return subprocess.run(query, capture_output=True, text=True, check=False).stdout.split()
+    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    return [] if done.returncode else done.stdout.split()
 
 
 def claim_gpus(count: int) -> list[str]:

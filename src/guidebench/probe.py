@@ -23,6 +23,7 @@ from guidebench.estimate import Rates, kinds, shape, world_cells
 from guidebench.events import Events
 from guidebench.grid import Job, Layout
 from guidebench.guidance.sampling import Sampler
+from guidebench.launch import claim_gpus
 from guidebench.metrics.extractors import ClassifierFeatures, extract
 from guidebench.mistakes import classes
 from guidebench.models.denoiser import Denoiser, save
@@ -77,7 +78,7 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
     chance = np.random.default_rng(0)
     pixels = chance.integers(0, 256, (256, *shape(options)), dtype=np.uint8)
     data = Stored(pixels, np.arange(256) % len(names), names)
-    short = {"steps": TRAINING_STEPS, "checkpoint_every": 10**9, "gpus": 1}
+    short = {"steps": TRAINING_STEPS, "checkpoint_every": 10**9}
     with tempfile.TemporaryDirectory() as temporary:
         folder, schedule = Path(temporary), stage.schedule()
         clock = Clock()
@@ -160,6 +161,8 @@ def main() -> None:
     arguments = parser.parse_args()
     config = load(arguments.config, arguments.settings)
     torch.set_num_threads(config.threads)
+    if config.device != "cpu":
+        claim_gpus(1)
     rates, memory = probe(config, arguments.name)
     sys.stdout.write(json.dumps({"rates": rates._asdict(), "memory": memory}) + "\n")
 

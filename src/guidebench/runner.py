@@ -66,11 +66,15 @@ class Run(NamedTuple):
         if self.profile is None:
             return False
         try:
-            return bool(yaml.safe_load(self.profile_file.read_text()).get("executor") == "slurm")
+            profile = yaml.safe_load(self.profile_file.read_text()) or {}
+            return bool(profile.get("executor") == "slurm")
         except FileNotFoundError as error:
             known = ", ".join(sorted(path.parent.name for path in PROFILES.glob("*/config.yaml")))
             raise UserError(f"--profile: found {self.profile}, allowed: {known}, or a folder "
                             "with a config.yaml") from error  # fmt: skip
+        except (yaml.YAMLError, AttributeError) as error:
+            text = " ".join(str(error).split())
+            raise UserError(f"{self.profile_file}: not a profile in YAML ({text})") from error
 
     def command(self) -> list[str]:
         """Snakemake's command line; the lock is ours: a killed run leaves none."""
@@ -134,6 +138,9 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
         if code:
             leftovers.stop(leftovers.processes(request.folder))
             process.wait()
+            # Snakemake cancels its jobs, but not those that it was just submitting or asking for
+            if request.on_slurm():
+                leftovers.cancel_slurm_jobs(request.folder)
         progress.finish(code)
         with suppress(subprocess.TimeoutExpired):
             tracker.wait(TRACKER_SECONDS)

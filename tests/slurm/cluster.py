@@ -278,8 +278,8 @@ KillWait={KILL_WAIT}
 OverTimeLimit=0
 # the tests look at the history of their jobs
 MinJobAge=3600
-# Snakemake submits again by itself
-JobRequeue=0
+# SLURM's default; the profile says that Snakemake submits again
+JobRequeue=1
 ReturnToService=2
 SlurmdTimeout=15
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=5

@@ -2,14 +2,21 @@
 # itself (`mpi`), the executor does not
 ON_SEVERAL_NODES = dict(
     mpi=lambda wildcards: "srun" if denoiser(wildcards).nodes > 1 else "",
-    nodes=lambda wildcards: denoiser(wildcards).nodes,
     tasks=lambda wildcards: (
         denoiser(wildcards).gpus if denoiser(wildcards).nodes > 1 else 1
     ),
     tasks_per_gpu=1,
+    slurm_extra=lambda wildcards: (
+        f"--gpus-per-node={processes(wildcards)}" if GPU else ""
+    ),
 )
 if all(options.denoiser.nodes == 1 for options in EXPERIMENT.datasets.values()):
     ON_SEVERAL_NODES = {}
+
+
+def processes(wildcards):
+    """Processes of a training on each of its nodes."""
+    return denoiser(wildcards).gpus // denoiser(wildcards).nodes
 
 
 rule train_denoiser:
@@ -23,14 +30,22 @@ rule train_denoiser:
         f"{ROOT}/benchmarks/train_denoiser/{{dataset}}.tsv"
     # the longest chain starts first
     priority: 50
-    # one thread per core for each process: SLURM counts per GPU, and per task of a node
-    threads: lambda wildcards: THREADS * denoiser(wildcards).gpus
+    # SLURM counts them per GPU (below), or per task where several nodes have one for each process
+    threads:
+        lambda wildcards: (
+            THREADS
+            if denoiser(wildcards).nodes > 1
+            else THREADS * denoiser(wildcards).gpus
+        )
     resources:
         **ON_SEVERAL_NODES,
         gpu=lambda wildcards: GPU * denoiser(wildcards).gpus,
         cpus_per_gpu=THREADS,
-        mem_mb=doubled(8000),
-        runtime=doubled(4320),
+        mem_mb=lambda wildcards, attempt: (
+            doubled(4000)(wildcards, attempt) * (1 + processes(wildcards))
+        ),
+        # a training over its limit continues: more time is not needed
+        runtime=1440,
     params:
         spec=spec("train_denoiser"),
         code=code_digest("train_denoiser"),

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guidebench import specs
+from guidebench import launch, specs
 from guidebench.artifacts import (
     PROVENANCE,
     check_manifest,
@@ -77,11 +77,13 @@ class Stage:
         available = torch.cuda.is_available()
         if self.config.device == "cuda" and not available:
             raise UserError("device: found cuda, allowed: auto or cpu (torch sees no GPU here)")
+        if self.config.device == "auto" and not available and launch.machine_gpus():
+            raise UserError("device: found auto and GPUs that torch cannot use (an old driver?), "
+                            "allowed: cpu")  # fmt: skip
         if not available or self.config.device == "cpu":
             return torch.device("cpu")
         # several processes of a training: each has a GPU of its machine
-        number = int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count()
-        return torch.device("cuda", number)
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
     @property
     def where(self) -> str:

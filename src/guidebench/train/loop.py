@@ -98,8 +98,9 @@ def fit(
     """Train `model` by `loss(model, step)` and return (averaged or plain model, history).
 
     State goes to `checkpoint` every `checkpoint_every` steps; an existing one is continued from,
-    and the result is bit for bit that of a run that was never stopped. The caller deletes it. With
-    several processes (see `launch`) gradients and losses are their means; the first one writes.
+    and the result is that of a run that was never stopped (on the CPU, bit for bit). The caller
+    deletes it. With several processes (see `launch`) gradients and losses are their means; the
+    first one writes.
     """
     accelerator = Accelerator(cpu=device.type == "cpu")
     optimizer = torch.optim.AdamW(
@@ -109,17 +110,17 @@ def fit(
     if plan.weight_average is not None:
         average = get_ema_multi_avg_fn(plan.weight_average)
         averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+    network, optimizer = accelerator.prepare(model, optimizer)
     history: list[dict[str, Any]] = []
     losses: list[float] = []
     first = 0
-    if state := _stored(checkpoint, device, accelerator.is_main_process):
+    if state := _stored(checkpoint, accelerator.is_main_process):
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         if averaged is not None:
             averaged.load_state_dict(state["averaged"])
         history, losses, first = state["history"], state["losses"], state["step"]
     every = max(1, plan.steps // 100)
-    network, optimizer = accelerator.prepare(model, optimizer)
     network.train()
     for step in range(first, plan.steps):
         for group in optimizer.param_groups:
@@ -152,10 +153,11 @@ def fit(
     return (averaged.module if averaged is not None else model), history
 
 
-def _stored(checkpoint: Path, device: torch.device, main: bool) -> dict[str, Any] | None:
+def _stored(checkpoint: Path, main: bool) -> dict[str, Any] | None:
     """The state to continue from, as the first process sees it: others' file systems may lag."""
     found = [checkpoint.read_bytes() if main and checkpoint.is_file() else None]
     broadcast_object_list(found)
     if found[0] is None:
         return None
-    return torch.load(io.BytesIO(found[0]), map_location=device, weights_only=True)
+    # AdamW keeps its step counts on the CPU, where asking for them does not stop a GPU
+    return torch.load(io.BytesIO(found[0]), map_location="cpu", weights_only=True)

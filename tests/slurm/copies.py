@@ -11,12 +11,12 @@ QUICK = {"jobs": 4, "latency-wait": 10, "slurm-init-seconds-before-status-checks
          "seconds-between-status-checks": 2}  # fmt: skip
 
 
-def working_copy(root: Path, megabytes: int, minutes: int) -> Checkout:
+def working_copy(root: Path, megabytes: int, minutes: int, **others: str) -> Checkout:
     """A checkout with a profile `quick`: ours, with resources for every attempt."""
     root.mkdir()
     copy = checkout(root)
     profile = yaml.safe_load((root / "workflow/profiles/slurm/config.yaml").read_text())
-    asked = {"mem_mb": f"{megabytes} * attempt", "runtime": f"{minutes} * attempt"}
+    asked = {"mem_mb": f"{megabytes} * attempt", "runtime": f"{minutes} * attempt"} | others
     profile |= QUICK | {"set-resources": dict.fromkeys(RULES, asked)}
     folder = root / "workflow/profiles/quick"
     folder.mkdir()

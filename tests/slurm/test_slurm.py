@@ -98,7 +98,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture(scope="module")
 def limits(cluster, tmp_path_factory):
     """A run of jobs that are too long or too large for their first attempts, in the background."""
-    copy = working_copy(tmp_path_factory.mktemp("limits") / "copy", megabytes=700, minutes=1)
+    # on the node that stays alive: they are to end by their limits alone
+    copy = working_copy(tmp_path_factory.mktemp("limits") / "copy", megabytes=700, minutes=1,
+                        slurm_extra="'--nodelist=n1'")  # fmt: skip
     shutil.copy(Path(__file__).parent / "greedy.py", copy.root)
     (copy.root / "limits.yaml").write_text(LIMITS)
     wanted = [f"results/limits/{name}/data/manifest.json" for name in ("late", "large", "hopeless")]

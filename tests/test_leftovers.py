@@ -70,6 +70,22 @@ def test_a_result_without_provenance_goes(left: Left) -> None:
     assert not left.settle()
 
 
+def test_a_manifest_that_an_ending_job_deletes_is_restored(left: Left) -> None:
+    os.utime(left.manifest, ns=(10**18, 10**18))
+    content = left.manifest.read_text()
+    with leftovers.manifests_kept(left.config, left.layout):
+        left.manifest.unlink()
+    assert left.manifest.read_text() == content
+    assert left.manifest.stat().st_mtime_ns == 10**18
+
+
+def test_a_recorded_manifest_is_not_restored(left: Left) -> None:
+    left.record.touch()
+    with leftovers.manifests_kept(left.config, left.layout):
+        left.manifest.unlink()
+    assert not left.manifest.exists()
+
+
 @pytest.fixture
 def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Commands that behave like SLURM's on a list of jobs in a file."""

@@ -8,7 +8,8 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -80,6 +81,34 @@ def _slurm_jobs(folder: Path) -> list[str]:
     return sorted({number for number, name in rows if name.startswith(slurm_prefix(folder))})
 
 
+@contextmanager
+def manifests_kept(config: Config, layout: Layout) -> Iterator[None]:
+    """Restore the manifests that ending jobs take with them: Snakemake deletes a failed job's
+    output, also when the work was done and only the job around it had not ended yet.
+    """
+    before = {}
+    for job in grid.jobs(config):
+        path = grid.manifest(layout, job)
+        if path.is_file() and not _settled(path):
+            before[path] = path.read_bytes(), path.stat()
+    yield
+    for path, (content, found) in before.items():
+        if not path.exists():
+            path.write_bytes(content)
+            os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def _records(path: Path) -> tuple[Path, Path]:
+    """Snakemake's files about an output: of how it was made, and that it was begun."""
+    name = base64.urlsafe_b64encode(os.fspath(path).encode()).decode()
+    return RECORDS / name, BEGUN / name
+
+
+def _settled(path: Path) -> bool:
+    record, begun = _records(path)
+    return record.is_file() and not begun.is_file()
+
+
 def settle(config: Config, layout: Layout) -> None:
     """Keep or delete the results of jobs that ended after their Snakemake had been killed.
 
@@ -89,13 +118,13 @@ def settle(config: Config, layout: Layout) -> None:
     """
     for job in grid.jobs(config):
         path = layout.report if job.stage == "report" else grid.manifest(layout, job)
-        name = base64.urlsafe_b64encode(os.fspath(path).encode()).decode()
-        record, begun = RECORDS / name, BEGUN / name
-        if not path.is_file() or (record.is_file() and not begun.is_file()):
+        if not path.is_file() or _settled(path):
             continue
         if not _stands(config, job, path):
             path.unlink()
-        elif begun.is_file():
+            continue
+        record, begun = _records(path)
+        if begun.is_file():
             begun.unlink()
             record.unlink(missing_ok=True)
 

@@ -112,9 +112,10 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
     request.log.parent.mkdir(parents=True, exist_ok=True)
     with only_one(request.folder), open(request.log, "w") as log:
         # jobs outlive a killed Snakemake: two of a kind would write the same files
-        if request.on_slurm() and (count := leftovers.cancel_slurm_jobs(request.folder)):
-            sys.stdout.write(f"cancelled {count} SLURM jobs that an earlier run left\n")
-        leftovers.stop(leftovers.processes(request.folder))
+        with leftovers.manifests_kept(request.config, request.layout):
+            if request.on_slurm() and (count := leftovers.cancel_slurm_jobs(request.folder)):
+                sys.stdout.write(f"cancelled {count} SLURM jobs that an earlier run left\n")
+            leftovers.stop(leftovers.processes(request.folder))
         leftovers.settle(request.config, request.layout)
         mark = {MARK: str(request.folder.resolve())}
         process = subprocess.Popen(

@@ -40,5 +40,6 @@ def test_a_training_over_nodes_is_one_task_for_each_process(untouched) -> None:
              for key in ("gpus=4", "nodes=2")]  # fmt: skip
     asked = _resources(untouched, *every)["train_denoiser"]
     wanted = {"gpu": "4", "tasks": "4", "nodes": "2", "mpi": "srun", "tasks_per_gpu": "1",
-              "threads": "4"}  # fmt: skip
+              "threads": "1", "cpus_per_gpu": "1",
+              "slurm_extra": "--gpus-per-node=2", "mem_mb": "12000"}  # fmt: skip
     assert {key: asked[key] for key in wanted} == wanted

@@ -41,6 +41,7 @@ rule train_denoiser:
         **ON_SEVERAL_NODES,
         gpu=lambda wildcards: GPU * denoiser(wildcards).gpus,
         cpus_per_gpu=THREADS,
+        nodes=lambda wildcards: denoiser(wildcards).nodes,
         mem_mb=lambda wildcards, attempt: (
             doubled(4000)(wildcards, attempt) * (1 + processes(wildcards))
         ),

@@ -73,6 +73,21 @@ CASES = {
     "world's unknown sampler": _world(
         "samplers", {"a": {"sampler": "euler"}}, '"euler"', "euler_maruyama", "samplers.a.sampler"
     ),
+    "world's interval": _world(
+        "setups", {"g": {"guidance": "cfg", "scales": [1], "interval": [0.5, 0.1]}},
+        "[0.5, 0.1]", "low <= high", "setups.g.interval",
+    ),
+    "world's own guide that is not there": _world(
+        "setups", {"g": {"guidance": "nowhere:Guide", "scales": [1]}},
+        "nowhere:Guide", "module:attribute", "setups.g.guidance",
+    ),
+    "steps of a world's setup": _world(
+        "setups", {"g": {"guidance": "cfg", "scales": [1], "steps": 5}},
+        "5", "its samplers have their own", "setups.g.steps",
+    ),
+    "classifier named like a role": Case(
+        (*S, "classifiers", "guide"), {}, "'guide'", "not guide, which is a role"
+    ),
     "world named like a data set": Case(("worlds", "mnist"), WORLD, "'mnist'", "no name of a data"),
     "world is a path": Case(("worlds", "../x"), WORLD, "'../x'", "letters, digits"),
 }  # fmt: skip

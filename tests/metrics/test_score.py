@@ -9,6 +9,7 @@ from guidebench.metrics.frechet import Reference, moments
 from guidebench.metrics.score import Real, Row, Scorer, Scores
 
 BLOCKS = 4
+ACCURACIES = {f"accuracy_{who}" for who in ("guide", "clean", "robust", "judge")}
 
 
 def _set(count: int, seed: int, extractors: tuple[str, ...] = ("judge",)) -> dict[str, np.ndarray]:
@@ -43,7 +44,7 @@ def _scores(found: dict[str, np.ndarray], guide: str | None = None, target: int 
 def test_values_and_references() -> None:
     found = _set(48, 3)
     scores = _scores(found)
-    assert set(scores) == {"diverged", "accuracy_guide", "accuracy_judge", "fd_judge", "cfd_judge"}
+    assert set(scores) == {"diverged", *ACCURACIES, "fd_judge", "cfd_judge"}
     reference = _set(300, 0)
     for metric, keep in (("fd_judge", slice(None)), ("cfd_judge", reference["labels"] == 1)):
         direct = Reference(moments(reference["hidden:judge"][keep]))
@@ -62,6 +63,7 @@ def test_accuracies_ask_the_guide_or_clean() -> None:
         scores = _scores(found, guide)
         assert scores["accuracy_guide"].value == (found[f"predicted:{asked}"] == 1).mean()
         assert scores["accuracy_guide"].extractor == asked
+        assert scores["accuracy_guide"].value == scores[f"accuracy_{asked}"].value
         assert scores["accuracy_judge"].value == (found["predicted:judge"] == 1).mean()
 
 
@@ -79,7 +81,7 @@ def test_without_a_target_there_is_nothing_conditional() -> None:
 
 def test_floor() -> None:
     scores = {score.metric: score for score in Scorer(_real(), 1, BLOCKS).floor()}
-    assert set(scores) == {"fd_judge", "cfd_judge", "accuracy_guide", "accuracy_judge"}
+    assert set(scores) == {"fd_judge", "cfd_judge", *ACCURACIES}
     assert all(score.n == 48 for score in scores.values())
 
 
@@ -90,9 +92,9 @@ def test_long_tables() -> None:
         row = Row("mnist", setup, scale, "evaluation", 0)
         tables.extend(row, scorer.score(_set(48, 3), None))
     results, replicates = tables.results(), tables.jackknife()
-    assert len(results) == 10
-    assert len(replicates) == 10 * BLOCKS
-    assert results["scale"].isna().sum() == 5
+    assert len(results) == 14
+    assert len(replicates) == 14 * BLOCKS
+    assert results["scale"].isna().sum() == 7
     assert "replicates" not in results
     assert not results.duplicated(["dataset", "setup", "scale", "split", "metric"]).any()
     first = replicates[(replicates.setup == "clean/x0") & (replicates.metric == "fd_judge")]

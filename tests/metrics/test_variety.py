@@ -66,6 +66,19 @@ def test_a_narrower_set_is_less_diverse_and_recalls_less() -> None:
     assert narrow["precision_judge"] >= wide["precision_judge"]
 
 
+def test_an_image_of_another_class_is_a_failure_and_not_variety() -> None:
+    """The judge's class counts: the same images under other labels are as diverse as before."""
+    neighbours = Neighbours(_set(300, 0)["hidden:judge"])
+    asked = _set(96, 1)
+    wrong = asked | {"labels": np.roll(asked["labels"], 1)}
+    found, same = (
+        {name: value for name, value, _ in measures(rows, neighbours, 4)} for rows in (asked, wrong)
+    )
+    assert found["diversity_judge"] == same["diversity_judge"]
+    mixed = diversity(asked["hidden:judge"], np.zeros(96, int))
+    assert found["diversity_judge"] < 0.9 * mixed
+
+
 def test_replicates_leave_one_block_out() -> None:
     found, neighbours = _set(48, 1), Neighbours(_set(300, 0)["hidden:judge"])
     for name, value, replicates in measures(found, neighbours, 4):
@@ -80,7 +93,8 @@ def test_scorer_adds_them_when_every_class_is_asked_for() -> None:
     sets = {"reference": _set(300, 0), "floor": _set(48, 2)}
     scorer = Scorer(Real(sets, None), True, 4)
     scores = {score.metric: score for score in scorer.score(_set(48, 3), None)}
-    assert set(scores) == {"diverged", "accuracy_guide", "accuracy_judge", "is_judge",
+    assert set(scores) == {"diverged", "accuracy_guide", "accuracy_clean", "accuracy_judge",
+                           "is_judge",
                            "diversity_judge", "precision_judge", "recall_judge",
                            "fd_judge"}  # fmt: skip
     assert scores["accuracy_judge"].value == 1  # each image is asked for its own label

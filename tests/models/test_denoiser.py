@@ -117,7 +117,7 @@ def test_truncated_file_is_a_user_error(tmp_path: Path, name: str, keep: int) ->
         Denoiser(tmp_path, CPU)
 
 
-def test_the_notebooks_network_is_trained_saved_and_loaded_like_the_other(tmp_path: Path) -> None:
+def test_the_notebooks_network_is_saved_and_loaded_like_the_other(tmp_path: Path) -> None:
     options = OPTIONS | {"architecture": "shuffle_unet", "channels": [8, 16],
                          "condition_dropout": 0.5}  # fmt: skip
     torch.manual_seed(0)

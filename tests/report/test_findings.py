@@ -259,3 +259,45 @@ def test_where_every_class_is_generated_the_trade_off_is_decided() -> None:
     assert set(found) == {1, 2, 3, 4, 15, 16, 17, 18, 19}
     # recall was made to rise: the claim that it falls does not hold
     assert (found[15], found[16], found[17], found[18]) == (HOLDS, HOLDS, HOLDS, FAILS)
+
+
+@pytest.mark.parametrize(("guided", "free", "expected"), [
+    ((0.95, 0.60), (0.97, 0.95), HOLDS),
+    ((0.95, 0.93), (0.97, 0.70), FAILS),
+    ((0.95, 0.93), (0.97, 0.95), UNDECIDED),
+])  # fmt: skip
+def test_an_attack_is_what_the_guide_overrates_more_than_it_does_cfg(
+    guided: tuple[float, float], free: tuple[float, float], expected: str
+) -> None:
+    """(noise-trained, judge) accuracies at the largest scales; blocks that differ by about 0.02."""
+    tables = synthetic.tables()
+    facts = tables.summary["datasets"]["balls"]
+    facts["target"] = "each"
+    facts["setups"]["cfg"] = facts["setups"][NOISE] | {"kind": "cfg", "scales": [0.0, 5.0]}
+    rows, blocks = [], []
+    for setup, scale, pair in ((NOISE, 30.0, guided), ("cfg", 5.0, free)):
+        for metric, value in zip(("accuracy_noise_trained", "accuracy_judge"), pair, strict=True):
+            common = {"dataset": "balls", "setup": setup, "scale": scale, "split": "evaluation",
+                      "metric": metric}  # fmt: skip
+            rows.append(common | {"seed": 1, "value": value, "se": 0.01, "n": 256,
+                                  "extractor": "", "reference": ""})  # fmt: skip
+            blocks += [
+                common | {"block": block, "value": value + 0.02 * (-1) ** block / 8}
+                for block in range(8)
+                if metric == "accuracy_judge" or setup == "cfg"
+            ]
+            blocks += [
+                common | {"block": block, "value": value - 0.02 * (-1) ** block / 8}
+                for block in range(8)
+                if metric != "accuracy_judge" and setup != "cfg"
+            ]
+    keep = tables.results.metric != "accuracy_judge"
+    kept = tables.jackknife.metric != "accuracy_judge"
+    edited = dataclasses.replace(
+        tables, results=pd.concat([tables.results[keep], pd.DataFrame(rows)], ignore_index=True),
+        jackknife=pd.concat([tables.jackknife[kept], pd.DataFrame(blocks)], ignore_index=True),
+    )  # fmt: skip
+    (found,) = [finding for finding in decide(edited) if finding["id"] == 19]
+    assert found["verdict"] == expected
+    assert "scale 30" in found["reason"]
+    assert "weight 5" in found["reason"]

@@ -68,13 +68,15 @@ def pairs(
     schedule: Schedule,
     views: Views,
     grid: list[int],
-    target: int,
+    target: int | Tensor,
     stabilizers: dict[str, Callable[[], Stabilize]],
 ) -> Iterator[tuple[int, str, str, Tensor]]:
     """(index, stabilizer, quantity, value [N]) of pairs x_t, x_{t-1}, the same x_0 and noise.
 
     t walks from T-1 down, each of x_t and x_{t-1} with stabiliser states of its own (eq. 3, 4, 6).
+    `target` is the class of the gradient's log-probability, for all images or for each [N].
     """
+    targets = torch.as_tensor(target, device=views.images.device).expand(len(views.images))
     chains = {name: (make(), make()) for name, make in stabilizers.items()}
     full = schedule.grid(schedule.timesteps)[::-1]
     for t in grid:
@@ -82,7 +84,8 @@ def pairs(
         answers = []
         for time in (full[t + 1], full[t]):
             x = schedule.diffuse(views.images, noise, time)
-            parts = [evaluate(part, time, target) for part in x.split(BATCH)]
+            parts = [evaluate(part, time, wanted) for part, wanted
+                     in zip(x.split(BATCH), targets.split(BATCH), strict=True)]  # fmt: skip
             logits = torch.cat([part.logits for part in parts])
             answers.append((x, logits, torch.cat([part.gradient for part in parts])))
         (x, logits, gradient), (x_before, logits_before, gradient_before) = answers

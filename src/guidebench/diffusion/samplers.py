@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from guidebench.diffusion.schedule import Schedule
+from guidebench.errors import UserError
 
 
 class Prediction(NamedTuple):
@@ -39,6 +40,14 @@ Callback = Callable[[int, Any, Tensor, Prediction], None]
 
 def nothing(step: int, t: Any, x: Tensor, prediction: Prediction) -> None:
     """The callback that does not look."""
+
+
+def unshifted(prediction: Prediction) -> Prediction:
+    """The prediction, in a sampler that cannot shift a mean; UserError when the guide asks to."""
+    if prediction.shift is not None:
+        raise UserError("sampler: found one whose step has no posterior mean, allowed with a guide "
+                        "that answers with `shift`: ancestral, euler_maruyama")  # fmt: skip
+    return prediction
 
 
 def ancestral(
@@ -107,7 +116,7 @@ def ddim(
 ) -> Tensor:
     """DDIM; eta = 0 is deterministic, eta = 1 `ancestral` with v = 0 (Song et al. 2021, eq. 12)."""
     for step, (s, r) in enumerate(pairwise(grid)):
-        prediction = predict(x, s, step)
+        prediction = unshifted(predict(x, s, step))
         callback(step, s, x, prediction)
         c = -torch.expm1(schedule.logsnr(s) - schedule.logsnr(r))
         deviation = eta * torch.sqrt(c) * schedule.sigma(r)
@@ -131,12 +140,12 @@ def heun(
     Its first half is a DDIM step, and the last step is nothing else.
     """
     for step, (s, r) in enumerate(pairwise(grid)):
-        prediction = predict(x, s, step)
+        prediction = unshifted(predict(x, s, step))
         callback(step, s, x, prediction)
         start, (alpha, sigma) = x, (schedule.alpha(r).to(x.dtype), schedule.sigma(r).to(x.dtype))
         x = alpha * prediction.x0 + sigma * prediction.eps
         if r >= 0:
-            corrected = predict(x, r, step, corrector=True)
+            corrected = unshifted(predict(x, r, step, corrector=True))
             ratio = schedule.alpha(r) / schedule.alpha(s)
             change = (schedule.sigma(r) - ratio * schedule.sigma(s)).to(x.dtype)
             x = ratio.to(x.dtype) * start + change * (prediction.eps + corrected.eps) / 2
@@ -154,7 +163,7 @@ def dpmpp_2m(
     """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2), first order in its first and last step."""
     before, length_before = None, None
     for step, (s, r) in enumerate(pairwise(grid)):
-        prediction = predict(x, s, step)
+        prediction = unshifted(predict(x, s, step))
         callback(step, s, x, prediction)
         length = (schedule.logsnr(r) - schedule.logsnr(s)) / 2
         estimate = prediction.x0

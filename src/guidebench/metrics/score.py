@@ -69,7 +69,10 @@ class Scorer:
             self.neighbours = Neighbours(real.sets["reference"]["hidden:judge"])
 
     def score(self, found: Features, guide: str | None) -> Iterator[Score]:
-        """All metrics of one cell; without a guiding classifier `clean` is asked as the guide."""
+        """All metrics of one cell; without a guiding classifier `clean` is asked as the guide.
+
+        `accuracy_guide` is one of the classifiers' accuracies under the name of its role.
+        """
         yield self._share("diverged", found["diverged"], "")
         yield from self._accuracies(found, guide)
         yield from self._variety(found)
@@ -97,9 +100,12 @@ class Scorer:
     def _accuracies(self, found: Features, guide: str | None) -> Iterator[Score]:
         if not self.labelled:
             return
-        for metric, name in (("accuracy_guide", guide or "clean"), ("accuracy_judge", "judge")):
-            if f"predicted:{name}" in found:
-                yield self._share(metric, found[f"predicted:{name}"] == found["labels"], name)
+        for key, predicted in found.items():
+            if key.startswith("predicted:"):
+                name, hits = key.removeprefix("predicted:"), predicted == found["labels"]
+                if name == (guide or "clean"):
+                    yield self._share("accuracy_guide", hits, name)
+                yield self._share(f"accuracy_{name}", hits, name)
 
     def _variety(self, found: Features) -> Iterator[Score]:
         if self.neighbours is None:

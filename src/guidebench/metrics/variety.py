@@ -21,13 +21,16 @@ def inception_score(probabilities: np.ndarray) -> float:
 
 
 def diversity(features: np.ndarray, labels: np.ndarray) -> float:
-    """Mean distance between two images of the same class, averaged over classes."""
+    """Mean distance between two images [n, d] of the same class [n], averaged over classes.
+
+    NaN where no class has two images.
+    """
     means = []
     for label in np.unique(labels):
         rows = features[labels == label].astype(np.float64)
         if len(rows) > 1:
             means.append(cdist(rows, rows).sum() / (len(rows) * (len(rows) - 1)))
-    return float(np.mean(means))
+    return float(np.mean(means)) if means else float("nan")
 
 
 class Neighbours:
@@ -58,17 +61,21 @@ def _radii(distances: np.ndarray) -> np.ndarray:
 def measures(
     found: Features, neighbours: Neighbours, blocks: int
 ) -> Iterator[tuple[str, float, np.ndarray]]:
-    """(metric, value, replicates with one block of rows left out each) of every measure here."""
-    hidden, labels, p = (
-        found[key][:LARGEST] for key in ("hidden:judge", "labels", "probabilities:judge")
+    """(metric, value, replicates with one block of rows left out each) of every measure here.
+
+    Diversity is that within the classes which the judge sees: an image of another class than the
+    one asked for is a failure, not variety.
+    """
+    hidden, shown, p = (
+        found[key][:LARGEST] for key in ("hidden:judge", "predicted:judge", "probabilities:judge")
     )
-    parts = np.array_split(np.arange(len(labels)), blocks)
+    parts = np.array_split(np.arange(len(shown)), blocks)
     member = np.repeat(np.arange(blocks), [len(part) for part in parts])
     near = neighbours.precision(hidden)
     everything = np.arange(len(near))
     functions: dict[str, Callable[[np.ndarray], float]] = {
         "is_judge": lambda rows: inception_score(p[rows]),
-        "diversity_judge": lambda rows: diversity(hidden[rows], labels[rows]),
+        "diversity_judge": lambda rows: diversity(hidden[rows], shown[rows]),
         "precision_judge": lambda rows: float(near[rows].mean()),
         "recall_judge": lambda rows: neighbours.recall(hidden[rows]),
     }

@@ -36,9 +36,10 @@ FORWARD = {
         "sd of a log-normal), because mean minus sd would fall below zero."),
     "grad_sensitivity": Caption(
         "Gradient sensitivity (figure 3)",
-        "The same for the gradient g of the target's log-probability, the vector that guidance "
-        "adds. A high value can mean that neighbouring steps push in unrelated directions, but it "
-        "also grows with the size of g: see the two panels below. Band as in figure 2."),
+        "The same for the gradient g of the log-probability of the target (of each image's own "
+        "class, where all classes are generated), the vector that guidance adds. A high value can "
+        "mean that neighbouring steps push in unrelated directions, but it also grows with the "
+        "size of g: see the two panels below. Band as in figure 2."),
     "grad_sensitivity_stabilized": Caption(
         "Gradient sensitivity with stabilisers (figure 4)",
         "The same for gradients after EMA or ADAM, whose state walks from noise to clean. EMA "
@@ -80,11 +81,12 @@ GUIDED = {
         "images get clearer and classes even. Not comparable with any published IS."),
     "tradeoff": Caption(
         "Clear against varied (the CFG paper's headline figure)",
-        "Each line walks over its scales. Guidance buys clear images (up) and pays with distance "
-        "from the data (right)."),
+        "Each line walks over its scales. What guidance is said to do: buy clear images (up) and "
+        "pay with distance from the data (right). Claims 15 and 16 say whether it did."),
     "diversity": Caption(
         "Diversity within a class against the scale",
-        _FLOOR + "Mean distance between two images of the same class in the judge's features."),
+        _FLOOR + "Mean distance, in the judge's features, between two images that the judge takes "
+        "for the same class."),
     "recall": Caption(
         "Recall against the scale",
         _FLOOR + "Share of real images (unseen by the judge) that lie among the samples, by third "
@@ -126,7 +128,8 @@ TRUTH = {
     "truth_densities": Caption(
         "The target class by every guide and scale",
         "Dots: samples of the first sampler; lines: the density that the scale is read as aiming "
-        "at. SW: sliced Wasserstein distance between the two."),
+        "at. SW: sliced Wasserstein distance between the two. Setups with a temperature of their "
+        "own aim at no such density; they have a figure below."),
     "truth_scale": Caption(
         "Error against the scale",
         "Left: distance from the true conditional p(x | y), right: from the true tilted density. "

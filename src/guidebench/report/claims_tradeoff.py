@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
-from guidebench.report.rankings import gap
-from guidebench.report.tables import Cell, Tables
+from guidebench.report.rankings import overrated
+from guidebench.report.tables import Tables
 from guidebench.report.verdicts import (
     Interval,
     Outcome,
-    Unmeasured,
     by_sign,
     difference,
+    measured,
     quantile,
     scales,
-    selected,
     spread,
 )
+from guidebench.report.words import number
 
-CFG, NOISE_TRAINED = "cfg", "noise_trained/raw"
+CFG, GUIDE = "cfg", "noise_trained"
+NOISE_TRAINED = f"{GUIDE}/raw"
 
 
 def _ends(tables: Tables, dataset: str, metric: str, sign: int) -> Outcome:
@@ -56,23 +55,19 @@ def recalls_less(tables: Tables, dataset: str) -> Outcome:
 
 
 def attack(tables: Tables, dataset: str) -> Outcome:
-    """Guide minus judge of classifier guidance against that of cfg, at their selected scales."""
-    metric = tables.distance(dataset, "fd")
-    cells = [selected(tables, dataset, name, metric) for name in (NOISE_TRAINED, CFG)]
-    # at the largest scale an attack has had its chance
-    cells[0] = scales(tables, dataset, NOISE_TRAINED)[-1]
-    found = [gap(tables, dataset, cell) for cell in cells]
-    if found[0] is None or found[1] is None:
-        raise Unmeasured(f"not measured: accuracies of {NOISE_TRAINED} and {CFG}")
-    left_out = _gap(tables, dataset, cells[0]) - _gap(tables, dataset, cells[1])
-    half = quantile(len(left_out) - 1) * spread(left_out)
-    estimate = found[0].value - found[1].value
-    interval = Interval(estimate, estimate - half, estimate + half)
-    values = interval.values("guide minus judge: classifier guidance minus cfg")
-    return Outcome(by_sign([interval]), values, f"The guide overrates classifier guidance (scale "
-                   f"{cells[0].scale:g}) by {interval} more than cfg.")  # fmt: skip
-
-
-def _gap(tables: Tables, dataset: str, cell: Cell) -> pd.Series:
-    guide, judge = (tables.left_out(dataset, cell, f"accuracy_{who}") for who in ("guide", "judge"))
-    return guide - judge
+    """How far the noise-trained classifier overrates what it guided, and what cfg did, at most."""
+    cells = [scales(tables, dataset, name)[-1] for name in (NOISE_TRAINED, CFG)]
+    metrics = (f"accuracy_{GUIDE}", "accuracy_judge")
+    shares = [[measured(tables, dataset, cell, metric).value for metric in metrics]
+              for cell in cells]  # fmt: skip
+    guided, free = (first - judge for first, judge in shares)
+    left_out = [overrated(tables, dataset, cell, GUIDE) for cell in cells]
+    half = quantile(len(left_out[0]) - 1) * spread(left_out[0] - left_out[1])
+    interval = Interval(guided - free, guided - free - half, guided - free + half)
+    values = {f"{GUIDE} minus judge, {name} at {cell.scale:g}": found
+              for cell, name, found in zip(cells, (NOISE_TRAINED, CFG), (guided, free),
+                                           strict=True)}  # fmt: skip
+    reason = (f"The noise-trained classifier overrates what it guided (scale {cells[0].scale:g}) "
+              f"by {number(guided)}, cfg's images (weight {cells[1].scale:g}) by {number(free)}: "
+              f"a difference of {interval}.")  # fmt: skip
+    return Outcome(by_sign([interval]), values | interval.values("difference"), reason)

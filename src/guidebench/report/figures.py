@@ -24,6 +24,7 @@ FORWARD: dict[str, Draw] = {
         tables, dataset, "grad_sensitivity", plots_forward.stabilised(tables, dataset)),
     "gradient_checks": plots_forward.gradient_checks,
 }  # fmt: skip
+STABILIZED = ["grad_sensitivity_stabilized"]
 
 
 def draw(tables: Tables, dataset: str, folder: Path) -> list[Path]:
@@ -33,7 +34,8 @@ def draw(tables: Tables, dataset: str, folder: Path) -> list[Path]:
         known = tables.sensitivity[tables.sensitivity.dataset == dataset]
         if len(known):
             for name, plot in FORWARD.items():
-                paths += theme.save(plot(tables, dataset), folder, name)
+                if name not in STABILIZED or plots_forward.stabilizers(tables, dataset):
+                    paths += theme.save(plot(tables, dataset), folder, name)
         if (known.quantity == "implicit_cosine").any():
             paths += theme.save(plots_forward.implicit(tables, dataset), folder, "implicit")
         for metric, name in plots_sampling.FILES.items():

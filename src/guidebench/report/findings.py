@@ -82,9 +82,10 @@ TRADE_OFF = [
           f"mean feature distance within a class, {ENDS}", claims_tradeoff.less_diverse),
     Claim("Guidance leaves out part of the data: recall falls with the weight.", ENDS,
           claims_tradeoff.recalls_less),
-    Claim("Classifier guidance is an adversarial attack on its classifier, cfg is not.",
-          "guide minus judge accuracy of noise_trained/raw at its largest scale minus that of cfg "
-          f"at its selected weight: {JACKKNIFE} above 0", claims_tradeoff.attack),
+    Claim("Classifier guidance is an adversarial attack on its classifier, unlike cfg.",
+          "the noise-trained classifier's minus the judge's accuracy on samples of "
+          "noise_trained/raw, minus the same on samples of cfg, each at its largest scale: "
+          f"{JACKKNIFE} above 0", claims_tradeoff.attack),
 ]  # fmt: skip
 
 

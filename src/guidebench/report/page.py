@@ -120,6 +120,7 @@ def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:
         "facts": tables.summary["worlds"][world],
         "pictures": _pictures(folder, captions.TRUTH),
         "bias": truth.bias(tables, world),
+        "every_sampler": truth.every_sampler(tables, world),
     }
 
 

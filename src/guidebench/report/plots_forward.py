@@ -25,14 +25,19 @@ def setup(curve: Curve) -> str:
     return f"{classifier}/{source}" + ("" if stabilizer == "none" else f"+{stabilizer}")
 
 
-def stabilised(tables: Tables, dataset: str) -> list[Curve]:
-    """The plain curves and every stabiliser of clean/x0 that was measured, in a fixed order."""
+def stabilizers(tables: Tables, dataset: str) -> list[str]:
+    """The stabilisers of clean/x0 that were measured, in a fixed order."""
     table = tables.sensitivity
     keep = (table.dataset == dataset) & (table.classifier == "clean") & (table.input == "x0")
     names = sorted(set(table.stabilizer[keep]) - {"none"})
     order = ["ema0.9", "ema0.99", "adam"]
     names.sort(key=lambda name: (order.index(name) if name in order else len(order), name))
-    return [*PLAIN, *(("clean", "x0", name) for name in names)]
+    return names
+
+
+def stabilised(tables: Tables, dataset: str) -> list[Curve]:
+    """The plain curves and those of every stabiliser."""
+    return [*PLAIN, *(("clean", "x0", name) for name in stabilizers(tables, dataset))]
 
 
 def _axis(axes: Any, tables: Tables, dataset: str) -> None:

@@ -18,7 +18,7 @@ DISTANCE = "sliced_wasserstein"
 # the three Gaussians, in Okabe and Ito's colours
 CLASSES = ["#0072B2", "#D55E00", "#009E73", "#B0558A", "#E69F00", "#56B4E9"]
 MARKERS = ["o", "s", "^", "v", "D", "P", "X", "<", ">", "h", "p", "*"]
-PANEL, ROWS = 1.9, 9
+PANEL = 1.9
 FLOOR_NAME = "exact samples (floor)"
 
 
@@ -93,7 +93,7 @@ def densities(tables: Tables, world: str, pictures: dict[str, np.ndarray]) -> Fi
     rows = tables.errors(world, DISTANCE, "tilted")
     first = next(iter(tables.summary["worlds"][world]["samplers"]))
     rows = rows[(rows.sampler == first) & rows.scale.notna()]
-    setups = list(dict.fromkeys(rows.setup))[:ROWS]
+    setups = list(dict.fromkeys(rows.setup))
     columns = int(rows.groupby("setup").scale.nunique().max())
     drawn, axes = _grid(len(setups), columns)
     for line, setup in zip(axes, setups, strict=True):
@@ -115,9 +115,10 @@ def against_scale(tables: Tables, world: str) -> Figure:
     first = next(iter(tables.summary["worlds"][world]["samplers"]))
     reach = quantile(tables.summary["worlds"][world]["blocks"] - 1)
     floor = tables.errors(world, DISTANCE, "floor").sort_values("exponent")
+    aimed = tables.errors(world, DISTANCE, "tilted").setup
     for panel, reference in zip(axes, ("conditional", "tilted"), strict=True):
         rows = tables.errors(world, DISTANCE, reference)
-        rows = rows[(rows.sampler == first) & rows.scale.notna()]
+        rows = rows[(rows.sampler == first) & rows.scale.notna() & rows.setup.isin(aimed)]
         for number, (setup, line) in enumerate(rows.groupby("setup", sort=False)):
             power = _power(tables, world, str(setup), line)
             panel.errorbar(power, line.value, yerr=reach * line.se, label=str(setup),

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from guidebench.duration import duration
 from guidebench.report import theme
@@ -28,10 +29,16 @@ def gap(tables: Tables, dataset: str, cell: Cell) -> Measure | None:
     guide, judge = (tables.measure(dataset, cell, f"accuracy_{who}") for who in ("guide", "judge"))
     if guide is None or judge is None:
         return None
-    left_out = tables.left_out(dataset, cell, "accuracy_guide") - tables.left_out(
-        dataset, cell, "accuracy_judge")  # fmt: skip
+    left_out = overrated(tables, dataset, cell, "guide")
     error = spread(left_out) if len(left_out) > 1 else math.nan
     return Measure(guide.value - judge.value, error, guide.n)
+
+
+def overrated(tables: Tables, dataset: str, cell: Cell, classifier: str) -> pd.Series:
+    """A classifier's minus the judge's accuracy with each block of seeds left out."""
+    first, judge = (tables.left_out(dataset, cell, f"accuracy_{who}")
+                    for who in (classifier, "judge"))  # fmt: skip
+    return first - judge
 
 
 def lowest(

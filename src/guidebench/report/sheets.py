@@ -17,7 +17,7 @@ from guidebench.report.tables import UNGUIDED, Tables
 
 SIDE = 56
 GAP = 2
-PER_ROW = 12
+PER_ROW, UNLABELLED = 12, 16
 LABEL = 170
 TEXT, FRAME = "#222222", "#d4d4d4"
 
@@ -43,7 +43,8 @@ def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: 
         sheets[scales_name(setup)] = _scales(pictures, tables, dataset, setup)
     for key, images in pictures.items():
         if key.startswith("grid:"):
-            sheets[grid_name(*key.split(":")[1:])] = _classes(images, tables.facts(dataset))
+            _, setup, scale = key.split(":")
+            sheets[grid_name(setup, scale)] = _classes(images, tables.facts(dataset), setup)
     paths = [save(_forward(pictures), folder / "sheet_forward.png")]
     for name, rows in sheets.items():
         if rows:
@@ -61,10 +62,10 @@ def grid_name(setup: str, scale: str) -> str:
     return f"sheet_grid_{re.sub(r'[^A-Za-z0-9.]+', '-', setup)}_{scale}"
 
 
-def _classes(images: np.ndarray, facts: dict[str, Any]) -> list[Row]:
-    """One row per class where classes are generated in turn, else rows of one target."""
-    if facts["target"] != "each":
-        return [("", images)]
+def _classes(images: np.ndarray, facts: dict[str, Any], setup: str) -> list[Row]:
+    """One row per class where classes are asked for in turn, else full rows of no name."""
+    if facts["target"] != "each" or not facts["setups"][setup]["asked"]:
+        return [("", images[: len(images) // UNLABELLED * UNLABELLED or len(images)])]
     names = facts["classes"]
     return [(name, images[number :: len(names)]) for number, name in enumerate(names)]
 
@@ -106,7 +107,7 @@ def sheet(rows: Sequence[Row], per_row: int = PER_ROW) -> Image.Image:
     drawn = [(label, _upscaled(images)) for label, images in rows]
     height, width = drawn[0][1].shape[1:3]
     left = LABEL if any(label for label, _ in rows) else 0
-    columns = min(per_row if left else per_row + 4, max(len(images) for _, images in drawn))
+    columns = min(per_row if left else UNLABELLED, max(len(images) for _, images in drawn))
     lines = [math.ceil(len(images) / columns) for _, images in drawn]
     space = 5 * GAP  # between labelled rows
     total = sum(lines) * (height + GAP) + space * (len(drawn) - 1) + GAP

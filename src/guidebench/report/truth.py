@@ -5,56 +5,82 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pandas as pd
+
 from guidebench.report.plots_truth import DISTANCE
 from guidebench.report.tables import Measure, Tables
 from guidebench.report.words import measure, number
 
 CLEAR = 3.0
+# the setup that no guidance bends: what it misses p(x | y) by is its sampler's own error
+PLAIN = "conditional"
 # beside the distance: shown as errors
 CHECKS = {"class_frequency": "class frequencies", "mean_error": "mean",
           "covariance_error": "covariance"}  # fmt: skip
+ABOUT = ["setup", "scale", "s"]
 
 
 def bias(tables: Tables, world: str) -> dict[str, Any]:
-    """Head and rows: each setup and scale against its tilted density, with the first sampler.
-
-    The bias is what the distance exceeds the sampler's own error by: the distance of the
-    conditional denoiser's samples, which no guidance bends, from p(x | y).
-    """
+    """Head and rows: each setup and scale against its tilted density, with the first sampler."""
     first = next(iter(tables.summary["worlds"][world]["samplers"]))
-
-    def records(metric: str, reference: str) -> list[dict[str, Any]]:
-        rows = tables.errors(world, metric, reference)
-        kept = rows[rows.sampler == first] if reference != "floor" else rows
-        return [{str(key): value for key, value in row.items()} for row in kept.to_dict("records")]
-
-    distances = records(DISTANCE, "tilted")
-    checks = [records(metric, "tilted") for metric in CHECKS]
-    floors = {row["exponent"]: _measure(row) for row in records(DISTANCE, "floor")}
-    own = next((_measure(row) for row in records(DISTANCE, "conditional")
-                if row["setup"] == "conditional"), None)  # fmt: skip
+    found = _first(tables, world, DISTANCE, first)
+    checks = [_first(tables, world, metric, first) for metric in CHECKS]
+    floors = _floors(tables, world)
+    own = next((_excess(row, floors) for _, row in found.iterrows() if row.setup == PLAIN), None)
     rows = []
-    for row, *others in zip(distances, *checks, strict=True):
-        scale = "" if math.isnan(row["scale"]) else f"{row['scale']:g}"
-        found = _measure(row)
-        cells = [row["setup"], scale, number(row["exponent"]), measure(found),
-                 measure(floors[row["exponent"]]), verdict(found, own),
-                 *(measure(_measure(other)) for other in others)]  # fmt: skip
+    for position, (_, row) in enumerate(found.iterrows()):
+        said = "–" if row.setup == PLAIN else verdict(_excess(row, floors), own)
+        cells = [*_about(row), measure(_measure(row)), measure(floors[row.exponent]), said,
+                 *(measure(_measure(check.iloc[position])) for check in checks)]  # fmt: skip
         rows.append({"cells": cells, "best": False})
-    head = ["setup", "scale", "s", "distance from p(x) p(y|x)^s", "floor", "verdict",
+    head = [*ABOUT, "distance from p(x) p(y|x)^s", "floor", "verdict",
             *(f"error: {title}" for title in CHECKS.values())]  # fmt: skip
     return {"head": head, "rows": rows}
 
 
-def verdict(found: Measure, own: Measure | None) -> str:
-    """`biased by 0.12`, or `no bias seen`, against the sampler's own error."""
+def every_sampler(tables: Tables, world: str) -> dict[str, Any]:
+    """Head and rows: the distance from the tilted density by setup and scale, and sampler."""
+    samplers = list(tables.summary["worlds"][world]["samplers"])
+    floors = _floors(tables, world)
+    rows = []
+    found = tables.errors(world, DISTANCE, "tilted")
+    for _, group in found.groupby(["setup", "scale"], sort=False, dropna=False):
+        by_sampler = {row.sampler: measure(_measure(row)) for _, row in group.iterrows()}
+        cells = [*_about(group.iloc[0]), measure(floors[group.exponent.iloc[0]]),
+                 *(by_sampler.get(sampler, "–") for sampler in samplers)]  # fmt: skip
+        rows.append({"cells": cells, "best": False})
+    return {"head": [*ABOUT, "floor", *samplers], "rows": rows}
+
+
+def verdict(excess: Measure, own: Measure | None) -> str:
+    """`biased by 0.12`, or `no bias seen`: an excess over the floor against the sampler's own."""
     if own is None:
         return "–"
-    error, excess = math.hypot(found.se, own.se), found.value - own.value
-    if excess > CLEAR * error:
-        return f"biased by {measure(Measure(excess, error, found.n))}"
+    value, error = excess.value - own.value, math.hypot(excess.se, own.se)
+    if value > CLEAR * error:
+        return f"biased by {measure(Measure(value, error, excess.n))}"
     return "no bias seen"
 
 
-def _measure(row: dict[str, Any]) -> Measure:
-    return Measure(float(row["value"]), float(row["se"]), int(row["n"]))
+def _excess(row: Any, floors: dict[float, Measure]) -> Measure:
+    """What a distance exceeds that of exact samples of the same density and n by."""
+    floor = floors[row.exponent]
+    return Measure(row.value - floor.value, math.hypot(row.se, floor.se), int(row.n))
+
+
+def _first(tables: Tables, world: str, metric: str, sampler: str) -> pd.DataFrame:
+    rows = tables.errors(world, metric, "tilted")
+    return rows[rows.sampler == sampler].reset_index(drop=True)
+
+
+def _floors(tables: Tables, world: str) -> dict[float, Measure]:
+    rows = tables.errors(world, DISTANCE, "floor")
+    return {row.exponent: _measure(row) for _, row in rows.iterrows()}
+
+
+def _about(row: Any) -> list[str]:
+    return [row.setup, "" if math.isnan(row.scale) else f"{row.scale:g}", number(row.exponent)]
+
+
+def _measure(row: Any) -> Measure:
+    return Measure(float(row.value), float(row.se), int(row.n))

@@ -160,6 +160,7 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
                 "input": setup.input if setup.guidance == "classifier" else None,
                 "stabilizer": setup.stabilizer.name if setup.guidance == "classifier" else None,
                 "scales": setup.scales,
+                "asked": setup.guidance != "none" or setup.conditional,
             }
             for name, setup in options.setups.items()
         },

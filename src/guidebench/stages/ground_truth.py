@@ -86,11 +86,13 @@ def run(stage: Stage) -> None:
         setup, steps = options["setups"][key], options["samplers"][sampler]
         before = truth.denoiser.rows
         points = truth.sample(setup, scale, steps, target)
-        power = exponent(setup, scale)
+        aims = {"conditional": 1.0}
+        if setup["temperature"] == 1:  # p(x) p(y | x)^s is not what a temperature aims at
+            aims["tilted"] = exponent(setup, scale)
         common = {"world": name, "setup": key, "scale": scale, "sampler": sampler,
                   "steps": steps["steps"], "n": len(points),
                   "evaluations": (truth.denoiser.rows - before) / len(points)}  # fmt: skip
-        for kind, value in {"conditional": 1.0, "tilted": power}.items():
+        for kind, value in aims.items():
             if value not in references:
                 reference_seed = derive(seed, name, "reference", value)
                 references[value] = Reference(truth.mixture, target, value, reference_seed)

@@ -75,9 +75,10 @@ def run(stage: Stage) -> None:
         for t, correct in accuracy(evaluate, schedule, many, grid):
             table.add(kind, "none", "accuracy", t, correct)
         few = views(stage, data, options.images)
+        target = few.labels if stage.target is None else stage.target
         last = None
         for t, stabilizer, quantity, value in pairs(
-            evaluate, schedule, few, grid, stage.target or 0, stabilizers
+            evaluate, schedule, few, grid, target, stabilizers
         ):
             table.add(kind, stabilizer, quantity, t, value)
             if t != last:

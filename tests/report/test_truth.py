@@ -1,0 +1,74 @@
+"""Which guidance a world's table calls biased, from distances made up for it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import synthetic_tables as synthetic
+
+from guidebench.report import truth
+from guidebench.report.tables import Tables
+
+METRICS = ["sliced_wasserstein", *truth.CHECKS]
+
+
+def _tables(cells: list[tuple[str, float, float, float]], floors: dict[float, float]) -> Tables:
+    """Cells (setup, scale, s, distance) on two samplers, the second 0.2 worse; all se 0.01."""
+    rows = []
+    for metric in METRICS:
+        common = {"world": "w", "metric": metric, "n": 64, "steps": 10, "evaluations": 10.0,
+                  "se": 0.01}  # fmt: skip
+        for setup, scale, power, value in cells:
+            for sampler, worse in (("ancestral-150", 0.0), ("ddim-10", 0.2)):
+                rows.append(common | {"setup": setup, "scale": scale, "sampler": sampler,
+                                      "reference": "tilted", "exponent": power,
+                                      "value": value + worse})  # fmt: skip
+        rows += [common | {"setup": "floor", "scale": power, "sampler": "exact",
+                           "reference": "floor", "exponent": power, "value": value}
+                 for power, value in floors.items()]  # fmt: skip
+    tables = dataclasses.replace(synthetic.tables(), truth=pd.DataFrame(rows))
+    tables.summary["worlds"] = {
+        "w": {"samplers": {"ancestral-150": "ancestral", "ddim-10": "ddim"}}
+    }
+    return tables
+
+
+def _verdicts(tables: Tables) -> dict[str, str]:
+    table = truth.bias(tables, "w")
+    place = table["head"].index("verdict")
+    return {" ".join(row["cells"][:2]).strip(): row["cells"][place] for row in table["rows"]}
+
+
+def test_bias_is_the_excess_over_the_floor_less_the_samplers_own() -> None:
+    """Own excess 0.03 - 0.01 = 0.02; cfg at 2: 0.30 - 0.10 - 0.02 = 0.18 with 4 errors of 0.01."""
+    tables = _tables([("conditional", np.nan, 1.0, 0.03), ("cfg", 0.0, 1.0, 0.035),
+                      ("cfg", 1.0, 2.0, 0.30)], {1.0: 0.01, 2.0: 0.10})  # fmt: skip
+    found = _verdicts(tables)
+    assert found == {"conditional": "–", "cfg 0": "no bias seen",
+                     "cfg 1": "biased by 0.180\u00a0±\u00a00.020"}  # fmt: skip
+
+
+def test_a_wider_density_is_no_bias() -> None:
+    """The same distance at a density whose exact samples lie as far from it."""
+    tables = _tables([("conditional", np.nan, 1.0, 0.03), ("cfg", 1.0, 2.0, 0.30)],
+                     {1.0: 0.01, 2.0: 0.28})  # fmt: skip
+    assert _verdicts(tables)["cfg 1"] == "no bias seen"
+
+
+def test_without_the_conditional_denoiser_there_is_no_verdict() -> None:
+    assert _verdicts(_tables([("cfg", 1.0, 2.0, 0.30)], {2.0: 0.1})) == {"cfg 1": "–"}
+
+
+def test_every_sampler_is_in_the_long_table() -> None:
+    tables = _tables([("conditional", np.nan, 1.0, 0.03), ("cfg", 1.0, 2.0, 0.30)],
+                     {1.0: 0.01, 2.0: 0.10})  # fmt: skip
+    table = truth.every_sampler(tables, "w")
+    assert table["head"] == ["setup", "scale", "s", "floor", "ancestral-150", "ddim-10"]
+    assert [row["cells"] for row in table["rows"]] == [
+        ["conditional", "", "1", "0.010\u00a0±\u00a00.010", "0.030\u00a0±\u00a00.010",
+         "0.230\u00a0±\u00a00.010"],
+        ["cfg", "1", "2", "0.100\u00a0±\u00a00.010", "0.300\u00a0±\u00a00.010",
+         "0.500\u00a0±\u00a00.010"],
+    ]  # fmt: skip

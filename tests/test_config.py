@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -11,6 +12,7 @@ from conftest import REPOSITORY
 from guidebench import mistakes
 from guidebench.confdoc import document
 from guidebench.config import ARCHITECTURES, Config, SportBallsData
+from guidebench.errors import UserError
 from guidebench.schema import models
 from guidebench.validate import load
 
@@ -142,3 +144,26 @@ def test_the_named_architectures_are_the_classifiers_own():
         assert list(mistakes._architecture("key", name)) == []
     # these answer with more than logits in training
     assert len(list(mistakes._architecture("key", "googlenet"))) == 1
+
+
+def test_a_file_is_laid_over_its_base(tmp_path: Path) -> None:
+    base = REPOSITORY / "workflow/config/smoke.yaml"
+    (tmp_path / "smoke.yaml").write_text(base.read_text())
+    (tmp_path / "more.yaml").write_text(
+        "base: smoke.yaml\nname: more\ndatasets: {mnist: {denoiser: {steps: 99}, target: '4'}}\n"
+    )
+    (tmp_path / "most.yaml").write_text("base: more.yaml\nname: most\n")
+    smoke, most = load(str(base)), load(str(tmp_path / "most.yaml"))
+    expected = smoke.model_dump(mode="json")
+    expected["name"] = "most"
+    expected["datasets"]["mnist"]["denoiser"]["steps"] = 99
+    expected["datasets"]["mnist"]["target"] = "4"
+    assert most.model_dump(mode="json") == expected
+
+
+@pytest.mark.parametrize("base", ["nowhere.yaml", "own.yaml", "[a]", "."])
+def test_a_base_that_is_no_other_file_is_one_line(base: str, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(f"base: {base}\nname: x\n")
+    with pytest.raises(UserError, match=r"own.yaml: base: found .*, allowed: another exp") as error:
+        load(str(tmp_path / "own.yaml"))
+    assert "\n" not in str(error.value)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from snakemake.logging import DefaultFormatter
 
 from guidebench.failures import explain, failed
 
@@ -27,23 +28,25 @@ Error in rule prepare:
     external_jobid: {slurm}
 [Sat Nov 21 11:18:48 2026]
 """
-GROUP = """Error in group page:
-    message: SLURM-job '9' failed due to a node failure, SLURM status is: 'NODE_FAIL'. Failed
-    log: {here}/slurm_logs/9.log (check log file(s) for error details)
-    jobs:
-        rule collect:
-            jobid: 3
-            output: results/x/tables/manifest.json
-            log: results/x/logs/collect/all.log (check log file(s) for error details)
-        rule plots:
-            jobid: 4
-            output: results/x/plots/manifest.json
-            log: results/x/logs/plots/all.log (check log file(s) for error details)
-"""
+
+
+def _group(number: int, here: Path, *members: tuple[int, str]) -> str:
+    """What Snakemake prints of a failed group: by its own formatter."""
+    formatter = DefaultFormatter()
+    rules = [
+        {"rule_name": job.partition("/")[0], "jobid": jobid, "input": ["in"], "output": ["out"],
+         "log": [f"results/x/logs/{job}.log"], "msg": "Error in rule", "rule_msg": None,
+         "conda_env": None, "shellcmd": "guidebench", "aux": {}, "indent": True}
+        for jobid, job in members
+    ]  # fmt: skip
+    whole = {"msg": "Error in group block", "aux_logs": [f"{here}/slurm_logs/group/{number}.log"],
+             "job_error_info": rules}  # fmt: skip
+    texts = [formatter.format_group_error(whole), *map(formatter.format_job_error, rules)]
+    return "".join(f"{text}\n" for text in texts)
 
 
 def test_a_jobs_own_error_comes_first() -> None:
-    line = explain(LOCAL, {("prepare", "balls"): "prepare balls: data.root: missing"})
+    line = explain(LOCAL, {("prepare", "balls"): "data.root: missing"})
     assert line == [
         "failed: prepare balls: data.root: missing; log: results/x/logs/prepare/balls.log"
     ]
@@ -84,11 +87,54 @@ def test_a_job_that_finished_in_the_end_did_not_fail(tmp_path: Path) -> None:
     assert [job.job for job in failed("Finished jobid: 26 (Rule: prepare)\n" + text)] == ["large"]
 
 
-def test_the_jobs_of_a_group(tmp_path: Path) -> None:
-    text = GROUP.format(here=tmp_path) + "Finished jobid: 3 (Rule: collect)\n"
+def test_a_job_on_slurm_names_its_own_log_where_the_error_is(tmp_path: Path) -> None:
+    text = ON_SLURM.format(slurm=9, state="FAILED", number=2, data="a", here=tmp_path)
+    assert explain(text, {("prepare", "a"): "RuntimeError: CUDA error"}) == [
+        "failed: prepare a: RuntimeError: CUDA error; log: results/x/logs/prepare/a.log"
+    ]
+
+
+SAMPLED = """[Sat Nov 21 11:17:03 2026]
+rule sample:
+    jobid: 0
+Finished jobid: 0 (Rule: sample)
+rule features:
+    jobid: 1
+slurmstepd-n2: error: StepId=31.0 exceeded memory limit (3 > 2), being killed
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "stage", "cause"),
+    [
+        (SAMPLED, "features", " (over its memory limit)"),
+        (SAMPLED.partition("Finished")[0], "sample", ""),
+    ],
+)
+def test_of_a_group_the_rule_that_did_not_finish_failed(
+    log: str, stage: str, cause: str, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "slurm_logs/group").mkdir(parents=True)
+    members = (3, "sample/a.evaluation-0"), (4, "features/a.evaluation-0")
+    for number in (29, 31):
+        (tmp_path / f"slurm_logs/group/{number}.log").write_text(log)
+    text = _group(29, tmp_path, *members) + _group(31, tmp_path, *members)
+    assert explain(text, {}) == [
+        f"failed: {stage} a.evaluation-0: SLURM job 31 failed{cause}, 2 attempts; "
+        "log: slurm_logs/group/31.log"
+    ]
+    # the third attempt was good
+    finished = "".join(f"Finished jobid: {n} (Rule: x)\n" for n, _ in members)
+    assert failed(text + finished) == []
+
+
+def test_a_group_without_a_log_names_all_that_did_not_finish(tmp_path: Path) -> None:
+    text = _group(9, tmp_path, (3, "collect/all"), (4, "plots/all"))
+    text += "Finished jobid: 3 (Rule: collect)\n"
     (left,) = failed(text)
-    assert (left.stage, left.job, left.slurm) == ("plots", "all", "SLURM job 9 NODE_FAIL")
-    assert left.logs == ["results/x/logs/plots/all.log", f"{tmp_path}/slurm_logs/9.log"]
+    assert (left.stage, left.job, left.slurm) == ("plots", "all", "SLURM job 9 failed")
+    assert left.logs == ["results/x/logs/plots/all.log", f"{tmp_path}/slurm_logs/group/9.log"]
 
 
 def test_snakemake_that_could_not_begin() -> None:

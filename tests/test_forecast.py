@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from guidebench import estimate, grid
+from guidebench import estimate, grid, specs
+from guidebench.artifacts import digest_of, write_json
+from guidebench.closure import code_digest
 from guidebench.duration import size
 from guidebench.errors import UserError
 from guidebench.estimate import Rates
@@ -73,9 +75,12 @@ def test_the_makespan_is_that_of_a_list_schedule() -> None:
     items = [Pending(jobs[0], "", [], 0, 0), Pending(jobs[1], "", [], 5, 0),
              Pending(jobs[2], "", ["preparea"], 0, 0), Pending(jobs[3], "", ["prepareb"], 0, 0),
              Pending(jobs[4], "", ["train_denoisera", "train_denoiserb", "old"], 0, 0)]  # fmt: skip
-    spent = [1.0, 2.0, 10.0, 10.0, 1.0]
-    assert makespan(items, spent, outputs, 2) == 2 + 10 + 1
-    assert makespan(items, spent, outputs, 1) == sum(spent)
+    costs = [Cost(seconds) for seconds in (1.0, 2.0, 10.0, 10.0, 1.0)]
+    assert makespan(items, costs, outputs, 2) == 2 + 10 + 1
+    assert makespan(items, costs, outputs, 1) == 24
+    # trainings that need both workers go one after the other
+    costs[2], costs[3] = Cost(10.0, workers=2), Cost(10.0, workers=2)
+    assert makespan(items, costs, outputs, 2) == 2 + 10 + 10 + 1
 
 
 def test_costs_follow_the_config(smoke) -> None:
@@ -101,7 +106,31 @@ def test_without_results_every_cell_is_missing(smoke, tmp_path: Path) -> None:
     assert missing_cells(smoke, layout, job, set()) == grid.cells(smoke, "mnist")
     item = Pending(job, "Missing output files: x", [], 0, 0)
     assert why(smoke, layout, item) == "not computed yet"
-    assert changed(smoke, job, tmp_path / "manifest.json") == "the experiment or the code changed"
+    assert changed(smoke, layout, job) == "the experiment or the code changed"
+
+
+@pytest.mark.parametrize("lost", [".npz", ".key.json", "torn"])
+def test_a_cell_without_its_images_or_its_key_is_missing(smoke, tmp_path: Path, lost: str) -> None:
+    layout, job = Layout(tmp_path, "smoke"), Job("sample", "mnist", block="evaluation-0")
+    block, cells = grid.block(smoke, "mnist", "evaluation-0"), grid.cells(smoke, "mnist")
+    models = {}
+    for name, place in {"denoiser": layout.denoiser("mnist")}.items() | {
+        (guide, layout.classifier("mnist", guide)) for guide in grid.used_guides(smoke, "mnist")
+    }:
+        write_json(place / "manifest.json", {"files": {name: "0"}})
+        models[name] = digest_of({name: "0"})
+    for cell in cells:
+        path = layout.samples("mnist") / cell.path / f"{block.name}.npz"
+        key = specs.cell_key(smoke, "mnist", cell, block, models, code_digest("sample"))
+        write_json(path.with_suffix(".key.json"), {"key": key})
+        path.touch()
+    assert missing_cells(smoke, layout, job, set()) == []
+    path = layout.samples("mnist") / cells[0].path / f"{block.name}.npz"
+    if lost == "torn":
+        path.with_suffix(".key.json").write_text("{")
+    else:
+        path.with_suffix(lost).unlink()
+    assert missing_cells(smoke, layout, job, set()) == cells[:1]
 
 
 def test_nothing_to_do_is_said_in_one_line(smoke, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ PACKAGE = Path(guidebench.__file__).parent
 # lowest first; a module may import from lower layers and from its own folder or module group
 LAYERS = [
     {"config", "sections", "plugins", "worlds", "world_mistakes", "estimate", "validate",
-     "mistakes", "setup_mistakes", "names", "schema", "confdoc", "specs", "grid", "closure", "seeds",
-     "duration", "artifacts", "events", "errors", "launch", "filesystem"},
+     "mistakes", "setup_mistakes", "names", "schema", "confdoc", "specs", "grid", "closure",
+     "seeds", "duration", "artifacts", "events", "errors", "launch", "filesystem"},
     {"models", "data"},
     {"diffusion"},
     {"train", "analysis", "metrics", "report", "guidance"},

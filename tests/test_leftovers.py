@@ -31,7 +31,7 @@ class Left:
 
     def provenance(self, **changes: object) -> None:
         asked = {"spec": specs.spec(self.config, JOB), "code": code_digest("sample")}
-        write_json(grid.provenance(self.manifest, JOB), asked | changes)
+        write_json(grid.provenance(self.layout, JOB), asked | changes)
 
     def settle(self) -> bool:
         leftovers.settle(self.config, self.layout)
@@ -70,6 +70,18 @@ def test_a_result_without_provenance_goes(left: Left) -> None:
     assert not left.settle()
 
 
+def test_an_orphans_findings_and_figures_stay(left: Left) -> None:
+    """Their provenance lies beside the files, not beside the manifest."""
+    for stage, folder in (("findings", left.layout.root), ("plots", left.layout.figures)):
+        job = Job(stage)
+        assert grid.provenance(left.layout, job).parent == folder
+        write_json(grid.manifest(left.layout, job), {"files": {}})
+        asked = {"spec": specs.spec(left.config, job), "code": code_digest(stage)}
+        write_json(grid.provenance(left.layout, job), asked)
+        left.settle()
+        assert grid.manifest(left.layout, job).is_file()
+
+
 def test_a_manifest_that_an_ending_job_deletes_is_restored(left: Left) -> None:
     os.utime(left.manifest, ns=(10**18, 10**18))
     content = left.manifest.read_text()
@@ -106,7 +118,7 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_jobs_of_this_experiment_are_cancelled_and_no_others(slurm: Path, tmp_path: Path) -> None:
     ours = leftovers.slurm_prefix(tmp_path / "results/x")
     other = leftovers.slurm_prefix(tmp_path / "results/y")
-    slurm.write_text(f"7 {ours}_1234\n8 {other}_1234\n9 bash\n12 {ours}_77\n")
+    slurm.write_text(f"7 {ours}_1234\n8 {other}_1234\n9 my own job\n12 {ours}_77\n")
     assert leftovers.cancel_slurm_jobs(tmp_path / "results/x") == 2
     assert Path(f"{slurm}.cancelled").read_text() == "12 7\n"
     assert leftovers.cancel_slurm_jobs(tmp_path / "results/x") == 0

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,9 +11,12 @@ from conftest import REPOSITORY
 
 from guidebench import data, grid, specs
 from guidebench.diffusion.schedules import DDPMLinear
-from guidebench.guidance.sampling import Sampler
+from guidebench.errors import UserError
+from guidebench.guidance.networks import Networks
+from guidebench.guidance.sampling import Sampler, build_guide
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
+from guidebench.sections import Setup
 from guidebench.validate import load
 
 README = (REPOSITORY / "README.md").read_text()
@@ -65,6 +69,24 @@ def test_the_readmes_methods_run(config, tmp_path) -> None:
     # the guide pushes towards white, the harder the larger its scale
     assert brightness["nudge", 10] > brightness["nudge", 1] + 5
     assert brightness["clean/x0+sign", 0.1] != brightness["clean/x0+sign", 1]
+
+
+@pytest.mark.parametrize(("setup", "said"), [
+    ({"guidance": "my_methods:Nudge", "options": {"toward": 1}, "scales": [1]},
+     r"my_methods:Nudge: got an unexpected keyword argument 'toward'"),
+    ({"guidance": "classifier", "classifier": "clean", "scales": [1],
+      "stabilizer": {"name": "my_methods:Sign", "options": {"gamma": 1}}},
+     r"my_methods:Sign: got an unexpected keyword argument 'gamma'"),
+])  # fmt: skip
+def test_wrong_options_of_a_method_are_one_line(config, setup, said) -> None:
+    """Only its own code knows them: they are refused when it is made."""
+    schedule = DDPMLinear(20, rescale=True)
+    section = Setup.model_validate(setup).model_dump(mode="json")
+    options = config.datasets["own"].sampling.model_dump(mode="json")
+    denoiser = SimpleNamespace(prediction="v")
+    networks = Networks(denoiser, schedule, torch.ones(1, dtype=torch.long))
+    with pytest.raises(UserError, match=said):
+        build_guide(section, 1.0, networks, options, object())
 
 
 def test_their_code_is_in_the_specs(config, tmp_path) -> None:

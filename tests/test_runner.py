@@ -19,7 +19,7 @@ def _run(tmp_path: Path, profile: str | None = None, settings: tuple[str, ...] =
 def test_one_machine_runs_one_gpu_job_for_each_gpu(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
     command = " ".join(_run(tmp_path, settings=("seed=3",)).command())
-    assert "--cores 3 --rerun-incomplete --keep-going --resources gpu=2" in command
+    assert "--cores 3 --resources gpu=2 --rerun-incomplete --keep-going" in command
     assert 'set=["seed=3"]' in command
     assert command.endswith("--quiet")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")

@@ -40,15 +40,18 @@ def parser() -> argparse.ArgumentParser:
     common.add_argument("--config", default="config.yaml", help="experiment file (config.yaml)")
     common.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE",
                         help="override one key; may be repeated")  # fmt: skip
-    common.add_argument("--results", type=Path, default=Path("results"), help="folder (results)")
+    place = argparse.ArgumentParser(add_help=False)
+    place.add_argument("--results", type=Path, help="folder (results)")
     top = argparse.ArgumentParser(
         prog="guidebench", description="A reproducible benchmark of guided diffusion sampling."
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, text: str, action: Callable[[argparse.Namespace], int]) -> None:
-        command = commands.add_parser(name, help=text, description=text, parents=[common])
-        command.set_defaults(action=action)
+        # the Snakefile writes to results/
+        parents = [common] if name in ("run", "plan") else [common, place]
+        command = commands.add_parser(name, help=text, description=text, parents=parents)
+        command.set_defaults(action=action, results=Path("results"))
         for option in STAGES.get(name, ("", []))[1]:
             command.add_argument(f"--{option}", required=True)
         if name == "run":
@@ -186,20 +189,24 @@ def digest(arguments: argparse.Namespace) -> int:
 
 def collect_garbage(arguments: argparse.Namespace) -> int:
     """Remove unfinished trainings' states, and cells that the config does not name."""
+    from guidebench.runner import only_one
+
     config = load(arguments.config, arguments.set)
     layout = Layout(arguments.results, config.name)
-    stale = list((layout.root / ".resume").glob("*.pt"))
-    for dataset in config.datasets:
-        named = {cell.path for cell in grid.cells(config, dataset)} | {"real"}
-        for folder in (layout.samples(dataset), layout.features(dataset)):
-            stale += [path for path in folder.rglob("*.npz")
-                      if path.parent.relative_to(folder).as_posix() not in named]  # fmt: skip
-    freed = 0
-    for path in stale:
-        for file in (path, path.with_suffix(".key.json"), path.with_suffix(".cost.json")):
-            if file.is_file():
-                freed += file.stat().st_size
-                file.unlink()
+    layout.root.mkdir(parents=True, exist_ok=True)
+    with only_one(layout.root):
+        stale = list((layout.root / ".resume").glob("*.pt"))
+        for dataset in config.datasets:
+            named = {cell.path for cell in grid.cells(config, dataset)} | {"real"}
+            for folder in (layout.samples(dataset), layout.features(dataset)):
+                stale += [path for path in folder.rglob("*.npz")
+                          if path.parent.relative_to(folder).as_posix() not in named]  # fmt: skip
+        freed = 0
+        for path in stale:
+            for file in (path, path.with_suffix(".key.json"), path.with_suffix(".cost.json")):
+                if file.is_file():
+                    freed += file.stat().st_size
+                    file.unlink()
     sys.stdout.write(f"removed {len(stale)} files, {freed / 2**20:.1f} MiB\n")
     return 0
 

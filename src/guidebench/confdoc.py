@@ -23,6 +23,9 @@ keeps the two equal. A key that is left out takes its default. `guidebench valid
 reports every mistake in a file at once, `--set KEY.PATH=VALUE` overrides one key of it, and
 [`config.yaml`](../config.yaml) shows most keys at work. Integers and numbers are not taken from
 text or from `true` and `false`; numbers are finite.
+
+A file may begin with `base: OTHER.yaml`, a path beside it: its keys are then laid over those of the
+other file, section by section (`mnist_cfg_full.yaml` is an example).
 """
 
 

@@ -34,11 +34,10 @@ class Events:
     lines. After `start`, a write that fails (disk full) is reported once and never raised.
     """
 
-    def __init__(self, path: Path, stage: str, job: str, total: float | None = None) -> None:
+    def __init__(self, path: Path, stage: str, job: str) -> None:
         self.path = Path(path)
         self.stage = stage
         self.job = job
-        self.total = total
         self.run = ""
         self._file: int | None = None
         self._last_progress = 0.0
@@ -53,7 +52,7 @@ class Events:
         self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self.run = uuid.uuid4().hex
         self._last_progress = 0.0
-        identity = {"stage": self.stage, "job": self.job, "total": self.total}
+        identity = {"stage": self.stage, "job": self.job}
         where = {"pid": os.getpid(), "host": socket.gethostname()}
         self._write("start", **identity, **where, params=params, tags=tags)
 

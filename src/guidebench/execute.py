@@ -55,7 +55,7 @@ def run_stage(config: Config, job: Job, layout: Layout) -> None:
         importlib.import_module(f"guidebench.stages.{job.stage}").run(stage)
     except BaseException as error:
         line = _one_line(error)
-        stage.events.end(line or f"{type(error).__name__}: {error}")
+        stage.events.end(line or " ".join(f"{type(error).__name__}: {error}".split()))
         if line:
             raise UserError(f"{job.stage} {job.name}: {line}") from error
         raise
@@ -71,7 +71,8 @@ def _one_line(error: BaseException) -> str | None:
         error.errno == errno.ENOSPC or "requested and" in str(error)
     ):
         return f"disk full: {error}; free some space and run again, finished work is kept"
-    if isinstance(error, MemoryError):
+    # torch's own, of a GPU, has that name; nothing here imports torch
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "out of memory; allowed: smaller micro_batch or batch_size, or more memory"
     if isinstance(error, OSError):
         return str(error)

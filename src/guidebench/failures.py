@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-ERROR = r"^Error in (?:rule|group) \S+:\n((?: {4,}.*\n)+)"
+# Snakemake says it once of a rule; of a group at first as a whole, then, deeper, of each rule in it
+ERROR = (r"^(?:Error in rule \S+:| {4}message: Error in group \S+)\n"
+         r"((?: {4}(?!\[).*\n)+)")  # fmt: skip
 FINISHED = r"^Finished jobid: (\d+) "
 OWN_LOG = r"(?<!slurm_)logs/(\w+/\S+?)\.log\b"
 # what SLURM writes into a job's output -> the words for it
@@ -20,7 +22,10 @@ CAUSES = {
 
 
 class Failure(NamedTuple):
-    """A job that never finished: stage, job name, attempts, SLURM's job and state, log files."""
+    """A job that never finished: stage, job name, attempts, SLURM's job and state, log files.
+
+    The first log is its own, the last one SLURM's, if it ran there.
+    """
 
     stage: str
     job: str
@@ -29,12 +34,12 @@ class Failure(NamedTuple):
     logs: list[str]
 
     def line(self, error: str | None) -> str:
-        """One line: the job's own error if it left one, else how it ended; its last log."""
+        """One line: the job's own error if it left one, else how it ended; the log that tells."""
         tries = f", {self.attempts} attempts" if self.attempts > 1 else ""
         cause = error or " ".join(filter(None, [self.slurm or "ended without a word", _cause(
             self.logs)]))  # fmt: skip
-        title = "" if error else f"{self.stage} {self.job}: "
-        return f"failed: {title}{cause}{tries}; log: {self.logs[-1]}"
+        log = self.logs[0 if error else -1]
+        return f"failed: {self.stage} {self.job}: {cause}{tries}; log: {log}"
 
 
 def failed(text: str) -> list[Failure]:
@@ -49,15 +54,33 @@ def failed(text: str) -> list[Failure]:
         said = matches[-1][1]
         if any(finished.get(number, -1) > matches[-1].start() for number in _numbers(said, job)):
             continue
-        slurm = re.search(r"SLURM-job '(\S+)' failed.*?, SLURM status is: '(\w+)'", said)
         own = [
             found[0] for found in re.finditer(rf"\S*(?<!slurm_)logs/{re.escape(job)}\.log", said)
         ]
         theirs = [_near(path) for path in re.findall(r"\S*slurm_logs/\S+\.log", said)]
         stage, _, name = job.partition("/")
-        status = f"SLURM job {slurm[1]} {slurm[2]}" if slurm else ""
-        jobs.append(Failure(stage, name, len(matches), status, [own[0], *theirs]))
+        grouped = "Error in group" in matches[-1][0]
+        if grouped and theirs and stage not in _broke(theirs[-1], stage):
+            continue
+        jobs.append(Failure(stage, name, len(matches), _slurm(said, theirs), [own[0], *theirs]))
     return jobs
+
+
+def _slurm(said: str, logs: list[str]) -> str:
+    """SLURM's job and its state; of a group Snakemake does not repeat what SLURM said."""
+    if found := re.search(r"SLURM-job '(\S+)' failed.*?, SLURM status is: '(\w+)'", said):
+        return f"SLURM job {found[1]} {found[2]}"
+    return f"SLURM job {Path(logs[-1]).stem} failed" if logs else ""
+
+
+def _broke(log: str, stage: str) -> set[str]:
+    """The rules of a group that its log shows as begun and not finished; `stage` without a log."""
+    try:
+        text = Path(log).read_text(errors="replace")
+    except OSError:
+        return {stage}
+    begun = set(re.findall(r"^(?:local)?rule (\w+):", text, re.MULTILINE)) or {stage}
+    return begun - set(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", text, re.MULTILINE))
 
 
 def _numbers(said: str, job: str) -> list[str]:

@@ -28,12 +28,13 @@ FOLLOWING_BYTES = 3_000_000  # figures, tables and report of a data set
 
 
 class Cost(NamedTuple):
-    """What a pending job takes: seconds on one worker, samples, denoiser evaluations, bytes."""
+    """What a pending job takes: seconds, samples, denoiser evaluations, bytes, workers at once."""
 
     seconds: float
     samples: int = 0
     evaluations: float = 0.0
     disk: float = 0.0
+    workers: int = 1
 
 
 def probe_all(
@@ -56,7 +57,8 @@ def probe_all(
         )
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["no message"]
-            raise UserError(f"probe of {name}: {lines[-1]}")
+            raise UserError(f"probe of {name}: {lines[-1]}; allowed: plan on a machine like those "
+                            "that run the jobs, or --images-per-second")  # fmt: skip
         return name, json.loads(done.stdout)
 
     with ThreadPoolExecutor(workers) as pool:
@@ -72,7 +74,12 @@ def cost(
     if not job.dataset:
         return Cost(estimate.seconds(config, job, rates), disk=FOLLOWING_BYTES / 4)
     if job.stage != "sample":
-        return Cost(estimate.seconds(config, job, rates), disk=_disk(config, job))
+        trains = job.stage == "train_denoiser"
+        return Cost(
+            estimate.seconds(config, job, rates),
+            disk=_disk(config, job),
+            workers=config.datasets[job.dataset].denoiser.gpus if trains else 1,
+        )
     rate = rates[job.dataset]
     cells = missing_cells(config, layout, job, running)
     part = grid.block(config, job.dataset, job.block)
@@ -108,7 +115,7 @@ def _disk(config: Config, job: Job) -> float:
     return 100_000.0
 
 
-def makespan(items: list[Pending], spent: list[float], outputs: dict[str, Job], workers: int
+def makespan(items: list[Pending], costs: list[Cost], outputs: dict[str, Job], workers: int
 ) -> float:  # fmt: skip
     """Seconds until the last job ends when `workers` take ready jobs in order of priority."""
     place = {item.job: number for number, item in enumerate(items)}
@@ -121,12 +128,15 @@ def makespan(items: list[Pending], spent: list[float], outputs: dict[str, Job], 
     ready = [(-item.priority, number) for number, item in enumerate(items) if not waits[number]]
     heapq.heapify(ready)
     running: list[tuple[float, int]] = []
-    now = 0.0
+    now, free = 0.0, workers
+    wide = [min(price.workers, workers) for price in costs]
     while ready or running:
-        while ready and len(running) < workers:
+        while ready and wide[ready[0][1]] <= free:
             _, number = heapq.heappop(ready)
-            heapq.heappush(running, (now + spent[number], number))
+            free -= wide[number]
+            heapq.heappush(running, (now + costs[number].seconds, number))
         now, number = heapq.heappop(running)
+        free += wide[number]
         for other in followers[number]:
             waits[other].discard(number)
             if not waits[other]:
@@ -160,11 +170,11 @@ def lines(
             duration(max(p.seconds for p in prices)), f"{asked / 1000:g} GB",
             size(sum(p.disk for p in prices)),
         ))  # fmt: skip
-    spent = [price.seconds for price in costs]
+    hours = sum(price.seconds * price.workers for price in costs) / 3600
     outputs = {str(grid.manifest(layout, job)): job for job in total}
-    wall = makespan(items, spent, outputs, workers)
+    wall = makespan(items, costs, outputs, workers)
     text += ["", f"about {duration(wall)} with {workers} jobs at a time "
-             f"({sum(spent) / 3600:.2f} job hours); "
+             f"({hours:.2f} {'GPU' if config.device == 'cuda' else 'worker'} hours); "
              f"disk {size(sum(price.disk for price in costs))}"]  # fmt: skip
     for name, found in memory.items():
         if found:

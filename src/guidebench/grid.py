@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from guidebench.artifacts import PROVENANCE
 from guidebench.config import Config, Dataset
+from guidebench.events import events_path
 from guidebench.mistakes import EACH, classes, target_name
 from guidebench.seeds import derive
 
@@ -88,7 +90,7 @@ class Layout:
 
     def events(self, stage: str, job: str) -> Path:
         """The event stream of a job."""
-        return self.root / "events" / stage / f"{job}.jsonl"
+        return events_path(self.root, stage, job)
 
     def resume(self, stage: str, job: str, key: str) -> Path:
         """Where an unfinished training stands."""
@@ -127,11 +129,12 @@ def manifest(layout: Layout, job: Job) -> Path:
     return folders.get(stage, layout.root / stage) / "manifest.json"
 
 
-def provenance(manifest: Path, job: Job) -> Path:
+def provenance(layout: Layout, job: Job) -> Path:
     """What a finished job says of itself, beside the files that its manifest lists."""
+    folder = manifest(layout, job).parent
     if job.block:
-        return manifest.parent.parent / f"{job.block}.provenance.json"
-    return manifest.parent / "provenance.json"
+        return folder.parent / f"{job.block}.{PROVENANCE}"
+    return {"findings": layout.root, "plots": layout.figures}.get(job.stage, folder) / PROVENANCE
 
 
 def cells(config: Config, dataset: str) -> list[Cell]:

@@ -77,8 +77,9 @@ def _slurm_jobs(folder: Path) -> list[str]:
     done = subprocess.run(query, capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(f"squeue: {' '.join(done.stderr.split())}")
-    rows = [line.split() for line in done.stdout.splitlines()]
-    return sorted({number for number, name in rows if name.startswith(slurm_prefix(folder))})
+    rows = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+    prefix = slurm_prefix(folder)
+    return sorted({number for number, *name in rows if "".join(name).startswith(prefix)})
 
 
 @contextmanager
@@ -120,7 +121,7 @@ def settle(config: Config, layout: Layout) -> None:
         path = layout.report if job.stage == "report" else grid.manifest(layout, job)
         if not path.is_file() or _settled(path):
             continue
-        if not _stands(config, job, path):
+        if not _stands(config, layout, job):
             path.unlink()
             continue
         record, begun = _records(path)
@@ -129,9 +130,9 @@ def settle(config: Config, layout: Layout) -> None:
             record.unlink(missing_ok=True)
 
 
-def _stands(config: Config, job: Job, path: Path) -> bool:
+def _stands(config: Config, layout: Layout, job: Job) -> bool:
     with suppress(UserError):
-        entry = read_json(grid.provenance(path, job))
+        entry = read_json(grid.provenance(layout, job))
         asked = [specs.spec(config, job), code_digest(job.stage)]
         return canonical([entry["spec"], entry["code"]]) == canonical(asked)
     return False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from guidebench import grid, specs
@@ -68,7 +67,7 @@ def why(config: Config, layout: Layout, item: Pending) -> str:
     if "Missing output" in item.reason:
         return "not computed yet"
     if "Params have changed" in item.reason:
-        return changed(config, item.job, path)
+        return changed(config, layout, item.job)
     if "incomplete" in item.reason.lower():
         return "was interrupted"
     if "Updated input files" in item.reason:
@@ -76,10 +75,10 @@ def why(config: Config, layout: Layout, item: Pending) -> str:
     return item.reason[:100] or "asked for"
 
 
-def changed(config: Config, job: Job, manifest: Path) -> str:
+def changed(config: Config, layout: Layout, job: Job) -> str:
     """What is different from the execution that the provenance tells of."""
     try:
-        entry = read_json(grid.provenance(manifest, job))
+        entry = read_json(grid.provenance(layout, job))
     except UserError:
         return "the experiment or the code changed"
     new = specs.spec(config, job)
@@ -130,10 +129,11 @@ def missing_cells(config: Config, layout: Layout, job: Job, running: set[Job]) -
     for cell in cells:
         guide = setups[cell.setup].classifier
         known = "denoiser" in models and (guide is None or guide in models)
-        sidecar = folder / cell.path / f"{block.name}.key.json"
-        if known and sidecar.is_file():
+        path = folder / cell.path / f"{block.name}.npz"
+        if known and path.is_file():
             key = specs.cell_key(config, dataset, cell, block, models, code_digest("sample"))
-            if read_json(sidecar)["key"] == key:
-                continue
+            with suppress(UserError, KeyError):
+                if read_json(path.with_suffix(".key.json"))["key"] == key:
+                    continue
         missing.append(cell)
     return missing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 from guidebench.errors import UserError
@@ -17,3 +18,13 @@ def plugin(name: str) -> Any:
         raise UserError(
             f"{name}: {error}; allowed: module:attribute that Python can import"
         ) from error
+
+
+def made(name: str, **arguments: Any) -> Any:
+    """What `module:attribute` makes of keyword arguments; UserError when it does not take them."""
+    make = plugin(name)
+    try:
+        inspect.signature(make).bind(**arguments)
+    except TypeError as error:
+        raise UserError(f"{name}: {error}; found {', '.join(arguments)}") from error
+    return make(**arguments)

@@ -19,6 +19,7 @@ from guidebench.analysis.ground_truth import Reference
 from guidebench.config import Config, SportBallsData
 from guidebench.data import load as load_data
 from guidebench.data.store import Stored
+from guidebench.errors import UserError
 from guidebench.estimate import Rates, kinds, shape, world_cells
 from guidebench.events import Events
 from guidebench.grid import Job, Layout
@@ -29,14 +30,14 @@ from guidebench.mistakes import classes
 from guidebench.models.denoiser import Denoiser, save
 from guidebench.seeds import derive
 from guidebench.stages import ground_truth
-from guidebench.stages.stage import Stage, peak_memory
+from guidebench.stages.stage import Stage, peak_memory, reset_peak_memory
 from guidebench.train import classifier as classifiers
 from guidebench.train import denoiser as denoisers
 from guidebench.validate import load
 
 TRAINING_STEPS = 8
 SAMPLING_STEPS = 3
-FEATURED = 256
+IMAGES = 256
 DRAWN, POSES = 96, 4
 
 
@@ -76,8 +77,8 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
     options, dump, device = stage.options, stage.dump, stage.device
     names = classes(options.data) or ["-"]
     chance = np.random.default_rng(0)
-    pixels = chance.integers(0, 256, (256, *shape(options)), dtype=np.uint8)
-    data = Stored(pixels, np.arange(256) % len(names), names)
+    pixels = chance.integers(0, 256, (IMAGES, *shape(options)), dtype=np.uint8)
+    data = Stored(pixels, np.arange(IMAGES) % len(names), names)
     short = {"steps": TRAINING_STEPS, "checkpoint_every": 10**9}
     with tempfile.TemporaryDirectory() as temporary:
         folder, schedule = Path(temporary), stage.schedule()
@@ -94,6 +95,7 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
                                                 ticks, device)  # fmt: skip
             steps[key] = ticks.step()
         training = peak_memory()
+        reset_peak_memory()
         sampler = Sampler(Denoiser(folder, device), schedule, dump["sampling"], shape(options))
     size = options.sampling.micro_batch
     seeds = torch.tensor([derive(0, number) for number in range(size)], device=device)
@@ -163,7 +165,10 @@ def main() -> None:
     torch.set_num_threads(config.threads)
     if config.device != "cpu":
         claim_gpus(1)
-    rates, memory = probe(config, arguments.name)
+    try:
+        rates, memory = probe(config, arguments.name)
+    except UserError as error:
+        sys.exit(str(error))
     sys.stdout.write(json.dumps({"rates": rates._asdict(), "memory": memory}) + "\n")
 
 

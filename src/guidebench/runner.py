@@ -84,9 +84,11 @@ class Run(NamedTuple):
         if self.profile:
             command += ["--profile", str(self.profile_file.parent)]
         else:
-            command += ["--cores", str(self.cores), "--rerun-incomplete", "--keep-going"]
+            command += ["--cores", str(self.cores)]
             if gpus := len(visible_gpus()):
                 command += ["--resources", f"gpu={gpus}"]
+            # last: --resources would take a target of the user's for one more
+            command += ["--rerun-incomplete", "--keep-going"]
         if self.on_slurm():
             command += ["--slurm-jobname-prefix", leftovers.slurm_prefix(self.folder)]
         return [*command, *self.snakemake_args]
@@ -113,9 +115,10 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
     with only_one(request.folder), open(request.log, "w") as log:
         # jobs outlive a killed Snakemake: two of a kind would write the same files
         with leftovers.manifests_kept(request.config, request.layout):
+            # first the Snakemake that may still be there: it would submit cancelled jobs again
+            leftovers.stop(leftovers.processes(request.folder))
             if request.on_slurm() and (count := leftovers.cancel_slurm_jobs(request.folder)):
                 sys.stdout.write(f"cancelled {count} SLURM jobs that an earlier run left\n")
-            leftovers.stop(leftovers.processes(request.folder))
         leftovers.settle(request.config, request.layout)
         mark = {MARK: str(request.folder.resolve())}
         process = subprocess.Popen(
@@ -141,7 +144,10 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
             process.wait()
             # Snakemake cancels its jobs, but not those that it was just submitting or asking for
             if request.on_slurm():
-                leftovers.cancel_slurm_jobs(request.folder)
+                try:
+                    leftovers.cancel_slurm_jobs(request.folder)
+                except UserError as error:
+                    sys.stderr.write(f"{error}\n")
         progress.finish(code)
         with suppress(subprocess.TimeoutExpired):
             tracker.wait(TRACKER_SECONDS)

@@ -128,3 +128,13 @@ def test_diffuse_takes_one_t_or_one_a_row() -> None:
         a, s = float(schedule.alpha(int(t[i]))), float(schedule.sigma(int(t[i])))
         torch.testing.assert_close(one[0], a * x0[i] + s * noise[i], rtol=1e-6, atol=1e-6)
     assert torch.equal(rows[3], x0[3])
+
+
+@pytest.mark.parametrize("rescale", [False, True])
+def test_discrete_levels_are_those_of_their_logsnr(rescale: bool) -> None:
+    """The CFG notes' correspondence of discrete and continuous levels, in both directions."""
+    schedule = DDPMLinear(400, rescale=rescale)
+    t = torch.arange(400)
+    logsnr = schedule.logsnr(t)
+    torch.testing.assert_close(schedule.alpha(t) ** 2, torch.sigmoid(logsnr), rtol=1e-12, atol=0)
+    torch.testing.assert_close(schedule.sigma(t) ** 2, torch.sigmoid(-logsnr), rtol=1e-12, atol=0)

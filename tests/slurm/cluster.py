@@ -147,13 +147,6 @@ class Cluster:
             seconds,
         )
 
-    def wait_finished(self, job_id: str, seconds: float = 120) -> dict[str, str]:
-        """The job once it is over, however it ended."""
-        self.wait_until(
-            lambda: self.job(job_id)["state"] not in UNFINISHED, f"job {job_id} to end", seconds
-        )
-        return self.job(job_id)
-
     def kill_node(self, node: str) -> None:
         """As if its power had gone: the node's slurmd and everything that it runs die at once."""
         daemon = self._daemons.pop(node)

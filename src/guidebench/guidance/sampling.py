@@ -17,7 +17,7 @@ from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Strengt
 from guidebench.guidance.networks import Networks
 from guidebench.guidance.stabilizers import build
 from guidebench.models.denoiser import Denoiser
-from guidebench.plugins import plugin
+from guidebench.plugins import made
 from guidebench.seeds import normal
 
 # before the last step x_t is nearly an image in [-1, 1]: a larger root mean square never came back
@@ -56,8 +56,8 @@ def build_guide(
         return unguided
     assert scale is not None
     if ":" in kind:
-        return plugin(kind)(
-            denoise=unguided, classifier=classifier, target=target, scale=scale,
+        return made(
+            kind, denoise=unguided, classifier=classifier, target=target, scale=scale,
             schedule=schedule, **setup["options"],
         )  # fmt: skip
     strength = Strength(schedule, setup["interval"], setup["ramp"])

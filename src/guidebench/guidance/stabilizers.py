@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from guidebench.plugins import plugin
+from guidebench.plugins import made
 
 Stabilize = Callable[[Tensor], Tensor]
 
@@ -92,8 +92,8 @@ def build(options: dict[str, Any], timesteps: int, steps: int) -> Stabilize:
     exponent = timesteps / steps if options["per_step"] == "full_grid" else 1.0
     name = options["name"]
     if ":" in name:
-        made: Stabilize = plugin(name)(exponent=exponent, **options["options"])
-        return made
+        own: Stabilize = made(name, exponent=exponent, **options["options"])
+        return own
     makers: dict[str, Callable[[], Stabilize]] = {
         "none": Identity,
         "ema": lambda: EMA(options["beta"], exponent),

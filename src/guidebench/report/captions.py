@@ -33,7 +33,9 @@ FORWARD = {
         "|f(x_t) - f(x_t-1)| / |x_t - x_t-1| for the same image and the same noise: how far the "
         "logits move when t moves by one. Lower is smoother. Mean over images; the band is one "
         "standard deviation in the logarithm (mean times and divided by a factor, from mean and "
-        "sd of a log-normal), because mean minus sd would fall below zero."),
+        "sd of a log-normal), because mean minus sd would fall below zero. x0 of a denoiser that "
+        "was trained on continuous times can be jagged at high noise: its estimate turns with the "
+        "phases of the time embedding, and 1 / alpha magnifies that."),
     "grad_sensitivity": Caption(
         "Gradient sensitivity (figure 3)",
         "The same for the gradient g of the log-probability of the target (of each image's own "

@@ -35,8 +35,9 @@ class Plan(NamedTuple):
     def rate(self, step: int) -> float:
         """Learning rate at a zero-based step: linear warm-up, then cosine decay to zero.
 
-        `one_cycle` is PyTorch's OneCycleLR: a quarter of the steps up by a cosine from 1/25 of the
-        peak, the rest down to 1/250,000 of it (the MNIST notebook).
+        `one_cycle` is the rate of PyTorch's OneCycleLR (its cycle of the momentum is left out): a
+        quarter of the steps up by a cosine from 1/25 of the peak, the rest down to 1/250,000 of it
+        (the MNIST notebook).
         """
         if self.shape == "one_cycle":
             low, last = self.learning_rate / 25, self.learning_rate / 25e4

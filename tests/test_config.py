@@ -161,9 +161,17 @@ def test_a_file_is_laid_over_its_base(tmp_path: Path) -> None:
     assert most.model_dump(mode="json") == expected
 
 
-@pytest.mark.parametrize("base", ["nowhere.yaml", "own.yaml", "[a]", "."])
+def test_a_mistake_names_the_base_too(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("name: x\nseeds: 3\nworlds: {}\n")
+    (tmp_path / "own.yaml").write_text("base: base.yaml\nname: y\n")
+    with pytest.raises(UserError, match=r"own.yaml \(over \S*base.yaml\): seeds: .*mean seed"):
+        load(str(tmp_path / "own.yaml"))
+
+
+@pytest.mark.parametrize("base", ["nowhere.yaml", "own.yaml", "../{here}/own.yaml", "[a]", "."])
 def test_a_base_that_is_no_other_file_is_one_line(base: str, tmp_path: Path) -> None:
-    (tmp_path / "own.yaml").write_text(f"base: {base}\nname: x\n")
+    named = base.format(here=tmp_path.name)
+    (tmp_path / "own.yaml").write_text(f"base: {named}\nname: x\n")
     with pytest.raises(UserError, match=r"own.yaml: base: found .*, allowed: another exp") as error:
         load(str(tmp_path / "own.yaml"))
     assert "\n" not in str(error.value)

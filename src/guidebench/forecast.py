@@ -174,7 +174,7 @@ def lines(
     outputs = {str(grid.manifest(layout, job)): job for job in total}
     wall = makespan(items, costs, outputs, workers)
     text += ["", f"about {duration(wall)} with {workers} jobs at a time "
-             f"({hours:.2f} {'GPU' if config.device == 'cuda' else 'worker'} hours); "
+             f"({hours:.2f} worker hours); "
              f"disk {size(sum(price.disk for price in costs))}"]  # fmt: skip
     for name, found in memory.items():
         if found:

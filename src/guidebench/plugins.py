@@ -20,7 +20,7 @@ def plugin(name: str) -> Any:
         ) from error
 
 
-def made(name: str, **arguments: Any) -> Any:
+def made(name: str, /, **arguments: Any) -> Any:
     """What `module:attribute` makes of keyword arguments; UserError when it does not take them."""
     make = plugin(name)
     try:

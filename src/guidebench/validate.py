@@ -57,7 +57,8 @@ def load(path: str, settings: list[str] | None = None) -> Config:
 
     Raises UserError with one line per mistake: file, key path, what was found, what is allowed.
     """
-    values = _read(path)
+    values, base = _read(Path(path))
+    where = f"{path} (over {base})" if base else path
     for setting in settings or []:
         key, separator, value = setting.partition("=")
         if not separator:
@@ -70,28 +71,29 @@ def load(path: str, settings: list[str] | None = None) -> Config:
     except ValidationError as error:
         lines = _structure(error, values)
     if lines:
-        raise UserError("\n".join(f"{path}: {line}" for line in lines))
+        raise UserError("\n".join(f"{where}: {line}" for line in lines))
     return config
 
 
-def _read(path: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A file's keys, laid over those of its `base`, a path beside it."""
+def _read(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Path | None]:
+    """A file's keys, laid over those of its `base`, a path beside it; and that base."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: cannot be read (byte {error.start} is not UTF-8)") from error
-    values = parse(text, path)
+    values = parse(text, str(path))
     if not isinstance(values, dict):
         found = "an empty file" if values is None else type(values).__name__
         raise UserError(f"{path}: found {found}, allowed: a mapping of keys, see docs/config.md")
     if "base" not in values:
-        return values
-    base, above = str(Path(path).parent / str(values.pop("base"))), (*above, path)
-    if not Path(base).is_file() or base in above:
-        raise UserError(f"{path}: base: found {base}, allowed: another experiment file")
-    return _over(_read(base, above), values)
+        return values, None
+    named, above = str(values.pop("base")), (*above, path.resolve())
+    base = path.parent / named
+    if base.resolve() in above or not base.is_file():
+        raise UserError(f"{path}: base: found {named}, allowed: another experiment file")
+    return _over(_read(base, above)[0], values), base
 
 
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

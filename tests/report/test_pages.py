@@ -208,3 +208,18 @@ def test_missing_and_broken_tables_are_named(root: Path, tmp_path: Path) -> None
     (tmp_path / "costs.parquet").write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"costs\.parquet: not a parquet file"):
         Tables.read(tmp_path)
+
+
+def test_a_grid_names_classes_only_where_they_were_asked_for() -> None:
+    """Without, the notebook's 64 of 70 images: full rows alone."""
+    facts = {"target": "each", "classes": ["a", "b"],
+             "setups": {"unguided": {"asked": False}, "cfg": {"asked": True}}}  # fmt: skip
+    images = np.arange(70, dtype=np.uint8).reshape(70, 1, 1, 1)
+    rows = dict(sheets._classes(images, facts, "cfg"))
+    assert list(rows) == ["a", "b"]
+    assert rows["b"].ravel().tolist() == list(range(1, 70, 2))
+    assert [(label, len(shown)) for label, shown in sheets._classes(images, facts, "unguided")] == [
+        ("", 64)
+    ]
+    one = facts | {"target": "a"}
+    assert len(sheets._classes(images, one, "unguided")[0][1]) == 70

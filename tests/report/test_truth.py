@@ -42,11 +42,16 @@ def _verdicts(tables: Tables) -> dict[str, str]:
 
 
 def test_bias_is_the_excess_over_the_floor_less_the_samplers_own() -> None:
-    """Own excess 0.03 - 0.01 = 0.02; cfg at 2: 0.30 - 0.10 - 0.02 = 0.18 with 4 errors of 0.01."""
+    """Own excess 0.03 - 0.01 = 0.02; cfg at 2: 0.30 - 0.10 - 0.02 = 0.18 with 4 errors of 0.01.
+
+    At s = 1 the floor cancels: 0.075 - 0.03 has 2 errors of 0.01.
+    """
     tables = _tables([("conditional", np.nan, 1.0, 0.03), ("cfg", 0.0, 1.0, 0.035),
-                      ("cfg", 1.0, 2.0, 0.30)], {1.0: 0.01, 2.0: 0.10})  # fmt: skip
+                      ("clean/raw", 1.0, 1.0, 0.075), ("cfg", 1.0, 2.0, 0.30)],
+                     {1.0: 0.01, 2.0: 0.10})  # fmt: skip
     found = _verdicts(tables)
     assert found == {"conditional": "–", "cfg 0": "no bias seen",
+                     "clean/raw 1": "biased by 0.045\u00a0±\u00a00.014",
                      "cfg 1": "biased by 0.180\u00a0±\u00a00.020"}  # fmt: skip
 
 
@@ -55,6 +60,12 @@ def test_a_wider_density_is_no_bias() -> None:
     tables = _tables([("conditional", np.nan, 1.0, 0.03), ("cfg", 1.0, 2.0, 0.30)],
                      {1.0: 0.01, 2.0: 0.28})  # fmt: skip
     assert _verdicts(tables)["cfg 1"] == "no bias seen"
+
+
+def test_samples_that_are_not_finite_have_no_verdict() -> None:
+    tables = _tables([("conditional", np.nan, 1.0, 0.03), ("cfg", 1.0, 2.0, np.nan)],
+                     {1.0: 0.01, 2.0: 0.28})  # fmt: skip
+    assert _verdicts(tables)["cfg 1"] == "not finite"
 
 
 def test_without_the_conditional_denoiser_there_is_no_verdict() -> None:

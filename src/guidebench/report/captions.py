@@ -130,8 +130,8 @@ TRUTH = {
     "truth_densities": Caption(
         "The target class by every guide and scale",
         "Dots: samples of the first sampler; lines: the density that the scale is read as aiming "
-        "at. SW: sliced Wasserstein distance between the two. Setups with a temperature of their "
-        "own aim at no such density; they have a figure below."),
+        "at. SW: sliced Wasserstein distance between the two. Setups with a temperature other "
+        "than 1 aim at no such density and are left out."),
     "truth_scale": Caption(
         "Error against the scale",
         "Left: distance from the true conditional p(x | y), right: from the true tilted density. "

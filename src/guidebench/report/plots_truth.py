@@ -27,8 +27,10 @@ def draw(tables: Tables, world: str, pictures: dict[str, np.ndarray], folder: An
     paths = []
     with theme.settings():
         if "extent" in pictures:
-            paths += theme.save(pulled_apart(pictures), folder, "truth_classes")
-            paths += theme.save(densities(tables, world, pictures), folder, "truth_densities")
+            if any(key.startswith("class:") for key in pictures):
+                paths += theme.save(pulled_apart(pictures), folder, "truth_classes")
+            if _guided(tables, world, "tilted").size:
+                paths += theme.save(densities(tables, world, pictures), folder, "truth_densities")
         paths += theme.save(against_scale(tables, world), folder, "truth_scale")
         paths += theme.save(against_evaluations(tables, world), folder, "truth_evaluations")
         if tables.summary["worlds"][world]["temperatures"]:
@@ -87,12 +89,17 @@ def pulled_apart(pictures: dict[str, np.ndarray]) -> Figure:
     return drawn
 
 
+def _guided(tables: Tables, world: str, reference: str) -> pd.DataFrame:
+    """The distances of guided setups with the first sampler."""
+    rows = tables.errors(world, DISTANCE, reference)
+    first = next(iter(tables.summary["worlds"][world]["samplers"]))
+    return rows[(rows.sampler == first) & rows.scale.notna()]
+
+
 def densities(tables: Tables, world: str, pictures: dict[str, np.ndarray]) -> Figure:
     """Guided samples of the target over the density that the guidance is read as aiming at."""
     target = tables.summary["worlds"][world]["target"]
-    rows = tables.errors(world, DISTANCE, "tilted")
-    first = next(iter(tables.summary["worlds"][world]["samplers"]))
-    rows = rows[(rows.sampler == first) & rows.scale.notna()]
+    rows = _guided(tables, world, "tilted")
     setups = list(dict.fromkeys(rows.setup))
     columns = int(rows.groupby("setup").scale.nunique().max())
     drawn, axes = _grid(len(setups), columns)
@@ -117,8 +124,8 @@ def against_scale(tables: Tables, world: str) -> Figure:
     floor = tables.errors(world, DISTANCE, "floor").sort_values("exponent")
     aimed = tables.errors(world, DISTANCE, "tilted").setup
     for panel, reference in zip(axes, ("conditional", "tilted"), strict=True):
-        rows = tables.errors(world, DISTANCE, reference)
-        rows = rows[(rows.sampler == first) & rows.scale.notna() & rows.setup.isin(aimed)]
+        rows = _guided(tables, world, reference)
+        rows = rows[rows.setup.isin(aimed)]
         for number, (setup, line) in enumerate(rows.groupby("setup", sort=False)):
             power = _power(tables, world, str(setup), line)
             panel.errorbar(power, line.value, yerr=reach * line.se, label=str(setup),

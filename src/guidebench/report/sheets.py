@@ -64,7 +64,9 @@ def grid_name(setup: str, scale: str) -> str:
 
 def _classes(images: np.ndarray, facts: dict[str, Any], setup: str) -> list[Row]:
     """One row per class where classes are asked for in turn, else full rows of no name."""
-    if facts["target"] != "each" or not facts["setups"][setup]["asked"]:
+    if facts["target"] != "each":
+        return [("", images)]
+    if not facts["setups"][setup]["asked"]:
         return [("", images[: len(images) // UNLABELLED * UNLABELLED or len(images)])]
     names = facts["classes"]
     return [(name, images[number :: len(names)]) for number, name in enumerate(names)]

@@ -26,10 +26,10 @@ def bias(tables: Tables, world: str) -> dict[str, Any]:
     found = _first(tables, world, DISTANCE, first)
     checks = [_first(tables, world, metric, first) for metric in CHECKS]
     floors = _floors(tables, world)
-    own = next((_excess(row, floors) for _, row in found.iterrows() if row.setup == PLAIN), None)
+    own = next((row for _, row in found.iterrows() if row.setup == PLAIN), None)
     rows = []
     for position, (_, row) in enumerate(found.iterrows()):
-        said = "–" if row.setup == PLAIN else verdict(_excess(row, floors), own)
+        said = "–" if own is None or row.setup == PLAIN else verdict(row, own, floors)
         cells = [*_about(row), measure(_measure(row)), measure(floors[row.exponent]), said,
                  *(measure(_measure(check.iloc[position])) for check in checks)]  # fmt: skip
         rows.append({"cells": cells, "best": False})
@@ -52,20 +52,22 @@ def every_sampler(tables: Tables, world: str) -> dict[str, Any]:
     return {"head": [*ABOUT, "floor", *samplers], "rows": rows}
 
 
-def verdict(excess: Measure, own: Measure | None) -> str:
-    """`biased by 0.12`, or `no bias seen`: an excess over the floor against the sampler's own."""
-    if own is None:
-        return "–"
-    value, error = excess.value - own.value, math.hypot(excess.se, own.se)
+def verdict(row: Any, own: Any, floors: dict[float, Measure]) -> str:
+    """`biased by 0.12`, or `no bias seen`: excess over the floor, less that of the sampler's own.
+
+    Both are distances; of the same density they have the same floor, which cancels.
+    """
+    parts = [_measure(row), _measure(own)]
+    value = parts[0].value - parts[1].value
+    if row.exponent != own.exponent:
+        parts += [floors[row.exponent], floors[own.exponent]]
+        value -= parts[2].value - parts[3].value
+    error = math.sqrt(sum(part.se**2 for part in parts))
+    if not (math.isfinite(value) and math.isfinite(error)):
+        return "not finite"
     if value > CLEAR * error:
-        return f"biased by {measure(Measure(value, error, excess.n))}"
+        return f"biased by {measure(Measure(value, error, int(row.n)))}"
     return "no bias seen"
-
-
-def _excess(row: Any, floors: dict[float, Measure]) -> Measure:
-    """What a distance exceeds that of exact samples of the same density and n by."""
-    floor = floors[row.exponent]
-    return Measure(row.value - floor.value, math.hypot(row.se, floor.se), int(row.n))
 
 
 def _first(tables: Tables, world: str, metric: str, sampler: str) -> pd.DataFrame:

@@ -143,7 +143,7 @@ def _pulled_apart(truth: Truth, options: dict[str, Any]) -> dict[str, np.ndarray
     sampler = next(iter(options["samplers"].values()))
     kinds: dict[str, str] = {}
     for key, setup in options["setups"].items():
-        if setup["guidance"] in ("cfg", "classifier"):
+        if setup["guidance"] in ("cfg", "classifier") and setup["temperature"] == 1:
             kinds.setdefault(setup["guidance"], key)
     for key in kinds.values():
         setup = options["setups"][key]

@@ -22,7 +22,7 @@ METRICS = {
     "is_judge": "Inception score's formula on the judge",
     "precision_judge": "precision in the judge's features",
     "recall_judge": "recall in the judge's features",
-    "diversity_judge": "mean distance within a class (judge's features)",
+    "diversity_judge": "mean distance within a class (judge)",
     "fid": "FID (all classes)",
     "cfid": "cFID (target class)",
 }
@@ -67,7 +67,7 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
         axes.axhline(level.value, color=look.color, linestyle=look.line, label=label)
     _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
     _value_axis(axes, metric, levels)
-    axes.set_title(f"{dataset}: {METRICS[metric]}, n = {n} images per point, 95 % intervals")
+    axes.set_title(f"{dataset}: {METRICS[metric]}, n = {n}, 95 % intervals")
     if levels:
         theme.legend(axes)
     return drawn

@@ -21,17 +21,13 @@ NOISE_TRAINED = f"{GUIDE}/raw"
 
 
 def _ends(tables: Tables, dataset: str, metric: str, sign: int) -> Outcome:
-    """The change of a metric from cfg's smallest to its largest weight, times `sign`."""
+    """Whether a metric rises (`sign` 1) or falls (-1) from cfg's smallest to its largest weight."""
     cells = scales(tables, dataset, CFG, least=2)
-    first, last = (cells[-1], metric), (cells[0], metric)
-    if sign < 0:
-        first, last = last, first
-    change = difference(tables, dataset, first, last)
-    word = "rises" if sign > 0 else "falls"
-    name = f"{metric}: by how much it {word}"
-    return Outcome(by_sign([change]), change.values(name),
-                   f"{metric} {word} by {change} from weight {cells[0].scale:g} to "
-                   f"{cells[-1].scale:g}.")  # fmt: skip
+    change = difference(tables, dataset, (cells[-1], metric), (cells[0], metric))
+    claimed = change if sign > 0 else Interval(-change.estimate, -change.high, -change.low)
+    weights = f"from weight {cells[0].scale:g} to {cells[-1].scale:g}"
+    return Outcome(by_sign([claimed]), change.values(f"change of {metric} {weights}"),
+                   f"{metric} changes by {change} {weights}.")  # fmt: skip
 
 
 def clearer(tables: Tables, dataset: str) -> Outcome:

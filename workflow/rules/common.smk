@@ -31,7 +31,10 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 CLI = " ".join(
-    [f"--config {quote(CONFIG_FILE)}", *(f"--set {quote(setting)}" for setting in SETTINGS)]
+    [
+        f"--config {quote(CONFIG_FILE)}",
+        *(f"--set {quote(setting)}" for setting in SETTINGS),
+    ]
 )
 LAYOUT = Layout(Path("results"), EXPERIMENT.name)
 ROOT = str(LAYOUT.root)

@@ -2,8 +2,10 @@
 
 import base64
 import os
+import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from guidebench import grid, leftovers, specs
@@ -128,3 +130,23 @@ def test_without_slurms_commands_there_is_one_line(tmp_path: Path, monkeypatch) 
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="squeue: not found"):
         leftovers.cancel_slurm_jobs(tmp_path)
+
+
+def test_processes_of_slurms_own_jobs_are_slurms_to_end(slurm: Path, tmp_path: Path) -> None:
+    """On a node that runs both: a job is cancelled, not shot; what else was left is stopped."""
+    folder = tmp_path / "results/x"
+    slurm.write_text(f"7 {leftovers.slurm_prefix(folder)}_1234\n")
+    mark = os.environ | {leftovers.MARK: str(folder.resolve())}
+    job, other = (
+        subprocess.Popen(["sleep", "60"], env=mark | extra)
+        for extra in ({"SLURM_JOB_ID": "7"}, {"SLURM_JOB_ID": "3"})
+    )
+    try:
+        assert leftovers.end(folder, slurm=True) == 1
+        assert not psutil.pid_exists(other.pid)
+        assert job.poll() is None
+        assert leftovers.end(folder, slurm=False) == 0
+        assert not psutil.pid_exists(job.pid)
+    finally:
+        for process in (job, other):
+            process.kill()

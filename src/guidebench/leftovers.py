@@ -27,12 +27,31 @@ CANCEL_SECONDS = 120.0
 RECORDS, BEGUN = Path(".snakemake/metadata"), Path(".snakemake/incomplete")
 
 
-def processes(folder: Path) -> list[psutil.Process]:
-    """Processes that a run of this experiment started and did not outlive."""
+def end(folder: Path, slurm: bool) -> int:
+    """Stop the processes of this experiment, then cancel its SLURM jobs; returns their number.
+
+    In this order: a Snakemake that is still there would submit cancelled jobs again. UserError when
+    SLURM does not answer, or a job does not end.
+    """
+    jobs: list[str] = []
+    if slurm:
+        with suppress(UserError):
+            jobs = _slurm_jobs(folder)
+    stop(processes(folder, jobs))
+    return cancel_slurm_jobs(folder) if slurm else 0
+
+
+def processes(folder: Path, jobs: list[str]) -> list[psutil.Process]:
+    """Processes that a run of this experiment started and did not outlive.
+
+    Those of SLURM's `jobs` (on this machine, too, if it is a node) are not among them.
+    """
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.environ().get(MARK) == str(folder.resolve()):
+            environment = process.environ()
+            mine = environment.get(MARK) == str(folder.resolve())
+            if mine and environment.get("SLURM_JOB_ID") not in jobs:
                 found.append(process)
     return found
 

@@ -115,9 +115,7 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
     with only_one(request.folder), open(request.log, "w") as log:
         # jobs outlive a killed Snakemake: two of a kind would write the same files
         with leftovers.manifests_kept(request.config, request.layout):
-            # first the Snakemake that may still be there: it would submit cancelled jobs again
-            leftovers.stop(leftovers.processes(request.folder))
-            if request.on_slurm() and (count := leftovers.cancel_slurm_jobs(request.folder)):
+            if count := leftovers.end(request.folder, request.on_slurm()):
                 sys.stdout.write(f"cancelled {count} SLURM jobs that an earlier run left\n")
         leftovers.settle(request.config, request.layout)
         mark = {MARK: str(request.folder.resolve())}
@@ -140,14 +138,12 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
             sys.stderr.write("\ninterrupted: ending the running jobs; run again to continue\n")
             code = 130
         if code:
-            leftovers.stop(leftovers.processes(request.folder))
-            process.wait()
             # Snakemake cancels its jobs, but not those that it was just submitting or asking for
-            if request.on_slurm():
-                try:
-                    leftovers.cancel_slurm_jobs(request.folder)
-                except UserError as error:
-                    sys.stderr.write(f"{error}\n")
+            try:
+                leftovers.end(request.folder, request.on_slurm())
+            except UserError as error:
+                sys.stderr.write(f"{error}\n")
+            process.wait()
         progress.finish(code)
         with suppress(subprocess.TimeoutExpired):
             tracker.wait(TRACKER_SECONDS)

@@ -37,6 +37,7 @@ def test_training_killed_and_continued_gives_the_same_weights(copy) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_make_run_killed_in_training_and_started_again(finished, untouched) -> None:
     """SIGKILL to the whole process group in the middle of training, then the same command."""
     command = [sys.executable, "-m", "guidebench", "run", "--config", SMOKE, "--cores", "2"]

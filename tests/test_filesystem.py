@@ -11,8 +11,8 @@ LINUX = r"""/dev/sda1 / ext4 rw,relatime 0 0
 auto.home /home autofs rw,relatime 0 0
 server:/export/home/ada /home/ada nfs4 rw,vers=4.2,addr=10.0.0.1 0 0
 /dev/nvme0n1 /home/ada/local\040disk xfs rw 0 0
-10.0.0.2@o2ib:/work /work lustre rw,flock 0 0
-tmpfs /work/fast tmpfs rw 0 0
+10.0.0.2@o2ib:/scratch /scratch lustre rw,flock 0 0
+tmpfs /scratch/fast tmpfs rw 0 0
 server:/tab /odd\011tab\134n nfs rw 0 0
 """
 MACOS = """/dev/disk3s1s1 on / (apfs, sealed, local, read-only, journaled)
@@ -29,9 +29,9 @@ map auto_home on /System/Volumes/Data/home (autofs, automounted, nobrowse)
         ("/home/ada", "nfs4"),
         ("/home/adam/results", "autofs"),
         ("/home/ada/local disk/mlflow.db", "xfs"),
-        ("/work/results", "lustre"),
-        ("/work/faster", "lustre"),
-        ("/work/fast/x", "tmpfs"),
+        ("/scratch/results", "lustre"),
+        ("/scratch/faster", "lustre"),
+        ("/scratch/fast/x", "tmpfs"),
         ("/odd\ttab\\n/x", "nfs"),
         ("/var/tmp", "ext4"),
         ("/", "ext4"),

@@ -11,8 +11,8 @@ from guidebench.artifacts import digest_of, write_json
 from guidebench.closure import code_digest
 from guidebench.duration import size
 from guidebench.errors import UserError
-from guidebench.estimate import Rates
-from guidebench.forecast import Cost, lines, makespan, stated
+from guidebench.estimate import Rates, stated
+from guidebench.forecast import Cost, lines, makespan
 from guidebench.grid import Job, Layout
 from guidebench.pending import Pending, changed, differences, missing_cells, parse, why
 from guidebench.validate import load

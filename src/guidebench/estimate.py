@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from guidebench import grid
 from guidebench.config import Config, Dataset, IdxData
+from guidebench.errors import UserError
 from guidebench.grid import Block, Cell, Job
 from guidebench.sections import Setup
 from guidebench.worlds import World
@@ -84,6 +85,24 @@ def assumed(config: Config, name: str, images_per_second: float | None = None) -
                    for key, value in options.classifiers.items()}  # fmt: skip
     featured = small * len(options.classifiers)
     return Rates(STARTUP_SECONDS, 0.001, step, classifiers, costs, featured)
+
+
+def stated(config: Config, asked: list[str]) -> dict[str, Rates]:
+    """Rates from `R` or `data=R` images per second; UserError when one is no positive number."""
+    given: dict[str, float] = {}
+    for text in asked:
+        name, _, number = text.rpartition("=")
+        try:
+            given[name] = float(number)
+            wrong = not given[name] > 0 or name not in ("", *config.datasets)
+        except ValueError:
+            wrong = True
+        if wrong:
+            known = ", ".join(config.datasets)
+            raise UserError(f"--images-per-second: found {text}, allowed: a number above 0, or "
+                            f"NAME=NUMBER with a data set ({known})")  # fmt: skip
+    return {name: assumed(config, name, given.get(name, given.get("")))
+            for name in [*config.datasets, *config.worlds]}  # fmt: skip
 
 
 def seconds(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:

@@ -207,24 +207,6 @@ def _blocks(config: Config, group: list[tuple[Pending, Cost]]) -> list[str]:
     return text
 
 
-def stated(config: Config, asked: list[str]) -> dict[str, Rates]:
-    """Rates from `R` or `data=R` images per second; UserError when one is no positive number."""
-    given: dict[str, float] = {}
-    for text in asked:
-        name, _, number = text.rpartition("=")
-        try:
-            given[name] = float(number)
-            wrong = not given[name] > 0 or name not in ("", *config.datasets)
-        except ValueError:
-            wrong = True
-        if wrong:
-            known = ", ".join(config.datasets)
-            raise UserError(f"--images-per-second: found {text}, allowed: a number above 0, or "
-                            f"NAME=NUMBER with a data set ({known})")  # fmt: skip
-    return {name: estimate.assumed(config, name, given.get(name, given.get("")))
-            for name in [*config.datasets, *config.worlds]}  # fmt: skip
-
-
 def forecast(
     config: Config, layout: Layout, command: list[str], path: str, settings: list[str],
     asked: int | None, rates: list[str],
@@ -240,7 +222,7 @@ def forecast(
     memory: dict[str, dict[str, float]] = {}
     started = time.monotonic()
     if rates:
-        speed, head = stated(config, rates), [f"stated: {', '.join(rates)} images/s"]
+        speed, head = estimate.stated(config, rates), [f"stated: {', '.join(rates)} images/s"]
     elif items:
         probes = min(workers, here)
         speed, memory = probe_all(config, path, settings, probes)

@@ -200,7 +200,7 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
 
 
 def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
-    labelled, own = bool(classes(dataset.data)), ":" in setup.guidance
+    labelled = bool(classes(dataset.data))
     if setup.guidance == "none" or labelled:
         yield from setup_mistakes(setup, [name for name in dataset.classifiers if name != "judge"])
     else:
@@ -214,5 +214,5 @@ def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
         if setup.guidance == "cfg" and labelled:
             yield "guidance", "cfg", "cfg only with denoiser.condition_dropout"
     guided, sampler = setup.guidance == "classifier", dataset.sampling.sampler
-    if guided and not own and setup.injection == "mean" and sampler not in WITH_MEAN:
+    if guided and setup.injection == "mean" and sampler not in WITH_MEAN:
         yield "injection", "mean", f"score ({sampler} has no posterior mean to shift)"

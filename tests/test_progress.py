@@ -86,13 +86,19 @@ def test_a_second_run_is_refused_while_the_first_is_alive(tmp_path: Path) -> Non
 
 
 def test_what_a_killed_run_left_is_ended_and_nothing_else(tmp_path: Path) -> None:
+    """Not ended: processes of others, and those of its own SLURM jobs, which SLURM ends."""
     sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
-    mark = os.environ | {MARK: str(tmp_path.resolve())}
-    with subprocess.Popen(sleep, env=mark) as ours, subprocess.Popen(sleep) as theirs:
-        before = [process.pid for process in processes(tmp_path)]
-        stop(processes(tmp_path))
-        after, spared = processes(tmp_path), theirs.poll() is None
+    mine = os.environ | {MARK: str(tmp_path.resolve())}
+    with subprocess.Popen(sleep, env=mine) as left, subprocess.Popen(sleep) as theirs, \
+            subprocess.Popen(sleep, env=mine | {"SLURM_JOB_ID": "7"}) as job:  # fmt: skip
+        found = [process.pid for process in processes(tmp_path, ["7"])]
+        every = {process.pid for process in processes(tmp_path, [])}
+        stop(processes(tmp_path, ["7"]))
+        after = processes(tmp_path, ["7"])
+        spared = [process.poll() is None for process in (theirs, job)]
         theirs.kill()
-    assert before == [ours.pid]
+        job.kill()
+    assert found == [left.pid]
+    assert every == {left.pid, job.pid}
     assert after == []
-    assert spared
+    assert spared == [True, True]

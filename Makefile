@@ -51,7 +51,7 @@ test-slow: setup  ## the slow tests: killed runs, the forecast against the defau
 	$(BIN)/python -m pytest -m "slow or slurm"
 
 slurm-test: setup  ## the pipeline on a private SLURM (root, Debian's slurm-wlm and munge)
-	$(BIN)/python -m pytest -m slurm tests/slurm
+	GUIDEBENCH_SLURM=required $(BIN)/python -m pytest -m slurm tests/slurm
 
 lint: setup  ## formatting, style, types, workflow files
 	$(BIN)/ruff format --check src tests benchmarks

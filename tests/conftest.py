@@ -63,3 +63,20 @@ def put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
         del values[path[-1]]
     else:
         values[path[-1]] = value
+
+
+@pytest.fixture
+def slurm_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Commands that behave like SLURM's on a list of jobs in a file."""
+    jobs = tmp_path / "jobs"
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    scripts = {
+        "squeue": f'cat "{jobs}"',
+        "scancel": f'echo "$@" >> "{jobs}.cancelled"; : > "{jobs}"',
+    }
+    for name, body in scripts.items():
+        (binaries / name).write_text(f"#!/bin/sh\n{body}\n")
+        (binaries / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{binaries}{os.pathsep}{os.environ['PATH']}")
+    return jobs

@@ -45,6 +45,10 @@ CASES = {
     "boolean for an integer": Case((*S, "denoiser", "steps"), True, "true", "integer, above 0"),
     "list for a number": Case(("seed",), [1], "[1]", "integer, at least 0"),
     "fraction for an integer": Case((*S, "data", "train"), 1.5, "1.5", "integer, at least 2"),
+    "a clip that the sampler cannot see": Case(
+        (*S, "sampling"), {"sampler": "heun", "steps": 4, "recompute_eps": False}, "false",
+        "true: with heun clip needs it", "sampling.recompute_eps"
+    ),
     "number for a boolean": Case((*S, "sampling", "clip"), 1, "1", "true or false"),
     "number for a list": Case((*RAW, "scales"), 3, "3", "list of numbers"),
     "text in a list": Case(

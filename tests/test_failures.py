@@ -77,6 +77,34 @@ def test_slurms_words_for_the_cause(output: str, cause: str, tmp_path: Path, mon
     ]
 
 
+def _refused(data: str) -> str:
+    """What Snakemake prints of a job that sbatch did not take, in the plugin's words."""
+    message = (
+        "SLURM sbatch failed. The error message was 'sbatch: error: invalid partition: foo\n"
+        "sbatch: error: Batch job submission failed: Invalid partition name specified'.\n"
+        "    sbatch call:\n        sbatch --output '/x/slurm_logs/rule_prepare/%j.log' --wrap=...\n"
+        "For further error details see the cluster/cloud log and the log files of the rule(s)."
+    )
+    job = {"rule_name": "prepare", "jobid": 3, "input": ["in"], "output": ["out"],
+           "log": [f"results/x/logs/prepare/{data}.log"], "msg": message, "rule_msg": message,
+           "conda_env": None, "shellcmd": "guidebench", "aux": {}}  # fmt: skip
+    return (
+        DefaultFormatter().format_job_error(job) + "\n[Sat Nov 21 11:18:48 2026]\nTrying again.\n"
+    )
+
+
+def test_a_job_that_slurm_did_not_take_says_why(tmp_path: Path) -> None:
+    other = ON_SLURM.format(slurm=9, state="FAILED", number=2, data="b", here=tmp_path)
+    lines = explain(_refused("a") * 3 + other, {})
+    assert lines[0] == (
+        "failed: prepare a: not submitted (invalid partition: foo; Batch job submission failed: "
+        "Invalid partition name specified), 3 attempts"
+    )
+    assert [line.partition(":")[2][:10] for line in lines] == [" prepare a", " prepare b"]
+    # the fourth attempt was good
+    assert failed(_refused("a") + "Finished jobid: 3 (Rule: prepare)\n") == []
+
+
 def test_a_job_that_finished_in_the_end_did_not_fail(tmp_path: Path) -> None:
     one, other = (
         ON_SLURM.format(slurm=number, state="TIMEOUT", number=number, data=name, here=tmp_path)
@@ -135,6 +163,16 @@ def test_a_group_without_a_log_names_all_that_did_not_finish(tmp_path: Path) -> 
     (left,) = failed(text)
     assert (left.stage, left.job, left.slurm) == ("plots", "all", "SLURM job 9 failed")
     assert left.logs == ["results/x/logs/plots/all.log", f"{tmp_path}/slurm_logs/group/9.log"]
+
+
+def test_a_group_that_slurm_did_not_take(tmp_path: Path) -> None:
+    text = _group(9, tmp_path, (3, "collect/all")).replace(
+        f"    log: {tmp_path}/slurm_logs/group/9.log (check log file(s) for error details)\n", ""
+    )
+    assert explain(text, {}) == [
+        "failed: collect all: not submitted, or ended without a word; "
+        "log: results/x/logs/collect/all.log"
+    ]
 
 
 def test_snakemake_that_could_not_begin() -> None:

@@ -20,7 +20,7 @@ LAYERS = [
     {"diffusion"},
     {"train", "analysis", "metrics", "report", "guidance"},
     {"stages"},
-    {"__main__", "cli", "execute", "leftovers", "failures", "probe", "pending", "forecast",
+    {"__main__", "cli", "execute", "leftovers", "slurm", "failures", "probe", "pending", "forecast",
      "runner", "progress", "tracking", "follow"},
 ]  # fmt: skip
 # within a layer: these may, all others may not

@@ -8,10 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from guidebench import grid, leftovers, specs
+from guidebench import grid, leftovers, slurm, specs
 from guidebench.artifacts import write_json
 from guidebench.closure import code_digest
-from guidebench.errors import UserError
 from guidebench.grid import Job, Layout
 from guidebench.validate import load
 
@@ -100,52 +99,21 @@ def test_a_recorded_manifest_is_not_restored(left: Left) -> None:
     assert not left.manifest.exists()
 
 
-@pytest.fixture
-def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Commands that behave like SLURM's on a list of jobs in a file."""
-    jobs = tmp_path / "jobs"
-    binaries = tmp_path / "bin"
-    binaries.mkdir()
-    scripts = {
-        "squeue": f'cat "{jobs}"',
-        "scancel": f'echo "$@" >> "{jobs}.cancelled"; : > "{jobs}"',
-    }
-    for name, body in scripts.items():
-        (binaries / name).write_text(f"#!/bin/sh\n{body}\n")
-        (binaries / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{binaries}{os.pathsep}{os.environ['PATH']}")
-    return jobs
-
-
-def test_jobs_of_this_experiment_are_cancelled_and_no_others(slurm: Path, tmp_path: Path) -> None:
-    ours = leftovers.slurm_prefix(tmp_path / "results/x")
-    other = leftovers.slurm_prefix(tmp_path / "results/y")
-    slurm.write_text(f"7 {ours}_1234\n8 {other}_1234\n9 my own job\n12 {ours}_77\n")
-    assert leftovers.cancel_slurm_jobs(tmp_path / "results/x") == 2
-    assert Path(f"{slurm}.cancelled").read_text() == "12 7\n"
-    assert leftovers.cancel_slurm_jobs(tmp_path / "results/x") == 0
-
-
-def test_without_slurms_commands_there_is_one_line(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UserError, match="squeue: not found"):
-        leftovers.cancel_slurm_jobs(tmp_path)
-
-
-def test_processes_of_slurms_own_jobs_are_slurms_to_end(slurm: Path, tmp_path: Path) -> None:
+def test_processes_of_slurms_own_jobs_are_slurms_to_end(slurm_queue: Path, tmp_path: Path) -> None:
     """On a node that runs both: a job is cancelled, not shot; what else was left is stopped."""
     folder = tmp_path / "results/x"
-    slurm.write_text(f"7 {leftovers.slurm_prefix(folder)}_1234\n")
+    slurm_queue.write_text(f"7 {slurm.prefix(folder)}_1234\n")
     mark = os.environ | {leftovers.MARK: str(folder.resolve())}
     job, other = (
         subprocess.Popen(["sleep", "60"], env=mark | extra)
         for extra in ({"SLURM_JOB_ID": "7"}, {"SLURM_JOB_ID": "3"})
     )
     try:
-        assert leftovers.end(folder, slurm=True) == 1
+        # also before a run that is not on SLURM: the one before it may have been
+        assert leftovers.end(folder, on_slurm=False) == 1
         assert not psutil.pid_exists(other.pid)
         assert job.poll() is None
-        assert leftovers.end(folder, slurm=False) == 0
+        assert leftovers.end(folder, on_slurm=True) == 0
         assert not psutil.pid_exists(job.pid)
     finally:
         for process in (job, other):

@@ -1,14 +1,19 @@
 """The Snakemake command line of `guidebench run`: cores, GPUs, profiles."""
 
+import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake_executor_plugin_slurm.utils import set_gres_string
 
 from guidebench.config import Config
 from guidebench.errors import UserError
-from guidebench.leftovers import slurm_prefix
+from guidebench.execute import ON_GPU
 from guidebench.runner import Run
+from guidebench.slurm import prefix
 
 
 def _run(tmp_path: Path, profile: str | None = None, settings: tuple[str, ...] = ()) -> Run:
@@ -31,8 +36,8 @@ def test_profiles_by_name_and_by_folder(repository, tmp_path, monkeypatch) -> No
     command = _run(tmp_path, "slurm").command()
     assert command[command.index("--profile") + 1] == "workflow/profiles/slurm"
     assert "--cores" not in command
-    prefix = command[command.index("--slurm-jobname-prefix") + 1]
-    assert prefix == slurm_prefix(tmp_path / "x")
+    name = command[command.index("--slurm-jobname-prefix") + 1]
+    assert name == prefix(tmp_path / "x")
     own = tmp_path / "own"
     own.mkdir()
     (own / "config.yaml").write_text("executor: kubernetes\n")
@@ -50,7 +55,7 @@ def test_an_unknown_profile_is_one_line(repository, tmp_path, monkeypatch) -> No
 
 
 def test_names_of_slurm_jobs_tell_experiments_apart(tmp_path) -> None:
-    names = {slurm_prefix(tmp_path / name) for name in ("a", "b", "a.1")}
+    names = {prefix(tmp_path / name) for name in ("a", "b", "a.1")}
     assert len(names) == 3
     assert all(len(name) <= 50 and name.replace("-", "").isalnum() for name in names)
 
@@ -64,15 +69,37 @@ def test_a_broken_profile_is_one_line(text: str, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_the_profiles_own_examples_are_right(repository: Path, tmp_path: Path) -> None:
-    """Rules of one group have the same words, and what is commented out is YAML, too."""
+def test_the_profiles_own_example_is_right(repository: Path, tmp_path: Path) -> None:
+    """It names every rule with a network, the same words in a group, and what SLURM is handed."""
     text = (repository / "workflow/profiles/slurm/config.yaml").read_text()
     lines = text.splitlines()
     start = lines.index("# set-resources:")
-    example = [line[2:] for line in lines[start : start + 5]]
+    example = [line[2:] for line in itertools.takewhile(lambda line: line, lines[start:])]
     profile = yaml.safe_load(text)
     asked = yaml.safe_load("\n".join(example))["set-resources"]
-    assert set(asked) == {"sample", "features", "train_denoiser", "prepare"}
+    assert set(asked) == {*ON_GPU, "prepare"}
     for group in set(profile["groups"].values()):
         members = [rule for rule, name in profile["groups"].items() if name == group]
         assert len({str(asked.get(rule)) for rule in members}) == 1
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(profile | {"set-resources": asked}))
+    assert _run(tmp_path, str(tmp_path)).on_slurm()
+    for rule in ON_GPU:
+        resources = asked[rule] | {"gres": asked[rule]["gres"].strip("'")}
+        given = set_gres_string(SimpleNamespace(resources=_Resources(resources)))
+        assert given == " --gres=gpu:a100:1"
+
+
+class _Resources(dict):
+    """As Snakemake's: an attribute for each key."""
+
+    __getattr__ = dict.__getitem__
+
+
+@pytest.mark.parametrize("gres", ["gpu:nvidia_a100-sxm4-40gb:1", "gpu:a b:1", "'gpu:1',"])
+def test_a_gres_that_is_never_submitted_is_one_line(gres: str, tmp_path: Path) -> None:
+    profile = {"executor": "slurm", "set-resources": {"sample": {"gres": gres}}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(profile))
+    with pytest.raises(UserError, match=r"config.yaml: set-resources.sample.gres: found .*:1"):
+        _run(tmp_path, str(tmp_path)).on_slurm()
+    with pytest.raises(WorkflowError):
+        set_gres_string(SimpleNamespace(resources=_Resources(gres=gres)))

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent
 PLUMBING = {f"guidebench.{name}" for name in (
     "artifacts", "cli", "closure", "config", "errors", "events", "grid", "runner", "tracking",
     "validate", "mistakes", "sections", "worlds", "world_mistakes", "estimate", "names", "schema",
-    "confdoc", "specs", "follow", "progress", "execute", "launch", "leftovers",
+    "confdoc", "specs", "follow", "progress", "execute", "launch", "leftovers", "slurm",
     "filesystem", "failures", "probe", "pending", "forecast", "stages.stage")}  # fmt: skip
 ADOPTED = Path("adopted.json")
 

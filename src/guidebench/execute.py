@@ -40,7 +40,7 @@ def run_stage(config: Config, job: Job, layout: Layout) -> None:
             raise UserError(f"denoiser.gpus: found {wanted} on a machine, allowed: at most the "
                             f"{len(found)} that are visible here")  # fmt: skip
     if denoiser and processes > 1 and not member:
-        launch.train_together(sys.argv[1:], processes, denoiser.nodes)
+        launch.train_together(sys.argv[1:], processes, denoiser.nodes, config.threads)
         return
     # one process of several writes
     path = Path(os.devnull) if launch.rank() else layout.events(job.stage, job.name)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 # Snakemake says it once of a rule; of a group at first as a whole, then, deeper, of each rule in it
 ERROR = (r"^(?:Error in rule \S+:| {4}message: Error in group \S+)\n"
-         r"((?: {4}(?!\[).*\n)+)")  # fmt: skip
+         r"((?:(?! *\[\w{3} \w{3} |Finished jobid|Error in rule ).*\n)+)")  # fmt: skip
+REFUSED = r"SLURM sbatch failed\. The error message was '(.*?)'\.\n"
 FINISHED = r"^Finished jobid: (\d+) "
 OWN_LOG = r"(?<!slurm_)logs/(\w+/\S+?)\.log\b"
 # what SLURM writes into a job's output -> the words for it
@@ -24,7 +25,7 @@ CAUSES = {
 class Failure(NamedTuple):
     """A job that never finished: stage, job name, attempts, SLURM's job and state, log files.
 
-    The first log is its own, the last one SLURM's, if it ran there.
+    The first log is its own, the last one SLURM's, if it ran there. No log: it was not submitted.
     """
 
     stage: str
@@ -38,8 +39,8 @@ class Failure(NamedTuple):
         tries = f", {self.attempts} attempts" if self.attempts > 1 else ""
         cause = error or " ".join(filter(None, [self.slurm or "ended without a word", _cause(
             self.logs)]))  # fmt: skip
-        log = self.logs[0 if error else -1]
-        return f"failed: {self.stage} {self.job}: {cause}{tries}; log: {log}"
+        log = f"; log: {self.logs[0 if error else -1]}" if self.logs else ""
+        return f"failed: {self.stage} {self.job}: {cause}{tries}{log}"
 
 
 def failed(text: str) -> list[Failure]:
@@ -54,15 +55,23 @@ def failed(text: str) -> list[Failure]:
         said = matches[-1][1]
         if any(finished.get(number, -1) > matches[-1].start() for number in _numbers(said, job)):
             continue
+        stage, _, name = job.partition("/")
+        if refused := re.search(REFUSED, said, re.DOTALL):
+            words = [line.removeprefix("sbatch: error: ") for line in refused[1].splitlines()]
+            ended = f"not submitted ({'; '.join(words)})"
+            jobs.append(Failure(stage, name, len(matches), ended, []))
+            continue
         own = [
             found[0] for found in re.finditer(rf"\S*(?<!slurm_)logs/{re.escape(job)}\.log", said)
         ]
         theirs = [_near(path) for path in re.findall(r"\S*slurm_logs/\S+\.log", said)]
-        stage, _, name = job.partition("/")
         grouped = "Error in group" in matches[-1][0]
         if grouped and theirs and stage not in _broke(theirs[-1], stage):
             continue
-        jobs.append(Failure(stage, name, len(matches), _slurm(said, theirs), [own[0], *theirs]))
+        ended = _slurm(said, theirs)
+        if grouped and not ended:
+            ended = "not submitted, or ended without a word"  # Snakemake tells no more of a group
+        jobs.append(Failure(stage, name, len(matches), ended, [own[0], *theirs]))
     return jobs
 
 

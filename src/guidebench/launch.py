@@ -53,7 +53,7 @@ def _end_with_launcher() -> None:
     os._exit(1)
 
 
-def train_together(arguments: Sequence[str], processes: int, nodes: int) -> None:
+def train_together(arguments: Sequence[str], processes: int, nodes: int, threads: int) -> None:
     """Run `guidebench` with `arguments` in that many processes; UserError when one fails.
 
     On one machine they are children of this process; over several nodes they are a job step of the
@@ -66,7 +66,7 @@ def train_together(arguments: Sequence[str], processes: int, nodes: int) -> None
     host = socket.gethostname() if nodes > 1 else "127.0.0.1"
     environment = os.environ | {MASTER: f"{host}:{port}"}
     if nodes > 1:
-        code = _job_step(command, processes, nodes, environment)
+        code = _job_step(command, processes, nodes, threads, environment)
     else:
         code = _children(command, processes, environment)
     if code:
@@ -74,11 +74,14 @@ def train_together(arguments: Sequence[str], processes: int, nodes: int) -> None
                         "in this job's log")  # fmt: skip
 
 
-def _job_step(command: list[str], processes: int, nodes: int, environment: dict[str, str]) -> int:
+def _job_step(
+    command: list[str], processes: int, nodes: int, threads: int, environment: dict[str, str]
+) -> int:
     if "SLURM_JOB_ID" not in environment:
         raise UserError(f"denoiser.nodes: found {nodes} outside of SLURM, allowed: 1")
     step = ["srun", f"--nodes={nodes}", f"--ntasks={processes}",
-            f"--ntasks-per-node={processes // nodes}", "--kill-on-bad-exit=1"]  # fmt: skip
+            f"--ntasks-per-node={processes // nodes}", "--kill-on-bad-exit=1",
+            f"--cpus-per-task={threads}"]  # a step does not inherit it, and gets one  # fmt: skip
     return subprocess.run([*step, *command], env=environment | {STEP: "1"}, check=False).returncode
 
 

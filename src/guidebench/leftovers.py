@@ -4,41 +4,37 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import signal
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
-from guidebench import grid, specs
-from guidebench.artifacts import canonical, digest_of, read_json
+from guidebench import grid, slurm, specs
+from guidebench.artifacts import canonical, read_json
 from guidebench.closure import code_digest
 from guidebench.config import Config
 from guidebench.errors import UserError
 from guidebench.grid import Job, Layout
 
 MARK = "GUIDEBENCH_RUN"
-CANCEL_SECONDS = 120.0
 # of Snakemake: one file per output, named by its path
 RECORDS, BEGUN = Path(".snakemake/metadata"), Path(".snakemake/incomplete")
 
 
-def end(folder: Path, slurm: bool) -> int:
+def end(folder: Path, on_slurm: bool) -> int:
     """Stop the processes of this experiment, then cancel its SLURM jobs; returns their number.
 
     In this order: a Snakemake that is still there would submit cancelled jobs again. UserError when
-    SLURM does not answer, or a job does not end.
+    SLURM does not answer though the run is `on_slurm`, or when a job does not end.
     """
     jobs: list[str] = []
-    if slurm:
-        with suppress(UserError):
-            jobs = _slurm_jobs(folder)
+    with suppress(UserError):
+        jobs = slurm.jobs(folder)
     stop(processes(folder, jobs))
-    return cancel_slurm_jobs(folder) if slurm else 0
+    # a run that is not on SLURM may follow one that was
+    return slurm.cancel(folder) if jobs or on_slurm else 0
 
 
 def processes(folder: Path, jobs: list[str]) -> list[psutil.Process]:
@@ -64,41 +60,6 @@ def stop(alive: list[psutil.Process]) -> None:
             with suppress(psutil.Error):
                 process.send_signal(number)
         _, alive = psutil.wait_procs(alive, timeout=10)
-
-
-def slurm_prefix(folder: Path) -> str:
-    """How the names of an experiment's SLURM jobs begin."""
-    return f"guidebench-{digest_of(str(folder.resolve()))[:12]}"
-
-
-def cancel_slurm_jobs(folder: Path) -> int:
-    """Cancel the jobs of this experiment that are queued or running and wait until they are gone.
-
-    Returns their number. UserError when SLURM does not answer, or a job does not end.
-    """
-    jobs = alive = _slurm_jobs(folder)
-    deadline = time.monotonic() + CANCEL_SECONDS
-    if jobs:
-        subprocess.run(["scancel", *jobs], check=False, capture_output=True)
-    while alive:
-        if time.monotonic() > deadline:
-            raise UserError(f"{folder.name}: SLURM jobs {', '.join(alive)} of an earlier run do "
-                            "not end; wait for them, then run again")  # fmt: skip
-        time.sleep(1)
-        alive = _slurm_jobs(folder)
-    return len(jobs)
-
-
-def _slurm_jobs(folder: Path) -> list[str]:
-    if shutil.which("squeue") is None:
-        raise UserError("squeue: not found; start where SLURM's commands are (the login node)")
-    query = ["squeue", "--me", "--noheader", "--format=%A %j"]
-    done = subprocess.run(query, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise UserError(f"squeue: {' '.join(done.stderr.split())}")
-    rows = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
-    prefix = slurm_prefix(folder)
-    return sorted({number for number, *name in rows if "".join(name).startswith(prefix)})
 
 
 @contextmanager

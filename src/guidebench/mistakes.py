@@ -23,6 +23,7 @@ from guidebench.sections import VPSDE, DDPMLinear, LogSNR, Setup
 from guidebench.setup_mistakes import plugin_mistakes, setup_mistakes
 from guidebench.world_mistakes import world_mistakes
 
+EPS_ALONE = ("euler_maruyama", "heun")  # their steps do not use x0_pred
 WITH_MEAN = ("ancestral", "euler_maruyama")  # their step has a mean that guidance can shift
 EACH = "each"
 UNLABELLED = "a data set without labels"
@@ -190,6 +191,9 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
     for key, steps in (("sampling", dataset.sampling), ("sensitivity", dataset.sensitivity)):
         if steps.steps > timesteps and isinstance(dataset.schedule, DDPMLinear):
             yield f"{key}.steps", steps.steps, f"at most schedule.timesteps ({timesteps})"
+    sampling = dataset.sampling
+    if sampling.sampler in EPS_ALONE and sampling.clip and not sampling.recompute_eps:
+        yield "sampling.recompute_eps", "false", f"true: with {sampling.sampler} clip needs it"
     if unknown := [name for name in dataset.sampling.grid_setups if name not in dataset.setups]:
         yield "sampling.grid_setups", ", ".join(unknown), ", ".join(dataset.setups)
     grid = dataset.sampling.grid_steps

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import yaml
 
-from guidebench import leftovers
+from guidebench import leftovers, slurm
 from guidebench.config import Config
 from guidebench.errors import UserError
 from guidebench.failures import explain
@@ -62,17 +62,18 @@ class Run(NamedTuple):
         return (folder if folder.is_dir() else PROFILES / folder) / "config.yaml"
 
     def on_slurm(self) -> bool:
-        """Whether the profile hands the jobs to SLURM; UserError when there is no such profile."""
+        """Whether the profile hands the jobs to SLURM; UserError when it is missing or wrong."""
         if self.profile is None:
             return False
         try:
             profile = yaml.safe_load(self.profile_file.read_text()) or {}
+            slurm.check(profile, self.profile_file)
             return bool(profile.get("executor") == "slurm")
         except FileNotFoundError as error:
             known = ", ".join(sorted(path.parent.name for path in PROFILES.glob("*/config.yaml")))
             raise UserError(f"--profile: found {self.profile}, allowed: {known}, or a folder "
                             "with a config.yaml") from error  # fmt: skip
-        except (yaml.YAMLError, AttributeError) as error:
+        except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
             text = " ".join(str(error).split())
             raise UserError(f"{self.profile_file}: not a profile in YAML ({text})") from error
 
@@ -90,7 +91,7 @@ class Run(NamedTuple):
             # last: --resources would take a target of the user's for one more
             command += ["--rerun-incomplete", "--keep-going"]
         if self.on_slurm():
-            command += ["--slurm-jobname-prefix", leftovers.slurm_prefix(self.folder)]
+            command += ["--slurm-jobname-prefix", slurm.prefix(self.folder)]
         return [*command, *self.snakemake_args]
 
 
@@ -103,6 +104,9 @@ def only_one(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise UserError(f"{folder.name}: another run of it is active; wait for it, or "
                             "end it with Ctrl-C there") from error  # fmt: skip
+        except OSError as error:
+            raise UserError(f"{lock.name}: cannot be locked ({error.strerror}); mount this file "
+                            "system with locks (Lustre: flock)") from error  # fmt: skip
         yield
 
 
@@ -128,15 +132,21 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
             start_new_session=True,
         )
         progress = Progress(request.folder, plan, request.log)
+        watch = slurm.Watch(request.folder) if request.on_slurm() else None
         try:
             while process.poll() is None:
                 progress.update()
+                if watch:
+                    watch.look()
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(max(POLL_SECONDS, SECONDS_PER_FILE * len(plan)))
             code = process.returncode
         except KeyboardInterrupt:
             sys.stderr.write("\ninterrupted: ending the running jobs; run again to continue\n")
             code = 130
+        except UserError as error:
+            sys.stderr.write(f"\n{error}\n")
+            code = 1
         if code:
             # Snakemake cancels its jobs, but not those that it was just submitting or asking for
             try:

@@ -71,6 +71,24 @@ def _row(x: Tensor) -> Tensor:
     return x.flatten(1).norm(dim=1)
 
 
+@pytest.mark.parametrize("prediction", ["eps", "v", "x0", "score"])
+@pytest.mark.parametrize("kind", ["x0", "x0_frozen"])
+def test_clean_images_are_their_own_estimate(prediction: str, kind: str) -> None:
+    """At t = 0 the pair's second image is clean; no network was trained to answer there."""
+
+    def asked(x: Tensor, t: int) -> Tensor:
+        assert t >= 0
+        return 0.1 * x
+
+    classifier, views = Linear(), _views()
+    evaluate = ClassifierGradient(asked, prediction, SCHEDULE, classifier, kind, "straight_through")
+    found = evaluate(views.images, -1, 1)
+    expected = _gradient(classifier, classifier(views.images), 1)
+    torch.testing.assert_close(found.gradient.flatten(1), expected)
+    rows = _found(evaluate, views, [0], 1, {"none": Identity})
+    assert all(torch.isfinite(value).all() for value in rows.values())
+
+
 @pytest.mark.parametrize("per_t", [False, True])
 def test_raw_input_in_closed_form(per_t: bool) -> None:
     """nrCG, eq. 3 and 4: |W (x_t - x_{t-1})| and |W^T (p_{t-1} - p_t)| over |x_t - x_{t-1}|."""

@@ -5,7 +5,16 @@ import math
 import pytest
 import torch
 
-from guidebench.analysis.ground_truth import Reference, Truth, densities, exponent
+from guidebench.analysis.ground_truth import (
+    Aimed,
+    Errors,
+    Reference,
+    Truth,
+    bias,
+    densities,
+    exponent,
+    jackknife,
+)
 from guidebench.analysis.sensitivity import Views, implicit
 from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.continuous import VPSDE
@@ -109,15 +118,15 @@ def test_errors_of_a_known_shift() -> None:
     )
     reference = Reference(mixture, 0, 1.0, seed=0)
     points, _ = mixture.draw(torch.Generator().manual_seed(9), 4096)
-    floor = reference.measure(points, 8)
-    moved = reference.measure(points + torch.tensor([0.3, 0.0]), 8)
-    assert floor["sliced_wasserstein"].value < 0.04
+    floor = reference.measure(points)
+    moved = reference.measure(points + torch.tensor([0.3, 0.0]))
+    assert float(floor["sliced_wasserstein"]) < 0.04
     # W1 along a direction at angle a is 0.3 |cos a|, its mean over angles 0.3 * 2 / pi
-    assert moved["sliced_wasserstein"].value == pytest.approx(0.6 / math.pi, abs=0.03)
-    assert moved["mean_error"].value == pytest.approx(0.3, abs=0.03)
-    stretched = reference.measure(2 * points, 8)
-    assert stretched["covariance_error"].value == pytest.approx(3 * math.sqrt(2), abs=0.2)
-    assert floor["covariance_error"].value < 0.1
+    assert float(moved["sliced_wasserstein"]) == pytest.approx(0.6 / math.pi, abs=0.03)
+    assert float(moved["mean_error"]) == pytest.approx(0.3, abs=0.03)
+    stretched = reference.measure(2 * points)
+    assert float(stretched["covariance_error"]) == pytest.approx(3 * math.sqrt(2), abs=0.2)
+    assert float(floor["covariance_error"]) < 0.1
 
 
 def test_jackknife_error_is_the_spread_over_seeds() -> None:
@@ -125,7 +134,7 @@ def test_jackknife_error_is_the_spread_over_seeds() -> None:
     errors, values = [], []
     for seed in range(40):
         points, _ = _mixture().draw(torch.Generator().manual_seed(seed), 512, label=TARGET)
-        found = reference.measure(points + 0.5, 16)["mean_error"]
+        found = jackknife(reference.measure(points + 0.5, 16)["mean_error"])
         errors.append(found.se)
         values.append(found.value)
     assert sum(errors) / 40 == pytest.approx(torch.tensor(values).std().item(), rel=0.35)
@@ -134,7 +143,49 @@ def test_jackknife_error_is_the_spread_over_seeds() -> None:
 def test_class_frequencies() -> None:
     reference = Reference(_mixture(), TARGET, 1.0, seed=0)
     other, _ = _mixture().draw(torch.Generator().manual_seed(1), 1024, label=0)
-    assert reference.measure(other, 8)["class_frequency"].value > 0.8
+    assert float(reference.measure(other)["class_frequency"]) > 0.8
+
+
+def test_bias_is_the_excess_over_the_floor_less_the_samplers_own() -> None:
+    """Excesses 0.30 - 0.10 and 0.03 - 0.01 with floors' errors 0.03 and 0.04, own error 0."""
+    guided = Aimed(2.0, torch.tensor([0.30, 0.31, 0.29]).double())
+    plain = Aimed(1.0, torch.tensor([0.03, 0.04, 0.02]).double())
+    floors = {1.0: Errors(0.01, 0.03), 2.0: Errors(0.10, 0.04)}
+    assert bias(guided, plain, floors) == pytest.approx((0.18, 0.05), abs=1e-7)
+    # of one density: the floor cancels, and its error
+    assert bias(guided, plain._replace(power=2.0), floors) == pytest.approx((0.27, 0.0), abs=1e-7)
+
+
+def test_the_error_of_a_bias_is_its_spread_over_seeds() -> None:
+    """Paired: much less than that of two distances that were independent."""
+    mixture, errors, values, alone = _mixture(), [], [], []
+    references = {power: Reference(mixture, TARGET, power, seed=0) for power in (1.0, 3.0)}
+    floors = {power: one.floor(256, list(range(90, 106))) for power, one in references.items()}
+    distances = {power: found["sliced_wasserstein"] for power, found in floors.items()}
+    for number in range(24):
+        truth = Truth(mixture, SCHEDULES["vp_sde"], list(range(1000 * number, 1000 * number + 256)))
+        cells = [
+            Aimed(power, references[power].measure(
+                truth.sample(setup, scale, _steps("ddim", 10), TARGET), 8)["sliced_wasserstein"])
+            for setup, scale, power in ((_setup(conditional=True), None, 1.0),
+                                        (_setup(guidance="cfg"), 2.0, 3.0))
+        ]  # fmt: skip
+        found = bias(cells[1], cells[0], distances)
+        errors.append(found.se)
+        values.append(found.value)
+        alone.append(math.hypot(*(jackknife(cell.distance).se for cell in cells)))
+    spread = torch.tensor(values).std().item()
+    assert sum(errors) / 24 == pytest.approx(spread, rel=0.4)
+    assert sum(errors) / 24 < 0.9 * sum(alone) / 24
+
+
+def test_a_floor_is_what_exact_samples_get() -> None:
+    reference = Reference(_mixture(), TARGET, 2.0, seed=0)
+    found = reference.floor(512, list(range(32)))
+    again = reference.floor(512, list(range(100, 132)))
+    for name, (value, error) in found.items():
+        assert abs(value - again[name].value) < 4 * math.hypot(error, again[name].se), name
+    assert 0 < found["sliced_wasserstein"].se < 0.2 * found["sliced_wasserstein"].value
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0, 3.0])

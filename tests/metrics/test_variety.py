@@ -8,6 +8,7 @@ import torch
 from torch_fidelity.metric_isc import isc_features_to_metric
 from torch_fidelity.metric_prc import calculate_precision_recall_full
 
+from guidebench.metrics import variety
 from guidebench.metrics.score import Real, Scorer
 from guidebench.metrics.variety import Neighbours, diversity, inception_score, measures
 
@@ -58,7 +59,7 @@ def _set(count: int, seed: int, spread: float = 1.0) -> dict[str, np.ndarray]:
 def test_a_narrower_set_is_less_diverse_and_recalls_less() -> None:
     neighbours = Neighbours(_set(300, 0)["hidden:judge"])
     wide, narrow = (
-        {name: value for name, value, _ in measures(_set(96, 1, spread), neighbours, 4)}
+        {one.metric: one.value for one in measures(_set(96, 1, spread), neighbours, 4)}
         for spread in (1.0, 0.2)
     )
     assert narrow["diversity_judge"] < 0.3 * wide["diversity_judge"]
@@ -72,7 +73,7 @@ def test_an_image_of_another_class_is_a_failure_and_not_variety() -> None:
     asked = _set(96, 1)
     wrong = asked | {"labels": np.roll(asked["labels"], 1)}
     found, same = (
-        {name: value for name, value, _ in measures(rows, neighbours, 4)} for rows in (asked, wrong)
+        {one.metric: one.value for one in measures(rows, neighbours, 4)} for rows in (asked, wrong)
     )
     assert found["diversity_judge"] == same["diversity_judge"]
     mixed = diversity(asked["hidden:judge"], np.zeros(96, int))
@@ -81,12 +82,28 @@ def test_an_image_of_another_class_is_a_failure_and_not_variety() -> None:
 
 def test_replicates_leave_one_block_out() -> None:
     found, neighbours = _set(48, 1), Neighbours(_set(300, 0)["hidden:judge"])
-    for name, value, replicates in measures(found, neighbours, 4):
+    for name, value, n, replicates in measures(found, neighbours, 4):
         kept = {key: rows[12:] for key, rows in found.items()}
-        again = {metric: number for metric, number, _ in measures(kept, neighbours, 4)}
+        again = {one.metric: one.value for one in measures(kept, neighbours, 4)}
+        assert n == 48
         assert replicates[0] == pytest.approx(again[name])
         assert math.isfinite(value)
         assert len(replicates) == 4
+
+
+def test_n_is_that_of_the_images_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Distances between all pairs are of the first rows alone; the inception score is of all."""
+    found, neighbours = _set(96, 1), Neighbours(_set(300, 0)["hidden:judge"])
+    every = {one.metric: one for one in measures(found, neighbours, 4)}
+    monkeypatch.setattr(variety, "LARGEST", 48)
+    cut = {one.metric: one for one in measures(found, neighbours, 4)}
+    assert cut["is_judge"].value == every["is_judge"].value
+    assert {name: one.n for name, one in cut.items()} == {
+        "is_judge": 96, "diversity_judge": 48, "precision_judge": 48, "recall_judge": 48
+    }  # fmt: skip
+    few = {key: rows[:48] for key, rows in found.items()}
+    alone = {one.metric: one.value for one in measures(few, neighbours, 4)}
+    assert cut["diversity_judge"].value == alone["diversity_judge"]
 
 
 def test_scorer_adds_them_when_every_class_is_asked_for() -> None:

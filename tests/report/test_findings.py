@@ -121,15 +121,23 @@ CASES: list[tuple[int, Edit, str]] = [
                         for beta in ("0.9", "0.99")], FAILS),
     (9, level("clean/x0+ema0.9", "accuracy_judge", 0.1), HOLDS),
     (9, lambda tables: [without("clean/x0+ema0.9")(tables), without(EMA99)(tables)], UNDECIDED),
-    (10, level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.95]), FAILS),
-    (10, level("clean/x0", "accuracy_guide", [0.95, 1, 1, 1]), HOLDS),
+    # ADAM's threshold lies between 0.3 and 1, that of clean/x0 between 1 and 3, or below 1
+    (10, level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.95]), UNDECIDED),
+    (10, lambda tables: [level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.95])(tables),
+                         level("clean/x0", "accuracy_guide", [0.95, 1, 1, 1])(tables)], FAILS),
+    # the first scale of a grid says nothing of what smaller ones do
+    (10, level("clean/x0", "accuracy_guide", [0.95, 1, 1, 1]), UNDECIDED),
+    (10, level("clean/x0+ema0.9", "accuracy_guide", 0.5), HOLDS),
     (10, level(ADAM, "accuracy_guide", 0.89), UNDECIDED),
     (10, without(ADAM), UNDECIDED),
     (11, level(NOISE, "fd_judge", [20, 14, 9, 5]), FAILS),
     (11, wobble(NOISE, "fd_judge", 0.0), HOLDS),
-    (11, level(NOISE, "fd_judge", [5, 9, 14, 5.001]), UNDECIDED),
+    (11, level(NOISE, "fd_judge", [5, 9, 14, 8]), FAILS),  # a hump
+    (11, level(NOISE, "fd_judge", [9, 14, 5, 9.5]), FAILS),
+    (11, lambda tables: [level(NOISE, "fd_judge", [9, 9.9, 5, 9.8])(tables),
+                         wobble(NOISE, "fd_judge", 0.02)(tables)], UNDECIDED),
     (11, without(NOISE), UNDECIDED),
-    (12, level(NOISE, "cfd_judge", [4, 9, 12, 20]), FAILS),
+    (12, level(NOISE, "cfd_judge", [4, 9, 12, 20]), HOLDS),  # below unguided, then up
     (12, level(NOISE, "cfd_judge", [20, 9, 8, 6]), UNDECIDED),
     (12, level(NOISE, "cfd_judge", [60, 55, 50, 60]), FAILS),
     (12, level("unguided", "cfd_judge", 6.0), UNDECIDED),

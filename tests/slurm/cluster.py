@@ -38,7 +38,7 @@ RUN = Path("/run/guidebench-slurm")
 STATE = RUN / "state.json"
 # Debian's, which read /etc/slurm: those of a SLURM built by hand would reach another cluster
 BINARIES = ("/usr/sbin/munged", "/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/bin/sbatch")
-DAEMONS = {"munged", "slurmctld", "slurmd", "slurmstepd", "slurmdbd", "slurmrestd"}
+DAEMONS = {"munged", "slurmctld", "slurmd", "slurmstepd", "slurmdbd", "slurmrestd", "sackd"}
 SEARCH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
 KILL_WAIT = 5
 # states in which a job has or awaits a node
@@ -321,18 +321,22 @@ def _lock(folder: Path) -> int:
     return handle
 
 
-def _refuse_another_slurm() -> None:
+def _refuse_another_slurm(root: Path = Path("/")) -> None:
     """Raise if a SLURM that is not ours is configured or running; it could be a real one."""
-    for path in Path("/etc").glob("slurm*/*.conf"):
+    for path in (root / "etc").glob("slurm*/*.conf"):
         if path.name in ("slurm.conf", "gres.conf", "cgroup.conf", "slurmdbd.conf"):
             if not _ours(path):
                 raise RuntimeError(f"{path} configures a SLURM that is not the tests'")
+    # a host without a configuration of its own fetches the cluster's
+    for path in (root / "run/slurm/conf").glob("*"):
+        raise RuntimeError(f"{path} configures a SLURM that is not the tests'")
     # Debian's own units lie elsewhere and do nothing without slurm.conf
-    for path in Path("/etc/systemd/system").glob("slurm*"):
-        raise RuntimeError(f"{path} sets up a SLURM service that is not the tests'")
-    for path in Path("/etc/default").glob("slurm*"):
-        if re.search(r"^\s*\w+=(?!(\"\"|'')?\s*$)", path.read_text(), re.M):
+    for service in ("slurm*", "sackd*"):
+        for path in (root / "etc/systemd/system").glob(service):
             raise RuntimeError(f"{path} sets up a SLURM service that is not the tests'")
+        for path in (root / "etc/default").glob(service):
+            if re.search(r"^\s*\w+=(?!(\"\"|'')?\s*$)", path.read_text(), re.M):
+                raise RuntimeError(f"{path} sets up a SLURM service that is not the tests'")
     for process in psutil.process_iter(["pid", "name", "status"]):
         name, status = process.info["name"], process.info["status"]
         if name in DAEMONS and status != psutil.STATUS_ZOMBIE:

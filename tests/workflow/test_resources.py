@@ -5,10 +5,11 @@ import re
 from guidebench.execute import ON_GPU
 
 
-def _resources(checkout, *settings: str) -> dict[str, dict[str, str]]:
+def _resources(checkout, *settings: str, attempt: int = 1) -> dict[str, dict[str, str]]:
     """Rule -> resources of its last job in a dry run."""
     changes = ", ".join(f'"{setting}"' for setting in settings)
-    text = checkout.run("--dry-run", "--cores", "8", "--config", f"set=[{changes}]")
+    text = checkout.run("--dry-run", "--cores", "8", "--attempt", str(attempt), "--config",
+                        f"set=[{changes}]")  # fmt: skip
     blocks = re.findall(r"^rule (\w+):\n((?: {4}.*\n)+)", text, re.MULTILINE)
     found = {}
     for rule, block in blocks[:-1]:  # the last is `all`
@@ -28,6 +29,16 @@ def test_rules_with_a_network_ask_for_a_gpu_and_no_others(untouched) -> None:
         "2"
     }
     assert "mpi" not in asked["train_denoiser"]
+
+
+def test_memory_and_time_double_with_each_attempt(untouched) -> None:
+    first, third = (_resources(untouched, attempt=attempt) for attempt in (1, 3))
+    assert set(first) == set(third)
+    for rule, asked in first.items():
+        # a training over its limit continues: more time is not needed
+        longer = 1 if rule == "train_denoiser" else 4
+        assert int(third[rule]["mem_mb"]) == 4 * int(asked["mem_mb"]), rule
+        assert int(third[rule]["runtime"]) == longer * int(asked["runtime"]), rule
 
 
 def test_on_the_cpu_nobody_asks_for_a_gpu(untouched) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -92,17 +93,29 @@ def exponent(setup: dict[str, Any], scale: float | None) -> float:
 
 
 class Errors(NamedTuple):
-    """A metric's value and its standard error by leaving out blocks of seeds."""
+    """A metric's value and its standard error."""
 
     value: float
     se: float
+
+
+def jackknife(values: Tensor) -> Errors:
+    """The value, and its error by leaving out blocks of seeds.
+
+    values [1 + blocks]: of all seeds, then without each block in turn. A difference of two cells
+    with the same seeds is a paired one.
+    """
+    left_out = values[1:]
+    blocks = len(left_out)
+    spread = (left_out - left_out.mean()).square().sum() * (blocks - 1) / blocks
+    return Errors(float(values[0]), float(spread.sqrt()))
 
 
 class Reference:
     """Exact samples of p(x) p(y | x)^s, against which other samples are measured."""
 
     def __init__(self, mixture: GaussianMixture, target: int, power: float, seed: int) -> None:
-        self.mixture = mixture
+        self.mixture, self.target, self.power = mixture, target, power
         generator = torch.Generator().manual_seed(seed)
         drawn = mixture.draw_tilted(generator, REFERENCE, target, power)
         self.points = drawn.flatten(1)
@@ -113,19 +126,23 @@ class Reference:
         self.frequencies = self._frequencies(self._classes(drawn))
         self.mean, self.covariance = self.points.mean(0), self.points.T.cov()
 
-    def measure(self, points: Tensor, blocks: int) -> dict[str, Errors]:
-        """Every metric of points [N, *shape] with its jackknife error over blocks of rows."""
+    def measure(self, points: Tensor, blocks: int = 0) -> dict[str, Tensor]:
+        """Each metric [1 + blocks] of points [N, *shape]: of all, then without each block."""
         member = torch.arange(len(points)) * blocks // len(points)
         order = (points.flatten(1) @ self.directions.T).T.sort(dim=1)
         kept = [torch.ones(len(points), dtype=torch.bool), *(member != b for b in range(blocks))]
         labels = self._classes(points)
         values = torch.tensor([self._values(points, labels, order, rows) for rows in kept])
-        left_out = values[1:]
-        spread = (left_out - left_out.mean(0)).square().sum(0) * (blocks - 1) / blocks
-        return {
-            name: Errors(float(value), float(se))
-            for name, value, se in zip(METRICS, values[0], spread.sqrt(), strict=True)
-        }
+        return dict(zip(METRICS, values.T, strict=True))
+
+    def floor(self, count: int, seeds: list[int]) -> dict[str, Errors]:
+        """Each metric of `count` exact samples: the mean over draws and its standard error."""
+        draws = [self.mixture.draw_tilted(torch.Generator().manual_seed(seed), count, self.target,
+                                          self.power) for seed in seeds]  # fmt: skip
+        found = [self.measure(points) for points in draws]
+        rows = {name: torch.cat([one[name] for one in found]) for name in METRICS}
+        return {name: Errors(float(values.mean()), float(values.std() / len(seeds) ** 0.5))
+                for name, values in rows.items()}  # fmt: skip
 
     def _values(self, points: Tensor, labels: Tensor, order: Any, rows: Tensor) -> list[float]:
         count = int(rows.sum())
@@ -147,6 +164,26 @@ class Reference:
     def _frequencies(self, labels: Tensor) -> Tensor:
         """Share of each class [classes]."""
         return torch.bincount(labels, minlength=self.mixture.classes).double() / len(labels)
+
+
+class Aimed(NamedTuple):
+    """The distance [1 + blocks] of samples from the density of exponent `power` they aim at."""
+
+    power: float
+    distance: Tensor
+
+
+def bias(guided: Aimed, plain: Aimed, floors: dict[float, Errors]) -> Errors:
+    """What guidance adds to the distance from the density that it aims at.
+
+    The excess over that density's floor, less the same excess of the conditional denoiser without
+    guidance, which is the sampler's own. Both have the same seeds, so their difference is paired.
+    """
+    value, error = jackknife(guided.distance - plain.distance)
+    if guided.power != plain.power:  # of one density, both have one floor
+        high, low = floors[guided.power], floors[plain.power]
+        value, error = value - high.value + low.value, math.hypot(error, high.se, low.se)
+    return Errors(value, error)
 
 
 def densities(mixture: GaussianMixture, power: float, side: int) -> tuple[Tensor, list[float]]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from guidebench.diffusion.convert import clip, to_eps_x0
-from guidebench.diffusion.schedule import Schedule
+from guidebench.diffusion.schedule import CLEAN, Schedule
 
 Network = Callable[[Tensor, Any], Tensor]
 
@@ -57,7 +57,12 @@ class ClassifierGradient:
         self.clip_gradient, self.hold = clip_gradient, hold
 
     def estimate(self, x: Tensor, t: Any) -> tuple[Tensor, Tensor]:
-        """(eps, x0_pred) from exactly one denoiser evaluation, x0_pred clipped if asked."""
+        """(eps, x0_pred) from exactly one denoiser evaluation, x0_pred clipped if asked.
+
+        Clean x is its own x0_pred: a network was never asked there.
+        """
+        if t == CLEAN:
+            return torch.zeros_like(x), clip(x, self.clip_gradient) if self.clip_gradient else x
         alpha, sigma = self.schedule.alpha(t).to(x.dtype), self.schedule.sigma(t).to(x.dtype)
         with torch.set_grad_enabled(self.kind == "x0" and torch.is_grad_enabled()):
             output = self.network(x, t)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import reduce
 from typing import NamedTuple
 
@@ -70,15 +71,17 @@ def standard_error(replicates: np.ndarray) -> float:
     return float(np.sqrt((count - 1) / count * (deviations**2).sum()))
 
 
-def proportion(hits: np.ndarray, blocks: int) -> tuple[float, float, np.ndarray]:
-    """(share, standard error, jackknife replicates) of a 0/1 vector.
+def agresti_coull(hits: float, count: int) -> float:
+    """Standard error of a share (1998): it is not zero when all or none of `count` hit."""
+    adjusted = (hits + 2) / (count + 4)
+    return math.sqrt(adjusted * (1 - adjusted) / (count + 4))
 
-    The error is Agresti and Coull's (1998): it is not zero when all or none hit.
-    """
+
+def proportion(hits: np.ndarray, blocks: int) -> tuple[float, float, np.ndarray]:
+    """(share, Agresti and Coull's error, jackknife replicates) of a 0/1 vector."""
     hits = hits.astype(np.float64)
     count = len(hits)
-    adjusted = (hits.sum() + 2) / (count + 4)
-    error = float(np.sqrt(adjusted * (1 - adjusted) / (count + 4)))
+    error = agresti_coull(float(hits.sum()), count)
     parts = np.array_split(hits, blocks)
     replicates = [(hits.sum() - part.sum()) / (count - len(part)) for part in parts]
     return float(hits.mean()), error, np.array(replicates)

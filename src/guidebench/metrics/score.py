@@ -110,9 +110,9 @@ class Scorer:
     def _variety(self, found: Features) -> Iterator[Score]:
         if self.neighbours is None:
             return
-        for metric, value, replicates in measures(found, self.neighbours, self.blocks):
-            yield Score(metric, value, standard_error(replicates), len(found["labels"]), "judge",
-                        "training images, unseen by the judge", replicates)  # fmt: skip
+        for one in measures(found, self.neighbours, self.blocks):
+            yield Score(one.metric, one.value, standard_error(one.replicates), one.n, "judge",
+                        "training images, unseen by the judge", one.replicates)  # fmt: skip
 
     def _distances(
         self, found: Features, extractor: str, kinds: tuple[bool, ...]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
 Features = dict[str, np.ndarray]
 NEIGHBOURS = 3
-# distances between all pairs: more rows would not fit
+# rows of measures that need distances between all pairs: more would not fit
 LARGEST = 5000
 
 
@@ -58,27 +59,32 @@ def _radii(distances: np.ndarray) -> np.ndarray:
     return radii
 
 
-def measures(
-    found: Features, neighbours: Neighbours, blocks: int
-) -> Iterator[tuple[str, float, np.ndarray]]:
-    """(metric, value, replicates with one block of rows left out each) of every measure here.
+class Variety(NamedTuple):
+    """One measure: its value, how many images it is of, and jackknife replicates."""
+
+    metric: str
+    value: float
+    n: int
+    replicates: np.ndarray
+
+
+def measures(found: Features, neighbours: Neighbours, blocks: int) -> Iterator[Variety]:
+    """Every measure here; those of pairs of images are of the first LARGEST alone.
 
     Diversity is that within the classes which the judge sees: an image of another class than the
     one asked for is a failure, not variety.
     """
-    hidden, shown, p = (
-        found[key][:LARGEST] for key in ("hidden:judge", "predicted:judge", "probabilities:judge")
-    )
-    parts = np.array_split(np.arange(len(shown)), blocks)
-    member = np.repeat(np.arange(blocks), [len(part) for part in parts])
+    p = found["probabilities:judge"]
+    hidden, shown = (found[f"{key}:judge"][:LARGEST] for key in ("hidden", "predicted"))
     near = neighbours.precision(hidden)
-    everything = np.arange(len(near))
-    functions: dict[str, Callable[[np.ndarray], float]] = {
-        "is_judge": lambda rows: inception_score(p[rows]),
-        "diversity_judge": lambda rows: diversity(hidden[rows], shown[rows]),
-        "precision_judge": lambda rows: float(near[rows].mean()),
-        "recall_judge": lambda rows: neighbours.recall(hidden[rows]),
+    functions: dict[str, tuple[int, Callable[[np.ndarray], float]]] = {
+        "is_judge": (len(p), lambda rows: inception_score(p[rows])),
+        "diversity_judge": (len(hidden), lambda rows: diversity(hidden[rows], shown[rows])),
+        "precision_judge": (len(hidden), lambda rows: float(near[rows].mean())),
+        "recall_judge": (len(hidden), lambda rows: neighbours.recall(hidden[rows])),
     }
-    for name, value in functions.items():
-        replicates = [value(everything[member != block]) for block in range(blocks)]
-        yield name, value(everything), np.array(replicates)
+    for name, (count, value) in functions.items():
+        rows = np.arange(count)
+        parts = np.array_split(rows, blocks)
+        replicates = [value(np.setdiff1d(rows, part)) for part in parts]
+        yield Variety(name, value(rows), count, np.array(replicates))

@@ -45,8 +45,9 @@ FORWARD = {
     "grad_sensitivity_stabilized": Caption(
         "Gradient sensitivity with stabilisers (figure 4)",
         "The same for gradients after EMA or ADAM, whose state walks from noise to clean. EMA "
-        "lowers it by construction (factor 1 - beta): a low value alone does not mean that the "
-        "direction is a good one. Band as in figure 2."),
+        "lowers it by construction: a new gradient enters with the factor 1 - beta, or, with "
+        "per_step full_grid on n of T times, 1 - beta^(T/n). A low value alone does not mean that "
+        "the direction is a good one. Band as in figure 2."),
     "gradient_checks": Caption(
         "Two checks that the paper does not have",
         "Left: cosine of the two neighbouring gradients (1: same direction, whatever the size). "
@@ -75,8 +76,8 @@ GUIDED = {
         "fooled the guide."),
     "fd": Caption(
         "Unconditional FD against the scale (figures 6 and 8b)",
-        _FLOOR + "Distance to real images of all classes: it rises as guidance narrows the "
-        "samples to one class, even when each image is good."),
+        _FLOOR + "Distance to real images of all classes: with one target class it rises as "
+        "guidance narrows the samples to it, even when each image is good."),
     "is": Caption(
         "Inception score's formula against the scale",
         _FLOOR + "exp of the mean KL divergence of p(y | x) from p(y), by the judge: it rises as "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from guidebench.report.tables import SELECTION, UNGUIDED, Cell, Tables
 from guidebench.report.verdicts import (
     FAILS,
@@ -78,13 +80,27 @@ def ema_reaches(tables: Tables, dataset: str) -> Outcome:
     return Outcome(HOLDS if best >= REACHED - EPS else FAILS, values, f"Best is {text}.")
 
 
-def _reaching(tables: Tables, dataset: str, setup: str) -> float | None:
-    """The smallest scale with 90 % accuracy by the guide, or None."""
+class Threshold(NamedTuple):
+    """Scales between which a setup's accuracy by the guide first reaches 90 %.
+
+    `below`: the largest scale before it that was measured, 0 without one; `at`: None, never.
+    """
+
+    below: float
+    at: float | None
+
+    def __str__(self) -> str:
+        return f"above {self.below:g}" + (f", at most {self.at:g}" if self.at is not None else "")
+
+
+def _threshold(tables: Tables, dataset: str, setup: str) -> Threshold:
+    below = 0.0
     for cell in scales(tables, dataset, setup):
         found = tables.measure(dataset, cell, "accuracy_guide")
         if found and found.value >= REACHED - EPS:
-            return cell.scale
-    return None
+            return Threshold(below, cell.scale)
+        below = cell.scale if found else below
+    return Threshold(below, None)
 
 
 def adam_needs_less(tables: Tables, dataset: str) -> Outcome:
@@ -94,18 +110,20 @@ def adam_needs_less(tables: Tables, dataset: str) -> Outcome:
     if not others:
         raise Unmeasured("not measured: no clean/x0 setup beside clean/x0+adam in this "
                          "data set's config")  # fmt: skip
-    found = {setup: _reaching(tables, dataset, setup) for setup in [ADAM, *others]}
-    values: Values = {f"smallest scale {setup}": scale for setup, scale in found.items()}
+    found = {setup: _threshold(tables, dataset, setup) for setup in [ADAM, *others]}
+    values: Values = {f"smallest scale {setup}": one.at for setup, one in found.items()}
+    values |= {f"largest scale before it {setup}": one.below for setup, one in found.items()}
     adam = found.pop(ADAM)
-    reached = {setup: scale for setup, scale in found.items() if scale is not None}
-    if adam is None or not reached:
-        who = ADAM if adam is None else "no clean/x0 setup without ADAM"
-        verb = "never reaches" if adam is None else "ever reaches"
+    reached = [one for one in found.values() if one.at is not None]
+    if adam.at is None or not reached:
+        who = ADAM if adam.at is None else "no clean/x0 setup without ADAM"
+        verb = "never reaches" if adam.at is None else "ever reaches"
         return Outcome(UNDECIDED, values, f"{who} {verb} 90 % accuracy_guide within its scales.")
-    smallest = min(reached.values())
-    values["share of the smallest other"] = adam / smallest
-    text = ", ".join(f"{setup} {scale:g}" for setup, scale in reached.items())
-    never = [setup for setup in found if setup not in reached]
-    text += f"; never reached by {', '.join(never)}" if never else ""
-    return Outcome(HOLDS if adam <= SHARE * smallest + EPS else FAILS, values,
-                   f"90 % is reached from scale {adam:g} with ADAM; others: {text}.")  # fmt: skip
+    # a grid tells between which scales the threshold lies, not where
+    verdict = UNDECIDED
+    if all(adam.at <= SHARE * one.below + EPS for one in found.values()):
+        verdict = HOLDS
+    elif any(one.at is not None and adam.below > SHARE * one.at + EPS for one in reached):
+        verdict = FAILS
+    text = "; ".join(f"{setup} {one}" for setup, one in found.items())
+    return Outcome(verdict, values, f"90 % needs a scale {adam} with ADAM; others: {text}.")

@@ -52,13 +52,15 @@ CLAIMS = [
           "with the highest smaller one of the two on selection seeds",
           claims_accuracy.ema_reaches),
     Claim("ADAM needs at most a fifth of the scale for 90 %.",
-          "smallest scale with accuracy_guide >= 0.90 of clean/x0+adam <= 1/5 of that of clean/x0 "
-          "with every other stabiliser that reaches it", claims_accuracy.adam_needs_less),
+          "clean/x0+adam reaches accuracy_guide >= 0.90 at a scale <= 1/5 of one at which clean/x0 "
+          "with every other stabiliser was measured not to; fails where ADAM does not reach it at "
+          "a scale >= 1/5 of one at which another does", claims_accuracy.adam_needs_less),
     Claim("Unconditional FD rises with the scale for the noise-trained classifier.",
-          f"{{fd}} at the largest minus at the smallest scale: {JACKKNIFE} above 0, and Spearman "
-          "correlation of {fd} with the scale > 0", claims_distance.fd_rises),
+          f"{{fd}} at the largest minus at the smallest scale: {JACKKNIFE} above 0, Spearman "
+          "correlation of {fd} with the scale >= 0.5, and no fall from a peak to the largest scale "
+          "whose interval is below 0", claims_distance.fd_rises),
     Claim("cFD falls with the scale, then turns (noise-trained classifier).",
-          f"minimum of {{cfd}} on selection seeds at an inner scale; unguided - minimum and "
+          f"at the scale with the minimum of {{cfd}} on selection seeds, unguided - minimum and "
           f"largest scale - minimum: each {JACKKNIFE} above 0", claims_distance.cfd_turns),
     Claim("Among the clean classifier's setups x0+EMA0.99 has the best cFD.",
           f"{{cfd}} of the runner-up minus clean/x0+ema0.99: {JACKKNIFE} above 0; {CHOSEN}",

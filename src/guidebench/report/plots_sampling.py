@@ -125,14 +125,15 @@ def _scale_axis(axes: Any, scales: list[float], cfg: bool) -> None:
 def _value_axis(axes: Any, metric: str, levels: list[float]) -> None:
     if metric.startswith(("accuracy", "precision", "recall")):
         axes.set_ylim(-0.02, 1.04)
-        word = "accuracy (share in the target class)" if metric.startswith("a") else "share"
+        word = "accuracy (share in the class asked for)" if metric.startswith("a") else "share"
         axes.set_ylabel(word)
         return
     if metric in ("is_judge", "diversity_judge"):
         axes.set_ylabel(METRICS[metric])
         return
     positive = [level for level in levels if level > 0]
-    name = "FID" if metric.endswith("fid") else "Frechet distance, lower is better"
+    names = {"fid": "FID", "cfid": "conditional FID"}
+    name = names.get(metric, "Frechet distance, lower is better")
     if positive and max(positive) > WIDE * min(positive):
         axes.set_yscale("log")
         axes.set_ylim(min(positive) / 2, max(positive) * 2)

@@ -28,11 +28,12 @@ def draw(tables: Tables, world: str, pictures: dict[str, np.ndarray], folder: An
     with theme.settings():
         if "extent" in pictures:
             if any(key.startswith("class:") for key in pictures):
-                paths += theme.save(pulled_apart(pictures), folder, "truth_classes")
+                paths += theme.save(pulled_apart(tables, world, pictures), folder, "truth_classes")
             if _guided(tables, world, "tilted").size:
                 paths += theme.save(densities(tables, world, pictures), folder, "truth_densities")
         paths += theme.save(against_scale(tables, world), folder, "truth_scale")
-        paths += theme.save(against_evaluations(tables, world), folder, "truth_evaluations")
+        if _conditional(tables, world) is not None:
+            paths += theme.save(against_evaluations(tables, world), folder, "truth_evaluations")
         if tables.summary["worlds"][world]["temperatures"]:
             paths += theme.save(temperature(tables, world), folder, "truth_temperature")
     return paths
@@ -65,7 +66,7 @@ def _grid(rows: int, columns: int) -> tuple[Figure, Any]:
     return drawn, drawn.subplots(rows, columns, squeeze=False)
 
 
-def pulled_apart(pictures: dict[str, np.ndarray]) -> Figure:
+def pulled_apart(tables: Tables, world: str, pictures: dict[str, np.ndarray]) -> Figure:
     """The CFG notes' mixture: every class's guided samples over its tilted density."""
     found: dict[str, dict[float, dict[int, np.ndarray]]] = {}
     for key, points in pictures.items():
@@ -73,17 +74,17 @@ def pulled_apart(pictures: dict[str, np.ndarray]) -> Figure:
             _, label, setup, scale = key.split(":")
             scales = found.setdefault(setup, {})
             scales.setdefault(float(scale), {})[int(label)] = points
+    tilted = tables.errors(world, DISTANCE, "tilted")
     columns = max(len(scales) for scales in found.values())
     drawn, axes = _grid(len(found), columns)
     for row, (name, cells) in zip(axes, found.items(), strict=True):
         for panel, (strength, classes) in zip(row, sorted(cells.items()), strict=False):
-            power = strength + (name == "cfg")
+            power = tilted[(tilted.setup == name) & (tilted.scale == strength)].exponent.iloc[0]
             for number, points in sorted(classes.items()):
                 color = CLASSES[number % len(CLASSES)]
                 panel.scatter(*points.T, s=2, color=color, alpha=0.45, linewidths=0)
                 _contours(panel, pictures[f"density:{power:g}"][number], pictures["extent"], color)
-            word = "weight" if name == "cfg" else "scale"
-            _panel(panel, pictures["extent"], f"{name}, {word} {strength:g}")
+            _panel(panel, pictures["extent"], f"{name}, {strength:g} (s = {power:g})")
         for panel in row[len(cells) :]:
             panel.axis("off")
     return drawn
@@ -155,13 +156,19 @@ def _power(tables: Tables, world: str, setup: str, line: pd.DataFrame) -> pd.Ser
     return line.scale.map(known)
 
 
+def _conditional(tables: Tables, world: str) -> str | None:
+    """The setup that samples p(x | y) without guidance, if there is one."""
+    tilted = tables.errors(world, DISTANCE, "tilted")
+    found = tilted[(tilted.exponent == 1) & tilted.scale.isna()].setup
+    return str(found.iloc[0]) if len(found) else None
+
+
 def against_evaluations(tables: Tables, world: str) -> Figure:
     """Each sampler's distance from the conditional density against denoiser evaluations."""
     drawn, axes = theme.figure(8.6, 4.2)
     kinds = tables.summary["worlds"][world]["samplers"]
     rows = tables.errors(world, DISTANCE, "conditional")
-    setup = "conditional" if (rows.setup == "conditional").any() else rows.setup.iloc[0]
-    rows = rows[rows.setup == setup]
+    rows = rows[rows.setup == _conditional(tables, world)]
     reach = quantile(tables.summary["worlds"][world]["blocks"] - 1)
     for number, (kind, line) in enumerate(rows.groupby(rows.sampler.map(kinds), sort=False)):
         ordered = line.sort_values("evaluations")

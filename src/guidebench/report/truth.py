@@ -12,8 +12,6 @@ from guidebench.report.tables import Measure, Tables
 from guidebench.report.words import measure, number
 
 CLEAR = 3.0
-# the setup that no guidance bends: what it misses p(x | y) by is its sampler's own error
-PLAIN = "conditional"
 # beside the distance: shown as errors
 CHECKS = {"class_frequency": "class frequencies", "mean_error": "mean",
           "covariance_error": "covariance"}  # fmt: skip
@@ -26,10 +24,14 @@ def bias(tables: Tables, world: str) -> dict[str, Any]:
     found = _first(tables, world, DISTANCE, first)
     checks = [_first(tables, world, metric, first) for metric in CHECKS]
     floors = _floors(tables, world)
-    own = next((row for _, row in found.iterrows() if row.setup == PLAIN), None)
+    biases = {
+        (row.setup, str(row.scale)): row
+        for _, row in _first(tables, world, "bias", first).iterrows()
+    }
     rows = []
     for position, (_, row) in enumerate(found.iterrows()):
-        said = "–" if own is None or row.setup == PLAIN else verdict(row, own, floors)
+        known = biases.get((row.setup, str(row.scale)))
+        said = "–" if known is None else verdict(known)
         cells = [*_about(row), measure(_measure(row)), measure(floors[row.exponent]), said,
                  *(measure(_measure(check.iloc[position])) for check in checks)]  # fmt: skip
         rows.append({"cells": cells, "best": False})
@@ -52,22 +54,14 @@ def every_sampler(tables: Tables, world: str) -> dict[str, Any]:
     return {"head": [*ABOUT, "floor", *samplers], "rows": rows}
 
 
-def verdict(row: Any, own: Any, floors: dict[float, Measure]) -> str:
-    """`biased by 0.12`, or `no bias seen`: excess over the floor, less that of the sampler's own.
-
-    Both are distances; of the same density they have the same floor, which cancels.
-    """
-    parts = [_measure(row), _measure(own)]
-    value = parts[0].value - parts[1].value
-    if row.exponent != own.exponent:
-        parts += [floors[row.exponent], floors[own.exponent]]
-        value -= parts[2].value - parts[3].value
-    error = math.sqrt(sum(part.se**2 for part in parts))
-    if not (math.isfinite(value) and math.isfinite(error)):
+def verdict(row: Any) -> str:
+    """`biased by` what guidance adds to the distance, or that it is not clear from none."""
+    value = _measure(row)
+    if not (math.isfinite(value.value) and math.isfinite(value.se)):
         return "not finite"
-    if value > CLEAR * error:
-        return f"biased by {measure(Measure(value, error, int(row.n)))}"
-    return "no bias seen"
+    if value.value > CLEAR * value.se:
+        return f"biased by {measure(value)}"
+    return f"no bias seen: {measure(value)}"
 
 
 def _first(tables: Tables, world: str, metric: str, sampler: str) -> pd.DataFrame:

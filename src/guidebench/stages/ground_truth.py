@@ -9,11 +9,14 @@ import pandas as pd
 import torch
 
 from guidebench.analysis.ground_truth import (
+    Aimed,
     Errors,
     Reference,
     Truth,
+    bias,
     densities,
     exponent,
+    jackknife,
 )
 from guidebench.artifacts import atomic
 from guidebench.config import Config
@@ -26,6 +29,8 @@ from guidebench.stages.stage import Stage
 
 FILES = ["errors.parquet", "pictures.npz"]
 SHOWN, SIDE = 600, 96
+FLOOR_DRAWS = 16
+DISTANCE = "sliced_wasserstein"
 
 
 def mixture(options: dict[str, Any], seed: int) -> GaussianMixture:
@@ -75,6 +80,7 @@ def run(stage: Stage) -> None:
     blocks = stage.config.metrics.jackknife_blocks
     references: dict[float, Reference] = {}
     rows: list[dict[str, Any]] = []
+    aimed: list[tuple[dict[str, Any], Aimed]] = []
     pictures: dict[str, np.ndarray] = {}
     cells = [
         (key, scale, sampler)
@@ -99,12 +105,22 @@ def run(stage: Stage) -> None:
                 references[power] = Reference(truth.mixture, target, power, reference_seed)
             measured[power] = references[power].measure(points, blocks)
         for kind, power in aims.items():
-            for metric, found in measured[power].items():
-                rows.append(common | _row(kind, power, metric, found))
+            for metric, values in measured[power].items():
+                rows.append(common | _row(kind, power, metric, jackknife(values)))
+        if "tilted" in aims:
+            power = aims["tilted"]
+            aimed.append((common, Aimed(power, measured[power][DISTANCE])))
         if truth.mixture.shape == (2,) and sampler == next(iter(options["samplers"])):
             pictures[f"points:{key}:{scale}"] = points[:SHOWN].float().numpy()
         stage.events.progress(done + 1, len(cells))
-    rows += _floor(references, truth, name, target, blocks)
+    floors = {power: reference.floor(len(truth.seeds), [
+                  derive(seed, name, "floor", power, draw) for draw in range(FLOOR_DRAWS)
+              ]) for power, reference in references.items()}  # fmt: skip
+    for power, found in floors.items():
+        exact = {"world": name, "setup": "floor", "scale": power, "sampler": "exact", "steps": 0,
+                 "n": len(truth.seeds), "evaluations": 0.0}  # fmt: skip
+        rows += [exact | _row("floor", power, metric, error) for metric, error in found.items()]
+    rows += _biases(aimed, options["setups"], {p: found[DISTANCE] for p, found in floors.items()})
     if truth.mixture.shape == (2,):
         pictures |= _pulled_apart(truth, options)
         for power in sorted({0.0, *references}):
@@ -124,32 +140,36 @@ def _row(kind: str, power: float, metric: str, found: Errors) -> dict[str, Any]:
             "se": found.se}  # fmt: skip
 
 
-def _floor(
-    references: dict[float, Reference], truth: Truth, name: str, target: int, blocks: int
+def _biases(
+    cells: list[tuple[dict[str, Any], Aimed]],
+    setups: dict[str, dict[str, Any]],
+    floors: dict[float, Errors],
 ) -> list[dict[str, Any]]:
-    """The same metrics of exact samples of the same n: what a perfect sampler would get."""
+    """How far guidance is off its tilted density, by setup, scale and sampler."""
+    own = {row["sampler"]: (row, found) for row, found in cells if _plain(setups[row["setup"]])}
     rows = []
-    count = len(truth.seeds)
-    for power, reference in references.items():
-        chance = torch.Generator().manual_seed(derive(name, "floor", power))
-        points = truth.mixture.draw_tilted(chance, count, target, power)
-        for metric, found in reference.measure(points, blocks).items():
-            rows.append({"world": name, "setup": "floor", "scale": power, "sampler": "exact",
-                         "steps": 0, "n": count, "evaluations": 0.0}
-                        | _row("floor", power, metric, found))  # fmt: skip
+    for row, found in cells:
+        plain, unguided = own.get(row["sampler"], ({}, None))
+        if unguided and row["setup"] != plain["setup"]:
+            rows.append(row | _row("tilted", found.power, "bias", bias(found, unguided, floors)))
     return rows
+
+
+def _plain(setup: dict[str, Any]) -> bool:
+    return bool(setup["conditional"] and setup["guidance"] == "none")
 
 
 def _pulled_apart(truth: Truth, options: dict[str, Any]) -> dict[str, np.ndarray]:
     """Samples of every class by the first setup of each kind: the CFG notes' three Gaussians."""
     pictures = {}
-    sampler = next(iter(options["samplers"].values()))
     kinds: dict[str, str] = {}
     for key, setup in options["setups"].items():
-        if setup["guidance"] in ("cfg", "classifier") and setup["temperature"] == 1:
+        guided = setup["guidance"] in ("cfg", "classifier") and setup["temperature"] == 1
+        if guided and samplers(setup, options):
             kinds.setdefault(setup["guidance"], key)
     for key in kinds.values():
         setup = options["setups"][key]
+        sampler = next(iter(samplers(setup, options).values()))
         for scale in setup["scales"]:
             for label in range(truth.mixture.classes):
                 points = truth.sample(setup, scale, sampler, label)[: SHOWN // 2]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from safetensors.torch import save_file
 
 from guidebench.artifacts import atomic, write_json
 from guidebench.data.store import half, read
+from guidebench.metrics.frechet import agresti_coull
 from guidebench.stages.stage import Stage
 from guidebench.stages.training import write_history
 from guidebench.train.classifier import accuracy, train
@@ -37,7 +36,7 @@ def run(stage: Stage) -> None:
                                         "hidden": options["hidden"]})  # fmt: skip
     write_json(folder / "metrics.json", {
         "accuracy": share,
-        "se": math.sqrt(max(share * (1 - share), 1 / count) / count),
+        "se": agresti_coull(round(share * count), count),
         "n": count,
         "parameters": sum(p.numel() for p in model.parameters()),
     })  # fmt: skip

@@ -132,9 +132,10 @@ def seconds(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
 
 
 def images(options: Dataset) -> int:
-    """Prepared images of a data set; 70,000 where the config says `all`."""
+    """Prepared images of a data set; those of the full one where the config says `all`."""
     train, validation = options.data.train, options.data.validation
-    return (train or 60_000) + (validation or 10_000)
+    every = (162_770, 19_867) if options.data.source == "celeba" else (60_000, 10_000)
+    return (train or every[0]) + (validation or every[1])
 
 
 def world_cells(world: World) -> int:

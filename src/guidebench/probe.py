@@ -25,7 +25,7 @@ from guidebench.events import Events
 from guidebench.grid import Job, Layout
 from guidebench.guidance.sampling import Sampler
 from guidebench.launch import claim_gpus
-from guidebench.metrics.extractors import ClassifierFeatures, extract
+from guidebench.metrics.extractors import ClassifierFeatures, extract, inception
 from guidebench.mistakes import classes
 from guidebench.models.denoiser import Denoiser, save
 from guidebench.seeds import derive
@@ -37,7 +37,7 @@ from guidebench.validate import load
 
 TRAINING_STEPS = 8
 SAMPLING_STEPS = 3
-IMAGES = 256
+IMAGES, FEW = 256, 16
 DRAWN, POSES = 96, 4
 
 
@@ -110,9 +110,13 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
         timed(lambda: extract(ClassifierFeatures(key, model), pixels, device))  # noqa: B023
         for key, model in trained.items()
     )
+    featured /= len(pixels)
+    if (network := inception(config.metrics.inception.model_dump())) is not None:
+        few = pixels[:FEW]
+        featured += timed(lambda: extract(network, few, device)) / len(few)
     memory = {"training": training, "sampling": peak_memory(), "weights": weights / 2**20}
     step = clock.step() / options.denoiser.gpus
-    rates = Rates(startup, _prepared(options.data), step, steps, sampled, featured / len(pixels))
+    rates = Rates(startup, _prepared(options.data), step, steps, sampled, featured)
     return rates, memory
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from snakemake.logging import DefaultFormatter
 
-from guidebench.failures import explain, failed
+from guidebench.failures import explain, failed, last_words
 
 LOCAL = """[Sat Nov 21 11:17:34 2026]
 Error in rule prepare:
@@ -177,5 +177,6 @@ def test_a_group_that_slurm_did_not_take(tmp_path: Path) -> None:
 
 def test_snakemake_that_could_not_begin() -> None:
     text = "Building DAG of jobs...\nMissingInputException in rule all:\n    no such file\n"
-    assert explain(text, {}) == ["MissingInputException in rule all: no such file"]
-    assert explain("a\nb\nc\nd\n", {}) == ["b", "c", "d"]
+    assert explain(text, {}) == []
+    assert last_words(text) == ["MissingInputException in rule all: no such file"]
+    assert last_words("a\nb\nc\nd\n") == ["b", "c", "d"]

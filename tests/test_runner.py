@@ -1,6 +1,7 @@
 """The Snakemake command line of `guidebench run`: cores, GPUs, profiles."""
 
 import itertools
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,11 +10,13 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake_executor_plugin_slurm.utils import set_gres_string
 
+from guidebench import runner, slurm
 from guidebench.config import Config
 from guidebench.errors import UserError
 from guidebench.execute import ON_GPU
 from guidebench.runner import Run
 from guidebench.slurm import prefix
+from guidebench.validate import load
 
 
 def _run(tmp_path: Path, profile: str | None = None, settings: tuple[str, ...] = ()) -> Run:
@@ -87,6 +90,25 @@ def test_the_profiles_own_example_is_right(repository: Path, tmp_path: Path) -> 
         resources = asked[rule] | {"gres": asked[rule]["gres"].strip("'")}
         given = set_gres_string(SimpleNamespace(resources=_Resources(resources)))
         assert given == " --gres=gpu:a100:1"
+
+
+def test_a_run_whose_jobs_slurm_forgot_ends_with_one_line(
+    repository: Path, slurm_queue: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    config = load(str(repository / "workflow/config/smoke.yaml"), [])
+    request = Run(config, "smoke.yaml", [], 1, tmp_path / "results", [], "slurm")
+    waits = "import time; print('waiting for job 7', flush=True); time.sleep(60)"
+    monkeypatch.setattr(Run, "command", lambda self: [sys.executable, "-c", waits])
+    monkeypatch.setattr(Run, "on_slurm", lambda self: True)
+    monkeypatch.setattr(runner, "TRACKER_SECONDS", 0.0)
+    monkeypatch.setattr(slurm, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(slurm, "EMPTY_SECONDS", 1.0)
+    slurm_queue.write_text("")
+    assert runner.run(request, []) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[-2].startswith("SLURM has had no job of this run for 0 min, but Snakemake waits")
+    assert said[-1] == f"logs: {request.log.parent}"
+    assert "waiting for job 7" not in "".join(said)
 
 
 class _Resources(dict):

@@ -115,11 +115,11 @@ def _cause(logs: list[str]) -> str:
 
 
 def explain(text: str, errors: Mapping[tuple[str, str], str]) -> list[str]:
-    """One line per failed job; `errors`: what jobs (stage, name) said themselves.
+    """One line per failed job; `errors`: what jobs (stage, name) said themselves."""
+    return [one.line(errors.get((one.stage, one.job))) for one in failed(text)]
 
-    Without a failed job: the last words of Snakemake, which could not begin.
-    """
-    if lines := [one.line(errors.get((one.stage, one.job))) for one in failed(text)]:
-        return lines
+
+def last_words(text: str) -> list[str]:
+    """Of a Snakemake that could not begin: its errors, or else its last lines."""
     found = re.findall(r"^\S*(?:Error|Exception)\b.*(?:\n {4}.*)?", text, re.MULTILINE)
     return [" ".join(match.split()) for match in found[:3]] or text.splitlines()[-3:]

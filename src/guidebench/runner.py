@@ -17,7 +17,7 @@ import yaml
 from guidebench import leftovers, slurm
 from guidebench.config import Config
 from guidebench.errors import UserError
-from guidebench.failures import explain
+from guidebench.failures import explain, last_words
 from guidebench.follow import SECONDS_PER_FILE
 from guidebench.grid import Layout
 from guidebench.launch import visible_gpus
@@ -133,6 +133,7 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
         )
         progress = Progress(request.folder, plan, request.log)
         watch = slurm.Watch(request.folder) if request.on_slurm() else None
+        lost: list[str] = []
         try:
             while process.poll() is None:
                 progress.update()
@@ -145,8 +146,7 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
             sys.stderr.write("\ninterrupted: ending the running jobs; run again to continue\n")
             code = 130
         except UserError as error:
-            sys.stderr.write(f"\n{error}\n")
-            code = 1
+            code, lost = 1, [str(error)]
         if code:
             # Snakemake cancels its jobs, but not those that it was just submitting or asking for
             try:
@@ -160,9 +160,8 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
         if tracker.poll() is None:
             tracker.kill()
     if code not in (0, 130):
-        lines = [
-            *explain(request.log.read_text(), progress.errors()),
-            f"logs: {request.log.parent}",
-        ]
+        text = request.log.read_text()
+        lines = [*explain(text, progress.errors()), *lost] or last_words(text)
+        lines.append(f"logs: {request.log.parent}")
         sys.stderr.write("".join(f"{line}\n" for line in lines))
     return code

@@ -46,7 +46,7 @@ def fd_rises(tables: Tables, dataset: str) -> Outcome:
             turn = difference(tables, dataset, (cells[-1], metric), (peak, metric))
             values |= turn.values(f"{metric} change after its peak")
             reason += f"; by {turn} from its peak at scale {peak.scale:g} on"
-            verdict = FAILS if turn.negative else verdict
+            verdict = UNDECIDED if verdict == HOLDS and turn.negative else verdict
         reason += "."
         outcome = Outcome(verdict, values, reason)
     assert outcome is not None

@@ -77,14 +77,18 @@ def test_slurms_words_for_the_cause(output: str, cause: str, tmp_path: Path, mon
     ]
 
 
-def _refused(data: str) -> str:
-    """What Snakemake prints of a job that sbatch did not take, in the plugin's words."""
-    message = (
-        "SLURM sbatch failed. The error message was 'sbatch: error: invalid partition: foo\n"
-        "sbatch: error: Batch job submission failed: Invalid partition name specified'.\n"
-        "    sbatch call:\n        sbatch --output '/x/slurm_logs/rule_prepare/%j.log' --wrap=...\n"
-        "For further error details see the cluster/cloud log and the log files of the rule(s)."
-    )
+PARTITION = (
+    "SLURM sbatch failed. The error message was 'sbatch: error: invalid partition: foo\n"
+    "sbatch: error: Batch job submission failed: Invalid partition name specified'.\n"
+    "    sbatch call:\n        sbatch --output '/x/slurm_logs/rule_prepare/%j.log' --wrap=...\n"
+)
+ACCOUNT = "Job submission failed with exception: The given account foo appears invalid."
+FURTHER = "For further error details see the cluster/cloud log and the log files of the rule(s)."
+
+
+def _refused(data: str, words: str = PARTITION) -> str:
+    """What Snakemake prints of a job that was not submitted, in the plugin's words."""
+    message = words + FURTHER
     job = {"rule_name": "prepare", "jobid": 3, "input": ["in"], "output": ["out"],
            "log": [f"results/x/logs/prepare/{data}.log"], "msg": message, "rule_msg": message,
            "conda_env": None, "shellcmd": "guidebench", "aux": {}}  # fmt: skip
@@ -101,8 +105,21 @@ def test_a_job_that_slurm_did_not_take_says_why(tmp_path: Path) -> None:
         "Invalid partition name specified), 3 attempts"
     )
     assert [line.partition(":")[2][:10] for line in lines] == [" prepare a", " prepare b"]
+    assert explain(_refused("a", ACCOUNT), {}) == [
+        "failed: prepare a: not submitted (The given account foo appears invalid.)"
+    ]
     # the fourth attempt was good
     assert failed(_refused("a") + "Finished jobid: 3 (Rule: prepare)\n") == []
+
+
+def test_what_other_threads_say_in_between_is_not_the_jobs(tmp_path: Path) -> None:
+    text = ON_SLURM.format(slurm=26, state="FAILED", number=2, data="a", here=tmp_path)
+    text = text.rpartition("[Sat")[0] + (
+        "3 of 32 steps (9%) done\nSelect jobs to execute...\nJob 99 has been submitted with SLURM "
+        "jobid 99 (log: /x/slurm_logs/rule_sample/b/99.log).\n"
+    )
+    (found,) = failed(text)
+    assert found.logs == ["results/x/logs/prepare/a.log", f"{tmp_path}/slurm_logs/26.log"]
 
 
 def test_a_job_that_finished_in_the_end_did_not_fail(tmp_path: Path) -> None:

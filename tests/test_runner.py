@@ -9,6 +9,7 @@ import pytest
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake_executor_plugin_slurm.utils import set_gres_string
+from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
 
 from guidebench import runner, slurm
 from guidebench.config import Config
@@ -117,11 +118,23 @@ class _Resources(dict):
     __getattr__ = dict.__getitem__
 
 
-@pytest.mark.parametrize("gres", ["gpu:nvidia_a100-sxm4-40gb:1", "gpu:a b:1", "'gpu:1',"])
+@pytest.mark.parametrize("gres", ["gpu:nvidia_a100-sxm4-40gb:1", "gpu:a b:1"])
 def test_a_gres_that_is_never_submitted_is_one_line(gres: str, tmp_path: Path) -> None:
-    profile = {"executor": "slurm", "set-resources": {"sample": {"gres": gres}}}
+    profile = {"executor": "slurm", "set-resources": {"sample": {"gres": f"'{gres}'"}}}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(profile))
     with pytest.raises(UserError, match=r"config.yaml: set-resources.sample.gres: found .*:1"):
         _run(tmp_path, str(tmp_path)).on_slurm()
     with pytest.raises(WorkflowError):
         set_gres_string(SimpleNamespace(resources=_Resources(gres=gres)))
+    instead = _Resources(slurm_extra="--gpus-per-node=nvidia_a100-sxm4-40gb:1")
+    validate_slurm_extra(SimpleNamespace(resources=instead))
+
+
+@pytest.mark.parametrize("resources", [
+    ["sample:gpu=1"], {"sample": {"gres": "'gpu:1' if attempt == 1 else 'gpu:h100:1'"}},
+    {"sample": {"gres": "\"'gpu:a100:2'\""}}, {"sample": "gpu=1"},
+])  # fmt: skip
+def test_what_may_be_right_is_not_refused(resources: object, tmp_path: Path) -> None:
+    profile = {"executor": "slurm", "set-resources": resources}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(profile))
+    assert _run(tmp_path, str(tmp_path)).on_slurm()

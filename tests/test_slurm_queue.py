@@ -24,6 +24,14 @@ def test_without_slurms_commands_there_is_one_line(tmp_path: Path, monkeypatch) 
         slurm.cancel(tmp_path)
 
 
+def test_a_queue_that_does_not_answer_is_one_line(slurm_queue: Path, tmp_path, monkeypatch) -> None:
+    slurm_queue.unlink(missing_ok=True)
+    (tmp_path / "bin/squeue").write_text("#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setattr(slurm, "ANSWER_SECONDS", 0.3)
+    with pytest.raises(UserError, match="squeue: no answer"):
+        slurm.jobs(tmp_path)
+
+
 def test_a_run_that_waits_for_nothing_is_ended(
     slurm_queue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -32,14 +40,15 @@ def test_a_run_that_waits_for_nothing_is_ended(
     watch = slurm.Watch(tmp_path / "results/x")
     ours = f"7 {slurm.prefix(tmp_path / 'results/x')}_1\n"
     # (minute, what squeue says: None when it does not answer)
-    for minute, queue in [(0.5, ""), (14, ""), (20, ours), (34, ""), (40, None), (54, "8 other\n")]:
+    looks = [(0.5, ""), (14, ""), (20, ours), (34, ""), (40, None), (54.9, "8 other\n")]
+    for minute, queue in looks:
         slurm_queue.unlink(missing_ok=True)
         if queue is not None:
             slurm_queue.write_text(queue)
         now = 60.0 * minute
         watch.look()
-    now = 60.0 * 54.5
+    now = 60.0 * 55.5
     watch.look()  # not yet time to ask again
-    now = 60.0 * 55.1
+    now = 60.0 * 56
     with pytest.raises(UserError, match="no job of this run for 15 min, but Snakemake waits"):
         watch.look()

@@ -11,7 +11,8 @@ from typing import NamedTuple
 # Snakemake says it once of a rule; of a group at first as a whole, then, deeper, of each rule in it
 ERROR = (r"^(?:Error in rule \S+:| {4}message: Error in group \S+)\n"
          r"((?:(?! *\[\w{3} \w{3} |Finished jobid|Error in rule ).*\n)+)")  # fmt: skip
-REFUSED = r"SLURM sbatch failed\. The error message was '(.*?)'\.\n"
+REFUSED = (r"SLURM sbatch failed\. The error message was '(.*?)'\.\n|"
+           r"submission failed with exception: (.*?)\s*For further error details")  # fmt: skip
 FINISHED = r"^Finished jobid: (\d+) "
 OWN_LOG = r"(?<!slurm_)logs/(\w+/\S+?)\.log\b"
 # what SLURM writes into a job's output -> the words for it
@@ -57,14 +58,17 @@ def failed(text: str) -> list[Failure]:
             continue
         stage, _, name = job.partition("/")
         if refused := re.search(REFUSED, said, re.DOTALL):
-            words = [line.removeprefix("sbatch: error: ") for line in refused[1].splitlines()]
+            lines = (refused[1] or refused[2]).splitlines()
+            words = [line.removeprefix("sbatch: error: ").strip() for line in lines]
             ended = f"not submitted ({'; '.join(words)})"
             jobs.append(Failure(stage, name, len(matches), ended, []))
             continue
         own = [
             found[0] for found in re.finditer(rf"\S*(?<!slurm_)logs/{re.escape(job)}\.log", said)
         ]
-        theirs = [_near(path) for path in re.findall(r"\S*slurm_logs/\S+\.log", said)]
+        # of the block's own lines: what other jobs' threads say may stand between them
+        found = " ".join(re.findall(r"^ +log: (.*)$", said, re.MULTILINE))
+        theirs = [_near(path) for path in re.findall(r"[^\s,]*slurm_logs/[^\s,]+\.log", found)]
         grouped = "Error in group" in matches[-1][0]
         if grouped and theirs and stage not in _broke(theirs[-1], stage):
             continue

@@ -67,13 +67,15 @@ class Run(NamedTuple):
             return False
         try:
             profile = yaml.safe_load(self.profile_file.read_text()) or {}
+            if profile.get("executor") != "slurm":
+                return False
             slurm.check(profile, self.profile_file)
-            return bool(profile.get("executor") == "slurm")
+            return True
         except FileNotFoundError as error:
             known = ", ".join(sorted(path.parent.name for path in PROFILES.glob("*/config.yaml")))
             raise UserError(f"--profile: found {self.profile}, allowed: {known}, or a folder "
                             "with a config.yaml") from error  # fmt: skip
-        except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+        except (yaml.YAMLError, AttributeError) as error:
             text = " ".join(str(error).split())
             raise UserError(f"{self.profile_file}: not a profile in YAML ({text})") from error
 
@@ -115,11 +117,12 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
 
     Trouble with the MLflow store never changes the exit code.
     """
+    on_slurm = request.on_slurm()
     request.log.parent.mkdir(parents=True, exist_ok=True)
     with only_one(request.folder), open(request.log, "w") as log:
         # jobs outlive a killed Snakemake: two of a kind would write the same files
         with leftovers.manifests_kept(request.config, request.layout):
-            if count := leftovers.end(request.folder, request.on_slurm()):
+            if count := leftovers.end(request.folder, on_slurm):
                 sys.stdout.write(f"cancelled {count} SLURM jobs that an earlier run left\n")
         leftovers.settle(request.config, request.layout)
         mark = {MARK: str(request.folder.resolve())}
@@ -132,7 +135,7 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
             start_new_session=True,
         )
         progress = Progress(request.folder, plan, request.log)
-        watch = slurm.Watch(request.folder) if request.on_slurm() else None
+        watch = slurm.Watch(request.folder) if on_slurm else None
         lost: list[str] = []
         try:
             while process.poll() is None:
@@ -150,7 +153,7 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
         if code:
             # Snakemake cancels its jobs, but not those that it was just submitting or asking for
             try:
-                leftovers.end(request.folder, request.on_slurm())
+                leftovers.end(request.folder, on_slurm)
             except UserError as error:
                 sys.stderr.write(f"{error}\n")
             process.wait()

@@ -12,7 +12,7 @@ from typing import Any
 from guidebench.artifacts import digest_of
 from guidebench.errors import UserError
 
-CANCEL_SECONDS = 120.0
+CANCEL_SECONDS, ANSWER_SECONDS = 120.0, 60.0
 # between two looks at the queue, and how long it may be empty: the plugin itself looks at least
 # every 180 s, and Snakemake builds the largest graph that we measured in 60 s
 LOOK_SECONDS, EMPTY_SECONDS = 60.0, 900.0
@@ -30,7 +30,11 @@ def jobs(folder: Path) -> list[str]:
     if shutil.which("squeue") is None:
         raise UserError("squeue: not found; start where SLURM's commands are (the login node)")
     query = ["squeue", "--me", "--noheader", "--format=%A %j"]
-    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=ANSWER_SECONDS,
+                              check=False)  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise UserError(f"squeue: no answer in {ANSWER_SECONDS:.0f} s") from error
     if done.returncode:
         raise UserError(f"squeue: {' '.join(done.stderr.split())}")
     rows = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
@@ -85,12 +89,16 @@ class Watch:
 
 
 def check(profile: dict[str, Any], path: Path) -> None:
-    """UserError for a `gres` that the plugin would not submit."""
-    for rule, resources in (profile.get("set-resources") or {}).items():
-        gres = str(dict(resources).get("gres", "")).strip("'\"")
-        if gres and not GRES.fullmatch(gres):
+    """UserError for a `gres`, given as a word, that the plugin would not submit."""
+    by_rule = profile.get("set-resources")
+    for rule, resources in by_rule.items() if isinstance(by_rule, dict) else ():
+        gres = resources.get("gres") if isinstance(resources, dict) else None
+        # an expression is Snakemake's to read
+        word = re.fullmatch(r"(['\"]?)([^'\"]*)\1", str(gres or ""))
+        found = word and word[2]
+        if found and not GRES.fullmatch(found):
             raise UserError(
-                f"{path}: set-resources.{rule}.gres: found {gres}, allowed: NAME:NUMBER or "
-                "NAME:TYPE:NUMBER of letters, digits, _ and . (in a type); for others write "
-                "slurm_extra: \"'--gres=...'\""
+                f"{path}: set-resources.{rule}.gres: found {found}, allowed: NAME:NUMBER or "
+                "NAME:TYPE:NUMBER of letters, digits, _ and . (in a type); for another type write "
+                "gpu: 0 and slurm_extra: \"'--gpus-per-node=TYPE:1'\" instead"
             )

@@ -79,7 +79,7 @@ class ClassifierGradient:
         return self.classifier(x0, 0.0)
 
     def __call__(self, x: Tensor, t: Any, target: int | Tensor) -> Answer:
-        """Evaluate at x [N, ...] and one t for all rows; exactly one denoiser evaluation."""
+        """Evaluate at x [N, ...] and one t for all rows; one denoiser evaluation (`estimate`)."""
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             eps, x0 = self.estimate(x, t)

@@ -140,7 +140,8 @@ CASES: list[tuple[int, Edit, str]] = [
     (11, level(NOISE, "fd_judge", [5, 9, 14, 3]), FAILS),
     (11, level(NOISE, "fd_judge", [9, 14, 5, 14.001]), UNDECIDED),  # no order
     (11, without(NOISE), UNDECIDED),
-    (12, level(NOISE, "cfd_judge", [4, 9, 12, 20]), HOLDS),  # below unguided, then up
+    (12, level(NOISE, "cfd_judge", [4, 9, 12, 20]), UNDECIDED),  # smaller scales may be better
+    (12, level(NOISE, "cfd_judge", [50, 60, 70, 80]), FAILS),  # worse than unguided from the start
     (12, level(NOISE, "cfd_judge", [20, 9, 8, 6]), UNDECIDED),
     (12, level(NOISE, "cfd_judge", [60, 55, 50, 60]), FAILS),
     (12, level("unguided", "cfd_judge", 6.0), UNDECIDED),

@@ -67,8 +67,12 @@ def _turn(tables: Tables, dataset: str, setup: str, metric: str) -> Outcome:
                        "reach the turn.")  # fmt: skip
     rise = difference(tables, dataset, (cells[-1], metric), (low, metric))
     values |= rise.values(f"{metric} {setup}: rise to the largest scale")
-    reason = f"{start}; rise to scale {cells[-1].scale:g} {rise}."
-    return Outcome(by_sign([fall, rise]), values, reason)
+    reason = f"{start}; rise to scale {cells[-1].scale:g} {rise}"
+    if low == cells[0]:
+        verdict = FAILS if fall.negative or rise.negative else UNDECIDED
+        return Outcome(verdict, values, f"{reason}; that is the smallest scale, so the grid does "
+                       "not show the fall.")  # fmt: skip
+    return Outcome(by_sign([fall, rise]), values, f"{reason}.")
 
 
 def cfd_turns(tables: Tables, dataset: str) -> Outcome:

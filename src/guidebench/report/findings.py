@@ -60,7 +60,7 @@ CLAIMS = [
           "Spearman's correlation of {fd} with the scale is below 0.5, or {fd} falls again from "
           "its peak (interval below 0)", claims_distance.fd_rises),
     Claim("cFD falls with the scale, then turns (noise-trained classifier).",
-          f"at the scale with the minimum of {{cfd}} on selection seeds, unguided - minimum and "
+          f"minimum of {{cfd}} on selection seeds at an inner scale; unguided - minimum and "
           f"largest scale - minimum: each {JACKKNIFE} above 0", claims_distance.cfd_turns),
     Claim("Among the clean classifier's setups x0+EMA0.99 has the best cFD.",
           f"{{cfd}} of the runner-up minus clean/x0+ema0.99: {JACKKNIFE} above 0; {CHOSEN}",

@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from patience import patience
+from processes import ended
 
 REPOSITORY = Path(__file__).parents[1]
 SMOKE = "workflow/config/smoke.yaml"
+# beside other workers of pytest-xdist, a share of the machine
+CORES = min(2, max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))))
 
 
 @dataclass
@@ -26,23 +30,25 @@ class Checkout:
         # the copy's package, not the installed one
         return os.environ | {"PYTHONPATH": str(self.root / "src")}
 
-    def command(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", *arguments],
-            cwd=self.root,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+    def command(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        # a pipeline that is too late goes with its jobs, which its own end would leave behind
+        with ended():
+            return subprocess.run(
+                [sys.executable, "-m", *arguments],
+                cwd=self.root,
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                timeout=patience(timeout),
+                check=False,
+            )
 
     def guidebench(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.command("guidebench", *arguments)
 
     def snakemake(self, *arguments: str, config: str = SMOKE) -> subprocess.CompletedProcess[str]:
         return self.command(
-            "snakemake", "--configfile", config, "--cores", "2", "--nolock", *arguments
+            "snakemake", "--configfile", config, "--cores", str(CORES), "--nolock", *arguments
         )
 
     def run(self, *arguments: str, config: str = SMOKE) -> str:

@@ -11,6 +11,7 @@ import yaml
 from guidebench.config import Config
 
 REPOSITORY = Path(__file__).parents[1]
+pytest_plugins = ["housekeeping"]
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """A copy of the workflow in a folder of its own, run once on the smoke experiment."""
 
+import fcntl
 import shutil
 from pathlib import Path
 
@@ -8,9 +9,24 @@ from checkouts import Checkout, checkout
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """The smoke experiment, run once; tests that change files work on `copy`."""
-    copy = checkout(tmp_path_factory.mktemp("smoke"))
+def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Checkout:
+    """The smoke experiment, run once, for all workers; tests that change files work on `copy`."""
+    if worker_id == "master":
+        return _run(tmp_path_factory.mktemp("smoke"))
+    shared = tmp_path_factory.getbasetemp().parent  # the workers' folders lie in it
+    root, done = shared / "smoke", shared / "smoke.done"
+    with open(shared / "smoke.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(root, ignore_errors=True)  # of a worker whose run failed
+            root.mkdir()
+            _run(root)
+            done.touch()
+    return Checkout(root)
+
+
+def _run(root: Path) -> Checkout:
+    copy = checkout(root)
     copy.run()
     return copy
 

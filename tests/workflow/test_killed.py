@@ -4,19 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from patience import until
 
 SMOKE = "workflow/config/smoke.yaml"
 
 
-def wait_for(pattern: str, root: Path, seconds: float = 240) -> None:
-    deadline = time.monotonic() + seconds
-    while not list(root.glob(pattern)):
-        assert time.monotonic() < deadline, f"{pattern} never appeared"
-        time.sleep(0.05)
+def wait_for(pattern: str, root: Path) -> None:
+    until(lambda: list(root.glob(pattern)), pattern, 240)
 
 
 def test_training_killed_and_continued_gives_the_same_weights(copy) -> None:
@@ -37,7 +34,7 @@ def test_training_killed_and_continued_gives_the_same_weights(copy) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(900)
 def test_make_run_killed_in_training_and_started_again(finished, untouched) -> None:
     """SIGKILL to the whole process group in the middle of training, then the same command."""
     command = [sys.executable, "-m", "guidebench", "run", "--config", SMOKE, "--cores", "2"]
@@ -48,13 +45,6 @@ def test_make_run_killed_in_training_and_started_again(finished, untouched) -> N
     wait_for("results/smoke/.resume/train_denoiser-*.pt", untouched.root)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    done = subprocess.run(
-        command,
-        cwd=untouched.root,
-        env=untouched.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = untouched.command(*command[2:])
     assert done.returncode == 0, done.stdout + done.stderr
     assert untouched.digest() == finished.digest()

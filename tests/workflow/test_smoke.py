@@ -163,7 +163,7 @@ def test_report_in_a_browser(finished) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)  # Frechet distances of 2,048 features, left-out blocks included
+@pytest.mark.timeout(900)  # Frechet distances of 2,048 features, left-out blocks included
 def test_fid_appears_with_weights(copy) -> None:
     """The path of Inception-v3's weights is enough (here: random ones in the same layout)."""
     import hashlib

@@ -1,0 +1,61 @@
+"""Processes that tests start, and everything below them: they end with the test, however it ends.
+
+A process is found by a mark in its environment, which its children inherit, also those in sessions
+of their own that outlive their parents.
+"""
+
+import contextlib
+import os
+import time
+import uuid
+from collections.abc import Iterator
+
+import psutil
+
+MARK = "GUIDEBENCH_TEST"
+
+
+@contextlib.contextmanager
+def ended() -> Iterator[str]:
+    """What is started inside, with this process's environment, is over afterwards.
+
+    Marks are paths: the end of an outer block ends what its inner blocks started, too.
+    """
+    before = os.environ.get(MARK)
+    mark = os.environ[MARK] = f"{before or ''}/{uuid.uuid4().hex}"
+    try:
+        yield mark
+    finally:
+        if before is None:
+            del os.environ[MARK]
+        else:
+            os.environ[MARK] = before
+        end(mark)
+
+
+def end(mark: str, seconds: float = 60) -> None:
+    """SIGKILL to everything with this mark, until nothing is left that could start more."""
+    deadline = time.monotonic() + seconds
+    while left := alive(mark):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"processes that SIGKILL does not end: {left}")
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        # not psutil's wait: it would take the exit code of a child from the one who waits for it
+        time.sleep(0.02)
+
+
+def alive(mark: str) -> list[psutil.Process]:
+    """Processes with this mark or one below it, this one excepted."""
+    found = []
+    for process in psutil.process_iter():
+        # of others, the environment may not be read; a zombie has none
+        with contextlib.suppress(psutil.Error):
+            if process.pid != os.getpid() and _below(process.environ().get(MARK, ""), mark):
+                found.append(process)
+    return found
+
+
+def _below(found: str, mark: str) -> bool:
+    return f"{found}/".startswith(f"{mark}/")

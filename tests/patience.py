@@ -63,7 +63,11 @@ def patience(seconds: float) -> float:
 
 
 def until(
-    reached: Callable[[], T], what: str, seconds: float = 60, signs: Callable[[], object] = str
+    reached: Callable[[], T],
+    what: str,
+    seconds: float = 60,
+    signs: Callable[[], object] = str,
+    every: float = 0.02,
 ) -> T:
     """Wait for something true and return it; fail when `signs` stood still for that long.
 
@@ -72,10 +76,14 @@ def until(
     """
     limit = patience(seconds)
     seen, since = signs(), time.monotonic()
+    looked = since
     while not (found := reached()):
-        if (now := signs()) != seen:
-            seen, since = now, time.monotonic()
-        waited = time.monotonic() - since
-        assert waited < limit, f"waited {waited:.0f} s for {what}, and nothing happened"
-        time.sleep(0.02)
+        now = time.monotonic()
+        # they may take a while to look at
+        if now - looked > limit / 50:
+            looked = now
+            if (new := signs()) != seen:
+                seen, since = new, now
+            assert now - since < limit, f"waited {now - since:.0f} s for {what}: nothing happens"
+        time.sleep(every)
     return found

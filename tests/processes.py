@@ -6,11 +6,17 @@ of their own that outlive their parents.
 
 import contextlib
 import os
-import time
+import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# by name: tests replace them in their modules
+from time import monotonic, sleep
 
 import psutil
+from patience import patience, until
+from psutil import process_iter
 
 MARK = "GUIDEBENCH_TEST"
 
@@ -33,23 +39,42 @@ def ended() -> Iterator[str]:
         end(mark)
 
 
-def end(mark: str, seconds: float = 60) -> None:
+def end(mark: str) -> None:
     """SIGKILL to everything with this mark, until nothing is left that could start more."""
-    deadline = time.monotonic() + seconds
+    deadline = monotonic() + patience(20)
     while left := alive(mark):
-        if time.monotonic() > deadline:
+        if monotonic() > deadline:
             raise RuntimeError(f"processes that SIGKILL does not end: {left}")
         for process in left:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         # not psutil's wait: it would take the exit code of a child from the one who waits for it
-        time.sleep(0.02)
+        sleep(0.02)
+
+
+def killed_in_training(
+    start: Callable[[], subprocess.Popen[str]], checkpoints: Callable[[], object], manifest: Path
+) -> list[psutil.Process]:
+    """SIGKILL to a training after its first checkpoint; its children just before.
+
+    On a busy machine a short training may be over before this process gets to look: again, then.
+    """
+    for _ in range(10):
+        manifest.unlink(missing_ok=True)
+        with start() as process:
+            until(lambda: checkpoints() or process.poll() is not None, "a checkpoint", 120)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                children = psutil.Process(process.pid).children()
+            process.kill()
+        if not manifest.exists():
+            return children
+    raise AssertionError("the training was always over before it could be killed")
 
 
 def alive(mark: str) -> list[psutil.Process]:
     """Processes with this mark or one below it, this one excepted."""
     found = []
-    for process in psutil.process_iter():
+    for process in process_iter():
         # of others, the environment may not be read; a zombie has none
         with contextlib.suppress(psutil.Error):
             if process.pid != os.getpid() and _below(process.environ().get(MARK, ""), mark):

@@ -5,11 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+from patience import patience, until
+from processes import killed_in_training
 
 from guidebench import launch
 
@@ -54,11 +55,8 @@ class Training:
     def manifest(self) -> str:
         return (self.root / "mnist/denoiser/manifest.json").read_text()
 
-    def wait_for_checkpoint(self) -> None:
-        deadline = time.monotonic() + 120
-        while not list(self.root.glob(".resume/*.pt")):
-            assert time.monotonic() < deadline, "no checkpoint"
-            time.sleep(0.02)
+    def checkpoints(self) -> list[Path]:
+        return list(self.root.glob(".resume/*.pt"))
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +78,10 @@ def test_two_processes_have_the_loss_curve_of_one(two: Training) -> None:
 
 def test_killed_with_all_its_processes_and_continued(two: Training) -> None:
     before = two.manifest()
-    (two.root / "mnist/denoiser/manifest.json").unlink()
-    process = two.start()
-    two.wait_for_checkpoint()
-    children = psutil.Process(process.pid).children()
+    manifest = two.root / "mnist/denoiser/manifest.json"
+    children = killed_in_training(two.start, two.checkpoints, manifest)
     assert len(children) == 2
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    _, alive = psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(children, timeout=patience(20))
     assert alive == [], "processes outlived their launcher"
     done = two("train_denoiser")
     assert done.returncode == 0, done.stderr
@@ -96,10 +90,10 @@ def test_killed_with_all_its_processes_and_continued(two: Training) -> None:
 
 def test_a_process_that_dies_ends_the_others(two: Training) -> None:
     process = two.start("--set", "datasets.mnist.denoiser.steps=100000")
-    two.wait_for_checkpoint()
+    until(two.checkpoints, "a checkpoint", 120)
     children = psutil.Process(process.pid).children()
     children[1].send_signal(signal.SIGKILL)
-    assert process.wait(30) == 2
+    assert process.wait(patience(30)) == 2
     assert not any(child.is_running() for child in children)
 
 

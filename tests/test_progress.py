@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import patience
 
 from guidebench.errors import UserError
 from guidebench.events import Events, events_path
@@ -72,9 +73,11 @@ def test_nothing_to_do_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_a_second_run_is_refused_while_the_first_is_alive(tmp_path: Path) -> None:
-    code = "import sys, time; from pathlib import Path; from guidebench.runner import only_one\n" \
-        "with only_one(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"  # fmt: skip
-    command = [sys.executable, "-c", code, str(tmp_path)]
+    code = (
+        "import sys, time; from pathlib import Path; from guidebench.runner import only_one\n"
+        "with only_one(Path(sys.argv[1])): print('held', flush=True); time.sleep(float(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path), str(patience(60))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "held\n"
@@ -87,7 +90,7 @@ def test_a_second_run_is_refused_while_the_first_is_alive(tmp_path: Path) -> Non
 
 def test_what_a_killed_run_left_is_ended_and_nothing_else(tmp_path: Path) -> None:
     """Not ended: processes of others, and those of its own SLURM jobs, which SLURM ends."""
-    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    sleep = [sys.executable, "-c", f"import time; time.sleep({patience(60)})"]
     mine = os.environ | {MARK: str(tmp_path.resolve())}
     with subprocess.Popen(sleep, env=mine) as left, subprocess.Popen(sleep) as theirs, \
             subprocess.Popen(sleep, env=mine | {"SLURM_JOB_ID": "7"}) as job:  # fmt: skip

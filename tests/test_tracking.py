@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from patience import patience, until
 
 from guidebench import filesystem
 from guidebench.errors import UserError
@@ -90,19 +91,22 @@ def test_a_run_is_visible_while_it_goes_on(results: Path) -> None:
     execution(results).end()
     track(results, store(results), None)
     events = execution(results, "sportballs")
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+    sleep = f"import time; time.sleep({patience(120)})"
+    with subprocess.Popen([sys.executable, "-c", sleep]) as process:
         command = [sys.executable, "-m", "guidebench.tracking", str(results), str(process.pid)]
         with subprocess.Popen(command, env=os.environ) as follower:
             events.metric(4, loss=0.1)
-            deadline = time.monotonic() + 60
-            while len(runs(results)[0]) < 2 and time.monotonic() < deadline:
-                time.sleep(0.5)
+
+            def both() -> bool:
                 events.metric(5, loss=0.1)
+                return len(runs(results)[0]) == 2
+
+            until(both, "the run in the store", 60, every=0.5)
             status = {r.data.tags["dataset"]: r.info.status for r in runs(results)[0]}
             assert status == {"mnist": "FINISHED", "sportballs": "RUNNING"}
             events.end()
             process.kill()
-            assert follower.wait(60) == 0
+            assert follower.wait(patience(60)) == 0
     status = {r.data.tags["dataset"]: r.info.status for r in runs(results)[0]}
     assert status == {"mnist": "FINISHED", "sportballs": "FINISHED"}
 
@@ -253,7 +257,7 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     family = [psutil.Process(process.pid)]
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + patience(120)
         while answer(f"http://127.0.0.1:{port}/health") != 200:
             alive = process.poll() is None and time.monotonic() < deadline
             assert alive, (tmp_path / "server.log").read_text()
@@ -263,14 +267,14 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    assert psutil.wait_procs(family, timeout=10)[1] == []
+    assert psutil.wait_procs(family, timeout=patience(10))[1] == []
 
 
 def answer(url: str, body: bytes | None = None, **headers: str) -> int:
     """Status of a request, 0 if nobody answers."""
     try:
         request = urllib.request.Request(url, body, headers)
-        with urllib.request.urlopen(request, timeout=10) as found:
+        with urllib.request.urlopen(request, timeout=patience(10)) as found:
             return found.status
     except urllib.error.HTTPError as error:
         return error.code
@@ -295,7 +299,7 @@ def test_two_nodes_at_once_through_a_server(tmp_path: Path, address: str) -> Non
         code = "import sys; from pathlib import Path; from guidebench.tracking import track;" \
             "sys.exit(track(Path(sys.argv[1]), sys.argv[2], None))"  # fmt: skip
         trackers.append(subprocess.Popen([sys.executable, "-c", code, str(results), address]))
-    assert [tracker.wait(120) for tracker in trackers] == [0, 0]
+    assert [tracker.wait(patience(120)) for tracker in trackers] == [0, 0]
 
     client = MlflowClient(tracking_uri=address)
     experiments = {e.name: e for e in client.search_experiments() if e.name != "Default"}

@@ -4,7 +4,9 @@
         job = cluster.submit("sleep 60", "--mem=100")
         cluster.kill_node("n1")
 
-`python tests/slurm/cluster.py` starts one to play with. It needs Debian's packages slurm-wlm and
+Whatever pipeline still uses it when it stops is ended first: one that is left would wait for its
+jobs for ever. `python tests/slurm/cluster.py` starts one to play with, `... clean` removes what a
+killed one left. It needs Debian's packages slurm-wlm and
 munge, and root: SLURM reads /etc/slurm/slurm.conf, because job steps do not inherit SLURM_CONF.
 """
 
@@ -25,6 +27,11 @@ from pathlib import Path
 from typing import Self
 
 import psutil
+
+# also where this file is started alone
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from patience import patience, slowness
+from processes import end, ended
 
 NODES = ("n1", "n2")
 # each node's fake GPUs
@@ -75,32 +82,27 @@ class Cluster:
         self.folder = folder.resolve()
         self.cpus = cpus
         self._daemons: dict[str, psutil.Popen] = {}
-        self._lock = -1
+        self._held = contextlib.ExitStack()
+        self._users = ""
 
     def __enter__(self) -> Self:
         if reason := unavailable():
             raise RuntimeError(reason)
         if "SLURM_CONF" in os.environ:
             raise RuntimeError("SLURM_CONF is set: this shell belongs to another SLURM")
-        self._lock = _lock(ETC)
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.close, _lock(ETC))
             _clean_up_after_a_killed_one()
             _refuse_another_slurm()
-            try:
-                self._start()
-            except BaseException:
-                self._stop()
-                raise
-        except BaseException:
-            os.close(self._lock)
-            raise
+            stack.callback(self._stop)
+            # ended before the SLURM that they use
+            self._users = stack.enter_context(ended())
+            self._start()
+            self._held = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        try:
-            self._stop()
-        finally:
-            os.close(self._lock)
+        self._held.close()
 
     def submit(self, script: str, *options: str) -> str:
         """Submit a shell command; its output goes to job-<id>.out in the cluster's folder."""
@@ -130,6 +132,7 @@ class Cluster:
         _client("scancel", job_id)
 
     def wait_until(self, reached: Callable[[], bool], what: str, seconds: float = 60) -> None:
+        seconds = patience(seconds)
         deadline = time.monotonic() + seconds
         while not reached():
             ended = [name for name, daemon in self._daemons.items() if daemon.poll() is not None]
@@ -215,7 +218,8 @@ class Cluster:
         """Note what the next start has to clean up, should this process be killed."""
         daemons = [(daemon.pid, daemon.create_time()) for daemon in self._daemons.values()]
         fresh = STATE.with_suffix(".new")
-        fresh.write_text(json.dumps({"folder": str(self.folder), "daemons": daemons}))
+        state = {"folder": str(self.folder), "daemons": daemons, "users": self._users}
+        fresh.write_text(json.dumps(state))
         fresh.replace(STATE)
 
     def _logs(self) -> str:
@@ -274,7 +278,9 @@ MinJobAge=3600
 # SLURM's default; the profile says that Snakemake submits again
 JobRequeue=1
 ReturnToService=2
-SlurmdTimeout=15
+# a busy machine's daemons answer late
+SlurmdTimeout={round(15 * slowness())}
+MessageTimeout={min(100, round(10 * slowness()))}
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=5
 {nodes}
 PartitionName=main Nodes={",".join(NODES)} Default=YES MaxTime=INFINITE State=UP
@@ -294,7 +300,7 @@ def _client(*command: str) -> str:
         env=os.environ | {"SLURM_CONF": str(CONFIGS[0])},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience(60),
         check=False,
     )
     if done.returncode:
@@ -349,6 +355,8 @@ def _clean_up_after_a_killed_one() -> None:
         shutil.rmtree(RUN, ignore_errors=True)
         return
     state = json.loads(STATE.read_text())
+    if state["users"]:
+        end(state["users"])
     daemons = []
     for pid, created in state["daemons"]:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -386,7 +394,7 @@ def _end(daemon: psutil.Process, seconds: float = 10) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         family = [daemon, *daemon.children(recursive=True)]
         daemon.terminate()
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patience(seconds)
         while any(map(_alive, family)) and time.monotonic() < deadline:
             time.sleep(0.05)
         for process in filter(_alive, family):
@@ -394,7 +402,7 @@ def _end(daemon: psutil.Process, seconds: float = 10) -> None:
 
 
 def _kill_jobs(folder: Path, nodes: Iterable[str]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + patience(10)
     while processes := [one for node in nodes for one in _job_processes(folder, node)]:
         if time.monotonic() > deadline:
             raise RuntimeError(f"processes that SIGKILL does not end: {processes}")
@@ -426,6 +434,13 @@ def _variables(process: psutil.Process) -> tuple[str | None, str | None]:
     return environment.get("SLURM_CLUSTER_NAME"), environment.get("SLURMD_NODENAME")
 
 
+def clean() -> None:
+    """End what a killed harness left; RuntimeError while one is at work."""
+    lock = _lock(ETC)
+    _clean_up_after_a_killed_one()
+    os.close(lock)
+
+
 def main() -> None:
     # SIGTERM cleans up like Ctrl-C
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -437,4 +452,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    clean() if sys.argv[1:] == ["clean"] else main()

@@ -1,13 +1,17 @@
 """The private SLURM does no harm: it refuses another one, and ends only what it started."""
 
 import json
+import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import cluster
 import psutil
 import pytest
+from patience import patience
+from processes import MARK
 
 
 @pytest.fixture
@@ -61,14 +65,48 @@ def test_what_a_killed_harness_left_is_ended_and_nothing_else(tmp_path: Path, mo
     for name, value in {"CONFIGS": configs, "RUN": run, "STATE": run / "state.json"}.items():
         monkeypatch.setattr(cluster, name, value)
     monkeypatch.setattr(cluster, "_kill_jobs", lambda folder, nodes: None)
-    with subprocess.Popen(["sleep", "60"]) as ours, subprocess.Popen(["sleep", "60"]) as other:
+    user = os.environ | {MARK: "/a killed one/a pipeline"}
+    with subprocess.Popen(["sleep", "60"]) as ours, subprocess.Popen(["sleep", "60"]) as other, \
+            subprocess.Popen(["sleep", "60"], env=user) as pipeline:  # fmt: skip
         # a number that the system has since given to another process
         daemons = [(ours.pid, psutil.Process(ours.pid).create_time()), (other.pid, 1.0)]
-        cluster.STATE.write_text(json.dumps({"daemons": daemons, "folder": str(tmp_path)}))
+        state = {"daemons": daemons, "folder": str(tmp_path), "users": "/a killed one"}
+        cluster.STATE.write_text(json.dumps(state))
         cluster._clean_up_after_a_killed_one()
-        ended, spared = ours.wait(10), other.poll() is None
+        ended = [process.wait(patience(10)) for process in (ours, pipeline)]
+        spared = other.poll() is None
         other.kill()
-    assert ended != 0
+    assert 0 not in ended
     assert spared
     assert not run.exists()
     assert [path.exists() for path in configs] == [False, True]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_pipelines_end_before_the_slurm_that_they_use(
+    fails: bool, tmp_path: Path, monkeypatch
+) -> None:
+    """Also those in sessions of their own, and when SLURM did not come up."""
+    seen = []
+
+    def start(self) -> None:
+        self.pipeline = subprocess.Popen(["sleep", "60"], start_new_session=True)
+        if fails:
+            raise RuntimeError("no SLURM")
+
+    def stop(self) -> None:
+        seen.append(psutil.Process(self.pipeline.pid).status())
+        self.pipeline.wait()
+
+    monkeypatch.setattr(cluster, "ETC", tmp_path)
+    monkeypatch.setattr(cluster, "unavailable", lambda: None)
+    monkeypatch.delenv("SLURM_CONF", raising=False)
+    for name in ("_clean_up_after_a_killed_one", "_refuse_another_slurm"):
+        monkeypatch.setattr(cluster, name, lambda: None)
+    monkeypatch.setattr(cluster.Cluster, "_start", start)
+    monkeypatch.setattr(cluster.Cluster, "_stop", stop)
+    one = cluster.Cluster(tmp_path)
+    with suppress(RuntimeError), one:
+        assert psutil.Process(one.pipeline.pid).status() != psutil.STATUS_ZOMBIE
+    assert seen == [psutil.STATUS_ZOMBIE]
+    os.close(cluster._lock(tmp_path))  # free again

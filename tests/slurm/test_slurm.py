@@ -1,13 +1,14 @@
 """The pipeline on a real SLURM: what is cancelled, killed or too small is done again, once."""
 
 import json
+import math
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,10 +16,14 @@ import pytest
 import yaml
 from cluster import Cluster, unavailable
 from copies import working_copy
+from patience import slowness, until
+from processes import ended
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
 SMOKE = "workflow/config/smoke.yaml"
+# seconds of a good day in which a run that is alive changes some file
+STANDSTILL = 200
 # a training by two processes, here on a node each, long enough to be caught in the act
 CHANGES = ["datasets.mnist.denoiser.steps=600", "datasets.mnist.denoiser.gpus=2"]
 LIMITS = """
@@ -65,12 +70,38 @@ def _start(copy, command: list[str], **options) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=copy.root, env=copy.environment, **options)
 
 
-def _wait(reached: Callable[[], object], what: str, seconds: float = 300) -> object:
-    deadline = time.monotonic() + seconds
-    while not (found := reached()):
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.2)
-    return found
+def _signs(root: Path) -> list[float]:
+    """What changes while a run in this folder gets on: its files."""
+    times = []
+    for folder, _, names in os.walk(root / "results"):
+        for name in names:
+            with suppress(OSError):
+                times.append(os.stat(Path(folder, name)).st_mtime)
+    return sorted(times)
+
+
+def _wait(reached: Callable[[], object], what: str, run: subprocess.Popen, root: Path) -> object:
+    """Wait for something in a run, for as long as the run gets on."""
+
+    def look() -> object:
+        # what it said, if it ended; asked first, for it may end right after the other question
+        over = run.poll() is not None
+        found = reached()
+        assert found or not over, f"the run ended before {what}: {run.communicate()[0]}"
+        return found
+
+    return until(look, what, STANDSTILL, lambda: _signs(root), every=0.2)
+
+
+def _output(run: subprocess.Popen, root: Path) -> str:
+    """Everything that a run says until it ends, which it may take its time for."""
+
+    def look() -> list[str]:
+        with suppress(subprocess.TimeoutExpired):
+            return [run.communicate(timeout=1)[0]]
+        return []
+
+    return until(look, "the run's end", STANDSTILL, lambda: _signs(root))[0]
 
 
 def _events(root: Path, stage: str, job: str, event: str) -> list[dict]:
@@ -100,54 +131,61 @@ def cluster(tmp_path_factory: pytest.TempPathFactory):
 def limits(cluster, tmp_path_factory):
     """A run of jobs that are too long or too large for their first attempts, in the background."""
     # on the node that stays alive: they are to end by their limits alone
-    copy = working_copy(tmp_path_factory.mktemp("limits") / "copy", megabytes=700, minutes=1,
+    # a minute is enough for those that are only too large, on a good day
+    minutes = math.ceil(slowness() - 0.5)
+    copy = working_copy(tmp_path_factory.mktemp("limits") / "copy", megabytes=700, minutes=minutes,
                         slurm_extra="'--nodelist=n1'")  # fmt: skip
     shutil.copy(Path(__file__).parent / "greedy.py", copy.root)
     (copy.root / "limits.yaml").write_text(LIMITS)
     wanted = [f"results/limits/{name}/data/manifest.json" for name in ("late", "large", "hopeless")]
     command = [sys.executable, "-m", "guidebench", "run", "--config", "limits.yaml"]
-    process = _start(copy, [*command, "--profile", "quick", "--", *wanted])
-    yield SimpleNamespace(root=copy.root, process=process)
-    process.kill()
+    with ended():
+        process = _start(copy, [*command, "--profile", "quick", "--", *wanted])
+        yield SimpleNamespace(root=copy.root, process=process)
 
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
     """The same experiment without SLURM, in the background."""
     copy = _smoke(tmp_path_factory.mktemp("local") / "copy")
-    process = _start(copy, ["nice", *_command("--cores", "1")])
-    yield SimpleNamespace(copy=copy, process=process)
-    process.kill()
+    with ended():
+        process = _start(copy, ["nice", *_command("--cores", "1")])
+        yield SimpleNamespace(copy=copy, process=process)
 
 
 @pytest.fixture(scope="module")
 def survived(cluster, limits, reference, tmp_path_factory):
     """A run in which a job was cancelled, a node lost its power, and the controller was killed."""
-    copy = _smoke(tmp_path_factory.mktemp("slurm") / "copy")
+    with ended():
+        return _survive(cluster, _smoke(tmp_path_factory.mktemp("slurm") / "copy"))
+
+
+def _survive(cluster, copy) -> SimpleNamespace:
     root, results = copy.root, copy.root / "results/smoke"
     command = _command("--profile", "quick", "--set", "datasets.mnist.denoiser.nodes=2")
     first = _start(copy, command, start_new_session=True)
-    try:
-        _wait(lambda: list(results.glob(".resume/train_denoiser-mnist-*.pt")), "a checkpoint")
-        cancelled = _running(cluster, "train_denoiser_wildcards_mnist")
-        cluster.cancel(cancelled)
 
-        _wait(lambda: _events(root, "train_denoiser", "mnist", "end"), "training to be resumed")
-        lost = _wait(lambda: _running(cluster, node="n2") or first.poll() is not None, "n2 at work")
-        cluster.kill_node("n2")
-        cluster.start_node("n2")
+    def wait(reached: Callable[[], object], what: str) -> object:
+        return _wait(reached, what, first, root)
 
-        _wait(lambda: list(results.glob("*/samples/*/*/*.npz")), "a sampled cell")
-        os.killpg(first.pid, signal.SIGKILL)
-        first.wait()
-        # a group takes its manifests with it when it goes; the cells are what took time
-        files = [*results.rglob("manifest.json"), *results.rglob("*.npz")]
-        finished = {p: p.stat().st_mtime_ns for p in files if not p.name.startswith(".")}
-        before = list(cluster.jobs())
-        second = _start(copy, command)
-        output, _ = second.communicate(timeout=600)
-    finally:
-        first.kill()
+    wait(lambda: list(results.glob(".resume/train_denoiser-mnist-*.pt")), "a checkpoint")
+    cancelled = _running(cluster, "train_denoiser_wildcards_mnist")
+    cluster.cancel(cancelled)
+
+    wait(lambda: _events(root, "train_denoiser", "mnist", "end"), "training to be resumed")
+    lost = wait(lambda: _running(cluster, node="n2"), "n2 at work")
+    cluster.kill_node("n2")
+    cluster.start_node("n2")
+
+    wait(lambda: list(results.glob("*/samples/*/*/*.npz")), "a sampled cell")
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    # a group takes its manifests with it when it goes; the cells are what took time
+    files = [*results.rglob("manifest.json"), *results.rglob("*.npz")]
+    finished = {p: p.stat().st_mtime_ns for p in files if not p.name.startswith(".")}
+    before = list(cluster.jobs())
+    second = _start(copy, command)
+    output = _output(second, root)
     return SimpleNamespace(copy=copy, results=results, cancelled=cancelled, lost=lost,
                            finished=finished, before=before, code=second.returncode,
                            output=output, jobs=cluster.jobs())  # fmt: skip
@@ -199,7 +237,7 @@ def test_nothing_finished_was_run_twice(survived) -> None:
 
 
 def test_the_digest_is_that_of_the_local_run(survived, reference) -> None:
-    output, _ = reference.process.communicate(timeout=600)
+    output = _output(reference.process, reference.copy.root)
     assert reference.process.returncode == 0, output
 
     def digest(copy) -> str:
@@ -212,7 +250,7 @@ def test_the_digest_is_that_of_the_local_run(survived, reference) -> None:
 
 
 def test_more_time_and_more_memory_with_each_attempt(limits, cluster) -> None:
-    output, _ = limits.process.communicate(timeout=300)
+    output = _output(limits.process, limits.root)
     states: dict[str, list[str]] = {}
     for job in cluster.jobs():
         states.setdefault(job["comment"].removeprefix("rule_prepare_wildcards_"), []).append(

@@ -4,29 +4,25 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from patience import until
+from processes import killed_in_training
 
 SMOKE = "workflow/config/smoke.yaml"
-
-
-def wait_for(pattern: str, root: Path) -> None:
-    until(lambda: list(root.glob(pattern)), pattern, 240)
 
 
 def test_training_killed_and_continued_gives_the_same_weights(copy) -> None:
     results = copy.root / "results/smoke"
     manifest = results / "mnist/denoiser/manifest.json"
     before = manifest.read_text()
-    manifest.unlink()
     stage = [sys.executable, "-m", "guidebench", "train_denoiser", "--config", SMOKE,
              "--dataset", "mnist"]  # fmt: skip
-    with subprocess.Popen(stage, cwd=copy.root, env=copy.environment) as process:
-        wait_for(".resume/train_denoiser-mnist-*.pt", results)
-        process.send_signal(signal.SIGKILL)
-    assert not manifest.exists()
+    killed_in_training(
+        lambda: subprocess.Popen(stage, cwd=copy.root, env=copy.environment),
+        lambda: list(results.glob(".resume/train_denoiser-mnist-*.pt")),
+        manifest,
+    )
     done = copy.guidebench("train_denoiser", "--config", SMOKE, "--dataset", "mnist")
     assert done.returncode == 0, done.stderr
     assert manifest.read_text() == before
@@ -42,7 +38,8 @@ def test_make_run_killed_in_training_and_started_again(finished, untouched) -> N
         command, cwd=untouched.root, env=untouched.environment, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    wait_for("results/smoke/.resume/train_denoiser-*.pt", untouched.root)
+    resumable = (untouched.root / "results/smoke/.resume").glob
+    until(lambda: list(resumable("train_denoiser-*.pt")), "a checkpoint", 240)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     done = untouched.command(*command[2:])

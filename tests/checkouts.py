@@ -30,7 +30,7 @@ class Checkout:
         # the copy's package, not the installed one
         return os.environ | {"PYTHONPATH": str(self.root / "src")}
 
-    def command(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, timeout: float = 500) -> subprocess.CompletedProcess[str]:
         # a pipeline that is too late goes with its jobs, which its own end would leave behind
         with ended():
             return subprocess.run(

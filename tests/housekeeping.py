@@ -45,10 +45,14 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Scale the limits of pytest-timeout; the nearest marker counts."""
+    """Scale the limits of pytest-timeout, and begin with the smoke run.
+
+    While one worker makes it, the others have tests that do without.
+    """
+    items.sort(key=lambda item: "finished" not in getattr(item, "fixturenames", ()))
     general = float(config.getini("timeout") or 0)
     for item in items:
-        own = item.get_closest_marker("timeout")
+        own = item.get_closest_marker("timeout")  # the nearest of several
         seconds = own.args[0] if own else general
         item.add_marker(pytest.mark.timeout(patience(seconds)), append=False)
 

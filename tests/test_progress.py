@@ -73,11 +73,9 @@ def test_nothing_to_do_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_a_second_run_is_refused_while_the_first_is_alive(tmp_path: Path) -> None:
-    code = (
-        "import sys, time; from pathlib import Path; from guidebench.runner import only_one\n"
-        "with only_one(Path(sys.argv[1])): print('held', flush=True); time.sleep(float(sys.argv[2]))"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path), str(patience(60))]
+    code = "import sys, time; from pathlib import Path; from guidebench.runner import only_one\n" \
+        "with only_one(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"  # fmt: skip
+    command = [sys.executable, "-c", code, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "held\n"

@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _interrupt(*_: int | FrameType | None) -> None:
-    """SIGTERM ends the session like Ctrl-C: with its fixtures' clean-up. make sends it twice."""
+    """SIGTERM ends the session with its fixtures' clean-up, as Ctrl-C does; `timeout` sends two."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 

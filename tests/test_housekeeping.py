@@ -97,7 +97,7 @@ def test_nothing_outlives_a_session_that_is_ended(number, workers, session, tmp_
     until(lambda: (tmp_path / "pids").is_file() and (tmp_path / "pids").read_text(), "the test")
     process.send_signal(number)
     if number == signal.SIGTERM:
-        process.send_signal(number)  # twice: by `timeout`, and by make
+        process.send_signal(number)  # as `timeout` does
     output, _ = process.communicate(timeout=patience(60))
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
     assert gone(tmp_path / "pids"), output

@@ -89,8 +89,9 @@ def test_nothing_outlives_a_test_that(body: str, workers, session, tmp_path: Pat
     assert gone(tmp_path / "pids"), output
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("workers", [[], ["-n1"]], ids=["alone", "worker"])
+@pytest.mark.parametrize(
+    ("number", "workers"), [(signal.SIGINT, []), (signal.SIGTERM, []), (signal.SIGTERM, ["-n1"])]
+)
 def test_nothing_outlives_a_session_that_is_ended(number, workers, session, tmp_path) -> None:
     fixture = "\n@pytest.fixture(scope='session')\ndef end():\n    yield\n    open('end', 'w')\n"
     process = session(f"{fixture}def test_it(end):\n    start()\n    time.sleep(600)", *workers)

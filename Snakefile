@@ -12,4 +12,5 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        f"{ROOT}/report.html",
+        # every result, not the report alone: none may be missing
+        [str(jobs.manifest(LAYOUT, job)) for job in jobs.jobs(EXPERIMENT)],

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
+from guidebench.choices import SPORT_BALLS
 from guidebench.data.balls import SURFACES, matrices
-from guidebench.data.sportballs import CLASSES, bank, draw
+from guidebench.data.sportballs import bank, draw
 
 LIGHT = np.array([-0.40, -0.48, 0.78])
 NAIVE = 40
@@ -56,11 +57,11 @@ def main() -> None:
         placing = 10_000 * (time.process_time() - started) / count
         started = time.process_time()
         for i in range(NAIVE):
-            render(CLASSES[data.labels[i]], data.extra["rotation"][i], data.extra["centre"][i],
+            render(SPORT_BALLS[data.labels[i]], data.extra["rotation"][i], data.extra["centre"][i],
                    data.extra["scale"][i], options.size, options.canvas)  # fmt: skip
         naive = 10_000 * (time.process_time() - started) / NAIVE
         print(f"{options.size}x{options.size}, canvas {options.canvas}, CPU seconds: bank of "
-              f"{len(CLASSES)} x {options.poses} poses once {once:.1f}, then {placing:.1f} per "
+              f"{len(SPORT_BALLS)} x {options.poses} poses once {once:.1f}, then {placing:.1f} per "
               f"10,000 images; each rendered by itself {naive:.1f}; with the bank counted, "
               f"naive / ours is {naive / (placing + once):.1f} at 10,000 images and "
               f"{10 * naive / (10 * placing + once):.1f} at 100,000")  # fmt: skip

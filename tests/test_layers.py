@@ -9,23 +9,41 @@ from typing import NamedTuple
 import pytest
 
 import guidebench
+from guidebench.pipeline import recording
 
 PACKAGE = Path(guidebench.__file__).parent
-# lowest first; a module may import from lower layers and from its own folder or module group
+# lowest first; a module may import from lower layers and from its own folder
 LAYERS = [
-    {"config", "sections", "plugins", "worlds", "world_mistakes", "estimate", "validate",
-     "mistakes", "setup_mistakes", "names", "schema", "confdoc", "specs", "grid", "closure",
-     "seeds", "duration", "artifacts", "events", "errors", "launch", "filesystem"},
+    # what everything may use
+    {"pipeline.errors", "pipeline.recording", "pipeline.artifacts", "pipeline.events",
+     "pipeline.launch", "pipeline.filesystem", "duration", "seeds", "plugins", "choices"},
+    # digests of code and content, and what is kept with them
+    {"pipeline.syntax", "pipeline.described", "pipeline.user_code", "pipeline.code",
+     "pipeline.packages", "pipeline.cache", "pipeline.checkpoint", "pipeline.external"},
+    # the experiment, its jobs, and what each depends on
+    {"pipeline.sections", "pipeline.worlds", "pipeline.config", "pipeline.schema",
+     "pipeline.confdoc", "pipeline.names", "pipeline.mistakes", "pipeline.setup_mistakes",
+     "pipeline.world_mistakes", "pipeline.validate", "grid", "pipeline.jobs", "pipeline.specs",
+     "pipeline.estimate"},
     {"models", "data"},
     {"diffusion"},
     {"train", "analysis", "metrics", "report", "guidance"},
+    # what is fresh, and one execution of a job
+    {"pipeline.fresh", "pipeline.check", "pipeline.execution"},
     {"stages"},
-    {"__main__", "cli", "execute", "leftovers", "slurm", "failures", "probe", "pending", "forecast",
-     "runner", "progress", "tracking", "follow"},
+    # runs, forecasts and upkeep of a whole experiment
+    {"__main__", "pipeline.cli", "pipeline.execute", "pipeline.leftovers", "pipeline.slurm",
+     "pipeline.failures", "pipeline.probe", "pipeline.pending", "pipeline.forecast",
+     "pipeline.runner", "pipeline.progress", "pipeline.tracking", "pipeline.follow",
+     "pipeline.adopt", "pipeline.garbage"},
 ]  # fmt: skip
 # within a layer: these may, all others may not
 BESIDE = {("analysis", "guidance")}
-FREE = (0, 5)
+FREE = (0, 1, 2, 6, 8)
+# the folders with the numbers, and all of the pipeline that they may use
+SCIENCE = {"models", "data", "diffusion", "train", "analysis", "metrics", "report", "guidance"}
+PLUMBING = {"pipeline.errors", "pipeline.recording", "pipeline.artifacts", "pipeline.events",
+            "pipeline.checkpoint"}  # fmt: skip
 HEAVY = {"torch", "torchvision", "pandas", "mlflow", "matplotlib", "diffusers"}
 
 
@@ -37,8 +55,13 @@ class Import(NamedTuple):
     deferred: bool
 
 
+def _name(path: Path) -> str:
+    """`guidance.sampling`; `data` for a folder's own module."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
 def _imports(path: Path) -> list[Import]:
-    module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+    module = _name(path)
     tree = ast.parse(path.read_text())
     nodes = list(ast.walk(tree))
     checks = [node for node in nodes if isinstance(node, ast.If)]
@@ -67,21 +90,31 @@ OURS = [(found.module, found.name.removeprefix("guidebench."), found.deferred)
         for found in IMPORTS if found.name.startswith("guidebench.")]  # fmt: skip
 
 
+def _part(name: str) -> str:
+    """What has a layer: a folder, a module at the top, or one module of `pipeline`."""
+    first, *rest = name.split(".")
+    return f"pipeline.{rest[0]}" if first == "pipeline" and rest else first
+
+
 def _layer(part: str) -> int:
     (number,) = [i for i, names in enumerate(LAYERS) if part in names]
     return number
 
 
-def test_every_module_has_a_layer():
-    parts = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in FILES}
-    assert parts - {"__init__"} <= set().union(*LAYERS)
+def test_every_module_has_one_layer_and_every_layer_modules():
+    parts = {_part(_name(path)) for path in FILES} - {"__init__", "pipeline"}
+    assert parts == set().union(*LAYERS)
+    assert len(parts) == sum(map(len, LAYERS))
     assert len(OURS) > 50
 
 
 def test_imports_go_down_only():
     wrong = []
     for module, name, _ in OURS:
-        above, below = module.partition(".")[0], name.partition(".")[0]
+        above, below = _part(module), _part(name)
+        if above == "__init__":  # of the package: it turns the recording on
+            assert below == "pipeline.recording"
+            continue
         a, b = _layer(above), _layer(below)
         beside = a in FREE or above == below or (above, below) in BESIDE
         if b > a or (a == b and not beside):
@@ -90,22 +123,48 @@ def test_imports_go_down_only():
 
 
 def test_no_module_imports_itself_around_a_corner():
-    modules = {".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in FILES}
+    modules = {_name(path) for path in FILES}
     edges = {module: set() for module in modules}
     for module, name, deferred in OURS:
         target = next((t for t in (name, name.rpartition(".")[0]) if t in modules), None)
-        if target and module in edges and not deferred:
+        if target and not deferred:
             edges[module].add(target)
+    assert edges["pipeline.fresh"] > {"pipeline.code", "pipeline.specs"}
     while leaves := {module for module, below in edges.items() if not below & set(edges)}:
         for module in leaves:
             del edges[module]
     assert edges == {}
 
 
+def test_the_science_uses_little_of_the_pipeline():
+    used = {_part(name) for module, name, _ in OURS
+            if _part(module) in SCIENCE and name.startswith("pipeline")}  # fmt: skip
+    assert used == PLUMBING
+
+
+def test_the_pipeline_has_no_numbers():
+    """It starts stages, and the forecast's probe measures; nothing else of it computes."""
+    users = {(_part(module), _part(name)) for module, name, _ in OURS
+             if module.startswith("pipeline") and _part(name) in {*SCIENCE, "stages", "seeds"}
+             and module != "pipeline.probe"}  # fmt: skip
+    assert users == {("pipeline.execute", "stages")}
+    for module, name, _ in OURS:
+        if module == "pipeline.execute" and name.startswith("stages"):
+            assert name == "stages.stage.Stage"
+
+
+def test_what_has_numbers_is_recorded_and_the_pipeline_is_not():
+    for path in FILES:
+        name = _name(path)
+        if name != "__init__":
+            recorded = recording.recorded(f"guidebench.{name}")
+            assert recorded == (name.partition(".")[0] != "pipeline"), name
+
+
 def test_the_report_reads_tables_and_pictures_never_a_model():
     for module, name, _ in OURS:
         if module.startswith("report"):
-            below = name.partition(".")[0]
+            below = _part(name)
             assert below == "report" or below in LAYERS[0], f"{module} imports {name}"
     for found in IMPORTS:
         if found.module.startswith("report"):
@@ -115,7 +174,7 @@ def test_the_report_reads_tables_and_pictures_never_a_model():
 def test_samplers_know_no_classifier():
     assert PACKAGE / "diffusion" / "samplers.py" in FILES
     below = [name for module, name, _ in OURS if module.startswith("diffusion.")]
-    assert all(name.startswith(("diffusion.", "seeds", "errors")) for name in below)
+    assert all(name.startswith(("diffusion.", "seeds", *PLUMBING)) for name in below)
 
 
 def test_guides_know_no_trainer_and_metrics_no_sampler():
@@ -126,7 +185,9 @@ def test_guides_know_no_trainer_and_metrics_no_sampler():
             assert not name.startswith(("diffusion", "guidance")), f"{module} imports {name}"
 
 
-@pytest.mark.parametrize(("package", "allowed"), [("snakemake", set()), ("mlflow", {"tracking"})])
+@pytest.mark.parametrize(
+    ("package", "allowed"), [("snakemake", set()), ("mlflow", {"pipeline.tracking"})]
+)
 def test_outer_tools_stay_outside(package, allowed):
     users = {found.module for found in IMPORTS if found.name.partition(".")[0] == package}
     assert users <= allowed
@@ -140,7 +201,14 @@ def test_nothing_is_printed():
 
 
 @pytest.mark.parametrize(
-    "module", ["guidebench.cli", "guidebench.validate", "guidebench.grid", "guidebench.closure"]
+    "module",
+    [
+        "guidebench.pipeline.cli",
+        "guidebench.pipeline.validate",
+        "guidebench.grid",
+        "guidebench.pipeline.code",
+        "guidebench.pipeline.fresh",
+    ],
 )
 def test_the_front_door_opens_without_heavy_libraries(module):
     code = f"import sys, {module}; print(*{HEAVY!r} & set(sys.modules))"
@@ -149,15 +217,21 @@ def test_the_front_door_opens_without_heavy_libraries(module):
     assert done.stdout.split() == []
 
 
-def test_validating_an_experiment_needs_no_heavy_library(repository):
+def test_validating_an_experiment_needs_no_heavy_library(repository, tmp_path):
     code = (
-        "import sys; from guidebench import grid, specs; from guidebench.validate import load;"
+        "import sys; from pathlib import Path; from guidebench.pipeline import fresh, specs;"
+        "from guidebench.pipeline.jobs import Layout, jobs;"
+        "from guidebench.pipeline.validate import load;"
         "config = load(sys.argv[1]);"
-        "[specs.spec(config, job) for job in grid.jobs(config)];"
+        "[specs.spec(config, job) for job in jobs(config)];"
+        "fresh.stale(config, Layout(Path(sys.argv[2]), config.name));"
         f"print(*{HEAVY!r} & set(sys.modules))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "config.yaml"], cwd=repository, capture_output=True, text=True
+        [sys.executable, "-c", code, "config.yaml", tmp_path],
+        cwd=repository,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []

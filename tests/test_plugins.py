@@ -9,15 +9,17 @@ import torch
 import yaml
 from conftest import REPOSITORY
 
-from guidebench import data, grid, specs
+from guidebench import data, grid
 from guidebench.diffusion.schedules import DDPMLinear
-from guidebench.errors import UserError
 from guidebench.guidance.networks import Networks
-from guidebench.guidance.sampling import Sampler, build_guide
+from guidebench.guidance.sampling import Asked, Sampler, build_guide
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
-from guidebench.sections import Setup
-from guidebench.validate import load
+from guidebench.pipeline import code, specs
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.jobs import jobs
+from guidebench.pipeline.sections import Setup
+from guidebench.pipeline.validate import load
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -86,20 +88,21 @@ def test_wrong_options_of_a_method_are_one_line(config, setup, said) -> None:
     denoiser = SimpleNamespace(prediction="v")
     networks = Networks(denoiser, schedule, torch.ones(1, dtype=torch.long))
     with pytest.raises(UserError, match=said):
-        build_guide(section, 1.0, networks, options, object())
+        build_guide(Asked(section, 1.0, networks, options, object()))
 
 
 def test_their_code_is_in_the_specs(config, tmp_path) -> None:
     block = grid.blocks(config, "own")[0]
-    jobs = {job.stage: specs.spec(config, job) for job in grid.jobs(config)
+    before = {job.stage: specs.spec(config, job) for job in jobs(config)
             if job.classifier in ("", "clean")}  # fmt: skip
-    cells = [specs.cell_spec(config, "own", cell, block) for cell in grid.cells(config, "own")]
+    old = [specs.cell_spec(config, "own", cell, block) for cell in grid.cells(config, "own")]
     file = tmp_path / "my_methods.py"
     file.write_text(file.read_text() + "\nMORE = 1\n")
+    code.forget()
     after = load("own.yaml")
     for stage in ("prepare", "train_classifier", "sample"):
-        job = next(job for job in grid.jobs(after) if job.stage == stage
+        job = next(job for job in jobs(after) if job.stage == stage
                    and job.classifier in ("", "clean"))  # fmt: skip
-        assert specs.spec(after, job) != jobs[stage], stage
-    for cell, before in zip(grid.cells(after, "own"), cells, strict=True):
-        assert specs.cell_spec(after, "own", cell, block) != before
+        assert specs.spec(after, job) != before[stage], stage
+    for cell, spec in zip(grid.cells(after, "own"), old, strict=True):
+        assert specs.cell_spec(after, "own", cell, block) != spec

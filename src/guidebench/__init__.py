@@ -1,1 +1,5 @@
 """guidebench: a reproducible benchmark of guided diffusion sampling."""
+
+from guidebench.pipeline import recording
+
+recording.install()

@@ -1,5 +1,5 @@
 """`python -m guidebench` is the command line."""
 
-from guidebench.cli import main
+from guidebench.pipeline.cli import main
 
 main()

@@ -1,15 +1,11 @@
-"""What there is to compute: paths, cells, seed blocks and jobs."""
+"""What there is to sample: cells, and the blocks of seeds that each one has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
-from guidebench.artifacts import PROVENANCE
-from guidebench.config import Config, Dataset
-from guidebench.events import events_path
-from guidebench.mistakes import EACH, classes, target_name
+from guidebench.choices import EACH, classes, target_name
+from guidebench.pipeline.config import Config, Dataset
 from guidebench.seeds import derive
 
 REAL, PICTURES = "real", "grid"
@@ -39,102 +35,6 @@ class Block(NamedTuple):
     def name(self) -> str:
         """`selection-0`, `evaluation-1`."""
         return f"{self.split}-{self.number}"
-
-
-class Layout:
-    """Where everything of an experiment lies below `results/<name>`."""
-
-    def __init__(self, results: Path, name: str) -> None:
-        self.root = results / name
-        self.tables = self.root / "tables"
-        self.pictures = self.root / "pictures"
-        self.figures = self.root / "figures"
-        self.findings = self.root / "findings.json"
-        self.report = self.root / "report.html"
-
-    def data(self, dataset: str) -> Path:
-        """Prepared images."""
-        return self.root / dataset / "data"
-
-    def denoiser(self, dataset: str) -> Path:
-        """The trained denoiser, in diffusers' layout."""
-        return self.root / dataset / "denoiser"
-
-    def classifier(self, dataset: str, classifier: str) -> Path:
-        """A trained classifier."""
-        return self.root / dataset / "classifiers" / classifier
-
-    def sensitivity(self, dataset: str, classifier: str) -> Path:
-        """The sensitivity tables of one classifier."""
-        return self.root / dataset / "sensitivity" / classifier
-
-    def samples(self, dataset: str) -> Path:
-        """Samples per cell and block."""
-        return self.root / dataset / "samples"
-
-    def features(self, dataset: str) -> Path:
-        """Features per cell and block."""
-        return self.root / dataset / "features"
-
-    def truth(self, world: str) -> Path:
-        """How far a world's samples are from the truth."""
-        return self.root / world / "truth"
-
-    def metrics(self, dataset: str) -> Path:
-        """Metric tables."""
-        return self.root / dataset / "metrics"
-
-    def block_manifest(self, folder: Path, block: str) -> Path:
-        """The manifest of one block's files in `samples` or `features`."""
-        return folder / "manifests" / f"{block}.json"
-
-    def events(self, stage: str, job: str) -> Path:
-        """The event stream of a job."""
-        return events_path(self.root, stage, job)
-
-    def resume(self, stage: str, job: str, key: str) -> Path:
-        """Where an unfinished training stands."""
-        return self.root / ".resume" / f"{stage}-{job}-{key[:16]}.pt"
-
-
-class Job(NamedTuple):
-    """One execution of a stage; empty strings where a stage has no such wildcard."""
-
-    stage: str
-    dataset: str = ""
-    classifier: str = ""
-    block: str = ""
-
-    @property
-    def name(self) -> str:
-        """`sportballs.clean`; the stage's name for stages over all data sets."""
-        return ".".join(filter(None, self[1:])) or "all"
-
-
-def manifest(layout: Layout, job: Job) -> Path:
-    """The manifest that a job declares as its output."""
-    stage, dataset = job.stage, job.dataset
-    if stage in ("sample", "features"):
-        folder = layout.samples(dataset) if stage == "sample" else layout.features(dataset)
-        return layout.block_manifest(folder, job.block)
-    folders = {
-        "prepare": layout.data(dataset),
-        "train_denoiser": layout.denoiser(dataset),
-        "train_classifier": layout.classifier(dataset, job.classifier),
-        "sensitivity": layout.sensitivity(dataset, job.classifier),
-        "metrics": layout.metrics(dataset),
-        "ground_truth": layout.truth(dataset),
-        "collect": layout.tables,
-    }
-    return folders.get(stage, layout.root / stage) / "manifest.json"
-
-
-def provenance(layout: Layout, job: Job) -> Path:
-    """What a finished job says of itself, beside the files that its manifest lists."""
-    folder = manifest(layout, job).parent
-    if job.block:
-        return folder.parent / f"{job.block}.{PROVENANCE}"
-    return {"findings": layout.root, "plots": layout.figures}.get(job.stage, folder) / PROVENANCE
 
 
 def cells(config: Config, dataset: str) -> list[Cell]:
@@ -216,23 +116,3 @@ def used_guides(config: Config, dataset: str) -> list[str]:
     """The classifiers that some setup is guided by."""
     setups = config.datasets[dataset].setups.values()
     return sorted({setup.classifier for setup in setups if setup.classifier})
-
-
-def jobs(config: Config) -> Iterator[Job]:
-    """Every job of the experiment, in an order that respects dependencies."""
-    for dataset, options in config.datasets.items():
-        yield Job("prepare", dataset)
-        yield Job("train_denoiser", dataset)
-        for classifier in options.classifiers:
-            yield Job("train_classifier", dataset, classifier)
-        for classifier in guides(config, dataset):
-            yield Job("sensitivity", dataset, classifier)
-        for part in blocks(config, dataset):
-            yield Job("sample", dataset, block=part.name)
-        for name in [REAL, *(part.name for part in scored(config, dataset))]:
-            yield Job("features", dataset, block=name)
-        yield Job("metrics", dataset)
-    for world in config.worlds:
-        yield Job("ground_truth", world)
-    for stage in ("collect", "findings", "plots", "report"):
-        yield Job(stage)

@@ -6,7 +6,7 @@ import importlib
 import inspect
 from typing import Any
 
-from guidebench.errors import UserError
+from guidebench.pipeline.errors import UserError
 
 
 def plugin(name: str) -> Any:

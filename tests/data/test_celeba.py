@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from guidebench.data import load
-from guidebench.errors import UserError
+from guidebench.pipeline.errors import UserError
 
 WIDTH, HEIGHT = 89, 109
 COUNT = 12

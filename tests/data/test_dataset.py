@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from guidebench.data.dataset import DataSet, split, subset
-from guidebench.errors import UserError
+from guidebench.pipeline.errors import UserError
 
 SIZES = (600, 300, 90, 10)
 

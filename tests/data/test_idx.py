@@ -13,7 +13,7 @@ import pytest
 
 from guidebench.data import load
 from guidebench.data.idx import package_digits
-from guidebench.errors import UserError
+from guidebench.pipeline.errors import UserError
 
 IMAGES = "train-images-idx3-ubyte"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from guidebench.data import load
-from guidebench.errors import UserError
+from guidebench.pipeline.errors import UserError
 
 MODULE = """
 import numpy as np

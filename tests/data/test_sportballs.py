@@ -10,9 +10,10 @@ import pytest
 import torch
 from scipy import stats
 
+from guidebench.choices import SPORT_BALLS
 from guidebench.data.balls import SURFACES, matrices
 from guidebench.data.dataset import DataSet
-from guidebench.data.sportballs import CLASSES, draw
+from guidebench.data.sportballs import draw
 
 COUNT = 2000
 P = 1e-4  # of a false alarm; the seed is fixed, so the outcome is too
@@ -55,7 +56,7 @@ def render() -> Any:
 def _class_p_value(values: np.ndarray, labels: np.ndarray) -> float:
     """Chi-square p-value that the quarter in which a value lies tells nothing of the class."""
     quarter = np.digitize(values, np.quantile(values, [0.25, 0.5, 0.75]))
-    table = np.zeros((4, len(CLASSES)))
+    table = np.zeros((4, len(SPORT_BALLS)))
     np.add.at(table, (quarter, labels), 1)
     return float(stats.chi2_contingency(table).pvalue)
 
@@ -85,11 +86,11 @@ def test_class_is_independent_of(name: str, balls: DataSet) -> None:
 def test_class_is_independent_of_the_pixel_where_the_ball_lies(balls: DataSet) -> None:
     """The trap of the public code: `x % 4` is the class."""
     for axis in (0, 1):
-        table = np.zeros((4, len(CLASSES)))
+        table = np.zeros((4, len(SPORT_BALLS)))
         column = np.floor(balls.extra["centre"][:, axis]).astype(int) % 4
         np.add.at(table, (column, balls.labels), 1)
         assert stats.chi2_contingency(table).pvalue > P
-        trapped = np.zeros((4, len(CLASSES)))
+        trapped = np.zeros((4, len(SPORT_BALLS)))
         np.add.at(trapped, (column, column), 1)
         assert stats.chi2_contingency(trapped).pvalue < P  # so the test can fail
 
@@ -176,7 +177,7 @@ def test_edges_are_anti_aliased(sharp: DataSet) -> None:
     for image, centre, scale, label in zip(
         sharp.images, sharp.extra["centre"], sharp.extra["scale"], sharp.labels, strict=True
     ):
-        if CLASSES[label] != "basketball":
+        if SPORT_BALLS[label] != "basketball":
             continue
         blue = 255 - image[2].astype(float)  # orange has almost none
         pixel = np.arange(32) + 0.5
@@ -193,7 +194,7 @@ def test_images_show_the_stored_class_rotation_scale_and_position(
     """Drawn again from the stored values, straight from the sphere, the picture is the same."""
     for i in range(len(sharp.labels)):
         stored = [sharp.extra[name][i] for name in ("rotation", "centre", "scale")]
-        name = CLASSES[sharp.labels[i]]
+        name = SPORT_BALLS[sharp.labels[i]]
         direct = render(name, *stored, 32, 256)
         error = np.abs(direct - sharp.images[i]).mean()
         assert error < 1.5, (i, name)
@@ -210,7 +211,7 @@ def test_light_stays_when_the_ball_turns() -> None:
     assert mean[8:12, 8:12].mean() > mean[20:24, 20:24].mean() + 20
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", SPORT_BALLS)
 def test_surfaces_are_unlike_each_other_and_in_range(name: str) -> None:
     chance = np.random.default_rng(0)
     points = chance.normal(size=(2000, 3)).astype(np.float32)
@@ -220,7 +221,7 @@ def test_surfaces_are_unlike_each_other_and_in_range(name: str) -> None:
     assert colours.min() >= 0
     assert colours.max() <= 1
     assert len(np.unique(colours, axis=0)) >= 2
-    others = [SURFACES[other](points).mean(axis=0) for other in CLASSES if other != name]
+    others = [SURFACES[other](points).mean(axis=0) for other in SPORT_BALLS if other != name]
     assert min(np.abs(colours.mean(axis=0) - other).max() for other in others) > 0.04
 
 

@@ -10,7 +10,7 @@ from diffusers import DDIMScheduler, DDPMScheduler
 from guidebench.diffusion.convert import to_eps_x0
 from guidebench.diffusion.samplers import Prediction, ancestral, ddim, dpmpp_2m, heun
 from guidebench.diffusion.schedules import DDPMLinear
-from guidebench.errors import UserError
+from guidebench.pipeline.errors import UserError
 
 SHAPE = (2, 3, 4, 4)
 T = 400

@@ -1,7 +1,8 @@
-"""Whole sampling loops on a fixed tiny model: sum and mean of |x| are pinned.
+"""Whole sampling loops on a fixed tiny model: the sum of |x| is pinned.
 
 The weights are cosines, so they depend on no library's initialisation; everything runs in float64,
-so the numbers hold on any machine to the last digits of the float32 noise.
+and the noise is rounded to sixteenths: its last digit in float32 depends on the processor, and ADAM
+makes of it a difference in the fourth digit of the sum.
 """
 
 import pytest
@@ -28,20 +29,20 @@ NONE = {"name": "none", "per_step": "full_grid"}
 EMA = {"name": "ema", "beta": 0.9, "per_step": "full_grid"}
 ADAM = {"name": "adam", "beta1": 0.9, "beta2": 0.999, "eps": 1e-4, "per_step": "full_grid"}
 
-# name: sampler, its option, guide, sum of |x|, mean of |x|
+# name: sampler, its option, guide, sum of |x|
 GOLDEN = {
-    "ancestral small": ("ancestral", 0.0, "unguided", 319.38700, 0.5544913),
-    "ancestral between": ("ancestral", 0.3, "unguided", 327.54922, 0.5686618),
-    "ancestral large": ("ancestral", 1.0, "unguided", 348.99532, 0.6058947),
-    "ddim": ("ddim", 0.0, "unguided", 351.94038, 0.6110076),
-    "ddim eta": ("ddim", 1.0, "unguided", 319.38700, 0.5544913),
-    "cfg": ("ancestral", 0.0, "cfg", 341.97396, 0.5937048),
-    "raw": ("ancestral", 0.0, ("raw", "mean", NONE, 20.0), 321.72579, 0.5585517),
-    "x0": ("ancestral", 0.0, ("x0", "mean", NONE, 20.0), 319.90954, 0.5553985),
-    "x0+ema": ("ancestral", 0.0, ("x0", "mean", EMA, 20.0), 320.69658, 0.5567649),
-    "x0+adam": ("ancestral", 0.0, ("x0", "mean", ADAM, 0.3), 361.39994, 0.6274305),
-    "x0_frozen": ("ancestral", 1.0, ("x0_frozen", "mean", EMA, 20.0), 349.33148, 0.6064783),
-    "score": ("ddim", 0.0, ("x0", "score", EMA, 20.0), 351.32725, 0.6099431),
+    "ancestral small": ("ancestral", 0.0, "unguided", 319.45358440),
+    "ancestral between": ("ancestral", 0.3, "unguided", 327.41435095),
+    "ancestral large": ("ancestral", 1.0, "unguided", 348.77122872),
+    "ddim": ("ddim", 0.0, "unguided", 351.71101833),
+    "ddim eta": ("ddim", 1.0, "unguided", 319.45358440),
+    "cfg": ("ancestral", 0.0, "cfg", 339.16505621),
+    "raw": ("ancestral", 0.0, ("raw", "mean", NONE, 20.0), 322.56728219),
+    "x0": ("ancestral", 0.0, ("x0", "mean", NONE, 20.0), 321.04506709),
+    "x0+ema": ("ancestral", 0.0, ("x0", "mean", EMA, 20.0), 321.61999670),
+    "x0+adam": ("ancestral", 0.0, ("x0", "mean", ADAM, 0.3), 360.87747160),
+    "x0_frozen": ("ancestral", 1.0, ("x0_frozen", "mean", EMA, 20.0), 349.07707946),
+    "score": ("ddim", 0.0, ("x0", "score", EMA, 20.0), 351.06111747),
 }
 
 
@@ -92,23 +93,25 @@ def _guide(kind, unet: nn.Module, classifier: nn.Module, steps: int):
     )  # fmt: skip
 
 
+def _noise(stream: int) -> Tensor:
+    return (normal(SEEDS, stream, SHAPE).double() * 16).round() / 16
+
+
 def _run(case: str, unet: nn.Module, classifier: nn.Module) -> Tensor:
-    name, option, kind, *_ = GOLDEN[case]
+    name, option, kind, _ = GOLDEN[case]
     grid = SCHEDULE.grid(10)
     guide = _guide(kind, unet, classifier, 10)
     x = SAMPLERS[name](
-        guide, normal(SEEDS, 0, SHAPE).double(), SCHEDULE, grid,
-        lambda step: normal(SEEDS, step + 1, SHAPE).double(),
+        guide, _noise(0), SCHEDULE, grid, lambda step: _noise(step + 1),
         **dict.fromkeys(OPTIONS_OF.get(name, []), option),
     )  # fmt: skip
     return x.abs()
 
 
 @pytest.mark.parametrize("case", GOLDEN)
-def test_sum_and_mean(case: str, unet: nn.Module, classifier: nn.Module) -> None:
-    """Relative 1e-5: the float32 noise differs by an ulp between machines."""
+def test_sum(case: str, unet: nn.Module, classifier: nn.Module) -> None:
+    """Relative 1e-7: float64's last digits, 4,000 times larger through ADAM, and room."""
     x = _run(case, unet, classifier)
-    *_, total, mean = GOLDEN[case]
+    *_, total = GOLDEN[case]
     assert x.dtype == torch.float64
-    assert float(x.sum()) == pytest.approx(total, rel=1e-5)
-    assert float(x.mean()) == pytest.approx(mean, rel=1e-5)
+    assert float(x.sum()) == pytest.approx(total, rel=1e-7)

@@ -13,7 +13,7 @@ from guidebench.guidance.networks import Networks
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
-from guidebench.sections import Sampling, Setup, Stabilizer
+from guidebench.pipeline.sections import Sampling, Setup, Stabilizer
 from guidebench.seeds import normal
 
 OPTIONS = {"architecture": "unet2d", "channels": [8, 16],

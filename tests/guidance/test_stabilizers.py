@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from guidebench.errors import UserError
 from guidebench.guidance.stabilizers import EMA, Adam, Identity, Nesterov, NormClip, RMSProp, build
+from guidebench.pipeline.errors import UserError
 
 
 def _walk(stabilize, gradients: list[float]) -> list[float]:

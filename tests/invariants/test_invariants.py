@@ -12,7 +12,7 @@ from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
-from guidebench.sections import Sampling, Setup, Stabilizer
+from guidebench.pipeline.sections import Sampling, Setup, Stabilizer
 from guidebench.seeds import derive
 
 OPTIONS = {"architecture": "unet2d", "channels": [8, 16],

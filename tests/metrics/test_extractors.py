@@ -11,9 +11,9 @@ from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from guidebench.data.store import to_float
-from guidebench.errors import UserError
 from guidebench.metrics.extractors import ClassifierFeatures, extract, inception
 from guidebench.models.classifier import Classifier, predicted
+from guidebench.pipeline.errors import UserError
 
 CPU = torch.device("cpu")
 NOTHING = {"weights": None, "sha256": None, "download": False}

@@ -6,9 +6,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from guidebench.artifacts import write_json
-from guidebench.errors import UserError
 from guidebench.models.classifier import Classifier, load, predicted
+from guidebench.pipeline.artifacts import write_json
+from guidebench.pipeline.errors import UserError
 
 CPU = torch.device("cpu")
 

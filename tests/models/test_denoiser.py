@@ -7,9 +7,9 @@ import torch
 from diffusers import DDPMPipeline, DDPMScheduler
 
 from guidebench.diffusion.schedules import DDPMLinear
-from guidebench.errors import UserError
 from guidebench.models import denoiser as module
 from guidebench.models.denoiser import Denoiser, build, save
+from guidebench.pipeline.errors import UserError
 
 OPTIONS = {"architecture": "unet2d", "channels": [8, 16],
            "layers_per_block": 1, "attention": None, "norm_groups": 4,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,8 @@ LEVELS = {
     ],
 }
 FLOOR = (0.99, 0.99, 0.4, 0.5)
+MEASURED = ("commit", "versions", "config_text")  # of this machine
+COSTS = ("seconds", "peak_memory", "denoiser_evaluations")
 METRICS = ("accuracy_guide", "accuracy_judge", "fd_judge", "cfd_judge")
 SENSITIVITY = {  # level at every t, and how it grows with t
     ("clean", "raw", "none"): (10.0, 0.0), ("clean", "x0", "none"): (4.0, 0.0),
@@ -146,18 +149,23 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
             (("prepare", 6.1), ("train_denoiser", 210.0), ("sample", 180.4), ("metrics", 5.0))]),
         summary={"name": "demo", "seed": 1, "description": "Synthetic numbers.", "commit": "abc123",
                  "versions": {"torch": "2.15.0"}, "config_text": "name: demo\nseed: 1\n",
-                 "started": None, "datasets": {name: copy.deepcopy(facts) for name in names}},
+                 "datasets": {name: copy.deepcopy(facts) for name in names}},
     )  # fmt: skip
 
 
 def write(found: Tables, folder: Path) -> None:
     """Write tables as stage `collect` does."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, value in vars(found).items():
-        if name == "summary":
-            (folder / "summary.json").write_text(json.dumps(value))
-        else:
-            value.to_parquet(folder / f"{name}.parquet", index=False)
+    frames = {name: value for name, value in vars(found).items() if name != "summary"}
+    costs = frames["results"].metric.isin(COSTS)
+    frames |= {"cell_costs": frames["results"][costs], "results": frames["results"][~costs]}
+    for name, frame in frames.items():
+        frame.to_parquet(folder / f"{name}.parquet", index=False)
+    parts: dict[str, dict[str, Any]] = {"summary": {}, "environment": {}}
+    for key, value in found.summary.items():
+        parts["environment" if key in MEASURED else "summary"][key] = value
+    for name, part in parts.items():
+        (folder / f"{name}.json").write_text(json.dumps(part))
 
 
 def pictures(path: Path, found: Tables, dataset: str) -> Path:

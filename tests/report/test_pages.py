@@ -11,7 +11,7 @@ import pytest
 import synthetic_tables as synthetic
 from PIL import Image
 
-from guidebench.errors import UserError
+from guidebench.pipeline.errors import UserError
 from guidebench.report import figures, films, findings, index, page, sheets, words
 from guidebench.report.plots_forward import band
 from guidebench.report.plots_sampling import against_scale

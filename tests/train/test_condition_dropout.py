@@ -12,9 +12,10 @@ import torch
 
 from guidebench.data.store import Stored
 from guidebench.diffusion.schedules import DDPMLinear
-from guidebench.events import Events
 from guidebench.models import denoiser as network
-from guidebench.sections import Denoiser
+from guidebench.pipeline.checkpoint import Checkpoint
+from guidebench.pipeline.events import Events
+from guidebench.pipeline.sections import Denoiser
 from guidebench.train.denoiser import train
 
 CLASSES, STEPS, BATCH = 4, 25, 32
@@ -46,7 +47,15 @@ def test_labels_are_dropped(dropout: float, tmp_path: Path, monkeypatch) -> None
     schedule = DDPMLinear(10, beta_start=1e-6, beta_end=1e-5)
     events = Events(tmp_path / "results/x/events/train_denoiser/d.jsonl", "train_denoiser", "d")
     events.start({}, {})
-    train(data, options, schedule, 0, tmp_path / "c.pt", events, torch.device("cpu"))
+    train(
+        data,
+        options,
+        schedule,
+        0,
+        Checkpoint(tmp_path / "c.pt", tmp_path),
+        events,
+        torch.device("cpu"),
+    )
     x = torch.cat([pictures for pictures, _ in seen])
     tokens = torch.cat([label for _, label in seen])
     assert len(tokens) == STEPS * BATCH

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from guidebench.data.store import Stored
 from guidebench.diffusion.schedules import DDPMLinear
-from guidebench.events import Events
 from guidebench.models import denoiser as network
-from guidebench.sections import Denoiser
+from guidebench.pipeline.checkpoint import Checkpoint
+from guidebench.pipeline.events import Events
+from guidebench.pipeline.sections import Denoiser
 from guidebench.train.denoiser import train
 
 SCHEDULE = DDPMLinear(10, beta_start=0.02, beta_end=0.3)
@@ -56,7 +57,9 @@ def test_first_loss_by_hand(criterion: str, prediction: str, tmp_path: Path, mon
     ).model_dump(mode="json")
     events = Events(tmp_path / "results/x/events/train_denoiser/d.jsonl", "train_denoiser", "d")
     events.start({}, {})
-    _, history = train(data, options, SCHEDULE, 0, tmp_path / "c.pt", events, CPU)
+    _, history = train(
+        data, options, SCHEDULE, 0, Checkpoint(tmp_path / "c.pt", tmp_path), events, CPU
+    )
     x, t = (part.double() for part in fixed.asked[0])
     alpha, sigma = (level(t.long()).view(-1, 1, 1, 1) for level in (SCHEDULE.alpha, SCHEDULE.sigma))
     x0 = torch.full_like(x, gray / 127.5 - 1)
@@ -80,7 +83,9 @@ def test_the_notebooks_network_is_trained(tmp_path: Path) -> None:
     events = Events(tmp_path / "results/x/events/train_denoiser/d.jsonl", "train_denoiser", "d")
     events.start({}, {})
     data = Stored(images, labels, ["a", "b", "c", "d"])
-    model, history = train(data, options, SCHEDULE, 0, tmp_path / "c.pt", events, CPU)
+    model, history = train(
+        data, options, SCHEDULE, 0, Checkpoint(tmp_path / "c.pt", tmp_path), events, CPU
+    )
     losses = [row["loss"] for row in history]
     assert losses[-1] < 0.8 * losses[0]
     statistics = {name: value for name, value in model.named_buffers() if "running_var" in name}

@@ -1,5 +1,9 @@
 """A training run that was killed and started again ends with the same bits as one that was not."""
 
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,10 @@ from torch import Tensor, nn
 
 from guidebench.data.store import Stored
 from guidebench.diffusion.schedules import DDPMLinear
-from guidebench.events import Events
+from guidebench.pipeline import code, recording
+from guidebench.pipeline.artifacts import digest_of, write_json
+from guidebench.pipeline.checkpoint import Checkpoint
+from guidebench.pipeline.events import Events
 from guidebench.train import classifier as classifiers
 from guidebench.train import denoiser as denoisers
 from guidebench.train.loop import Plan, fit, generator
@@ -49,8 +56,16 @@ def events(tmp_path: Path) -> Events:
     return made
 
 
-def _train(kind: str, data: Stored, checkpoint: Path, events: Events, **changes: Any):
-    torch.manual_seed(hash(checkpoint) % 1000)
+@pytest.fixture(autouse=True)
+def ran() -> Iterator[None]:
+    """A job of its own, as to what is recorded."""
+    with recording.apart():
+        yield
+
+
+def _train(kind: str, data: Stored, path: Path, events: Events, **changes: Any):
+    torch.manual_seed(hash(path) % 1000)
+    checkpoint = Checkpoint(path, path.parent)
     if kind == "denoiser":
         options = DENOISER | changes
         return denoisers.train(data, options, SCHEDULE, 7, checkpoint, events, CPU)
@@ -73,6 +88,14 @@ def _same(a: nn.Module, b: nn.Module) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(ours[k], theirs[k]) for k in ours)
 
 
+def _step(path: Path) -> int:
+    """The step that a training continues from."""
+    payload = Checkpoint(path, path.parent).load()
+    assert payload is not None
+    state = torch.load(io.BytesIO(payload), weights_only=True)
+    return int(state["step"])
+
+
 @pytest.mark.parametrize("kind", ["denoiser", "classifier", "noise_trained"])
 @pytest.mark.parametrize("steps", [(13,), (2, 13, 16)])
 def test_killed_and_resumed_is_never_killed(
@@ -86,11 +109,112 @@ def test_killed_and_resumed_is_never_killed(
             _dies_at(patched, step)
             with pytest.raises(Killed):
                 _train(kind, data, checkpoint, events)
-    assert torch.load(checkpoint, weights_only=True)["step"] == steps[-1] // 5 * 5
+    assert _step(checkpoint) == steps[-1] // 5 * 5
     resumed, again = _train(kind, data, checkpoint, events)
     assert _same(straight, resumed)
     assert history == again
     assert [row["step"] for row in history] == list(range(1, 21))
+
+
+def _flipped(content: bytes, place: int) -> bytes:
+    """With one bit other than it was."""
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+def _head(content: bytes, **changes: object) -> bytes:
+    """With another first line."""
+    head, _, payload = content.partition(b"\n")
+    return json.dumps(json.loads(head) | changes).encode() + b"\n" + payload
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda content: b"",
+    "one byte short": lambda content: content[:-1],
+    "half of it": lambda content: content[: len(content) // 2],
+    "its first line alone": lambda content: content.partition(b"\n")[0],
+    "one byte more": lambda content: content + b"\0",
+    "a bit of its first line": lambda content: _flipped(content, 20),
+    "a bit of the weights": lambda content: _flipped(content, len(content) // 2),
+    "its last bit": lambda content: _flipped(content, len(content) - 1),
+    "the payload alone": lambda content: content.partition(b"\n")[2],
+    "an archive": lambda content: b"PK\x03\x04" + bytes(range(256)),
+    "a list": lambda content: b"[1, 2]\n",
+    "without its code": lambda content: _head(content, code=None),
+    "a record that is gone": lambda content: _head(content, code="0" * 16),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_state_is_dropped_and_the_training_begins_again(
+    damage: str, data: Stored, tmp_path: Path, events: Events,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    straight, history = _train("classifier", data, tmp_path / "straight.pt", events)
+    path = tmp_path / "killed.pt"
+    with monkeypatch.context() as patched:
+        _dies_at(patched, 13)
+        with pytest.raises(Killed):
+            _train("classifier", data, path, events)
+    path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    begun = _steps_of(monkeypatch)
+    with caplog.at_level(logging.WARNING):
+        resumed, again = _train("classifier", data, path, events)
+    assert begun[0] == 0
+    assert _same(straight, resumed)
+    assert history == again
+    (line,) = [record.getMessage() for record in caplog.records if "again" in record.getMessage()]
+    assert line.startswith(f"{path}: ")
+    assert "\n" not in line
+    # what it wrote meanwhile is whole
+    assert _step(path) == 15
+
+
+def _steps_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The steps that a training does from now on."""
+    steps: list[int] = []
+
+    def noting(seed: int, now: int) -> torch.Generator:
+        steps.append(now)
+        return generator(seed, now)
+
+    monkeypatch.setattr(classifiers, "generator", noting)
+    return steps
+
+
+def test_a_state_of_other_code_is_dropped(
+    data: Stored, tmp_path: Path, events: Events,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    path = tmp_path / "killed.pt"
+    with monkeypatch.context() as patched:
+        _dies_at(patched, 13)
+        with pytest.raises(Killed):
+            _train("classifier", data, path, events)
+    names = code.kept(tmp_path, json.loads(path.read_bytes().partition(b"\n")[0])["code"])
+    assert {"train.loop:fit", "train.classifier:train", "torch"} <= set(names)
+    older = names | {"train.loop:fit": "0" * 16}
+    write_json(tmp_path / code.FOLDER / f"{digest_of(older)[:16]}.json", older)
+    path.write_bytes(_head(path.read_bytes(), code=digest_of(older)[:16]))
+    begun = _steps_of(monkeypatch)
+    with caplog.at_level(logging.WARNING):
+        _train("classifier", data, path, events)
+    assert begun[0] == 0
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}: of other code (train.loop:fit); the training begins again"
+    ]
+
+
+def test_what_ran_before_the_kill_counts_after_it(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "state.pt", tmp_path)
+    assert checkpoint.load() is None
+    recording.ran |= {"train.loop:fit", "train.loop:Plan.rate"}
+    checkpoint.save(b"weights\nand more")
+    recording.ran.clear()
+    assert checkpoint.load() == b"weights\nand more"
+    assert {"train.loop:fit", "train.loop:Plan.rate"} <= recording.ran
+    checkpoint.delete()
+    checkpoint.delete()
+    assert checkpoint.load() is None
 
 
 @pytest.mark.parametrize("kind", ["denoiser", "classifier", "noise_trained"])
@@ -105,7 +229,7 @@ def test_training_depends_on_its_seed_alone(
     assert _same(one, other)
 
 
-def _regression(checkpoint: Path, events: Events, dies: int | None = None):
+def _regression(path: Path, events: Events, dies: int | None = None):
     """A linear model with history every 3 steps and checkpoints every 5: they do not coincide."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
@@ -117,7 +241,7 @@ def _regression(checkpoint: Path, events: Events, dies: int | None = None):
         return (network(x)[:, 0] - x.sum(1)).square().mean()
 
     plan = Plan(300, 8, 1e-2, 10, 0.1, 5, 0.95)
-    averaged, history = fit(model, loss, plan, checkpoint, events, CPU)
+    averaged, history = fit(model, loss, plan, Checkpoint(path, path.parent), events, CPU)
     return model, averaged, history
 
 
@@ -146,7 +270,9 @@ def test_average_is_the_exponential_one(tmp_path: Path, events: Events) -> None:
         return (model(torch.ones(1, 2)) - 3).square().sum()
 
     plan = Plan(6, 1, 0.1, 0, 0.0, 100, 0.75)
-    averaged, _ = fit(model, loss, plan, tmp_path / "c.pt", events, CPU)
+    averaged, _ = fit(
+        model, loss, plan, Checkpoint(tmp_path / "c.pt", tmp_path), events, CPU
+    )  # fmt: skip
     weights = [*seen[1:], model.weight.detach()]
     expected = weights[0]
     for weight in weights[1:]:

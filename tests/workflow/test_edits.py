@@ -1,13 +1,19 @@
 """What re-runs after which edit: nothing that did not change is computed twice."""
 
+import base64
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+from checkouts import SMOKE, checkout
+from digits import write_digits
 
 REPORT = {"collect": 1, "findings": 1, "plots": 1, "report": 1}
 BALLS = {"sample": 2, "features": 2, "metrics": 1} | REPORT
 BOTH = {"sample": 4, "features": 4, "metrics": 2} | REPORT
+
+TRAINED = {"train_denoiser": 2, "train_classifier": 6, "sensitivity": 4}
 
 # edit of the experiment: key, value, and the jobs that run
 KEYS = {
@@ -41,7 +47,8 @@ CODE = {
         "workflow/rules/train.smk", "rule train_denoiser:", "# a comment\nrule train_denoiser:",
         {}),
     "the command line": (
-        "src/guidebench/cli.py", "def main() -> None:", "assert True\n\n\ndef main() -> None:", {}),
+        "src/guidebench/pipeline/cli.py", "def main() -> None:",
+        "assert True\n\n\ndef main() -> None:", {}),
     "plotting code": (
         "src/guidebench/report/figures.py", "    paths: list[Path] = []",
         "    paths: list[Path] = list()", {"plots": 1, "report": 1}),
@@ -50,6 +57,32 @@ CODE = {
     "the sampler": (
         "src/guidebench/diffusion/samplers.py", "    for step, (s, r)",
         "    assert grid\n    for step, (s, r)", BOTH | {"ground_truth": 1}),
+    "a schedule's constant": (
+        "src/guidebench/diffusion/schedules.py", "factor = 1000 /", "factor = 1001 /",
+        TRAINED | BOTH | {"features": 6, "train_classifier": 2, "ground_truth": 1}),
+    "a schedule's grid": (
+        "src/guidebench/diffusion/schedules.py", "[CLEAN]", "[CLEAN - 0]",
+        {"sensitivity": 4, "ground_truth": 1} | BOTH),
+    "the order of the sport balls": (
+        "src/guidebench/choices.py", '"baseball", "basketball"', '"basketball", "baseball"',
+        {"prepare": 1, "train_denoiser": 1, "train_classifier": 3, "sensitivity": 2} | BALLS
+        | {"features": 3}),
+    "one sampler of two in use": (
+        "src/guidebench/diffusion/samplers.py", "(prediction.eps + corrected.eps) / 2",
+        "(corrected.eps + prediction.eps) / 2", {"ground_truth": 1} | REPORT),
+    "one stabilizer": (
+        "src/guidebench/guidance/stabilizers.py", "+ self.eps)", "+ 2 * self.eps)",
+        {"sensitivity": 2} | BALLS),
+    "a new sampler, stabilizer and data set": (
+        "src/guidebench/diffusion/samplers.py", "    dpmpp_2m=dpmpp_2m,\n",
+        "    dpmpp_2m=dpmpp_2m,\n    another=ddim,\n", {}),
+    "the Fréchet code": (
+        "src/guidebench/metrics/frechet.py", "traces - 2 * cross", "traces - 2.0 * cross",
+        {"metrics": 2} | REPORT),
+    "a type annotation": (
+        "src/guidebench/train/loop.py", "size: int, seed: int", "size: int, seed: float", {}),
+    "a rule's shell line": (
+        "workflow/rules/data.smk", "guidebench prepare {CLI}", "guidebench  prepare {CLI}", {}),
     "the mixture of Gaussians": (
         "src/guidebench/data/gaussian_mixture.py", "    found = labels.unique().tolist()",
         "    assert True\n    found = labels.unique().tolist()", {"ground_truth": 1} | REPORT),
@@ -72,6 +105,72 @@ def test_jobs_after_an_edit_of_the_code(edit: str, copy) -> None:
 
 def test_nothing_changed_runs_nothing(finished) -> None:
     assert finished.planned() == {}
+
+
+@pytest.mark.parametrize(("name", "stage"), [
+    ("mnist/metrics/manifest.json", "metrics"), ("tables/results.parquet", "collect"),
+    ("findings.json", "findings"), ("report.html", "report"), ("plots/provenance.json", "plots"),
+    ("mnist/samples/cfg/scale-3/evaluation-0.npz", "sample"), ("pictures/mnist.npz", "collect"),
+])  # fmt: skip
+def test_a_missing_file_is_made_again(name: str, stage: str, copy) -> None:
+    (copy.root / "results/smoke" / name).unlink()
+    planned = copy.planned()
+    assert planned[stage] == 1
+    assert planned["report"] == 1
+    assert "prepare" not in planned
+
+
+def test_an_emptied_report_is_written_again(copy) -> None:
+    (copy.root / "results/smoke/report.html").write_text("")
+    assert copy.planned() == {"report": 1}
+
+
+def test_what_snakemake_remembers_decides_nothing(copy) -> None:
+    """That a job was begun and never seen to end; or nothing at all."""
+    begun = copy.root / ".snakemake/incomplete"
+    begun.mkdir(exist_ok=True)
+    (begun / base64.urlsafe_b64encode(b"results/smoke/report.html").decode()).touch()
+    shutil.rmtree(copy.root / ".snakemake/metadata")
+    assert copy.planned() == {}
+
+
+def test_stale_results_have_no_digest_and_no_snakemake_report(copy) -> None:
+    copy.configure("datasets/mnist/sampling/steps", 5)
+    done = copy.guidebench("digest", "--config", SMOKE)
+    assert done.returncode == 2
+    assert "results are missing or stale (sample mnist.selection-0: changed: " in done.stderr
+    done = copy.snakemake("--report", "out.html")
+    assert done.returncode != 0
+    assert "some results are missing or stale; run again first" in done.stdout + done.stderr
+    assert not (copy.root / "out.html").exists()
+
+
+def test_a_file_from_outside_replaced_by_another_of_its_size_and_time(copy) -> None:
+    """Prepared, then transposed in place: the same command would read other images."""
+    write_digits(copy.root / "data")
+    copy.configure("datasets/mnist/data/root", "data")
+    copy.configure("datasets/mnist/data/train", 64)
+    copy.configure("datasets/mnist/data/validation", 64)
+    done = copy.guidebench("prepare", "--config", SMOKE, "--dataset", "mnist")
+    assert done.returncode == 0, done.stderr
+    assert "prepare" not in copy.planned()
+    path = copy.root / "data/MNIST/raw/train-images-idx3-ubyte"
+    stat, content = path.stat(), path.read_bytes()
+    path.write_bytes(content[:16] + content[16:][::-1])
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert copy.planned()["prepare"] == 1
+
+
+def test_a_copied_folder_is_as_good_as_the_original(copy, tmp_path: Path) -> None:
+    """Only `results/` travels; with one more scale, plan and Snakemake name the same jobs."""
+    (tmp_path / "other").mkdir()
+    other = checkout(tmp_path / "other")
+    shutil.copytree(copy.root / "results", other.root / "results")
+    assert other.planned() == {}
+    other.configure("datasets/mnist/setups/cfg/scales", [0, 1, 3])
+    assert other.planned() == BALLS
+    plan = other.guidebench("plan", "--config", SMOKE, "--images-per-second", "1000")
+    assert "31 jobs, 22 up to date, 9 to run" in plan.stdout, plan.stdout + plan.stderr
 
 
 def test_touching_or_checking_out_again_runs_nothing(copy) -> None:

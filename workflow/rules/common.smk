@@ -5,14 +5,15 @@ from pathlib import Path
 from shlex import quote
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.enums import RerunTrigger
 from snakemake.utils import min_version
 
-from guidebench import grid, specs
-from guidebench.artifacts import digest_of
-from guidebench.closure import code_digest
-from guidebench.errors import UserError
-from guidebench.grid import REAL, Job, Layout
-from guidebench.validate import load
+from guidebench import grid
+from guidebench.grid import REAL
+from guidebench.pipeline import fresh, jobs
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.jobs import Job, Layout
+from guidebench.pipeline.validate import load
 
 min_version("9.0")
 
@@ -53,9 +54,45 @@ wildcard_constraints:
     ),
 
 
-def spec(stage):
-    """Digest of the job's slice of the config, as params: what changes it re-runs the job."""
-    return lambda wildcards: digest_of(specs.spec(EXPERIMENT, Job(stage, **wildcards)))
+# What is stale is decided in one place (docs/freshness.md), and Snakemake runs just that: its own
+# records do not travel with a copied folder, and do not see code, files from outside or damage.
+# The processes that it starts for single jobs (SLURM) were told what to run.
+STALE = fresh.stale(EXPERIMENT, LAYOUT) if workflow.is_main_process else {}
+
+if STALE and any(argument.startswith("--report") for argument in sys.argv):
+    raise WorkflowError("--report: some results are missing or stale; run again first")
+
+
+def reads(stage):
+    """The manifests that a job of the stage reads.
+
+    Snakemake asks for each job's input while it makes up its mind which jobs have to run: that is
+    the moment to tell it which ones do. The time of a manifest that stands is nobody's business
+    (`ancient`), unless somebody forces jobs by hand.
+    """
+
+    def manifests(wildcards):
+        job, settings = Job(stage, **wildcards), workflow.dag_settings
+        # nor do its records of interrupted jobs decide anything: a manifest that is there is whole
+        settings.rerun_triggers = {RerunTrigger.MTIME}
+        workflow.dag.ignore_incomplete = True
+        if workflow.execution_settings:
+            workflow.execution_settings.keep_incomplete = True
+        if job in STALE:
+            workflow.dag.forcefiles.add(str(jobs.manifest(LAYOUT, job)))
+        by_hand = settings.forceall or settings.forcerun or settings.forcetargets
+        return [
+            path if by_hand or other in STALE else ancient(path)
+            for other in jobs.inputs(EXPERIMENT, job)
+            for path in [str(jobs.manifest(LAYOUT, other))]
+        ]
+
+    return manifests
+
+
+def why(stage):
+    """Why a job of the stage runs, for Snakemake's own report."""
+    return lambda wildcards: STALE.get(Job(stage, **wildcards), "asked for")
 
 
 # where a job's network runs; jobs without one ask for no GPU
@@ -70,16 +107,3 @@ def doubled(amount):
 def denoiser(wildcards):
     """How a data set's denoiser is trained."""
     return EXPERIMENT.datasets[wildcards.dataset].denoiser
-
-
-def classifiers(dataset, names):
-    """Manifests of the named classifiers of a data set."""
-    return [str(LAYOUT.classifier(dataset, name) / "manifest.json") for name in names]
-
-
-def blocks(folder):
-    """Manifests of a data set's scored seed blocks in samples or features."""
-    return lambda wildcards: [
-        f"{ROOT}/{wildcards.dataset}/{folder}/manifests/{block.name}.json"
-        for block in grid.scored(EXPERIMENT, wildcards.dataset)
-    ]

@@ -1,4 +1,6 @@
 rule prepare:
+    input:
+        reads("prepare"),
     output:
         f"{ROOT}/{{dataset}}/data/manifest.json",
     log:
@@ -11,7 +13,6 @@ rule prepare:
         mem_mb=doubled(4000),
         runtime=doubled(60),
     params:
-        spec=spec("prepare"),
-        code=code_digest("prepare"),
+        why=why("prepare"),
     shell:
         "guidebench prepare {CLI} --dataset {wildcards.dataset} 2> {log}"

@@ -1,5 +1,7 @@
 # everything is known of a world: no data, no training
 rule ground_truth:
+    input:
+        reads("ground_truth"),
     output:
         f"{ROOT}/{{dataset}}/truth/manifest.json",
     log:
@@ -12,7 +14,6 @@ rule ground_truth:
         mem_mb=doubled(4000),
         runtime=doubled(120),
     params:
-        spec=spec("ground_truth"),
-        code=code_digest("ground_truth"),
+        why=why("ground_truth"),
     shell:
         "guidebench ground_truth {CLI} --dataset {wildcards.dataset} 2> {log}"

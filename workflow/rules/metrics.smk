@@ -1,13 +1,6 @@
 rule features:
     input:
-        images=lambda wildcards: (
-            f"{ROOT}/{wildcards.dataset}/data/manifest.json"
-            if wildcards.block == REAL
-            else f"{ROOT}/{wildcards.dataset}/samples/manifests/{wildcards.block}.json"
-        ),
-        classifiers=lambda wildcards: classifiers(
-            wildcards.dataset, EXPERIMENT.datasets[wildcards.dataset].classifiers
-        ),
+        reads("features"),
     output:
         f"{ROOT}/{{dataset}}/features/manifests/{{block}}.json",
     log:
@@ -20,16 +13,14 @@ rule features:
         mem_mb=doubled(8000),
         runtime=doubled(240),
     params:
-        spec=spec("features"),
-        code=code_digest("features"),
+        why=why("features"),
     shell:
         "guidebench features {CLI} --dataset {wildcards.dataset} --block {wildcards.block} 2> {log}"
 
 
 rule metrics:
     input:
-        real=f"{ROOT}/{{dataset}}/features/manifests/{REAL}.json",
-        blocks=blocks("features"),
+        reads("metrics"),
     output:
         f"{ROOT}/{{dataset}}/metrics/manifest.json",
     log:
@@ -41,7 +32,6 @@ rule metrics:
         mem_mb=doubled(4000),
         runtime=doubled(240),
     params:
-        spec=spec("metrics"),
-        code=code_digest("metrics"),
+        why=why("metrics"),
     shell:
         "guidebench metrics {CLI} --dataset {wildcards.dataset} 2> {log}"

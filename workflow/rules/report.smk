@@ -1,18 +1,6 @@
 rule collect:
     input:
-        metrics=expand(f"{ROOT}/{{dataset}}/metrics/manifest.json", dataset=DATASETS),
-        sensitivity=[
-            str(LAYOUT.sensitivity(dataset, guide) / "manifest.json")
-            for dataset in DATASETS
-            for guide in grid.guides(EXPERIMENT, dataset)
-        ],
-        pictures=[
-            f"{ROOT}/{dataset}/samples/manifests/{block.name}.json"
-            for dataset in DATASETS
-            for block in grid.blocks(EXPERIMENT, dataset)
-            if block.split == grid.PICTURES
-        ],
-        truth=expand(f"{ROOT}/{{world}}/truth/manifest.json", world=WORLDS),
+        reads("collect"),
     output:
         f"{ROOT}/tables/manifest.json",
     log:
@@ -24,18 +12,18 @@ rule collect:
         mem_mb=doubled(4000),
         runtime=doubled(60),
     params:
-        spec=spec("collect"),
-        code=code_digest("collect"),
+        why=why("collect"),
     shell:
         "guidebench collect {CLI} 2> {log}"
 
 
+# `update`: the old one stays until the new one takes its place
 rule findings:
     input:
-        f"{ROOT}/tables/manifest.json",
+        reads("findings"),
     output:
         findings=report(
-            f"{ROOT}/findings.json",
+            update(f"{ROOT}/findings.json"),
             caption="../report/findings.rst",
             category="Findings",
         ),
@@ -49,14 +37,14 @@ rule findings:
         mem_mb=doubled(2000),
         runtime=doubled(30),
     params:
-        code=code_digest("findings"),
+        why=why("findings"),
     shell:
         "guidebench findings {CLI} 2> {log}"
 
 
 rule plots:
     input:
-        f"{ROOT}/tables/manifest.json",
+        reads("plots"),
     output:
         figures=report(
             directory(f"{ROOT}/figures"),
@@ -76,22 +64,21 @@ rule plots:
         mem_mb=doubled(2000),
         runtime=doubled(60),
     params:
-        code=code_digest("plots"),
+        why=why("plots"),
     shell:
         "guidebench plots {CLI} 2> {log}"
 
 
 rule report:
     input:
-        tables=f"{ROOT}/tables/manifest.json",
-        findings=f"{ROOT}/findings/manifest.json",
-        plots=f"{ROOT}/plots/manifest.json",
+        reads("report"),
     output:
-        report(
-            f"{ROOT}/report.html",
+        page=report(
+            update(f"{ROOT}/report.html"),
             caption="../report/report.rst",
             category="Report",
         ),
+        manifest=f"{ROOT}/report/manifest.json",
     log:
         f"{ROOT}/logs/report/all.log",
     benchmark:
@@ -101,6 +88,6 @@ rule report:
         mem_mb=doubled(2000),
         runtime=doubled(30),
     params:
-        code=code_digest("report"),
+        why=why("report"),
     shell:
         "guidebench report {CLI} 2> {log}"

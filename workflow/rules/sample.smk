@@ -1,11 +1,7 @@
 # one process per data set and seed block: it computes the cells that are missing
 rule sample:
     input:
-        data=f"{ROOT}/{{dataset}}/data/manifest.json",
-        denoiser=f"{ROOT}/{{dataset}}/denoiser/manifest.json",
-        classifiers=lambda wildcards: classifiers(
-            wildcards.dataset, grid.used_guides(EXPERIMENT, wildcards.dataset)
-        ),
+        reads("sample"),
     output:
         f"{ROOT}/{{dataset}}/samples/manifests/{{block}}.json",
     log:
@@ -19,7 +15,6 @@ rule sample:
         mem_mb=doubled(8000),
         runtime=doubled(720),
     params:
-        spec=spec("sample"),
-        code=code_digest("sample"),
+        why=why("sample"),
     shell:
         "guidebench sample {CLI} --dataset {wildcards.dataset} --block {wildcards.block} 2> {log}"

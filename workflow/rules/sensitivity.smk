@@ -1,8 +1,6 @@
 rule sensitivity:
     input:
-        data=f"{ROOT}/{{dataset}}/data/manifest.json",
-        denoiser=f"{ROOT}/{{dataset}}/denoiser/manifest.json",
-        classifier=f"{ROOT}/{{dataset}}/classifiers/{{classifier}}/manifest.json",
+        reads("sensitivity"),
     output:
         f"{ROOT}/{{dataset}}/sensitivity/{{classifier}}/manifest.json",
     log:
@@ -15,8 +13,7 @@ rule sensitivity:
         mem_mb=doubled(8000),
         runtime=doubled(720),
     params:
-        spec=spec("sensitivity"),
-        code=code_digest("sensitivity"),
+        why=why("sensitivity"),
     shell:
         "guidebench sensitivity {CLI} --dataset {wildcards.dataset}"
         " --classifier {wildcards.classifier} 2> {log}"

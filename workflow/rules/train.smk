@@ -21,7 +21,7 @@ def processes(wildcards):
 
 rule train_denoiser:
     input:
-        f"{ROOT}/{{dataset}}/data/manifest.json",
+        reads("train_denoiser"),
     output:
         f"{ROOT}/{{dataset}}/denoiser/manifest.json",
     log:
@@ -48,15 +48,14 @@ rule train_denoiser:
         # a training over its limit continues: more time is not needed
         runtime=1440,
     params:
-        spec=spec("train_denoiser"),
-        code=code_digest("train_denoiser"),
+        why=why("train_denoiser"),
     shell:
         "guidebench train_denoiser {CLI} --dataset {wildcards.dataset} 2> {log}"
 
 
 rule train_classifier:
     input:
-        f"{ROOT}/{{dataset}}/data/manifest.json",
+        reads("train_classifier"),
     output:
         f"{ROOT}/{{dataset}}/classifiers/{{classifier}}/manifest.json",
     log:
@@ -70,8 +69,7 @@ rule train_classifier:
         mem_mb=doubled(8000),
         runtime=doubled(720),
     params:
-        spec=spec("train_classifier"),
-        code=code_digest("train_classifier"),
+        why=why("train_classifier"),
     shell:
         "guidebench train_classifier {CLI} --dataset {wildcards.dataset}"
         " --classifier {wildcards.classifier} 2> {log}"

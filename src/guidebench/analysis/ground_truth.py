@@ -12,7 +12,7 @@ from guidebench.data.gaussian_mixture import ExactClassifier, GaussianMixture
 from guidebench.diffusion.samplers import OPTIONS, SAMPLERS
 from guidebench.diffusion.schedule import Schedule
 from guidebench.guidance.networks import Networks
-from guidebench.guidance.sampling import build_guide
+from guidebench.guidance.sampling import Asked, build_guide
 from guidebench.seeds import normal
 
 DIRECTIONS = 64
@@ -69,7 +69,7 @@ class Truth:
         """Points [N, *shape], started from the exact p_T, or p_T(. | target) when guided."""
         networks = Networks(self.denoiser, self.schedule, target)
         classifier = self.classifiers.get(setup["classifier"])
-        guide = build_guide(setup, scale, networks, steps | UNCLIPPED, classifier)
+        guide = build_guide(Asked(setup, scale, networks, steps | UNCLIPPED, classifier))
         grid = self.schedule.grid(steps["steps"])
         alpha, sigma = self.schedule.alpha(grid[0]), self.schedule.sigma(grid[0])
         aimed = setup["conditional"] or setup["guidance"] != "none"

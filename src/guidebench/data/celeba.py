@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from guidebench.data.dataset import DataSet, subset
-from guidebench.errors import UserError
+from guidebench.pipeline.errors import UserError
 from guidebench.seeds import derive
 
 IMAGES = "img_align_celeba"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from guidebench.errors import UserError
+from guidebench.pipeline.errors import UserError
 
 
 @dataclass

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from guidebench.config import DIGITS, FASHION
+from guidebench.choices import DIGITS, FASHION
 from guidebench.data.dataset import DataSet
-from guidebench.errors import UserError
+from guidebench.pipeline.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from guidebench.choices import SPORT_BALLS
 from guidebench.data.balls import SURFACES, albedo, shade
 from guidebench.data.dataset import DataSet
 from guidebench.seeds import derive
 
-CLASSES = list(SURFACES)
 BATCH = 250
 
 
@@ -40,10 +40,10 @@ def bank(options: Any, seed: int) -> tuple[Tensor, np.ndarray]:
     side = round(options.canvas * options.scale[1])
     poses = options.poses if options.rotation == "3d" else 1
     views, quaternions = [], []
-    for name, surface in SURFACES.items():
+    for name in SPORT_BALLS:
         numbers = np.random.Generator(np.random.Philox(derive(seed, "poses", name)))
         turns = uniform_quaternions(numbers.random((poses, 3)))
-        views += [albedo(surface, turn, side) for turn in turns]
+        views += [albedo(SURFACES[name], turn, side) for turn in turns]
         quaternions.append(turns)
     images = (np.stack(views) * 255).round().astype(np.uint8)
     return torch.from_numpy(images), np.concatenate(quaternions)
@@ -81,13 +81,13 @@ def draw(options: Any, count: int, seed: int) -> DataSet:
         generator = np.random.Generator(np.random.Philox(derive(seed, name)))
         return generator.random((count, *shape))
 
-    labels = (numbers("class") * len(CLASSES)).astype(np.int64)
+    labels = (numbers("class") * len(SPORT_BALLS)).astype(np.int64)
     position = numbers("position", 2)
     low, high = options.scale
     scale = low + (high - low) * numbers("scale")
     angle = 2 * np.pi * numbers("angle")
     views, quaternions = bank(options, seed)
-    poses = len(views) // len(CLASSES)
+    poses = len(views) // len(SPORT_BALLS)
     pose = labels * poses + (numbers("pose") * poses).astype(np.int64)
     # the whole ball is inside the picture, wherever it lies
     centre = scale[:, None] / 2 + position * (1 - scale[:, None])
@@ -99,4 +99,4 @@ def draw(options: Any, count: int, seed: int) -> DataSet:
         images[part] = place(chosen, turn, width, middle, options).numpy()
     extra = {"position": position, "centre": centre * options.size, "scale": scale,
              "rotation": turned(quaternions[pose], angle)}  # fmt: skip
-    return DataSet(images, labels, CLASSES, extra)
+    return DataSet(images, labels, SPORT_BALLS, extra)

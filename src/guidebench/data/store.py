@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from guidebench.artifacts import atomic, read_json, write_json
 from guidebench.data.dataset import DataSet
-from guidebench.errors import UserError
+from guidebench.pipeline.artifacts import atomic, read_json, write_json
+from guidebench.pipeline.errors import UserError
 
 
 class Stored(NamedTuple):

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from guidebench.diffusion.schedule import Schedule
-from guidebench.errors import UserError
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.recording import Methods
 
 
 class Prediction(NamedTuple):
@@ -176,12 +177,12 @@ def dpmpp_2m(
     return x
 
 
-SAMPLERS: dict[str, Callable[..., Tensor]] = {
-    "ancestral": ancestral,
-    "euler_maruyama": euler_maruyama,
-    "ddim": ddim,
-    "heun": heun,
-    "dpmpp_2m": dpmpp_2m,
-}
+SAMPLERS = Methods(
+    ancestral=ancestral,
+    euler_maruyama=euler_maruyama,
+    ddim=ddim,
+    heun=heun,
+    dpmpp_2m=dpmpp_2m,
+)
 # config keys of `sampling` that are a sampler's own
-OPTIONS = {"ancestral": ["variance"], "ddim": ["eta"], "euler_maruyama": ["limit"]}
+OPTIONS = Methods(ancestral=["variance"], ddim=["eta"], euler_maruyama=["limit"])

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from guidebench.diffusion.continuous import VPSDE, LogSNRCosine, LogSNRUniform
 from guidebench.diffusion.schedule import CLEAN, Schedule, Time
+from guidebench.pipeline.recording import Methods
 
 
 class DDPMLinear(Schedule):
@@ -90,12 +91,12 @@ class DDPMLinear(Schedule):
         return self.timesteps - 1 - torch.searchsorted(middles, logsnr.to(levels))
 
 
-SCHEDULES: dict[str, Any] = {
-    "ddpm_linear": DDPMLinear,
-    "vp_sde": VPSDE,
-    "logsnr_cosine": LogSNRCosine,
-    "logsnr_uniform": LogSNRUniform,
-}
+SCHEDULES = Methods(
+    ddpm_linear=DDPMLinear,
+    vp_sde=VPSDE,
+    logsnr_cosine=LogSNRCosine,
+    logsnr_uniform=LogSNRUniform,
+)
 
 
 def build(options: dict[str, Any], device: torch.device | str = "cpu") -> Schedule:

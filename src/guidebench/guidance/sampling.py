@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Strengt
 from guidebench.guidance.networks import Networks
 from guidebench.guidance.stabilizers import build
 from guidebench.models.denoiser import Denoiser
+from guidebench.pipeline.recording import Methods
 from guidebench.plugins import made
 from guidebench.seeds import normal
 
@@ -38,44 +40,70 @@ class Samples(NamedTuple):
     film: np.ndarray
 
 
-def build_guide(
-    setup: dict[str, Any],
-    scale: float | None,
-    networks: Networks,
-    options: dict[str, Any],
-    classifier: GuidingClassifier | None,
-) -> Any:
-    """A fresh guide for one trajectory: stabiliser states start at zero."""
-    schedule, target, kind = networks.schedule, networks.target, setup["guidance"]
-    prediction = networks.denoiser.prediction
-    conditional = setup["conditional"] or kind == "cfg"
-    network = networks.conditional if conditional else networks.unconditional
-    settings = (network, prediction, schedule, options["clip"], options["recompute_eps"])
-    unguided = Unguided(*settings)
-    if kind == "none":
-        return unguided
-    assert scale is not None
-    if ":" in kind:
-        return made(
-            kind, denoise=unguided, classifier=classifier, target=target, scale=scale,
-            schedule=schedule, **setup["options"],
-        )  # fmt: skip
-    strength = Strength(schedule, setup["interval"], setup["ramp"])
+class Asked(NamedTuple):
+    """What a guide is built from: one cell of the config, with its networks."""
 
-    def scaled(t: Any) -> float:
-        return scale * strength(t)
+    setup: dict[str, Any]
+    scale: float | None
+    networks: Networks
+    options: dict[str, Any]
+    classifier: GuidingClassifier | None
 
-    if kind == "cfg":
-        return ClassifierFree(networks.both, scaled, *settings)
-    assert classifier is not None
-    assert target is not None
+    def settings(self, conditional: bool) -> tuple[Any, ...]:
+        """The arguments of `Unguided`; a conditional network has its labels bound."""
+        networks, options = self.networks, self.options
+        network = networks.conditional if conditional else networks.unconditional
+        return (network, networks.denoiser.prediction, networks.schedule, options["clip"],
+                options["recompute_eps"])  # fmt: skip
+
+    def scaled(self) -> Callable[[Any], float]:
+        """The guidance scale at t."""
+        assert self.scale is not None
+        scale, setup = self.scale, self.setup
+        strength = Strength(self.networks.schedule, setup["interval"], setup["ramp"])
+        return lambda t: scale * strength(t)
+
+
+def unguided(asked: Asked) -> Unguided:
+    """The denoiser alone."""
+    return Unguided(*asked.settings(asked.setup["conditional"]))
+
+
+def classifier_free(asked: Asked) -> ClassifierFree:
+    """Classifier-free guidance, with the scale as its weight w."""
+    return ClassifierFree(asked.networks.both, asked.scaled(), *asked.settings(True))
+
+
+def classifier_guided(asked: Asked) -> ClassifierGuided:
+    """Classifier guidance, stabilised."""
+    setup, options, networks = asked.setup, asked.options, asked.networks
+    plain = unguided(asked)
+    assert asked.classifier is not None
+    assert networks.target is not None
     evaluate = ClassifierGradient(
-        network, prediction, schedule, classifier, setup["input"],
+        plain.network, plain.prediction, networks.schedule, asked.classifier, setup["input"],
         options["clip_gradient"] if options["clip"] else None,
         setup["temperature"], setup["hold"],
     )  # fmt: skip
-    stabilize = build(setup["stabilizer"], schedule.timesteps, options["steps"])
-    return ClassifierGuided(evaluate, target, scaled, stabilize, setup["injection"], unguided)
+    stabilize = build(setup["stabilizer"], networks.schedule.timesteps, options["steps"])
+    return ClassifierGuided(
+        evaluate, networks.target, asked.scaled(), stabilize, setup["injection"], plain
+    )
+
+
+GUIDES = Methods(none=unguided, cfg=classifier_free, classifier=classifier_guided)
+
+
+def build_guide(asked: Asked) -> Any:
+    """A fresh guide for one trajectory: stabiliser states start at zero."""
+    kind = asked.setup["guidance"]
+    if ":" in kind:
+        return made(
+            kind, denoise=unguided(asked), classifier=asked.classifier,
+            target=asked.networks.target, scale=asked.scale, schedule=asked.networks.schedule,
+            **asked.setup["options"],
+        )  # fmt: skip
+    return GUIDES[kind](asked)
 
 
 class Sampler:
@@ -116,7 +144,7 @@ class Sampler:
             )
             networks = Networks(self.denoiser, self.schedule, target)
             kept = 0 if films else min(trajectories, len(part))
-            guide = build_guide(setup, scale, networks, options, classifier)
+            guide = build_guide(Asked(setup, scale, networks, options, classifier))
             x, bad, film = self._trajectory(guide, padded, kept, options)
             images.append(to_uint8(x[: len(part)]))
             diverged.append(bad[: len(part)].cpu().numpy())

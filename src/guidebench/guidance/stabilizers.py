@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from guidebench.pipeline.recording import Methods
 from guidebench.plugins import made
 
 Stabilize = Callable[[Tensor], Tensor]
@@ -87,6 +88,19 @@ class NormClip:
         return gradient * factor.view(-1, *[1] * (gradient.ndim - 1))
 
 
+# each makes its stabilizer from a config section and the full-grid steps per step taken
+STABILIZERS = Methods(
+    none=lambda options, exponent: Identity(),
+    ema=lambda options, exponent: EMA(options["beta"], exponent),
+    nesterov=lambda options, exponent: Nesterov(options["beta"], exponent),
+    rmsprop=lambda options, exponent: RMSProp(options["beta"], options["eps"], exponent),
+    adam=lambda options, exponent: Adam(
+        options["beta1"], options["beta2"], options["eps"], exponent
+    ),
+    norm_clip=lambda options, exponent: NormClip(options["max_norm"]),
+)
+
+
 def build(options: dict[str, Any], timesteps: int, steps: int) -> Stabilize:
     """A fresh stabilizer from its config section for one trajectory of `steps` of T timesteps."""
     exponent = timesteps / steps if options["per_step"] == "full_grid" else 1.0
@@ -94,12 +108,5 @@ def build(options: dict[str, Any], timesteps: int, steps: int) -> Stabilize:
     if ":" in name:
         own: Stabilize = made(name, exponent=exponent, **options["options"])
         return own
-    makers: dict[str, Callable[[], Stabilize]] = {
-        "none": Identity,
-        "ema": lambda: EMA(options["beta"], exponent),
-        "nesterov": lambda: Nesterov(options["beta"], exponent),
-        "rmsprop": lambda: RMSProp(options["beta"], options["eps"], exponent),
-        "adam": lambda: Adam(options["beta1"], options["beta2"], options["eps"], exponent),
-        "norm_clip": lambda: NormClip(options["max_norm"]),
-    }
-    return makers[name]()
+    made_of: Stabilize = STABILIZERS[name](options, exponent)
+    return made_of

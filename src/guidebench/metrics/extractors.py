@@ -11,10 +11,10 @@ from torch import Tensor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from guidebench.artifacts import sha256
 from guidebench.data.store import to_float
-from guidebench.errors import UserError
 from guidebench.models.classifier import Classifier, predicted
+from guidebench.pipeline.artifacts import sha256
+from guidebench.pipeline.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from guidebench.artifacts import read_json
-from guidebench.errors import UserError
+from guidebench.pipeline.artifacts import read_json
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.recording import Methods
 from guidebench.plugins import plugin
 
 
@@ -42,7 +43,7 @@ def small_resnet(outputs: int) -> nn.Module:
     return ResNet(BasicBlock, [1, 1, 1, 1], num_classes=outputs)
 
 
-ARCHITECTURES = {"small_cnn": small_cnn, "small_resnet": small_resnet}
+ARCHITECTURES = Methods(small_cnn=small_cnn, small_resnet=small_resnet)
 
 
 def of_torchvision(architecture: str, outputs: int) -> nn.Module:

@@ -11,9 +11,10 @@ import torch
 from diffusers import ModelMixin, UNet2DModel
 from torch import Tensor
 
-from guidebench.artifacts import write_json
-from guidebench.errors import UserError
 from guidebench.models.shuffle_unet import ShuffleUNet
+from guidebench.pipeline.artifacts import write_json
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.recording import Methods
 
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 FILES = [WEIGHTS, "unet/config.json", "scheduler/scheduler_config.json", "model_index.json"]
@@ -21,12 +22,11 @@ FILES = [WEIGHTS, "unet/config.json", "scheduler/scheduler_config.json", "model_
 PREDICTION_TYPES = {"eps": "epsilon", "v": "v_prediction", "x0": "sample", "score": "score"}
 
 
-def build(options: dict[str, Any], size: int, image_channels: int, classes: int) -> ModelMixin:
-    """The network of a config section; a conditional one has `classes` + 1 label tokens."""
+def unet2d(
+    options: dict[str, Any], size: int, image_channels: int, tokens: int | None
+) -> ModelMixin:
+    """Diffusers' UNet2DModel, with attention on the levels that ask for it."""
     channels = options["channels"]
-    tokens = None if options["condition_dropout"] is None else classes + 1
-    if options["architecture"] == "shuffle_unet":
-        return ShuffleUNet(image_channels, tuple(channels), num_class_embeds=tokens)
     attention = options["attention"] or [False] * len(channels)
     down = ["AttnDownBlock2D" if level else "DownBlock2D" for level in attention]
     up = ["AttnUpBlock2D" if level else "UpBlock2D" for level in reversed(attention)]
@@ -43,6 +43,25 @@ def build(options: dict[str, Any], size: int, image_channels: int, classes: int)
         add_attention=any(attention),
         num_class_embeds=tokens,
     ).to(memory_format=torch.channels_last)
+
+
+def shuffle_unet(
+    options: dict[str, Any], size: int, image_channels: int, tokens: int | None
+) -> ModelMixin:
+    """The MNIST notebook's network."""
+    return ShuffleUNet(image_channels, tuple(options["channels"]), num_class_embeds=tokens)
+
+
+NETWORKS = Methods(unet2d=unet2d, shuffle_unet=shuffle_unet)
+# by the name that `save` writes
+SAVED = Methods(UNet2DModel=UNet2DModel, ShuffleUNet=ShuffleUNet)
+
+
+def build(options: dict[str, Any], size: int, image_channels: int, classes: int) -> ModelMixin:
+    """The network of a config section; a conditional one has `classes` + 1 label tokens."""
+    tokens = None if options["condition_dropout"] is None else classes + 1
+    made: ModelMixin = NETWORKS[options["architecture"]](options, size, image_channels, tokens)
+    return made
 
 
 def save(model: ModelMixin, folder: Path, betas: list[float], prediction: str) -> None:
@@ -74,9 +93,8 @@ class Denoiser:
         try:
             config = json.loads((folder / "scheduler/scheduler_config.json").read_text())
             name = json.loads((folder / "unet/config.json").read_text())["_class_name"]
-            kind = {"ShuffleUNet": ShuffleUNet}.get(name, UNet2DModel)
-            model = kind.from_pretrained(folder / "unet", use_safetensors=True)
-        except (OSError, ValueError) as error:
+            model = SAVED[name].from_pretrained(folder / "unet", use_safetensors=True)
+        except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{folder}: no denoiser in diffusers' layout ({error})") from error
         names = {value: key for key, value in PREDICTION_TYPES.items()}
         self.prediction = names[config["prediction_type"]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from guidebench.artifacts import atomic
+from guidebench.pipeline.artifacts import atomic
 from guidebench.report import sheets
 from guidebench.report.tables import UNGUIDED, Tables
 

@@ -28,7 +28,7 @@ def render(root: Path, tables: Tables, findings: list[dict[str, Any]], figures: 
     summary = tables.summary
     page: str = environment.get_template("page.html.j2").render(
         summary=summary,
-        date=_date(root, summary),
+        date=_date(root),
         verdicts=VERDICTS,
         counts=Counter(finding["verdict"] for finding in findings),
         findings={name: [f for f in findings if f["dataset"] == name] for name in tables.datasets},
@@ -63,10 +63,8 @@ def inline(path: Path) -> str:
     return f"data:{MIME[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
-def _date(root: Path, summary: dict[str, Any]) -> str:
-    """When the experiment started, or else when its tables were written."""
-    if summary.get("started"):
-        return str(summary["started"])
+def _date(root: Path) -> str:
+    """When the experiment's tables were written."""
     path = root / "tables" / "summary.json"
     if not path.exists():
         return "not recorded"

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from guidebench.artifacts import atomic
-from guidebench.errors import UserError
+from guidebench.pipeline.artifacts import atomic
+from guidebench.pipeline.errors import UserError
 from guidebench.report.tables import UNGUIDED, Tables
 
 SIDE = 56

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from guidebench.artifacts import read_json
-from guidebench.errors import UserError
+from guidebench.pipeline.artifacts import read_json
+from guidebench.pipeline.errors import UserError
 
 EVALUATION, SELECTION = "evaluation", "selection"
 FLOOR, UNGUIDED = "floor", "unguided"
@@ -33,7 +33,10 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Tables:
-    """What stage `collect` wrote: long tables (pandas) and the summary (a dict)."""
+    """What stage `collect` wrote: long tables (pandas) and the summary (a dict).
+
+    `results` has the rows of cell_costs.parquet, too; `summary` those of environment.json.
+    """
 
     results: pd.DataFrame
     jackknife: pd.DataFrame
@@ -48,7 +51,7 @@ class Tables:
     @classmethod
     def read(cls, folder: Path) -> Tables:
         """Read every table of `folder`; a missing or broken one is a UserError that names it."""
-        names = [name for name in cls.__dataclass_fields__ if name != "summary"]
+        names = [name for name in cls.__dataclass_fields__ if name != "summary"] + ["cell_costs"]
         frames: dict[str, Any] = {}
         for name in names:
             path = Path(folder) / f"{name}.parquet"
@@ -58,7 +61,11 @@ class Tables:
                 raise UserError(f"{path}: missing; run the stage `collect` first") from error
             except (OSError, ValueError) as error:
                 raise UserError(f"{path}: not a parquet file; delete it and run again") from error
-        return cls(**frames, summary=read_json(Path(folder) / "summary.json"))
+        frames["results"] = pd.concat(
+            [frames["results"], frames.pop("cell_costs")], ignore_index=True
+        )
+        parts = [read_json(Path(folder) / f"{name}.json") for name in ("summary", "environment")]
+        return cls(**frames, summary=parts[0] | parts[1])
 
     @property
     def datasets(self) -> list[str]:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from guidebench.artifacts import atomic
+from guidebench.pipeline.artifacts import atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,27 +9,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from guidebench import grid, specs
-from guidebench.artifacts import (
-    PROVENANCE,
+from guidebench import grid
+from guidebench.choices import classes, target_name
+from guidebench.data.store import read
+from guidebench.pipeline.artifacts import (
     atomic,
     canonical,
     environment,
     read_json,
     write_json,
 )
-from guidebench.config import Config
-from guidebench.data.store import read, to_float, to_uint8
-from guidebench.grid import Cell, Layout
-from guidebench.mistakes import classes, target_name
-from guidebench.sections import DDPMLinear
+from guidebench.pipeline.config import Config
+from guidebench.pipeline.jobs import Layout, inputs, provenance
+from guidebench.pipeline.worlds import World
+from guidebench.stages.pictures import pictures, shown
 from guidebench.stages.stage import Stage
-from guidebench.worlds import World
 
-SHOWN = 24
-TABLES = ["jackknife.parquet", "sensitivity.parquet", "sensitivity_images.parquet",
-          "classifiers.parquet", "history.parquet", "truth.parquet"]  # fmt: skip
-MEASURED = ["results.parquet", "results.csv", "costs.parquet", "summary.json"]
+TABLES = ["results.parquet", "results.csv", "jackknife.parquet", "sensitivity.parquet",
+          "sensitivity_images.parquet", "classifiers.parquet", "history.parquet",
+          "truth.parquet", "summary.json"]  # fmt: skip
+# times, memory and versions
+MEASURED = ["cell_costs.parquet", "costs.parquet", "environment.json"]
 
 
 def run(stage: Stage) -> None:
@@ -37,15 +37,14 @@ def run(stage: Stage) -> None:
     config, layout = stage.config, stage.layout
     folder = layout.tables
     metrics = [layout.metrics(dataset) for dataset in config.datasets]
-    for path in [*metrics, *(layout.truth(world) for world in config.worlds)]:
-        stage.use(path)
+    _check(stage)
     frames = {
-        "results.parquet": _concatenate([path / name for path in metrics
-                                         for name in ("metrics.parquet", "cost.parquet")]),
+        "results.parquet": _concatenate([path / "metrics.parquet" for path in metrics]),
+        "cell_costs.parquet": _concatenate([path / "cost.parquet" for path in metrics]),
         "jackknife.parquet": _concatenate([path / "jackknife.parquet" for path in metrics]),
         "classifiers.parquet": pd.DataFrame(_classifiers(config, layout)),
         "history.parquet": _history(config, layout),
-        "costs.parquet": pd.DataFrame(_costs(layout)),
+        "costs.parquet": pd.DataFrame(_costs(stage)),
         "truth.parquet": _concatenate([layout.truth(world) / "errors.parquet"
                                        for world in config.worlds]),
     }  # fmt: skip
@@ -60,13 +59,32 @@ def run(stage: Stage) -> None:
     with atomic(folder / "results.csv") as temporary:
         frames["results.parquet"].to_csv(temporary, index=False)
     write_json(folder / "summary.json", _summary(config, layout))
+    write_json(folder / "environment.json", environment() | {"config_text": _text(config)})
+    drawn = [f"pictures/{name}.npz" for name in [*config.datasets, *config.worlds]]
     for dataset in config.datasets:
         with atomic(layout.pictures / f"{dataset}.npz") as temporary, open(temporary, "wb") as file:
-            np.savez(file, **_pictures(stage, dataset))  # type: ignore[arg-type]
+            np.savez(file, **pictures(stage, dataset))  # type: ignore[arg-type]
     for world in config.worlds:
         with atomic(layout.pictures / f"{world}.npz") as temporary:
             shutil.copyfile(layout.truth(world) / "pictures.npz", temporary)
-    stage.finish(folder, TABLES, measured=MEASURED)
+    stage.finish([*(f"tables/{name}" for name in TABLES), *drawn],
+                 [f"tables/{name}" for name in MEASURED])  # fmt: skip
+
+
+def _check(stage: Stage) -> None:
+    """Check every file that is read here; of samples and features that is a small part."""
+    for job in inputs(stage.config, stage.job):
+        names = None
+        if job.stage == "sample":
+            cells = grid.sampled(stage.config, job.dataset, grid.block(
+                stage.config, job.dataset, job.block))  # fmt: skip
+            blocks = shown(stage.config, job.dataset)
+            names = (
+                [f"{cell.path}/{job.block}.npz" for cell in cells] if job.block in blocks else []
+            )
+        if job.stage == "features":
+            names = []
+        stage.use(*job, names=names)
 
 
 def _concatenate(paths: list[Path]) -> pd.DataFrame:
@@ -96,29 +114,31 @@ def _history(config: Config, layout: Layout) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _costs(layout: Layout) -> list[dict[str, Any]]:
+def _costs(stage: Stage) -> list[dict[str, Any]]:
     """What each job took when it last ran."""
     keys = ("stage", "dataset", "job", "seconds", "peak_memory_mib", "device")
-    found = [read_json(path) for path in sorted(layout.root.rglob(f"*{PROVENANCE}"))]
+    found = [read_json(provenance(stage.layout, job)) for job in inputs(stage.config, stage.job)]
     return [{key: entry[key] for key in keys} for entry in found]
 
 
 def _summary(config: Config, layout: Layout) -> dict[str, Any]:
-    import yaml
-
     return {
         "name": config.name,
         "seed": config.seed,
         "description": config.description,
-        "config_text": yaml.safe_dump(specs.effective(config), sort_keys=False, width=100),
         "datasets": {dataset: _facts(config, layout, dataset) for dataset in config.datasets},
         "worlds": {
             world: _world(options, config.metrics.jackknife_blocks)
             for world, options in config.worlds.items()
         },
-        "started": None,
-        **environment(),
     }
+
+
+def _text(config: Config) -> str:
+    """The config as the report shows it; with the folders of this machine, so not in digests."""
+    import yaml
+
+    return str(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, width=100))
 
 
 def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
@@ -192,47 +212,3 @@ def _temperatures(world: World) -> list[dict[str, float]]:
         rest = canonical(setup.model_dump(mode="json", exclude={"temperature", "scales"}))
         groups.setdefault(rest, {})[name] = setup.temperature
     return [group for group in groups.values() if len(group) > 1]
-
-
-def _pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
-    import torch
-
-    from guidebench.diffusion.schedules import build
-    from guidebench.seeds import normal
-
-    config, layout = stage.config, stage.layout
-    data = read(layout.data(dataset) / "train")
-    options = config.datasets[dataset]
-    schedule = build(options.schedule.model_dump())
-    full = schedule.grid(schedule.timesteps)[::-1]
-    shown = np.linspace(1, schedule.timesteps, 8).round().astype(int)
-    # an integer of a continuous process is t = 0 or 1
-    times = options.strip or [full[i] for i in shown]
-    if isinstance(options.schedule, DDPMLinear):
-        times = [int(t) for t in times]
-    noise = normal(torch.tensor([config.seed]), 0, tuple(data.images.shape[1:]))
-    image = to_float(data.images[:1])
-    noisy = [to_uint8(schedule.diffuse(image, noise, t)) for t in times]
-    pictures = {"real": data.images[:64], "forward": np.concatenate(noisy),
-                "forward_t": np.array(times)}  # fmt: skip
-    if options.target is not None and not grid.each(options):
-        wanted = classes(options.data).index(target_name(options))
-        pictures["target"] = data.images[np.flatnonzero(data.labels == wanted)[:16]]
-    blocks = grid.blocks(config, dataset)
-    first = next(block.name for block in blocks if block.split == "evaluation")
-    for cell in grid.cells(config, dataset):
-        with np.load(layout.samples(dataset) / cell.path / f"{first}.npz") as file:
-            pictures[f"sample:{cell.setup}:{_scale(cell)}"] = file["images"][:SHOWN]
-            pictures[f"film:{cell.setup}:{_scale(cell)}"] = file["film"]
-        parts = [
-            np.load(layout.samples(dataset) / cell.path / f"{block.name}.npz")["images"]
-            for block in blocks
-            if block.split == grid.PICTURES and cell in grid.sampled(config, dataset, block)
-        ]
-        if parts:
-            pictures[f"grid:{cell.setup}:{_scale(cell)}"] = np.concatenate(parts)
-    return pictures
-
-
-def _scale(cell: Cell) -> str:
-    return "none" if cell.scale is None else f"{cell.scale:g}"

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from guidebench import grid
-from guidebench.artifacts import atomic, digest_of
 from guidebench.data.store import Stored, half, read
 from guidebench.metrics.extractors import ClassifierFeatures, extract, inception
 from guidebench.models import classifier as classifiers
+from guidebench.pipeline import recording, specs
+from guidebench.pipeline.artifacts import atomic, digest_of
+from guidebench.pipeline.cache import remember, standing
 from guidebench.seeds import derive
-from guidebench.stages.cache import fresh, remember
 from guidebench.stages.stage import Stage
 
 
@@ -49,29 +50,31 @@ def run(stage: Stage) -> None:
     """Features of the cells that are missing, or of reference and floor images."""
     layout, dataset = stage.layout, stage.job.dataset
     folder = layout.features(dataset)
-    used = [digest_of(stage.use(layout.classifier(dataset, n))) for n in stage.options.classifiers]
-    setting = [used, stage.config.metrics.inception.model_dump(), stage.code, stage.config.threads]
+    used = [digest_of(stage.use("train_classifier", dataset, n)) for n in stage.options.classifiers]
+    setting = [used, stage.spec["classifiers"], specs.inception(stage.config), stage.config.threads]
     if stage.job.block == grid.REAL:
         names = _real(stage, folder, setting)
     else:
         names = _cells(stage, folder, setting)
-    stage.finish(folder, names, layout.block_manifest(folder, stage.job.block))
+    stage.finish(names)
 
 
 def _cells(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
     layout, dataset, block = stage.layout, stage.job.dataset, stage.job.block
     samples = layout.samples(dataset)
-    files = stage.use(samples, layout.block_manifest(samples, block))
+    files = stage.use("sample", dataset, block=block)
     extractors = None
     for done, (name, digest) in enumerate(sorted(files.items())):
         key = digest_of([digest, setting])
-        if not fresh(folder / name, key):
+        ran = standing(folder / name, key, layout.root)
+        if ran is None:
             extractors = extractors or Extractors(stage)
-            with np.load(samples / name) as sample:
+            with recording.apart() as own, np.load(samples / name) as sample:
                 found = extractors(sample["images"]) | {
                     name: sample[name] for name in ("diverged", "labels")
                 }
-            _save(folder / name, found, key)
+            ran = _save(folder / name, found, key, layout.root, own)
+        stage.carried |= ran
         stage.events.progress(done + 1, len(files))
     return sorted(files)
 
@@ -79,7 +82,7 @@ def _cells(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
 def _real(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
     """Reference: training images; floor: held-out ones of the samples' n, all and target class."""
     data_folder = stage.layout.data(stage.job.dataset)
-    files = stage.use(data_folder)
+    files = stage.use("prepare", stage.job.dataset)
     train, held_out = read(data_folder / "train"), read(data_folder / "validation")
     n, names = stage.options.sampling.evaluation, []
     target = stage.target
@@ -98,10 +101,15 @@ def _real(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
         if len(data.images) == 0:
             continue
         path = folder / "real" / f"{name}.npz"
-        key = digest_of([files, name, n, target, setting])
-        if not fresh(path, key):
+        key = digest_of([files, name, stage.spec, setting])
+        root = stage.layout.root
+        ran = standing(path, key, root)
+        if ran is None:
             extractors = extractors or Extractors(stage)
-            _save(path, extractors(data.images) | {"labels": np.array(data.labels)}, key)
+            with recording.apart() as own:
+                found = extractors(data.images) | {"labels": np.array(data.labels)}
+            ran = _save(path, found, key, root, own)
+        stage.carried |= ran
         names.append(f"real/{name}.npz")
     return names
 
@@ -122,7 +130,12 @@ def _draw(data: Stored, targets: Sequence[int | None], n: int, stage: Stage) -> 
     return Stored(data.images[index], data.labels[index], data.classes)
 
 
-def _save(path: Path, found: dict[str, np.ndarray], key: str) -> None:
+def _save(
+    path: Path, found: dict[str, np.ndarray], key: str, root: Path, own: set[str]
+) -> set[str]:
+    """Write one cell's features; returns the functions behind them, `own` and the shared ones."""
     with atomic(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **found)  # type: ignore[arg-type]
-    remember(path, key)
+    names = recording.ran | own
+    remember(path, key, root, names)
+    return names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guidebench.artifacts import MANIFEST, write_json
+from guidebench.pipeline.artifacts import write_json
 from guidebench.report.findings import decide
 from guidebench.report.tables import Tables
 from guidebench.stages.stage import Stage
@@ -11,8 +11,7 @@ from guidebench.stages.stage import Stage
 def run(stage: Stage) -> None:
     """Write findings.json: a list of claims with criterion, values and verdict."""
     layout = stage.layout
-    stage.use(layout.tables)
+    stage.use("collect")
     write_json(layout.findings, decide(Tables.read(layout.tables)))
     stage.events.artifact(layout.findings)
-    manifest = layout.root / "findings" / MANIFEST
-    stage.finish(layout.root, [layout.findings.name], manifest)
+    stage.finish([layout.findings.name])

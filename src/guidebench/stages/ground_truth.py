@@ -18,12 +18,12 @@ from guidebench.analysis.ground_truth import (
     exponent,
     jackknife,
 )
-from guidebench.artifacts import atomic
-from guidebench.config import Config
+from guidebench.choices import WITH_MEAN
 from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.schedules import build
-from guidebench.errors import UserError
-from guidebench.mistakes import WITH_MEAN
+from guidebench.pipeline.artifacts import atomic
+from guidebench.pipeline.config import Config
+from guidebench.pipeline.errors import UserError
 from guidebench.seeds import derive
 from guidebench.stages.stage import Stage
 
@@ -132,7 +132,7 @@ def run(stage: Stage) -> None:
         pd.DataFrame(rows).to_parquet(temporary, index=False)
     with atomic(folder / FILES[1]) as temporary, open(temporary, "wb") as file:
         np.savez(file, **pictures)  # type: ignore[arg-type]
-    stage.finish(folder, FILES)
+    stage.finish(FILES)
 
 
 def _row(kind: str, power: float, metric: str, found: Errors) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from guidebench import grid
-from guidebench.artifacts import atomic, read_json
 from guidebench.metrics.score import Real, Row, Scorer, Scores
+from guidebench.pipeline.artifacts import atomic, read_json
 from guidebench.stages.stage import Stage
 
 FILES = ["metrics.parquet", "jackknife.parquet"]
@@ -20,15 +20,16 @@ def run(stage: Stage) -> None:
     """Score all cells on the selection and on the evaluation seeds, and the floor."""
     layout, dataset, config = stage.layout, stage.job.dataset, stage.config
     features, folder = layout.features(dataset), layout.metrics(dataset)
-    stage.use(features, layout.block_manifest(features, grid.REAL))
+    sets = stage.use("features", dataset, block=grid.REAL)
     blocks = grid.scored(config, dataset)
+    cells = grid.cells(config, dataset)
     for block in blocks:
-        stage.use(features, layout.block_manifest(features, block.name))
-    real = Real({path.stem: _load(path) for path in sorted((features / "real").glob("*.npz"))
-                 if not path.name.startswith(".")}, stage.target)  # fmt: skip
+        stage.use("features", dataset, block=block.name)
+        costs_of = [f"{cell.path}/{block.name}.cost.json" for cell in cells]
+        stage.use("sample", dataset, block=block.name, names=costs_of)
+    real = Real({Path(name).stem: _load(features / name) for name in sets}, stage.target)
     scorer = Scorer(real, stage.options.target is not None, config.metrics.jackknife_blocks)
     scores, costs = Scores(), []
-    cells = grid.cells(config, dataset)
     for done, cell in enumerate(cells):
         guide = stage.options.setups[cell.setup].classifier
         for split in ("selection", "evaluation"):
@@ -44,7 +45,7 @@ def run(stage: Stage) -> None:
     for name, frame in zip([*FILES, COST], frames, strict=True):
         with atomic(folder / name) as temporary:
             frame.to_parquet(temporary, index=False)
-    stage.finish(folder, FILES, measured=[COST])
+    stage.finish(FILES, [COST])
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:

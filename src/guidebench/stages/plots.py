@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from guidebench.artifacts import MANIFEST
 from guidebench.report import figures, films, plots_truth, sheets
 from guidebench.report.tables import Tables
 from guidebench.stages.stage import Stage
@@ -13,7 +12,7 @@ MEASURED = ("costs.svg", "costs.png")
 def run(stage: Stage) -> None:
     """Write figures/<data set>/*.svg and *.png, and the cost figure over all data sets."""
     layout = stage.layout
-    stage.use(layout.tables)
+    stage.use("collect")
     tables = Tables.read(layout.tables)
     paths = figures.draw_costs(tables, layout.figures)
     for done, dataset in enumerate(tables.datasets):
@@ -31,8 +30,6 @@ def run(stage: Stage) -> None:
             stage.events.artifact(path)
     names = sorted(path.relative_to(layout.figures).as_posix() for path in paths)
     stage.finish(
-        layout.figures,
         [name for name in names if name not in MEASURED],
-        layout.root / "plots" / MANIFEST,
         [name for name in names if name in MEASURED],
     )

@@ -15,4 +15,4 @@ def run(stage: Stage) -> None:
         ("train", "validation"), load(stage.options.data, stage.seed("data")), strict=True
     ):
         names += [f"{name}/{file}" for file in write(data, folder / name)]
-    stage.finish(folder, names)
+    stage.finish(names)

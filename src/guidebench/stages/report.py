@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
-from guidebench.artifacts import MANIFEST, atomic, read_json
+from guidebench.pipeline.artifacts import atomic, read_json
+from guidebench.pipeline.check import check
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.jobs import inputs
 from guidebench.report import index, page
 from guidebench.report.tables import Tables
 from guidebench.stages.stage import Stage
@@ -14,9 +18,8 @@ from guidebench.stages.stage import Stage
 def run(stage: Stage) -> None:
     """Render report.html from tables, findings and figures."""
     layout = stage.layout
-    stage.use(layout.tables)
-    stage.use(layout.root, layout.root / "findings" / MANIFEST)
-    stage.use(layout.figures, layout.root / "plots" / MANIFEST)
+    # nothing is published unless all that it stands on is there, fresh and whole
+    check(stage.config, layout, inputs(stage.config, stage.job))
     tables, findings = Tables.read(layout.tables), read_json(layout.findings)
     with atomic(layout.report) as temporary:
         temporary.write_text(page.render(layout.root, tables, findings, layout.figures))
@@ -24,16 +27,22 @@ def run(stage: Stage) -> None:
         temporary.write_text(index.render(experiments(layout.root.parent)))
     stage.events.artifact(layout.tables / "results.csv")
     stage.events.artifact(layout.report)
+    stage.finish([], [layout.report.name])
 
 
 def experiments(results: Path) -> list[dict[str, object]]:
-    """Every experiment below `results` that has a report."""
-    return [
-        {
-            "name": report.parent.name,
-            "description": read_json(report.parent / "tables" / "summary.json")["description"],
-            "report_path": f"{report.parent.name}/{report.name}",
-            "findings": Counter(f["verdict"] for f in read_json(report.parent / "findings.json")),
-        }
-        for report in sorted(results.glob("*/report.html"))
-    ]
+    """Every experiment below `results` that has a report, and tables and findings beside it."""
+    found: list[dict[str, object]] = []
+    for report in sorted(results.glob("*/report.html")):
+        folder = report.parent
+        # another experiment's missing or damaged file is no reason to withhold this one's report
+        with suppress(UserError, KeyError, TypeError):
+            summary = read_json(folder / "tables" / "summary.json")
+            findings = read_json(folder / "findings.json")
+            found.append({
+                "name": folder.name,
+                "description": summary["description"],
+                "report_path": f"{folder.name}/{report.name}",
+                "findings": Counter(finding["verdict"] for finding in findings),
+            })  # fmt: skip
+    return found

@@ -3,80 +3,104 @@
 from __future__ import annotations
 
 import logging
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from guidebench import grid, specs
-from guidebench.artifacts import atomic, digest_of, write_json
+from guidebench import grid
 from guidebench.data.store import read
 from guidebench.guidance.sampling import Sampler, Samples
 from guidebench.models import classifier as classifiers
 from guidebench.models.denoiser import Denoiser
-from guidebench.stages.cache import fresh, remember
-from guidebench.stages.stage import Stage, peak_memory, reset_peak_memory
+from guidebench.pipeline import recording, specs
+from guidebench.pipeline.artifacts import atomic, digest_of, write_json
+from guidebench.pipeline.cache import remember, standing
+from guidebench.pipeline.execution import peak_memory, reset_peak_memory
+from guidebench.stages.stage import Stage
 
 log = logging.getLogger(__name__)
+
+
+class _Models:
+    """The networks of a data set, loaded when a cell needs them, each with what ran to load it."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.guides: dict[str, tuple[Any, set[str]]] = {}
+
+    @cached_property
+    def sampler(self) -> Sampler:
+        """The sampler of all cells."""
+        stage, dataset = self.stage, self.stage.job.dataset
+        denoiser = Denoiser(stage.layout.denoiser(dataset), stage.device)
+        shape = tuple(read(stage.layout.data(dataset) / "train").images.shape[1:])
+        options = stage.dump["sampling"]
+        return Sampler(denoiser, stage.schedule(), options, shape)  # type: ignore[arg-type]
+
+    def guide(self, name: str | None) -> tuple[Any, set[str]]:
+        """A guiding classifier, and the functions that loaded it; nothing without a name."""
+        if name is None:
+            return None, set()
+        if name not in self.guides:
+            with recording.apart() as ran:
+                folder = self.stage.layout.classifier(self.stage.job.dataset, name)
+                made = classifiers.load(folder, self.stage.device)
+            self.guides[name] = (made, ran)
+        return self.guides[name]
 
 
 def run(stage: Stage) -> None:
     """Each finished cell is a file of its own with its key beside it: a killed job loses none."""
     config, dataset, layout = stage.config, stage.job.dataset, stage.layout
     folder, block = layout.samples(dataset), grid.block(config, dataset, stage.job.block)
-    inputs = {"denoiser": digest_of(stage.use(layout.denoiser(dataset)))}
-    stage.use(layout.data(dataset))
-    guides = grid.used_guides(config, dataset)
-    for name in guides:
-        inputs[name] = digest_of(stage.use(layout.classifier(dataset, name)))
+    inputs = {"denoiser": digest_of(stage.use("train_denoiser", dataset))}
+    stage.use("prepare", dataset)
+    for name in grid.used_guides(config, dataset):
+        inputs[name] = digest_of(stage.use("train_classifier", dataset, name))
     seeds = grid.image_seeds(config, dataset, block)
     labels = grid.labels(config, dataset, block)
     cells = grid.sampled(config, dataset, block)
     shown = (block.split, block.number) == ("evaluation", 0)
-    sampler = None
+    models = _Models(stage)
     for done, cell in enumerate(cells):
         setup = specs.cell_spec(config, dataset, cell, block)["setup"]
         path = folder / cell.path / f"{block.name}.npz"
-        key = specs.cell_key(config, dataset, cell, block, inputs, stage.code)
-        if not fresh(path, key):
-            if sampler is None:
-                sampler, loaded = _load(stage, guides)
+        key = specs.cell_key(config, dataset, cell, block, inputs)
+        cost = path.with_suffix(".cost.json")
+        names = standing(path, key, layout.root)
+        if names is None:
+            # what all cells share is loaded, and recorded, outside of `apart`
+            sampler, (classifier, loading) = models.sampler, models.guide(setup["classifier"])
             reset_peak_memory()
             before = sampler.denoiser.rows
-            samples = sampler(
-                setup,
-                cell.scale,
-                loaded.get(setup["classifier"]),
-                torch.tensor(seeds, device=stage.device),
-                torch.tensor(labels, device=stage.device),
-                stage.options.sampling.trajectories if shown else 0,
-            )
-            _save(path, samples, seeds, labels)
+            with recording.apart() as own:
+                samples = sampler(
+                    setup,
+                    cell.scale,
+                    classifier,
+                    torch.tensor(seeds, device=stage.device),
+                    torch.tensor(labels, device=stage.device),
+                    stage.options.sampling.trajectories if shown else 0,
+                )
+                _save(path, samples, seeds, labels)
             size = stage.options.sampling.micro_batch
             rows = len(samples.seconds) * size
-            write_json(path.with_suffix(".cost.json"), {
+            write_json(cost, {
                 "seconds": [value / size for value in samples.seconds],
                 "evaluations": (sampler.denoiser.rows - before) / rows,
                 "peak_memory_mib": peak_memory(),
             })  # fmt: skip
-            remember(path, key)
+            names = recording.ran | loading | own
+            remember(path, key, layout.root, names, cost)
             log.info("%s %s: sampled %d images", block.name, cell.path, block.count)
             stage.events.metric(done + 1, **{f"seconds/{cell.path}": sum(samples.seconds)})
+        stage.carried |= names
         stage.events.progress(done + 1, len(cells))
-    names = [f"{cell.path}/{block.name}.npz" for cell in cells]
-    stage.finish(folder, names, layout.block_manifest(folder, block.name))
-
-
-def _load(stage: Stage, guides: list[str]) -> tuple[Sampler, dict[str, Any]]:
-    layout, dataset = stage.layout, stage.job.dataset
-    denoiser = Denoiser(layout.denoiser(dataset), stage.device)
-    shape = tuple(read(layout.data(dataset) / "train").images.shape[1:])
-    options = stage.dump["sampling"]
-    sampler = Sampler(denoiser, stage.schedule(), options, shape)  # type: ignore[arg-type]
-    return sampler, {
-        name: classifiers.load(layout.classifier(dataset, name), stage.device) for name in guides
-    }
+    paths = [f"{cell.path}/{block.name}" for cell in cells]
+    stage.finish([f"{path}.npz" for path in paths], [f"{path}.cost.json" for path in paths])
 
 
 def _save(path: Path, samples: Samples, seeds: list[int], labels: list[int]) -> None:

@@ -10,13 +10,13 @@ import pandas as pd
 import torch
 
 from guidebench.analysis.sensitivity import Table, Views, accuracy, implicit, indices, pairs
-from guidebench.artifacts import atomic
 from guidebench.data.store import Stored, read, to_float
 from guidebench.guidance.gradients import ClassifierGradient
 from guidebench.guidance.networks import Networks
 from guidebench.guidance.stabilizers import Stabilize, build
 from guidebench.models import classifier as classifiers
 from guidebench.models.denoiser import Denoiser
+from guidebench.pipeline.artifacts import atomic
 from guidebench.seeds import derive
 from guidebench.stages.stage import Stage
 
@@ -40,12 +40,9 @@ def run(stage: Stage) -> None:
     """Walk t = T-1 .. 0 on raw images, and on x0_pred for a classifier that never saw noise."""
     dataset, name = stage.job.dataset, stage.job.classifier
     layout, options, dump = stage.layout, stage.options.sensitivity, stage.dump
-    for folder in (
-        layout.data(dataset),
-        layout.denoiser(dataset),
-        layout.classifier(dataset, name),
-    ):
-        stage.use(folder)
+    stage.use("prepare", dataset)
+    stage.use("train_denoiser", dataset)
+    stage.use("train_classifier", dataset, name)
     data = read(layout.data(dataset) / "validation")
     schedule = stage.schedule()
     denoiser = Denoiser(layout.denoiser(dataset), stage.device)
@@ -94,4 +91,4 @@ def run(stage: Stage) -> None:
         frame.insert(0, "dataset", dataset)
         with atomic(folder / file) as temporary:
             frame.to_parquet(temporary, index=False)
-    stage.finish(folder, FILES)
+    stage.finish(FILES)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from safetensors.torch import save_file
 
-from guidebench.artifacts import atomic, write_json
 from guidebench.data.store import half, read
 from guidebench.metrics.frechet import agresti_coull
+from guidebench.pipeline.artifacts import atomic, write_json
 from guidebench.stages.stage import Stage
 from guidebench.stages.training import write_history
 from guidebench.train.classifier import accuracy, train
@@ -16,8 +16,8 @@ def run(stage: Stage) -> None:
     """Train, measure the accuracy on clean held-out images, save."""
     dataset, name = stage.job.dataset, stage.job.classifier
     data_folder, folder = stage.layout.data(dataset), stage.layout.classifier(dataset, name)
-    stage.use(data_folder)
-    checkpoint = stage.layout.resume(stage.job.stage, stage.job.name, stage.key())
+    stage.use("prepare", dataset)
+    checkpoint = stage.resume()
     options = stage.dump["classifiers"][name]
     data = half(read(data_folder / "train"), options["half"])
     schedule = stage.schedule() if options["noise_trained"] else None
@@ -41,5 +41,5 @@ def run(stage: Stage) -> None:
         "parameters": sum(p.numel() for p in model.parameters()),
     })  # fmt: skip
     write_history(folder, history)
-    stage.finish(folder, ["model.safetensors", "config.json", "metrics.json", "history.jsonl"])
-    checkpoint.unlink(missing_ok=True)
+    stage.finish(["model.safetensors", "config.json", "metrics.json", "history.jsonl"])
+    checkpoint.delete()

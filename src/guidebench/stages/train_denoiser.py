@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from guidebench import launch
 from guidebench.data.store import read
 from guidebench.models.denoiser import FILES, save
+from guidebench.pipeline import launch
 from guidebench.stages.stage import Stage
 from guidebench.stages.training import write_history
 from guidebench.train.denoiser import train
@@ -14,8 +14,8 @@ def run(stage: Stage) -> None:
     """Train on all training images, continuing an earlier attempt of the same spec."""
     dataset = stage.job.dataset
     data_folder, folder = stage.layout.data(dataset), stage.layout.denoiser(dataset)
-    stage.use(data_folder)
-    checkpoint = stage.layout.resume(stage.job.stage, stage.job.name, stage.key())
+    stage.use("prepare", dataset)
+    checkpoint = stage.resume()
     options = stage.dump["denoiser"]
     schedule = stage.schedule()
     model, history = train(
@@ -26,5 +26,5 @@ def run(stage: Stage) -> None:
         return
     save(model, folder, schedule.discrete_betas().tolist(), options["prediction"])
     write_history(folder, history)
-    stage.finish(folder, [*FILES, "history.jsonl"])
-    checkpoint.unlink(missing_ok=True)
+    stage.finish([*FILES, "history.jsonl"])
+    checkpoint.delete()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,8 +9,9 @@ from torch import Tensor, nn
 
 from guidebench.data.store import Stored, to_float
 from guidebench.diffusion.schedule import Schedule
-from guidebench.events import Events
 from guidebench.models.classifier import Classifier, predicted
+from guidebench.pipeline.checkpoint import Checkpoint
+from guidebench.pipeline.events import Events
 from guidebench.seeds import derive
 from guidebench.train.loop import Batches, Plan, fit, flip, generator
 
@@ -21,7 +21,7 @@ def train(
     options: dict[str, Any],
     schedule: Schedule | None,
     seed: int,
-    checkpoint: Path,
+    checkpoint: Checkpoint,
     events: Events,
     device: torch.device,
 ) -> tuple[Classifier, list[dict[str, Any]]]:

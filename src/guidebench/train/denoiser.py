@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,12 +13,14 @@ from guidebench.data.store import Stored, to_float
 from guidebench.diffusion.continuous import LogSNRCosine
 from guidebench.diffusion.convert import target
 from guidebench.diffusion.schedule import Schedule
-from guidebench.events import Events
 from guidebench.models import denoiser as network
+from guidebench.pipeline.checkpoint import Checkpoint
+from guidebench.pipeline.events import Events
+from guidebench.pipeline.recording import Methods
 from guidebench.seeds import derive
 from guidebench.train.loop import Batches, Plan, fit, flip, generator
 
-LOSSES = {"mse": functional.mse_loss, "l1": functional.l1_loss, "huber": functional.smooth_l1_loss}
+LOSSES = Methods(mse=functional.mse_loss, l1=functional.l1_loss, huber=functional.smooth_l1_loss)
 
 
 def train(
@@ -27,7 +28,7 @@ def train(
     options: dict[str, Any],
     schedule: Schedule,
     seed: int,
-    checkpoint: Path,
+    checkpoint: Checkpoint,
     events: Events,
     device: torch.device,
 ) -> tuple[nn.Module, list[dict[str, Any]]]:

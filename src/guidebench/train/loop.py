@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +14,8 @@ from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from guidebench.artifacts import atomic
-from guidebench.events import Events
+from guidebench.pipeline.checkpoint import Checkpoint
+from guidebench.pipeline.events import Events
 from guidebench.seeds import derive
 
 
@@ -92,7 +91,7 @@ def fit(
     model: nn.Module,
     loss: Callable[[nn.Module, int], Tensor],
     plan: Plan,
-    checkpoint: Path,
+    checkpoint: Checkpoint,
     events: Events,
     device: torch.device,
 ) -> tuple[nn.Module, list[dict[str, Any]]]:
@@ -149,14 +148,13 @@ def fit(
             # through memory: torch's own file writer does not say that a disk is full
             buffer = io.BytesIO()
             torch.save(state, buffer)
-            with atomic(checkpoint) as temporary:
-                temporary.write_bytes(buffer.getbuffer())
+            checkpoint.save(buffer.getvalue())
     return (averaged.module if averaged is not None else model), history
 
 
-def _stored(checkpoint: Path, main: bool) -> dict[str, Any] | None:
+def _stored(checkpoint: Checkpoint, main: bool) -> dict[str, Any] | None:
     """The state to continue from, as the first process sees it: others' file systems may lag."""
-    found = [checkpoint.read_bytes() if main and checkpoint.is_file() else None]
+    found = [checkpoint.load() if main else None]
     broadcast_object_list(found)
     if found[0] is None:
         return None

@@ -1,0 +1,244 @@
+"""The command line: one sub-command per stage, and the commands around them."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from guidebench import grid
+from guidebench.pipeline import fresh
+from guidebench.pipeline.artifacts import results_digest
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.estimate import assumed, seconds
+from guidebench.pipeline.execute import run_stage
+from guidebench.pipeline.jobs import Job, Layout, jobs, manifest
+from guidebench.pipeline.validate import load
+
+STAGES = {
+    "prepare": ("draw or read a data set", ["dataset"]),
+    "train_denoiser": ("train a data set's denoiser", ["dataset"]),
+    "train_classifier": ("train one classifier", ["dataset", "classifier"]),
+    "sensitivity": ("analyse a classifier along the forward process", ["dataset", "classifier"]),
+    "sample": ("sample the missing cells of a seed block", ["dataset", "block"]),
+    "features": ("extract features of a seed block, or of `real` images", ["dataset", "block"]),
+    "metrics": ("score every cell of a data set", ["dataset"]),
+    "ground_truth": ("compare guided samples of a Gaussian mixture with the truth", ["dataset"]),
+    "collect": ("gather the tables and pictures", []),
+    "findings": ("decide the paper's claims from the tables", []),
+    "plots": ("draw the figures", []),
+    "report": ("write the HTML report", []),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """All sub-commands with their options."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", default="config.yaml", help="experiment file (config.yaml)")
+    common.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE",
+                        help="override one key; may be repeated")  # fmt: skip
+    place = argparse.ArgumentParser(add_help=False)
+    place.add_argument("--results", type=Path, help="folder (results)")
+    top = argparse.ArgumentParser(
+        prog="guidebench", description="A reproducible benchmark of guided diffusion sampling."
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, text: str, action: Callable[[argparse.Namespace], int]) -> None:
+        # the Snakefile writes to results/
+        parents = [common] if name in ("run", "plan") else [common, place]
+        command = commands.add_parser(name, help=text, description=text, parents=parents)
+        command.set_defaults(action=action, results=Path("results"))
+        for option in STAGES.get(name, ("", []))[1]:
+            command.add_argument(f"--{option}", required=True)
+        if name == "run":
+            command.add_argument("--cores", type=int, default=os.cpu_count() or 1)
+            command.add_argument("--profile", help="of workflow/profiles, or a folder: slurm, gpus")
+            command.add_argument(
+                "snakemake", nargs="*", help="more options for snakemake, after --"
+            )
+        if name == "validate":
+            command.add_argument("--print-name", action="store_true", help="print the name alone")
+        if name == "plan":
+            command.add_argument("--workers", type=int, help="jobs that run at the same time "
+                                 "(this machine's GPUs, or cores / threads)")  # fmt: skip
+            command.add_argument("--images-per-second", action="append", default=[],
+                                 metavar="[DATA=]R", help="instead of a probe: denoiser "
+                                 "evaluations per second of a worker on the target")  # fmt: skip
+        if name == "track":
+            command.add_argument("--watch", type=int, help="follow until this process ends")
+        if name in ("ui", "server"):
+            command.add_argument("--port", type=int, default=5000)
+        if name == "server":
+            command.add_argument("--host", default="127.0.0.1",
+                                 help="0.0.0.0: other machines, no password")  # fmt: skip
+        if name == "adopt":
+            command.add_argument("--stage", required=True, choices=STAGES)
+            command.add_argument("--reason", required=True, help="why the old result still stands")
+
+    for name, (text, _) in STAGES.items():
+        add(name, text, stage)
+    add("run", "run the whole pipeline, with progress and tracking", run_pipeline)
+    add("plan", "say what would run and why, and what it costs, before it does", plan)
+    add("validate", "check the experiment file and say what it would compute", validate)
+    add("track", "follow the event files into the MLflow store", track)
+    add("ui", "open the MLflow pages on localhost", ui)
+    add("server", "serve an MLflow store to many machines", server)
+    add("digest", "print one hash of the results, without times", digest)
+    add("check", "check every result: there, fresh, and whole", check_results)
+    add("gc", "remove resume states and cells that the config cannot reach", collect_garbage)
+    add("adopt", "let a stage's present results stand for its new code", adopt)
+    return top
+
+
+def stage(arguments: argparse.Namespace) -> int:
+    """Run one stage."""
+    config = load(arguments.config, arguments.set)
+    job = Job(arguments.command, **{o: getattr(arguments, o) for o in STAGES[arguments.command][1]})
+    run_stage(config, job, Layout(arguments.results, config.name))
+    return 0
+
+
+def run_pipeline(arguments: argparse.Namespace) -> int:
+    """Validate, then run Snakemake with the tracker beside it."""
+    from guidebench.pipeline import runner, tracking
+    from guidebench.pipeline.progress import PlannedJob
+
+    config = load(arguments.config, arguments.set)
+    tracking.check(tracking.store(arguments.results))
+    rates = {name: assumed(config, name) for name in [*config.datasets, *config.worlds]}
+    plan = [PlannedJob(job.stage, job.name, seconds(config, job, rates))
+            for job in jobs(config)]  # fmt: skip
+    request = runner.Run(
+        config, arguments.config, arguments.set, arguments.cores, arguments.results,
+        arguments.snakemake, arguments.profile,
+    )  # fmt: skip
+    code = runner.run(request, plan)
+    report = Layout(arguments.results, config.name).report
+    if code == 0 and report.is_file():
+        sys.stdout.write(f"report: {report}\n")
+    return code
+
+
+def plan(arguments: argparse.Namespace) -> int:
+    """Forecast jobs, time, memory and disk."""
+    from guidebench.pipeline import forecast, runner
+
+    config = load(arguments.config, arguments.set)
+    if arguments.workers is not None and arguments.workers < 1:
+        raise UserError(f"--workers: found {arguments.workers}, allowed: 1 or more")
+    request = runner.Run(config, arguments.config, arguments.set, 1, arguments.results, [])
+    text = forecast.forecast(config, request.layout, request.command(), arguments.config,
+                             arguments.set, arguments.workers,
+                             arguments.images_per_second)  # fmt: skip
+    sys.stdout.write("".join(f"{line}\n" for line in text))
+    return 0
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    """Say what the experiment would compute."""
+    config = load(arguments.config, arguments.set)
+    if arguments.print_name:
+        sys.stdout.write(f"{config.name}\n")
+        return 0
+    for dataset in config.datasets:
+        cells, blocks = grid.cells(config, dataset), grid.blocks(config, dataset)
+        sys.stdout.write(f"{dataset}: {len(cells)} cells, {len(blocks)} seed blocks\n")
+    sys.stdout.write(f"{config.name}: {len(list(jobs(config)))} jobs; the config is valid\n")
+    return 0
+
+
+def track(arguments: argparse.Namespace) -> int:
+    """Follow event files into MLflow."""
+    from guidebench.pipeline import tracking
+
+    uri = tracking.store(arguments.results)
+    tracking.check(uri)
+    tracking.track(arguments.results, uri, arguments.watch)
+    return 0
+
+
+def ui(arguments: argparse.Namespace) -> int:
+    """Serve the MLflow pages."""
+    from guidebench.pipeline import tracking
+
+    tracking.ui(arguments.results, tracking.store(arguments.results), arguments.port)
+    return 0
+
+
+def server(arguments: argparse.Namespace) -> int:
+    """Serve an MLflow store to many machines."""
+    from guidebench.pipeline import tracking
+
+    tracking.server(arguments.results, arguments.host, arguments.port)
+    return 0
+
+
+def digest(arguments: argparse.Namespace) -> int:
+    """Print the digest of the results."""
+    config = load(arguments.config, arguments.set)
+    layout = Layout(arguments.results, config.name)
+    # report.html shows times: what it is drawn from counts, not the page
+    if stale := fresh.stale(config, layout):
+        job, reason = next(iter(stale.items()))
+        raise UserError(f"{layout.root}: {len(stale)} results are missing or stale "
+                        f"({job.stage} {job.name}: {reason}); run again")  # fmt: skip
+    manifests = [manifest(layout, job) for job in jobs(config) if job.stage != "report"]
+    sys.stdout.write(results_digest(manifests, layout.root) + "\n")
+    return 0
+
+
+def check_results(arguments: argparse.Namespace) -> int:
+    """Check every file of the experiment; one line each for what is stale, missing or damaged."""
+    from guidebench.pipeline.check import problems
+
+    config = load(arguments.config, arguments.set)
+    layout = Layout(arguments.results, config.name)
+    every = list(jobs(config))
+    lines = list(problems(config, layout, every))
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    if not lines:
+        sys.stdout.write(f"{config.name}: the results of {len(every)} jobs are fresh and whole\n")
+    return bool(lines)
+
+
+def collect_garbage(arguments: argparse.Namespace) -> int:
+    """Remove states of unfinished trainings, and cells that the config does not name."""
+    from guidebench.pipeline.garbage import remove
+    from guidebench.pipeline.runner import only_one
+
+    config = load(arguments.config, arguments.set)
+    layout = Layout(arguments.results, config.name)
+    layout.root.mkdir(parents=True, exist_ok=True)
+    with only_one(layout.root):
+        count, size = remove(config, layout)
+    sys.stdout.write(f"removed {count} files, {size / 2**20:.1f} MiB\n")
+    return 0
+
+
+def adopt(arguments: argparse.Namespace) -> int:
+    """Let a stage's present results stand for its new code, and record that in adopted.json."""
+    from guidebench.pipeline import adopt as adopting
+
+    config = load(arguments.config, arguments.set)
+    layout = Layout(arguments.results, config.name)
+    names = adopting.adopt(config, layout, arguments.stage, arguments.reason)
+    sys.stdout.write(
+        f"{adopting.ADOPTED}: {arguments.stage} stands for the new {', '.join(names)}\n"
+    )
+    return 0
+
+
+def main() -> None:
+    """Entry point: a UserError is printed without a traceback, exit code 2."""
+    arguments = parser().parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        code = arguments.action(arguments)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        code = 2
+    sys.exit(code)

@@ -1,0 +1,174 @@
+"""The pipeline as a person runs it: Snakemake, the tracker beside it, progress to follow."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from guidebench.pipeline import leftovers, slurm
+from guidebench.pipeline.config import Config
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.failures import explain, last_words
+from guidebench.pipeline.follow import SECONDS_PER_FILE
+from guidebench.pipeline.jobs import Layout
+from guidebench.pipeline.launch import visible_gpus
+from guidebench.pipeline.leftovers import MARK
+from guidebench.pipeline.progress import PlannedJob, Progress
+
+POLL_SECONDS = 0.3
+PROFILES = Path("workflow/profiles")
+TRACKER_SECONDS = 60.0
+
+
+class Run(NamedTuple):
+    """What `guidebench run` was asked for."""
+
+    config: Config
+    config_path: str
+    settings: list[str]
+    cores: int
+    results: Path
+    snakemake_args: list[str]
+    profile: str | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """The experiment's paths."""
+        return Layout(self.results, self.config.name)
+
+    @property
+    def folder(self) -> Path:
+        """The experiment's folder."""
+        return self.layout.root
+
+    @property
+    def log(self) -> Path:
+        """Everything that Snakemake prints."""
+        return self.folder / "logs" / "pipeline.log"
+
+    @property
+    def profile_file(self) -> Path:
+        """The profile's settings: of a folder, or of a name in workflow/profiles."""
+        folder = Path(self.profile or "local")
+        return (folder if folder.is_dir() else PROFILES / folder) / "config.yaml"
+
+    def on_slurm(self) -> bool:
+        """Whether the profile hands the jobs to SLURM; UserError when it is missing or wrong."""
+        if self.profile is None:
+            return False
+        try:
+            profile = yaml.safe_load(self.profile_file.read_text()) or {}
+            if profile.get("executor") != "slurm":
+                return False
+            slurm.check(profile, self.profile_file)
+            return True
+        except FileNotFoundError as error:
+            known = ", ".join(sorted(path.parent.name for path in PROFILES.glob("*/config.yaml")))
+            raise UserError(f"--profile: found {self.profile}, allowed: {known}, or a folder "
+                            "with a config.yaml") from error  # fmt: skip
+        except (yaml.YAMLError, AttributeError) as error:
+            text = " ".join(str(error).split())
+            raise UserError(f"{self.profile_file}: not a profile in YAML ({text})") from error
+
+    def command(self) -> list[str]:
+        """Snakemake's command line; the lock is ours: a killed run leaves none."""
+        command = [sys.executable, "-m", "snakemake", "--configfile", self.config_path, "--nolock"]
+        if self.settings:
+            command += ["--config", f"set={json.dumps(self.settings)}"]
+        if self.profile:
+            command += ["--profile", str(self.profile_file.parent)]
+        else:
+            command += ["--cores", str(self.cores)]
+            if gpus := len(visible_gpus()):
+                command += ["--resources", f"gpu={gpus}"]
+            # last: --resources would take a target of the user's for one more
+            command += ["--keep-going"]
+        if self.on_slurm():
+            command += ["--slurm-jobname-prefix", slurm.prefix(self.folder)]
+        return [*command, *self.snakemake_args]
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the experiment's lock, which dies with this process; UserError while another has it."""
+    with open(folder / ".run.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{folder.name}: another run of it is active; wait for it, or "
+                            "end it with Ctrl-C there") from error  # fmt: skip
+        except OSError as error:
+            raise UserError(f"{lock.name}: cannot be locked ({error.strerror}); mount this file "
+                            "system with locks (Lustre: flock)") from error  # fmt: skip
+        yield
+
+
+def run(request: Run, plan: list[PlannedJob]) -> int:
+    """Run the pipeline; returns Snakemake's exit code, 130 when interrupted.
+
+    Trouble with the MLflow store never changes the exit code.
+    """
+    on_slurm = request.on_slurm()
+    request.log.parent.mkdir(parents=True, exist_ok=True)
+    with only_one(request.folder), open(request.log, "w") as log:
+        # jobs outlive a killed Snakemake: two of a kind would write the same files
+        if count := leftovers.end(request.folder, on_slurm):
+            sys.stdout.write(f"cancelled {count} SLURM jobs that an earlier run left\n")
+        mark = {MARK: str(request.folder.resolve())}
+        process = subprocess.Popen(
+            request.command(), stdout=log, stderr=subprocess.STDOUT, env=os.environ | mark
+        )
+        # in a session of its own, so that Ctrl-C leaves it to its last sync
+        tracker = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "guidebench.pipeline.tracking",
+                str(request.results),
+                str(process.pid),
+            ],
+            start_new_session=True,
+        )
+        progress = Progress(request.folder, plan, request.log)
+        watch = slurm.Watch(request.folder) if on_slurm else None
+        lost: list[str] = []
+        try:
+            while process.poll() is None:
+                progress.update()
+                if watch:
+                    watch.look()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(max(POLL_SECONDS, SECONDS_PER_FILE * len(plan)))
+            code = process.returncode
+        except KeyboardInterrupt:
+            sys.stderr.write("\ninterrupted: ending the running jobs; run again to continue\n")
+            code = 130
+        except UserError as error:
+            code, lost = 1, [str(error)]
+        if code:
+            # Snakemake cancels its jobs, but not those that it was just submitting or asking for
+            try:
+                leftovers.end(request.folder, on_slurm)
+            except UserError as error:
+                sys.stderr.write(f"{error}\n")
+            process.wait()
+        progress.finish(code)
+        with suppress(subprocess.TimeoutExpired):
+            tracker.wait(TRACKER_SECONDS)
+        if tracker.poll() is None:
+            tracker.kill()
+    if code not in (0, 130):
+        text = request.log.read_text()
+        lines = [*explain(text, progress.errors()), *lost] or last_words(text)
+        lines.append(f"logs: {request.log.parent}")
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+    return code

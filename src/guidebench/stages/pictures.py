@@ -1,0 +1,65 @@
+"""The images of a data set that the report shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from guidebench import grid
+from guidebench.choices import classes, target_name
+from guidebench.data.store import read, to_float, to_uint8
+from guidebench.diffusion.schedules import build
+from guidebench.grid import Cell
+from guidebench.pipeline.config import Config
+from guidebench.pipeline.sections import DDPMLinear
+from guidebench.seeds import normal
+from guidebench.stages.stage import Stage
+
+SHOWN = 24
+
+
+def shown(config: Config, dataset: str) -> list[str]:
+    """The blocks whose images are shown: the first of the evaluation, and the picture grids."""
+    blocks = grid.blocks(config, dataset)
+    evaluation = [block.name for block in blocks if block.split == "evaluation"]
+    return evaluation[:1] + [block.name for block in blocks if block.split == grid.PICTURES]
+
+
+def pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
+    """Arrays of uint8 images: real ones, the forward process, samples and films of every cell."""
+    config, layout = stage.config, stage.layout
+    data = read(layout.data(dataset) / "train")
+    options = config.datasets[dataset]
+    schedule = build(options.schedule.model_dump())
+    full = schedule.grid(schedule.timesteps)[::-1]
+    places = np.linspace(1, schedule.timesteps, 8).round().astype(int)
+    # an integer of a continuous process is t = 0 or 1
+    times = options.strip or [full[i] for i in places]
+    if isinstance(options.schedule, DDPMLinear):
+        times = [int(t) for t in times]
+    noise = normal(torch.tensor([config.seed]), 0, tuple(data.images.shape[1:]))
+    image = to_float(data.images[:1])
+    noisy = [to_uint8(schedule.diffuse(image, noise, t)) for t in times]
+    found = {"real": data.images[:64], "forward": np.concatenate(noisy),
+             "forward_t": np.array(times)}  # fmt: skip
+    if options.target is not None and not grid.each(options):
+        wanted = classes(options.data).index(target_name(options))
+        found["target"] = data.images[np.flatnonzero(data.labels == wanted)[:16]]
+    blocks = grid.blocks(config, dataset)
+    first = shown(config, dataset)[0]
+    for cell in grid.cells(config, dataset):
+        with np.load(layout.samples(dataset) / cell.path / f"{first}.npz") as file:
+            found[f"sample:{cell.setup}:{_scale(cell)}"] = file["images"][:SHOWN]
+            found[f"film:{cell.setup}:{_scale(cell)}"] = file["film"]
+        parts = [
+            np.load(layout.samples(dataset) / cell.path / f"{block.name}.npz")["images"]
+            for block in blocks
+            if block.split == grid.PICTURES and cell in grid.sampled(config, dataset, block)
+        ]
+        if parts:
+            found[f"grid:{cell.setup}:{_scale(cell)}"] = np.concatenate(parts)
+    return found
+
+
+def _scale(cell: Cell) -> str:
+    return "none" if cell.scale is None else f"{cell.scale:g}"

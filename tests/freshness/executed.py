@@ -1,0 +1,48 @@
+"""The tiniest experiment, run once under a tracer."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from digits import write_digits
+from tiny import apart, configured, experiment, warm
+from tracing import Traced, run_traced
+
+from guidebench import grid
+from guidebench.pipeline import fresh
+from guidebench.pipeline.jobs import Job, Layout, jobs
+
+
+@pytest.fixture(scope="session")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Traced:
+    root = tmp_path_factory.mktemp("tiny")
+    warm()
+    write_digits(root / "data")
+    values = experiment(root / "data")
+    config, layout = configured(values, root / "tiny.json"), Layout(root / "results", "tiny")
+    ran = {job: apart(lambda job=job: run_traced(config, job, layout)) for job in jobs(config)}
+    assert fresh.stale(config, layout) == {}
+    return Traced(config, layout, ran, _cells(values, root, layout))
+
+
+def _cells(values: dict[str, Any], root: Path, whole: Layout) -> dict[Path, set[str]]:
+    """What each cell runs: the sampling job of an experiment with that cell alone."""
+    found = {}
+    shutil.copytree(whole.root, root / "ones" / "one")
+    for name, dataset in values["datasets"].items():
+        for setup, options in dataset["setups"].items():
+            for scale in options.get("scales", [None]):
+                only = options | ({"scales": [scale]} if scale is not None else {})
+                one = values | {"name": "one", "worlds": {}, "datasets": {
+                    name: dataset | {"setups": {setup: only}}}}  # fmt: skip
+                config, layout = configured(one, root / "one.json"), Layout(root / "ones", "one")
+                (cell,) = grid.cells(config, name)
+                for block in grid.blocks(config, name):
+                    path = Path("samples") / cell.path / f"{block.name}.npz"
+                    (layout.root / name / path).unlink()
+                    job = Job("sample", name, block=block.name)
+                    found[whole.root / name / path] = apart(
+                        lambda: run_traced(config, job, layout)  # noqa: B023
+                    )
+    return found

@@ -1,0 +1,126 @@
+"""The tiniest experiment with every stage, and a warm process that runs its jobs."""
+
+import json
+import os
+import pickle
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TRAINED = {"steps": 3, "batch_size": 8, "checkpoint_every": 1}
+
+
+def experiment(root: Path) -> dict[str, Any]:
+    """Two data sets, one of them from files below `root`, with a sampler each, and a world."""
+    classifiers = {
+        "clean": TRAINED,
+        "noise_trained": TRAINED | {"noise_trained": True},
+        "judge": TRAINED | {"architecture": "small_resnet", "half": "second"},
+    }
+    common = {
+        "schedule": {"timesteps": 20},
+        "denoiser": TRAINED | {"channels": [8], "warmup": 1},
+        "sensitivity": {"images": 4, "accuracy_images": 4, "steps": 2,
+                        "stabilizers": {"ema": {"name": "ema"}}},
+    }  # fmt: skip
+    sampling = {"steps": 2, "selection": 4, "evaluation": 8, "block": 8, "micro_batch": 4,
+                "trajectories": 1}  # fmt: skip
+    guided = {"guidance": "classifier", "classifier": "clean", "scales": [1]}
+    return {
+        "name": "tiny",
+        "metrics": {"jackknife_blocks": 4},
+        "datasets": {
+            "balls": common | {
+                "data": {"source": "sportballs", "size": 8, "canvas": 8, "poses": 2, "train": 48,
+                         "validation": 48, "rotation": "in_plane"},
+                "target": "baseball",
+                "classifiers": classifiers,
+                "sampling": sampling,
+                "setups": {
+                    "unguided": {},
+                    "clean/raw": guided | {"scales": [1, 10]},
+                    "clean/x0+ema": guided | {"input": "x0", "stabilizer": {"name": "ema"}},
+                    "noise_trained/raw": guided | {"classifier": "noise_trained"},
+                },
+            },
+            "digits": common | {
+                "data": {"source": "mnist", "root": str(root), "train": 64, "validation": 64},
+                "target": "3",
+                "denoiser": common["denoiser"] | {"condition_dropout": 0.2},
+                "classifiers": {key: classifiers[key] for key in ("clean", "judge")},
+                "sampling": sampling | {"sampler": "heun"},
+                "setups": {
+                    "unguided": {},
+                    "clean/raw+adam": guided | {"injection": "score",
+                                                "stabilizer": {"name": "adam"}},
+                    "cfg": {"guidance": "cfg", "scales": [2]},
+                },
+            },
+        },
+        "worlds": {
+            "two": {
+                "components": [{"mean": [-1.0, 0.0], "label": 0}, {"mean": [1.0, 0.0], "label": 1}],
+                "schedule": {"timesteps": 20},
+                "samples": 16,
+                "samplers": {"ddim": {"sampler": "ddim", "steps": 2}},
+                "setups": {"unguided": {}, "cfg": {"guidance": "cfg", "scales": [1]}},
+            }
+        },
+    }  # fmt: skip
+
+
+class Died(Exception):
+    """The process that did the work ended without an answer."""
+
+
+def apart(work: Callable[[], Any]) -> Any:
+    """The answer of `work`, done in a fork of this warm process; Died when it was killed."""
+    receive, send = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(receive)
+        with open(send, "wb") as pipe:
+            try:
+                pickle.dump((True, work()), pipe)
+            except Exception:
+                pickle.dump((False, traceback.format_exc()), pipe)
+        os._exit(0)
+    os.close(send)
+    with open(receive, "rb") as pipe:
+        content = pipe.read()
+    os.waitpid(child, 0)
+    if not content:
+        raise Died
+    fine, answer = pickle.loads(content)
+    if not fine:
+        raise AssertionError(answer)
+    return answer
+
+
+def warm() -> None:
+    """Import every module that a stage may import: forks find them loaded."""
+    import importlib
+    import pkgutil
+
+    import guidebench
+
+    for found in pkgutil.walk_packages(guidebench.__path__, "guidebench."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+    from torchvision import models  # noqa: F401
+
+
+def run_job(config: Any, job: Any, layout: Any) -> None:
+    """One job, as its command would run it."""
+    from guidebench.pipeline.execute import run_stage
+
+    run_stage(config, job, layout)
+
+
+def configured(values: dict[str, Any], path: Path) -> Any:
+    """The experiment as the command line reads it."""
+    from guidebench.pipeline.validate import load
+
+    path.write_text(json.dumps(values))
+    return load(str(path), [])

@@ -1,0 +1,132 @@
+"""Files from outside are known by their content, and read again when something else changed."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from guidebench.pipeline import external
+from guidebench.pipeline.external import content, files
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """A folder of MNIST's four files."""
+    folder = tmp_path / "data" / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    for name in external.IDX_FILES:
+        (folder / f"{name}.gz").write_bytes(name.encode())
+    return folder
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    return folder
+
+
+def mnist(edited, raw: Path, **options: object):
+    source = {"source": "mnist", "root": str(raw.parents[1]), **options}
+    return edited({("datasets", "mnist", "data"): source}).datasets["mnist"].data
+
+
+def test_files_that_a_source_reads(edited, raw):
+    data = mnist(edited, raw)
+    assert [path.name for path in files(data)] == [f"{name}.gz" for name in external.IDX_FILES]
+    # an unpacked one is read first
+    plain = raw / external.IDX_FILES[1]
+    plain.write_bytes(b"unpacked")
+    assert files(data)[1] == plain
+    (raw / "notes.txt").write_text("mine")
+    (raw / f"{external.IDX_FILES[0]}.gz").unlink()
+    assert [path.name for path in files(data)] == [
+        plain.name, *(f"{name}.gz" for name in external.IDX_FILES[2:])
+    ]  # fmt: skip
+    with pytest.raises(KeyError):
+        files(data.model_copy(update={"source": "cifar"}))
+
+
+def test_balls_are_drawn_from_no_file(edited, results):
+    data = edited({}).datasets["sportballs"].data
+    assert files(data) == []
+    assert content(data, results) is None
+
+
+def test_a_digest_follows_content_and_names_alone(edited, raw, results):
+    data = mnist(edited, raw)
+    first = content(data, results)
+    path = raw / f"{external.IDX_FILES[0]}.gz"
+    os.utime(path, ns=(10**18, 10**18))
+    assert content(data, results) == first
+    old = path.read_bytes()
+    path.write_bytes(old[::-1])  # of the same size
+    os.utime(path, ns=(10**18, 10**18))  # and time
+    other = content(data, results)
+    assert other != first
+    path.write_bytes(old)
+    assert content(data, results) == first
+    # which file is read as what
+    path.rename(raw / "moved")
+    (raw / f"{external.IDX_FILES[1]}.gz").rename(path)
+    (raw / "moved").rename(raw / f"{external.IDX_FILES[1]}.gz")
+    assert content(data, results) not in (first, other)
+
+
+def test_a_copy_elsewhere_has_the_same_digest(edited, raw, results, tmp_path):
+    first = content(mnist(edited, raw), results)
+    elsewhere = tmp_path / "elsewhere" / "MNIST" / "raw"
+    elsewhere.parent.mkdir(parents=True)
+    raw.rename(elsewhere)
+    assert content(mnist(edited, elsewhere), results) == first
+
+
+def test_a_digest_is_kept_while_sizes_times_and_inodes_stand(edited, raw, results, monkeypatch):
+    data = mnist(edited, raw)
+    read: list[str] = []
+    whole = external.sha256
+    monkeypatch.setattr(external, "sha256", lambda path: read.append(path.name) or whole(path))
+    first = content(data, results)
+    assert len(read) == 4
+    assert content(data, results) == first
+    assert len(read) == 4
+    # a file put in its place, with its time: another inode
+    path = raw / f"{external.IDX_FILES[0]}.gz"
+    stat = path.stat()
+    fresh = raw / "new"
+    fresh.write_bytes(path.read_bytes()[::-1])
+    os.utime(fresh, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    fresh.replace(path)
+    assert content(data, results) != first
+    assert len(read) == 8
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1}'])
+def test_a_damaged_cache_is_written_anew(text, edited, raw, results):
+    data = mnist(edited, raw)
+    first = content(data, results)
+    (results / external.CACHE).write_text(text)
+    assert content(data, results) == first
+    assert first in json.loads((results / external.CACHE).read_text()).values()
+
+
+def test_without_a_results_folder_nothing_is_written(edited, raw, tmp_path):
+    assert content(mnist(edited, raw), tmp_path / "absent")
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_users_source_counts_files_and_folders_in_its_options(edited, tmp_path, results):
+    folder = tmp_path / "pictures"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "a.png").write_bytes(b"a")
+    (tmp_path / "labels.csv").write_bytes(b"b")
+    options = {"folder": str(folder), "labels": str(tmp_path / "labels.csv"), "count": 3,
+               "missing": str(tmp_path / "absent")}  # fmt: skip
+    section = {"source": "mine:Mine", "classes": ["a", "b"], "train": 8, "validation": 8,
+               "options": options}  # fmt: skip
+    data = edited({("datasets", "sportballs", "data"): section}).datasets["sportballs"].data
+    assert files(data) == [folder / "deep" / "a.png", tmp_path / "labels.csv"]
+    first = content(data, results)
+    (folder / "deep" / "b.png").write_bytes(b"c")
+    assert content(data, results) != first

@@ -74,10 +74,15 @@ def killed_in_training(
 def alive(mark: str) -> list[psutil.Process]:
     """Processes with this mark or one below it, this one excepted."""
     found = []
+    deadline = monotonic() + patience(1)
     for process in process_iter():
         # of others, the environment may not be read; a zombie has none
         with contextlib.suppress(psutil.Error):
-            if process.pid != os.getpid() and _below(process.environ().get(MARK, ""), mark):
+            # within exec it is empty for a moment, and Popen has returned by then; a thread of the
+            # kernel has none for ever, and no program
+            while not (environ := process.environ()) and process.exe() and monotonic() < deadline:
+                sleep(0.001)
+            if process.pid != os.getpid() and _below(environ.get(MARK, ""), mark):
                 found.append(process)
     return found
 

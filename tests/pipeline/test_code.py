@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from guidebench.pipeline import code, recording, syntax
+from guidebench.pipeline import code, recording, syntax, user_code
 from guidebench.pipeline.artifacts import digest_of, read_json
 from guidebench.pipeline.described import describe
 from guidebench.pipeline.errors import UserError
@@ -414,12 +414,14 @@ def test_what_an_edit_of_the_package_changes(edit: str, real: Source) -> None:
 @pytest.fixture
 def digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """The digest of `my_methods:Mine` for these files."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
 
     def write(**files: str) -> str:
         for name, text in files.items():
-            path = tmp_path / f"{name.replace('__in__', '/')}.py"
+            path = folder / f"{name.replace('__in__', '/')}.py"
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
         code.forget()
@@ -442,7 +444,7 @@ def test_the_users_modules_that_it_imports_count(digest, tmp_path: Path) -> None
                    mine_a="from mine_b import y\n", mine_b="y = 1\n", mine_c="z = 1\n",
                    my_package__in____init__="", my_package__in__deep="from . import near\nx = 1\n",
                    my_package__in__near="")  # fmt: skip
-    assert (tmp_path / "my_package" / "near.py").is_file()
+    assert (tmp_path / "mine" / "my_package" / "near.py").is_file()
     assert digest(mine_b="# twice\ny = 1\n") == first
     assert digest(mine_c="z = 2\n") == first  # imported by nobody
     seen = {first}
@@ -457,12 +459,38 @@ def test_the_users_modules_that_it_imports_count(digest, tmp_path: Path) -> None
         digest(mine_b="y = \n")
 
 
+def test_versions_of_the_packages_that_it_imports_count(digest, monkeypatch) -> None:
+    first = digest(my_methods="import json\nfrom PIL import Image\nMine = 1\n")
+    told = user_code.version
+    monkeypatch.setattr(user_code, "version", lambda name: "0.1" if name == "torch" else told(name))
+    assert digest() == first
+    monkeypatch.setattr(user_code, "version", lambda name: "0.1")
+    assert digest() != first
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["from guidebench.toy.constants import SCALE\nMine = SCALE\n",
+     "from guidebench.toy import constants\nMine = constants.SCALE\n",
+     "import guidebench.toy.constants as theirs\nMine = lambda: theirs.SCALE\n",
+     "import guidebench.toy.constants\nMine = guidebench.toy.constants.SCALE\n",
+     "class Mine:\n    def __call__(self):\n        from guidebench.toy import constants as c\n"
+     "        return c.SCALE.real\n"],
+)  # fmt: skip
+def test_constants_of_guidebench_that_it_names_count(text: str, digest, toy: Source) -> None:
+    first = digest(my_methods=text)
+    toy.edit("toy/constants.py", "DIGITS = 3", "DIGITS = 4")
+    assert digest() == first
+    toy.edit("toy/constants.py", "SCALE = 2.0", "SCALE = 2.5")
+    assert digest() != first
+
+
 def test_a_users_digest_is_that_of_its_folders_copy(digest, tmp_path: Path, monkeypatch) -> None:
     first = digest(my_methods="import mine_a\nMine = 1\n", mine_a="y = 1\n")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     for name in ("my_methods.py", "mine_a.py"):
-        (tmp_path / name).rename(elsewhere / name)
+        (tmp_path / "mine" / name).rename(elsewhere / name)
     monkeypatch.chdir(elsewhere)
     monkeypatch.syspath_prepend(elsewhere)
     monkeypatch.delitem(sys.modules, "my_methods", raising=False)

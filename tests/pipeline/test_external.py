@@ -130,3 +130,25 @@ def test_a_users_source_counts_files_and_folders_in_its_options(edited, tmp_path
     first = content(data, results)
     (folder / "deep" / "b.png").write_bytes(b"c")
     assert content(data, results) != first
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_which_folder_a_picture_lies_in_counts(linked: bool, edited, tmp_path, results):
+    """A class's folder is its label, also where it is a link."""
+    kept = tmp_path / "elsewhere" if linked else tmp_path / "pictures"
+    for name in ("cat", "dog"):
+        (kept / name).mkdir(parents=True)
+        (kept / name / "1.png").write_bytes(name.encode())
+    (tmp_path / "pictures").mkdir(exist_ok=True)
+    for name in ("cat", "dog") if linked else ():
+        (tmp_path / "pictures" / name).symlink_to(kept / name)
+    section = {"source": "mine:Mine", "classes": ["cat", "dog"], "train": 8, "validation": 8,
+               "options": {"folder": str(tmp_path / "pictures")}}  # fmt: skip
+    data = edited({("datasets", "sportballs", "data"): section}).datasets["sportballs"].data
+    assert [path.parent.name for path in files(data)] == ["cat", "dog"]
+    first = content(data, results)
+    for name in ("cat", "dog"):
+        (kept / name / "1.png").rename(kept / name / "old.png")
+    (kept / "cat" / "old.png").rename(kept / "dog" / "1.png")
+    (kept / "dog" / "old.png").rename(kept / "cat" / "1.png")
+    assert content(data, results) != first

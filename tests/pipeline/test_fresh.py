@@ -342,7 +342,9 @@ def test_code_is_listed_shortly() -> None:
 def cell(tmp_path: Path) -> Path:
     path = tmp_path / "cell.npz"
     path.write_bytes(b"images")
-    remember(path, "key", tmp_path, {"seeds:derive"})
+    cost = tmp_path / "cell.cost.json"
+    cost.write_text('{"seconds": 1.5}')
+    remember(path, "key", tmp_path, {"seeds:derive"}, cost)
     return path
 
 
@@ -363,8 +365,21 @@ def test_a_finished_cell_stands_with_the_functions_behind_it(cell: Path, tmp_pat
         (lambda cell: cell.with_suffix(".key.json").write_text("[]"), True),
         (lambda cell: cell.with_suffix(".key.json").write_text('{"key": "key"}'), True),
         (lambda cell: shutil.rmtree(cell.parent / code.FOLDER), True),
+        (lambda cell: cell.with_suffix(".cost.json").write_text('{"seconds": 1.4}'), True),
+        (lambda cell: cell.with_suffix(".cost.json").unlink(), True),
     ],
-    ids=["lost", "truncated", "edited", "no key", "torn key", "foreign key", "old key", "no code"],
+    ids=[
+        "lost",
+        "truncated",
+        "edited",
+        "no key",
+        "torn key",
+        "foreign key",
+        "old key",
+        "no code",
+        "an edited cost",
+        "no cost",
+    ],
 )
 def test_a_damaged_cell_does_not_stand(damage, cheap: bool, cell: Path, tmp_path: Path) -> None:
     damage(cell)

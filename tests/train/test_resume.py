@@ -141,6 +141,8 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "a list": lambda content: b"[1, 2]\n",
     "without its code": lambda content: _head(content, code=None),
     "a record that is gone": lambda content: _head(content, code="0" * 16),
+    # whole, of the same code, and copied to this training's place
+    "of another training": lambda content: _head(content, of="judge.pt"),
 }
 
 

@@ -14,7 +14,7 @@ from guidebench.pipeline.artifacts import digest_of
 from guidebench.pipeline.described import named
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.packages import distribution
-from guidebench.pipeline.syntax import strip
+from guidebench.pipeline.syntax import chains, imported, strip
 
 
 @cache
@@ -57,6 +57,12 @@ def _of_user(root: Path, path: Path, texts: dict[str, str]) -> None:
         raise UserError(f"{path} (line {error.lineno}: {error.msg})") from error
     strip(tree)
     texts[key] = ast.unparse(tree)
+    # of guidebench its constants count here: its functions are recorded when they run
+    bound = imported([n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)])
+    for name, *attributes in (chain for chain, *_ in chains(tree)):
+        dotted = ".".join([bound.get(name, name), *attributes])
+        if dotted.startswith(f"{recording.PACKAGE}."):
+            texts[dotted] = named(dotted)
     for node in ast.walk(tree):
         base = (
             path.parents[node.level - 1]
@@ -71,10 +77,7 @@ def _of_user(root: Path, path: Path, texts: dict[str, str]) -> None:
             names = [above, *(f"{above}.{alias.name}".lstrip(".") for alias in node.names)]
         for name in filter(None, names):
             steps = name.split(".")
-            # of guidebench its constants count here: its functions are recorded when they run
-            if steps[0] == recording.PACKAGE:
-                texts[name] = named(name)
-            elif other := distribution(steps[0]):
+            if steps[0] != recording.PACKAGE and (other := distribution(steps[0])):
                 texts[other] = version(other)
             for length in range(1, len(steps) + 1):  # packages on the way run, too
                 place = base.joinpath(*steps[:length])

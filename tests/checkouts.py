@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,10 +66,22 @@ class Checkout:
             if name not in ("all", "total")
         }
 
+    def stale(self, config: str = SMOKE) -> dict[str, int]:
+        """Stage -> number of jobs that are stale, by the rule that Snakemake asks."""
+        done = self.guidebench("check", "--config", config)
+        assert done.returncode in (0, 1), done.stderr
+        return Counter(re.findall(r"^(\w+) \S+: stale \(", done.stdout, re.MULTILINE))
+
     def digest(self, config: str = SMOKE) -> str:
         done = self.guidebench("digest", "--config", config)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def only(self, dataset: str) -> None:
+        """One data set of the smoke experiment, and no world."""
+        datasets = yaml.safe_load((self.root / SMOKE).read_text())["datasets"]
+        self.configure("datasets", {dataset: datasets[dataset]})
+        self.configure("worlds", {})
 
     def configure(self, key: str, value: object) -> None:
         """Change one key of the smoke experiment, by its path a/b/c."""

@@ -16,15 +16,16 @@ PACKAGE = Path(guidebench.__file__).parent
 LAYERS = [
     # what everything may use
     {"pipeline.errors", "pipeline.recording", "pipeline.artifacts", "pipeline.events",
-     "pipeline.launch", "pipeline.filesystem", "duration", "seeds", "plugins", "choices"},
+     "pipeline.launch", "pipeline.filesystem", "duration", "seeds", "plugins", "choices",
+     "sources"},
     # digests of code and content, and what is kept with them
     {"pipeline.syntax", "pipeline.described", "pipeline.user_code", "pipeline.code",
      "pipeline.packages", "pipeline.cache", "pipeline.checkpoint", "pipeline.external"},
     # the experiment, its jobs, and what each depends on
     {"pipeline.sections", "pipeline.worlds", "pipeline.config", "pipeline.schema",
      "pipeline.confdoc", "pipeline.names", "pipeline.mistakes", "pipeline.setup_mistakes",
-     "pipeline.world_mistakes", "pipeline.validate", "grid", "pipeline.jobs", "pipeline.specs",
-     "pipeline.estimate"},
+     "pipeline.world_mistakes", "pipeline.validate", "pipeline.yaml12", "pipeline.demands",
+     "grid", "pipeline.jobs", "pipeline.specs", "pipeline.estimate"},
     {"models", "data"},
     {"diffusion"},
     {"train", "analysis", "metrics", "report", "guidance"},

@@ -7,8 +7,10 @@ from typing import Any
 from guidebench.pipeline.recording import Methods
 
 EACH = "each"
+NEIGHBOURS = 3  # of an image, in precision and recall
 WITH_MEAN = ("ancestral", "euler_maruyama")  # samplers whose step has a mean that guidance shifts
 SPORT_BALLS = ["baseball", "basketball", "volleyball", "soccer ball"]
+IDX_SIZE = 28  # MNIST's and Fashion-MNIST's
 DIGITS = [str(digit) for digit in range(10)]
 FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
            "Bag", "Ankle boot"]  # fmt: skip
@@ -32,6 +34,12 @@ def classes(data: Any) -> list[str]:
     if ":" in data.source:
         return list(data.classes)
     return list(CLASSES[data.source](data))
+
+
+def side(data: Any) -> int:
+    """Side in pixels of a data section's images."""
+    size: int = getattr(data, "size", IDX_SIZE)
+    return size
 
 
 def target_name(dataset: Any) -> str:

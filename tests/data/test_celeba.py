@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from guidebench import sources
 from guidebench.data import load
+from guidebench.data.dataset import DataSet
 from guidebench.pipeline.errors import UserError
 
 WIDTH, HEIGHT = 89, 109
@@ -233,6 +235,129 @@ def test_a_truncated_picture_is_named(keep: int, tmp_path: Path, store: Store) -
     said = _refused(_options(tmp_path))
     assert _name(3) in said
     assert "truncated or damaged" in said
+
+
+def _numbers(part: DataSet) -> list[int]:
+    """Which pictures these are, by their brightness."""
+    return sorted(np.round(part.images.mean(axis=(1, 2, 3)) / 10).astype(int).tolist())
+
+
+def test_of_two_pictures_of_a_name_that_of_the_official_folder_is_read(tmp_path: Path) -> None:
+    """`thumbs/` comes last and was read, `img_align_celeba/` or not."""
+    _lists(tmp_path)
+    with zipfile.ZipFile(tmp_path / "img_align_celeba.zip", "w") as archive:
+        for i in range(1, COUNT + 1):
+            archive.writestr(f"a/img_align_celeba/{_name(i)}", _jpeg(i))
+        for i in range(1, COUNT + 1):
+            archive.writestr(f"thumbs/{_name(i)}", _jpeg(20))
+            archive.writestr(f"__MACOSX/img_align_celeba/._{_name(i)}", b"no picture")
+    train, validation = load(_options(tmp_path), 0)
+    assert _numbers(train) == list(range(1, 9))
+    assert _numbers(validation) == [9, 10]
+
+
+@pytest.mark.parametrize("folders", [("a", "b"), ("x/img_align_celeba", "y/img_align_celeba")])
+def test_a_name_of_two_pictures_is_refused(folders: tuple[str, str], tmp_path: Path) -> None:
+    _lists(tmp_path)
+    with zipfile.ZipFile(tmp_path / "img_align_celeba.zip", "w") as archive:
+        for folder in folders:
+            archive.writestr(f"{folder}/{_name(1)}", _jpeg(1))
+    said = _refused(_options(tmp_path))
+    assert said.startswith(str(tmp_path / "img_align_celeba.zip"))
+    assert f"found {folders[0]}/{_name(1)} and {folders[1]}/{_name(1)}, allowed: one" in said
+
+
+@pytest.mark.parametrize("folder", ["", "faces/", "img_align_celeba\\\\"])
+def test_an_archive_of_one_folder_is_read_whatever_its_name(folder: str, tmp_path: Path) -> None:
+    _lists(tmp_path)
+    with zipfile.ZipFile(tmp_path / "img_align_celeba.zip", "w") as archive:
+        for i in range(1, COUNT + 1):
+            archive.writestr(f"{folder}{_name(i)}", _jpeg(i))
+    assert _numbers(load(_options(tmp_path), 0)[0]) == list(range(1, 9))
+
+
+def test_kaggles_nested_folder_and_lists_are_read(tmp_path: Path) -> None:
+    """And what is read is what counts as the data set's content."""
+    pictures = {_name(i): _jpeg(i) for i in range(1, COUNT + 1)}
+    official, kaggle = tmp_path / "official", tmp_path / "kaggle"
+    for root in (official, kaggle):
+        root.mkdir()
+        _lists(root)
+    _unpacked(official, pictures)
+    (kaggle / "img_align_celeba").mkdir()
+    _unpacked(kaggle / "img_align_celeba", pictures)
+    for name, head in (("list_attr_celeba", "image_id,Male,Smiling"),
+                       ("list_eval_partition", "image_id,partition")):  # fmt: skip
+        path = kaggle / f"{name}.txt"
+        rows = [line.split() for line in path.read_text().splitlines() if ".jpg" in line]
+        path.unlink()
+        text = "\r\n".join([head, *(",".join(row) for row in rows)])
+        path.with_suffix(".csv").write_text(text)
+    for attribute in ("Male", "Smiling"):
+        ours, theirs = (load(_options(root, attribute=attribute), 0)
+                        for root in (official, kaggle))  # fmt: skip
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one.images, other.images)
+            np.testing.assert_array_equal(one.labels, other.labels)
+    inner = kaggle / "img_align_celeba" / "img_align_celeba"
+    assert sources.files(_options(kaggle)) == [
+        kaggle / "list_eval_partition.csv", kaggle / "list_attr_celeba.csv",
+        *(inner / name for name in sorted(pictures)),
+    ]  # fmt: skip
+    assert sources.files(_options(kaggle, attribute=None))[1] == inner / _name(1)
+    assert sources.files(_options(official))[:3] == [
+        official / "list_eval_partition.txt", official / "list_attr_celeba.txt",
+        official / "img_align_celeba" / _name(1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["list_attr_celeba.txt", "list_eval_partition.txt"])
+def test_a_byte_order_mark_drops_no_picture(name: str, root: Path) -> None:
+    path = root / name
+    rows = "\n".join(line for line in path.read_text().splitlines() if line != str(COUNT))
+    path.write_bytes(b"\xef\xbb\xbf" + rows.encode())
+    assert _numbers(load(_options(root), 0)[0]) == list(range(1, 9))
+
+
+def test_a_picture_of_16_bits_keeps_its_brightness(tmp_path: Path, store: Store) -> None:
+    """Pillow clips what is above 255 of 65,535: to white."""
+    pictures = {}
+    for i in range(1, COUNT + 1):
+        file = io.BytesIO()
+        Image.fromarray(np.full((HEIGHT, WIDTH), 2570 * i, np.uint16)).save(file, "PNG")
+        pictures[_name(i)] = file.getvalue()
+    store(tmp_path, pictures)
+    _lists(tmp_path)
+    train, _ = load(_options(tmp_path), 0)
+    assert sorted({int(image.min()) for image in train.images}) == list(range(10, 81, 10))
+    assert sorted({int(image.max()) for image in train.images}) == list(range(10, 81, 10))
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_a_picture_of_another_depth_is_refused(mode: str, tmp_path: Path, store: Store) -> None:
+    file = io.BytesIO()
+    Image.new(mode, (WIDTH, HEIGHT), 3).save(file, "TIFF")
+    store(tmp_path, {_name(i): file.getvalue() for i in range(1, COUNT + 1)})
+    _lists(tmp_path)
+    assert f"its mode is {mode}; allowed: 8 or 16 bits a channel" in _refused(_options(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (f"{_name(3)}  1 ", f"{_name(3)}  2 ", "line 5: found '2' for 000003.jpg, allowed: -1, 0"),
+        (f"{_name(3)}  1 ", f"{_name(3)}  1 1 ", "line 5: found 3 values, allowed: 2, one for ea"),
+        (_name(4), _name(3), "line 6: found 000003.jpg again, allowed: each picture once"),
+    ],
+)
+def test_an_odd_row_of_attributes_is_named(old: str, new: str, said: str, root: Path) -> None:
+    """What is no 1 was a 0 before."""
+    path = root / "list_attr_celeba.txt"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    line = _refused(_options(root))
+    assert line.startswith(str(path))
+    assert said in line
 
 
 def test_only_the_pictures_asked_for_are_decoded(root: Path, monkeypatch: Any) -> None:

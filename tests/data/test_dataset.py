@@ -58,6 +58,9 @@ def test_too_many_images_are_refused(data: DataSet) -> None:
         subset(data, 1001, 0, "validation")
 
 
-def test_no_number_means_all(data: DataSet) -> None:
-    assert subset(data, None, 0, "train") is data
+def test_no_number_means_all_in_the_order_that_their_number_gives(data: DataSet) -> None:
+    every, counted = subset(data, None, 3, "train"), subset(data, 1000, 3, "train")
+    np.testing.assert_array_equal(every.extra["row"], counted.extra["row"])
+    assert sorted(every.extra["row"]) == list(range(1000))
+    assert not np.array_equal(every.extra["row"], np.arange(1000))
     assert len(subset(data, 20, 0, "train").labels) == 20

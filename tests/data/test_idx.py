@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from data_folders import write_idx
 
+from guidebench import sources
 from guidebench.data import load
-from guidebench.data.idx import package_digits
+from guidebench.data.idx import package_digits, read
 from guidebench.pipeline.errors import UserError
 
 IMAGES = "train-images-idx3-ubyte"
@@ -117,6 +119,43 @@ def test_numbers_take_a_stratified_subset(folder: Path) -> None:
     assert said.startswith("data.train: found 41, allowed: at most 40")
 
 
+@pytest.mark.parametrize("place", ["MNIST/raw", "MNIST", ""])
+@pytest.mark.parametrize("packed", ["", ".gz"])
+@pytest.mark.parametrize("joint", ["-", "."])
+def test_the_ways_in_which_people_have_the_files(
+    place: str, packed: str, joint: str, tmp_path: Path
+) -> None:
+    """`train-images.idx3-ubyte` beside a folder `train-images-idx3-ubyte` is Kaggle's."""
+    folder = tmp_path / place
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = []
+    for prefix, count in (("train", 40), ("t10k", 20)):
+        labels = np.arange(count, dtype=np.uint8) % 10
+        images = labels[:, None, None] * 20 + np.zeros((1, 28, 28), np.uint8)
+        for kind, array in (("images{}idx3", images), ("labels{}idx1", labels)):
+            path = folder / f"{prefix}-{kind.format(joint)}-ubyte{packed}"
+            path.write_bytes(gzip.compress(_idx(array)) if packed else _idx(array))
+            wanted.append(path)
+        if joint == ".":
+            (folder / f"{prefix}-images-idx3-ubyte").mkdir()
+    train, test = load(_options(tmp_path), 0)
+    assert np.bincount(train.labels).tolist() == [4] * 10
+    assert np.bincount(test.labels).tolist() == [2] * 10
+    np.testing.assert_array_equal(train.images[:, 0, 5, 5], train.labels * 20)
+    assert sources.files(_options(tmp_path)) == wanted
+    assert not sources.from_package(_options(tmp_path, otherwise="package"))
+
+
+def test_files_of_two_folders_are_not_mixed(tmp_path: Path) -> None:
+    write_idx(tmp_path, {"train": np.arange(40) % 10, "t10k": np.arange(40) % 10})
+    (tmp_path / "MNIST").mkdir()
+    name = "train-images-idx3-ubyte"
+    (tmp_path / name).rename(tmp_path / "MNIST" / name)
+    assert f"{tmp_path / 'MNIST' / 'train-labels-idx1-ubyte'}[.gz]: missing" in _refused(
+        _options(tmp_path)
+    )
+
+
 def test_reading_writes_nothing(folder: Path) -> None:
     before = sorted(folder.rglob("*"))
     load(_options(folder), 0)
@@ -194,10 +233,10 @@ def test_the_official_sets(source: str, data_root: Path) -> None:
     assert test.images.shape == (10000, 1, 28, 28)
     if source == "mnist":
         assert np.bincount(train.labels)[:3].tolist() == [5923, 6742, 5958]
-        assert train.labels[:5].tolist() == [5, 0, 4, 1, 9]
+        assert read(_options(data_root))[0].labels[:5].tolist() == [5, 0, 4, 1, 9]
         assert round(train.images.mean() / 255, 4) == 0.1307
     else:
         assert np.bincount(test.labels).tolist() == [1000] * 10
         assert train.classes[9] == "Ankle boot"
-        assert train.labels[0] == 9
+        assert read(_options(data_root, source=source))[0].labels[0] == 9
         assert round(train.images.mean() / 255, 4) == 0.2860

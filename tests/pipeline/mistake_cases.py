@@ -57,9 +57,11 @@ CASES = {
     "empty section": Case((*S, "classifiers", "clean"), None, "null", "keys and values"),
     "section that is text": Case((*S, "data"), "balls", '"balls"', "keys and values"),
     "list of the wrong length": Case((*S, "data", "scale"), [0.8], "[0.8]", "list of 2 numbers"),
-    "unquoted no": Case(
-        (*S, "denoiser", "mixed_precision"), False, "false", "no, bf16 (in quotes)"
+    "boolean for a choice": Case(
+        (*S, "denoiser", "mixed_precision"), False, "false", "no, bf16"
     ),
+    "number for a name": Case(("name",), 202410, "202410", "a name of letters, digits, _ . and -"),
+    "number for text": Case(("description",), 5, "5", "text (in quotes)"),
     "negative size": Case((*S, "data", "size"), -16, "-16", "at least 8 and at most 1024"),
     "zero steps": Case((*S, "denoiser", "steps"), 0, "0", "above 0"),
     "negative scale": Case((*RAW, "scales"), [-1], "-1", "at least 0", "setups.clean/raw.scales.0"),
@@ -71,6 +73,21 @@ CASES = {
     ),
     "no source": Case((*S, "data", "source"), DELETE, "nothing", "sportballs, mnist"),
     "no setups": Case((*S, "setups"), DELETE, "nothing", "named entries"),
+    "an image for each half of each class": Case(
+        (*S, "data", "train"), 7, "7", "at least 8: two of each of 4 classes"
+    ),
+    "an image of each class": Case(
+        (*M, "data", "validation"), 9, "9", "at least 10: one of each of 10 classes"
+    ),
+    "one class": Case(
+        (*S, "data"), {"source": "digits:write_digits", "classes": ["a"], "size": 16, "train": 8,
+                       "validation": 8}, "['a']", "at least two different names", "data.classes",
+    ),
+    "a class twice": Case(
+        (*S, "data"), {"source": "digits:write_digits", "classes": ["a", "b", "a"], "size": 16,
+                       "train": 8, "validation": 8}, "['a', 'b', 'a']", "two different names",
+        "data.classes",
+    ),
     "no data sets": Case(("datasets",), {}, "none", "at least one data set"),
     "unknown sampler": Case((*S, "sampling", "sampler"), "huen", '"huen"', "dpmpp_2m, heun"),
     "unknown stabilizer": Case((*ADAM, "stabilizer", "name"), "adm", '"adm"', "none, ema, adam"),

@@ -14,6 +14,7 @@ from world_cases import CASES as LATER
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.validate import load
+from guidebench.pipeline.yaml12 import parse
 
 CASES = EARLIER | LATER
 BIN = Path(sys.executable).parent
@@ -84,7 +85,8 @@ def test_two_mistakes_are_two_lines(edits, keys, smoke, tmp_path):
         ("name: a\n? [1, 2]\n: 3\n", "line 2: not valid YAML: a key that is not text"),
         ("name: *nothing\n", "line 1: not valid YAML: found undefined alias"),
         ("name: &me [*me]\n", "not valid YAML"),
-        ("description: 2024-13-45\n", "not valid YAML: month must be in 1..12"),
+        ("seed: !!bool maybe\n", "not valid YAML: 'maybe'"),
+        ("seed: !!timestamp soon\n", "not valid YAML: "),
         ("", "found an empty file, allowed: a mapping of keys"),
         ("# nothing but a comment\n", "found an empty file, allowed: a mapping of keys"),
         ("[1, 2]\n", "found list, allowed: a mapping of keys"),
@@ -108,13 +110,56 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path):
 
 def test_keys_are_text_and_a_merged_key_may_be_replaced(repository, tmp_path):
     text = (repository / "workflow/config/smoke.yaml").read_text()
-    # `yes` is a boolean to YAML, a merge of a merge replaces keys, and 1e-3 is a number
+    # a merge of a merge replaces keys, and 1e-3 is a number
     text = text.replace("clean: &classifier {", "clean: &classifier {learning_rate: 1e-3, ")
     text = text.replace("  mnist:\n", "  yes:\n")
     (tmp_path / "ok.yaml").write_text(text)
     config = load(str(tmp_path / "ok.yaml"))
     assert list(config.datasets) == ["sportballs", "yes"]
     assert config.datasets["yes"].classifiers["judge"].learning_rate == 1e-3
+
+
+# how YAML 1.1 would read it -> how 1.2 does
+SCALARS = {
+    "0100": 100, "010": 10, "0o17": 15, "0x1F": 31, "-08": -8, "+7": 7, "1:30": "1:30",
+    "190:20:30": "190:20:30", "1_000": "1_000", "2024_10": "2024_10", "0b11": "0b11", "yes": "yes",
+    "no": "no", "on": "on", "Off": "Off", "y": "y", "true": True, "False": False, "~": None,
+    "null": None, "2024-10-01": "2024-10-01", "2024-13-45": "2024-13-45", "1e3": 1000.0,
+    "1.": 1.0, ".5": 0.5, "-1.5e-2": -0.015, "1e": "1e", "1_0.5": "1_0.5", "6:30.5": "6:30.5",
+    "0.1.2": "0.1.2", "=": "=", "'0100'": "0100", '"true"': "true",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SCALARS)
+def test_scalars_are_those_of_yaml_1_2(text):
+    for found in (parse(f"key: {text}\n", "a")["key"], parse(text, "a")):
+        assert found == SCALARS[text]
+        assert type(found) is type(SCALARS[text])
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("datasets.mnist.denoiser.steps=1:30", '"1:30", allowed: integer, above 0'),
+        ("datasets.mnist.denoiser.steps=1_000", '"1_000", allowed: integer, above 0'),
+        ("datasets.mnist.sampling.clip=yes", '"yes", allowed: true or false'),
+        ("name=202410", "202410, allowed: a name of letters, digits, _ . and -, no path (in quote"),
+    ],
+)
+def test_what_is_no_number_is_refused_with_what_is(setting, said, repository):
+    with pytest.raises(UserError) as caught:
+        load(str(repository / "workflow/config/smoke.yaml"), [setting])
+    assert f"{setting.partition('=')[0]}: found {said}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_with_zeros_in_front_are_decimal_and_a_bare_no_is_text(repository):
+    smoke = str(repository / "workflow/config/smoke.yaml")
+    config = load(smoke, ["datasets.mnist.denoiser.steps=0100", "name=2024_10",
+                          "datasets.mnist.denoiser.mixed_precision=no"])  # fmt: skip
+    assert config.datasets["mnist"].denoiser.steps == 100
+    assert config.datasets["mnist"].denoiser.mixed_precision == "no"
+    assert config.name == "2024_10"
 
 
 def test_settings_replace_keys_whose_names_hold_dots(repository):
@@ -159,3 +204,38 @@ def test_no_job_starts_and_no_traceback_is_shown(
     assert "Traceback" not in output
     left = {path.name for path in tmp_path.iterdir()} - {".snakemake"}
     assert left == {"bad.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--configfile", "a.yaml", "b.yaml"], "--configfile: found 2 files, allowed: one"),
+        (
+            ["--configfile", "a.yaml", "--config", "name=2024_10"],
+            """--config name: found 202410 (Snakemake takes it for a number), allowed: text""",
+        ),
+        (["--configfile", "a.yaml", "--config", "name="], "--config name: found None"),
+        (["--configfile", "a.yaml", "--config", "set=seed=x"], 'seed: found "x", allowed'),
+    ],
+)
+def test_snakemakes_own_options_are_read_as_ours(arguments, said, smoke, repository, tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(smoke))
+    done = subprocess.run(
+        [BIN / "snakemake", "-n", "-s", str(repository / "Snakefile"), *arguments],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert said in output
+    assert "Traceback" not in output
+
+
+def test_a_name_in_quotes_stays_text_for_snakemake(smoke, repository, tmp_path):
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(smoke))
+    done = subprocess.run(
+        [BIN / "snakemake", "-n", "--quiet", "rules", "-s", str(repository / "Snakefile"),
+         "--configfile", "a.yaml", "--config", r'set=["name=\"2024\""]', "seed=007", "threads=1"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr

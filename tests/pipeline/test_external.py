@@ -8,6 +8,9 @@ import pytest
 
 from guidebench.pipeline import external
 from guidebench.pipeline.external import content, files
+from guidebench.sources import IDX
+
+NAMES = [f"{name}-ubyte" for name in IDX]
 
 
 @pytest.fixture
@@ -15,7 +18,7 @@ def raw(tmp_path: Path) -> Path:
     """A folder of MNIST's four files."""
     folder = tmp_path / "data" / "MNIST" / "raw"
     folder.mkdir(parents=True)
-    for name in external.IDX_FILES:
+    for name in NAMES:
         (folder / f"{name}.gz").write_bytes(name.encode())
     return folder
 
@@ -34,15 +37,15 @@ def mnist(edited, raw: Path, **options: object):
 
 def test_files_that_a_source_reads(edited, raw):
     data = mnist(edited, raw)
-    assert [path.name for path in files(data)] == [f"{name}.gz" for name in external.IDX_FILES]
+    assert [path.name for path in files(data)] == [f"{name}.gz" for name in NAMES]
     # an unpacked one is read first
-    plain = raw / external.IDX_FILES[1]
+    plain = raw / NAMES[1]
     plain.write_bytes(b"unpacked")
     assert files(data)[1] == plain
     (raw / "notes.txt").write_text("mine")
-    (raw / f"{external.IDX_FILES[0]}.gz").unlink()
+    (raw / f"{NAMES[0]}.gz").unlink()
     assert [path.name for path in files(data)] == [
-        plain.name, *(f"{name}.gz" for name in external.IDX_FILES[2:])
+        plain.name, *(f"{name}.gz" for name in NAMES[2:])
     ]  # fmt: skip
     with pytest.raises(KeyError):
         files(data.model_copy(update={"source": "cifar"}))
@@ -57,7 +60,7 @@ def test_balls_are_drawn_from_no_file(edited, results):
 def test_a_digest_follows_content_and_names_alone(edited, raw, results):
     data = mnist(edited, raw)
     first = content(data, results)
-    path = raw / f"{external.IDX_FILES[0]}.gz"
+    path = raw / f"{NAMES[0]}.gz"
     os.utime(path, ns=(10**18, 10**18))
     assert content(data, results) == first
     old = path.read_bytes()
@@ -69,8 +72,8 @@ def test_a_digest_follows_content_and_names_alone(edited, raw, results):
     assert content(data, results) == first
     # which file is read as what
     path.rename(raw / "moved")
-    (raw / f"{external.IDX_FILES[1]}.gz").rename(path)
-    (raw / "moved").rename(raw / f"{external.IDX_FILES[1]}.gz")
+    (raw / f"{NAMES[1]}.gz").rename(path)
+    (raw / "moved").rename(raw / f"{NAMES[1]}.gz")
     assert content(data, results) not in (first, other)
 
 
@@ -92,7 +95,7 @@ def test_a_digest_is_kept_while_sizes_times_and_inodes_stand(edited, raw, result
     assert content(data, results) == first
     assert len(read) == 4
     # a file put in its place, with its time: another inode
-    path = raw / f"{external.IDX_FILES[0]}.gz"
+    path = raw / f"{NAMES[0]}.gz"
     stat = path.stat()
     fresh = raw / "new"
     fresh.write_bytes(path.read_bytes()[::-1])

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from guidebench.pipeline import check, code, external, fresh, specs
+from guidebench import sources
+from guidebench.pipeline import check, code, fresh, specs
 from guidebench.pipeline.artifacts import (
     digest_of,
     ordered_digest,
@@ -268,14 +269,14 @@ def test_check_names_stale_jobs_and_counts_them(done: Results) -> None:
 def test_files_from_outside_count_by_content(edited, tmp_path: Path) -> None:
     raw = tmp_path / "data" / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    for name in external.IDX_FILES:
-        (raw / f"{name}.gz").write_bytes(name.encode())
+    for name in sources.IDX:
+        (raw / f"{name}-ubyte.gz").write_bytes(name.encode())
     source = {"source": "mnist", "root": str(tmp_path / "data")}
     done = Results(edited({("datasets", "mnist", "data"): source}), tmp_path)
     prepare = Job("prepare", "mnist")
     assert fresh.EXTERNAL in read_json(manifest(done.layout, prepare))["inputs"]
     assert done.stale() == {}
-    path = raw / f"{external.IDX_FILES[0]}.gz"
+    path = raw / f"{sources.IDX[0]}-ubyte.gz"
     old = path.read_bytes()
     path.write_bytes(old[::-1])
     found = done.stale()

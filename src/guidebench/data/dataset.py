@@ -37,9 +37,8 @@ def stratified(labels: np.ndarray, count: int, generator: np.random.Generator) -
 
 
 def subset(data: DataSet, count: int | None, seed: int, name: str) -> DataSet:
-    """A stratified subset of `count` images, all of them for None; UserError when too many."""
-    if count is None:
-        return data
+    """A stratified, shuffled subset of `count` images (None: all); UserError when too many."""
+    count = len(data.labels) if count is None else count
     if count > len(data.labels):
         raise UserError(f"data.{name}: found {count}, allowed: at most {len(data.labels)}, the "
                         "images that there are")  # fmt: skip

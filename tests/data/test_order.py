@@ -1,0 +1,87 @@
+"""Whatever order files keep their images in, prepared ones are exchangeable, and so are halves."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from data_folders import write_faces, write_idx
+
+from guidebench.data import load
+from guidebench.data.store import Stored, half
+
+COUNT = 240
+ORDERS = {
+    "sorted": lambda classes: np.sort(np.arange(COUNT) % classes),
+    "alternating": lambda classes: np.arange(COUNT) % classes,
+}
+MODULE = """
+import numpy as np
+from guidebench.data.dataset import DataSet
+
+def listed(options, seed):
+    labels = np.load(options["labels"])
+    images = np.arange(len(labels), dtype=np.uint8)[:, None, None, None] + np.zeros((1, 8, 8))
+    return DataSet(images.astype(np.uint8), labels, ["a", "b", "c"])
+"""
+
+
+def _own(order: Callable[[int], np.ndarray], root: Path) -> SimpleNamespace:
+    (root / "my_listed.py").write_text(MODULE)
+    np.save(root / "labels.npy", order(3))
+    return SimpleNamespace(source="my_listed:listed", options={"labels": str(root / "labels.npy")},
+                           classes=["a", "b", "c"], size=8, train=160, validation=80)  # fmt: skip
+
+
+def _digits(order: Callable[[int], np.ndarray], root: Path) -> SimpleNamespace:
+    write_idx(root / "MNIST" / "raw", {"train": order(10), "t10k": order(10)})
+    return SimpleNamespace(source="mnist", root=str(root), download=False, otherwise="stop",
+                           train=None, validation=None)  # fmt: skip
+
+
+def _faces(order: Callable[[int], np.ndarray], root: Path) -> SimpleNamespace:
+    write_faces(root, np.concatenate([order(2), order(2)]), train=COUNT)
+    return SimpleNamespace(source="celeba", root=str(root), attribute="Male", crop=None, size=8,
+                           train=None, validation=None)  # fmt: skip
+
+
+def _balls(order: Callable[[int], np.ndarray], root: Path) -> SimpleNamespace:
+    return SimpleNamespace(source="sportballs", size=8, canvas=8, scale=(0.5, 0.8), rotation="3d",
+                           poses=2, train=160, validation=80)  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("source", [_own, _digits, _faces, _balls])
+def test_splits_are_shuffled_and_halves_hold_each_class(
+    source: Any, order: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    options = source(ORDERS[order], tmp_path)
+    for part in load(options, 0):
+        count = len(part.labels)
+        # position and label are independent: a correlation's standard error is 1 / sqrt(count)
+        assert abs(np.corrcoef(np.arange(count), part.labels)[0, 1]) < 4 / np.sqrt(count)
+        repeats = np.mean(part.labels[1:] == part.labels[:-1])
+        shares = np.bincount(part.labels) / count
+        assert abs(repeats - (shares**2).sum()) < 4 * np.sqrt(1 / count)
+        stored = Stored(part.images, part.labels, part.classes)
+        first, second = (half(stored, which) for which in ("first", "second"))
+        seen = [np.bincount(one.labels, minlength=len(part.classes)) for one in (first, second)]
+        assert np.abs(seen[0] - seen[1]).max() <= 1
+        assert len(first.labels) + len(second.labels) == count
+
+
+@pytest.mark.parametrize("labels", [np.arange(60) % 2, np.arange(61) % 10, np.full(9, -1)])
+def test_halves_are_disjoint_in_stored_order_and_split_every_class(labels: np.ndarray) -> None:
+    """Labels that alternate put no class into one half."""
+    data = Stored(np.arange(len(labels)), labels, [])
+    first, second = (half(data, which) for which in ("first", "second"))
+    assert sorted([*first.images, *second.images]) == list(range(len(labels)))
+    for one in (first, second):
+        assert (np.diff(one.images) > 0).all()
+        np.testing.assert_array_equal(one.labels, labels[one.images])
+    for label in np.unique(labels):
+        assert abs((first.labels == label).sum() - (second.labels == label).sum()) <= 1
+    assert 0 <= len(first.images) - len(second.images) <= 1

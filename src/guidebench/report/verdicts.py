@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -53,22 +54,23 @@ class Interval(NamedTuple):
         return f"{number(self.estimate)} [{number(self.low)}, {number(self.high)}]"
 
 
-def quantile(degrees: int) -> float:
-    """Student's t quantile of a two-sided 95 % interval."""
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees))
+def quantile(degrees: int, tests: int = 1) -> float:
+    """Student's t quantile of a two-sided interval, one of `tests` that miss with 5 % together."""
+    return float(stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / tests, degrees))
 
 
-def paired(first: pd.Series, second: pd.Series) -> Interval:
-    """Mean difference of values paired by index, with Student's interval over the pairs.
+def mean(values: np.ndarray, minus: float = 0.0, error: float = 0.0) -> Interval:
+    """Mean over images with Student's interval; `minus` is taken off, `error` its standard error.
 
-    Raises Unmeasured with fewer than two pairs.
+    Raises Unmeasured with fewer than two images.
     """
-    difference = (first - second).dropna()
-    if len(difference) < 2:
-        raise Unmeasured(f"not measured: {len(difference)} paired images, at least 2 are needed")
-    mean = float(difference.mean())
-    half = quantile(len(difference) - 1) * float(difference.std(ddof=1)) / len(difference) ** 0.5
-    return Interval(mean, mean - half, mean + half)
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        raise Unmeasured(f"not measured: {len(values)} paired images, at least 2 are needed")
+    estimate = float(values.mean()) - minus
+    own = float(values.std(ddof=1)) / len(values) ** 0.5
+    half = quantile(len(values) - 1) * math.hypot(own, error)
+    return Interval(estimate, estimate - half, estimate + half)
 
 
 def spread(difference: pd.Series) -> float:
@@ -78,10 +80,12 @@ def spread(difference: pd.Series) -> float:
 
 
 def difference(
-    tables: Tables, dataset: str, first: tuple[Cell, str], second: tuple[Cell, str]
-) -> Interval:
+    tables: Tables, dataset: str, first: tuple[Cell, str], second: tuple[Cell, str],
+    tests: int = 1,
+) -> Interval:  # fmt: skip
     """`first` minus `second`, each (cell, metric) on evaluation seeds, by the paired jackknife.
 
+    It is one of `tests` intervals that miss with 5 % together (Bonferroni).
     Raises Unmeasured when a value or its blocks are missing.
     """
     values = [measured(tables, dataset, cell, metric).value for cell, metric in (first, second)]
@@ -89,7 +93,7 @@ def difference(
     if len(left_out) < 2 or not np.isfinite(left_out).all():
         raise Unmeasured(f"not measured: no jackknife blocks of {name(first[0])} and "
                          f"{name(second[0])} for {first[1]}")  # fmt: skip
-    half = quantile(len(left_out) - 1) * spread(left_out)
+    half = quantile(len(left_out) - 1, tests) * spread(left_out)
     estimate = values[0] - values[1]
     return Interval(estimate, estimate - half, estimate + half)
 
@@ -99,6 +103,13 @@ def by_sign(intervals: Sequence[Interval]) -> str:
     if any(interval.negative for interval in intervals):
         return FAILS
     return HOLDS if all(interval.positive for interval in intervals) else UNDECIDED
+
+
+def against(interval: Interval, limit: float) -> str:
+    """Holds when all of the interval is at or above `limit`, does not when all is below."""
+    if interval.high < limit:
+        return FAILS
+    return HOLDS if interval.low >= limit else UNDECIDED
 
 
 def name(cell: Cell) -> str:
@@ -146,26 +157,14 @@ def selected(tables: Tables, dataset: str, setup: str, metric: str) -> Cell:
 def along(
     tables: Tables, dataset: str, quantity: str, classifier: str, source: str, stabilizer: str
 ) -> pd.DataFrame:
-    """A curve along the forward process (t, mean, sd, n); Unmeasured when it is empty."""
+    """Every image's curve along the forward process [t, image]; Unmeasured when it is empty."""
     rows = tables.along(dataset, quantity, classifier, source, stabilizer)
-    rows = rows.dropna(subset=["mean"]).reset_index(drop=True)
-    if rows.empty:
+    found = pd.DataFrame(list(rows["values"]), index=rows.t).dropna()
+    if found.empty:
         stabilised = "" if stabilizer == "none" else f"+{stabilizer}"
         raise Unmeasured(f"not measured: no {quantity} of {classifier}/{source}{stabilised} "
                          "in this data set's config")  # fmt: skip
-    return rows
-
-
-def per_image(
-    tables: Tables, dataset: str, quantity: str, classifier: str, source: str, stabilizer: str
-) -> pd.Series:
-    """Mean logs per image; Unmeasured when there are none."""
-    rows = tables.per_image(dataset, quantity, classifier, source, stabilizer)
-    if rows.empty:
-        stabilised = "" if stabilizer == "none" else f"+{stabilizer}"
-        raise Unmeasured(f"not measured: no {quantity} of {classifier}/{source}{stabilised} "
-                         "in this data set's config")  # fmt: skip
-    return rows
+    return found
 
 
 def rank_correlation(x: Sequence[float] | pd.Series, y: Sequence[float] | pd.Series) -> float:

@@ -178,8 +178,8 @@ def _ordered(tables: Tables, dataset: str, quantity: str, *curves: Curve) -> Out
     values: dict[str, float | None] = {}
     parts = []
     for first, second in pairwise(curves):
-        interval = mean((_logs(along(tables, dataset, quantity, *first))
-                         - _logs(along(tables, dataset, quantity, *second))).to_numpy())  # fmt: skip
+        logs = [_logs(along(tables, dataset, quantity, *curve)) for curve in (first, second)]
+        interval = mean((logs[0] - logs[1]).to_numpy())
         title = f"{_label(first)} over {_label(second)}"
         values |= interval.values(f"log ratio {title}")
         values[f"ratio {title}"] = math.exp(interval.estimate)

@@ -97,7 +97,7 @@ def decide(tables: Tables) -> list[dict[str, Any]]:
     Values are JSON-safe: a number that is not finite is None.
     """
     return [
-        _decide(tables, dataset, number, claim)
+        decide_one(tables, dataset, number, claim)
         for dataset in tables.datasets
         for number, claim in claims(tables, dataset)
     ]
@@ -111,7 +111,8 @@ def claims(tables: Tables, dataset: str) -> list[tuple[int, Claim]]:
     return numbered[: len(CLAIMS)]
 
 
-def _decide(tables: Tables, dataset: str, number: int, claim: Claim) -> dict[str, Any]:
+def decide_one(tables: Tables, dataset: str, number: int, claim: Claim) -> dict[str, Any]:
+    """A claim on a data set as `decide` has it."""
     try:
         outcome = claim.decide(tables, dataset)
     except Unmeasured as missing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -26,19 +26,18 @@ def proportion(share: float, n: int, tests: int = 1) -> Interval:
     return Interval(share, float(low), float(high))
 
 
-def holm(compared: Mapping[Key, Callable[[int], Interval]]) -> dict[Key, Interval]:
+def holm(compared: Mapping[Key, Interval]) -> dict[Key, Interval]:
     """Each comparison's interval at the level that Holm's procedure (1979) decides it at.
 
-    `compared` gives an interval for a number of tests that share the 5 %. With 5 % in all, one of
-    the returned intervals that exclude 0 lies on the wrong side of it.
+    With a probability of 5 % or less any of those that exclude 0 lies on the wrong side of it.
     """
-    open_, decided = dict(compared), {}
-    while open_:
-        found = {key: interval(len(open_)) for key, interval in open_.items()}
-        clear = {key for key, interval in found.items() if interval.positive or interval.negative}
-        decided |= {key: interval for key, interval in found.items() if key in clear or not clear}
-        open_ = {key: interval for key, interval in open_.items() if key not in decided}
-    return decided
+    decided: dict[Key, Interval] = {}
+    while len(decided) < len(compared):
+        rest = {key: interval.shared(len(compared) - len(decided))
+                for key, interval in compared.items() if key not in decided}  # fmt: skip
+        clear = {key: found for key, found in rest.items() if found.positive or found.negative}
+        decided |= clear or rest
+    return {key: decided[key] for key in compared}
 
 
 def rank_correlation_along(curve: pd.DataFrame) -> Interval:

@@ -12,6 +12,7 @@ from scipy import stats
 from guidebench.report.verdicts import CONFIDENCE, Interval, Unmeasured, quantile
 
 RESAMPLES = 2000
+RELIABLE = 0.25  # a curve of which more is noise does not tell how high its correlation is
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -43,24 +44,35 @@ def holm(compared: Mapping[Key, Interval]) -> dict[Key, Interval]:
 def rank_correlation_along(curve: pd.DataFrame) -> Interval:
     """Spearman's correlation of the mean over images with the index; `curve` is [t, image].
 
-    Images are drawn with replacement, each with its whole curve, so neighbouring t move together.
-    Of the percentile and the basic bootstrap the wider end counts: noise pulls a rank correlation
-    towards 0, and each of the two errs to one side. Raises Unmeasured with fewer than 3 t or 2
-    images, or a constant curve.
+    Images are drawn with replacement, each with its whole curve, so neighbouring t move together;
+    of the percentile and the basic bootstrap the wider end counts. Noise pulls a rank correlation
+    towards 0, so a high end above 0 is divided by the reliability's root (Spearman 1904), and is 1
+    where the reliability is below a quarter.
+    Raises Unmeasured with fewer than 3 t or 2 images, or a constant curve.
     """
     times, n = curve.shape
     mean = curve.mean(axis=1).to_numpy()
     if times < 3 or n < 2 or len(set(mean)) < 2:
         raise Unmeasured(f"not measured: {times} points of {n} images give no rank correlation")
-    estimate = float(stats.spearmanr(curve.index, mean).statistic)
     weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
-    ranks = stats.rankdata(weights @ curve.to_numpy(float).T, axis=1)
-    ranks -= ranks.mean(axis=1, keepdims=True)
-    along = stats.rankdata(curve.index) - (times + 1) / 2
-    spread = np.linalg.norm(ranks, axis=1) * np.linalg.norm(along)
-    drawn = np.divide(ranks @ along, spread, out=np.zeros(RESAMPLES), where=spread > 0)
+    drawn = _ranks(weights @ curve.to_numpy(float).T)
+    found, along = _ranks(mean), _ranks(curve.index.to_numpy())
+    estimate = float(found @ along)
     # a bootstrap of n images is narrow by sqrt((n - 1) / n) and by normal against Student's tails
     tail = stats.norm.cdf(-np.sqrt(n / (n - 1)) * quantile(n - 1))
-    low, high = np.quantile(drawn, [tail, 1 - tail])
-    return Interval(estimate, max(-1.0, min(low, 2 * estimate - high)),
-                    min(1.0, max(high, 2 * estimate - low)))  # fmt: skip
+    ends = np.quantile(drawn @ along, [tail, 1 - tail])
+    low, high = min(ends[0], 2 * estimate - ends[1]), max(ends[1], 2 * estimate - ends[0])
+    # drawn curves have the noise twice: their squared agreement is (signal + noise) / (signal +
+    # 2 noise), the estimate's reliability signal / (signal + noise)
+    reliability = 2 - 1 / float(np.mean(drawn @ found)) ** 2
+    if high > 0:
+        high = high / reliability**0.5 if reliability > RELIABLE else 1.0
+    return Interval(estimate, max(-1.0, low), min(1.0, high))
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks along the last axis with mean 0 and norm 1, or 0 where all values are equal."""
+    ranks = stats.rankdata(values, axis=-1)
+    ranks -= ranks.mean(axis=-1, keepdims=True)
+    norm = np.linalg.norm(ranks, axis=-1, keepdims=True)
+    return np.divide(ranks, norm, out=np.zeros_like(ranks), where=norm > 0)

@@ -54,8 +54,8 @@ slurm-test: setup  ## the pipeline on a private SLURM (root, Debian's slurm-wlm 
 	GUIDEBENCH_SLURM=required $(BIN)/python -m pytest -m slurm tests/slurm
 
 lint: setup  ## formatting, style, types, workflow files
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks docs
+	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import synthetic_tables as synthetic
 
-from guidebench.report.findings import decide
+from guidebench.report.findings import claims, decide, decide_one
 from guidebench.report.tables import Tables
 from guidebench.report.verdicts import FAILS, HOLDS, UNDECIDED
 
@@ -19,22 +20,34 @@ Edit = Callable[[Tables], None]
 EMA99, NOISE, ADAM = "clean/x0+ema0.99", "noise_trained/raw", "clean/x0+adam"
 
 
-def accuracy(classifier: str, source: str, value: float) -> Edit:
+def values(tables: Tables, keep: pd.Series, wanted: Callable[[np.ndarray, int], Any]) -> None:
+    """Set every image's value in the kept rows to `wanted(values, t)`."""
+    rows = tables.sensitivity
+    for index in rows.index[keep]:
+        for key, found in synthetic.row(
+            wanted(rows.at[index, "values"], rows.at[index, "t"])
+        ).items():
+            rows.at[index, key] = found
+
+
+def accuracy(classifier: str, source: str, share: float, n: int = 512) -> Edit:
     def edit(tables: Tables) -> None:
         rows = tables.sensitivity
         keep = (rows.quantity == "accuracy") & (rows.classifier == classifier)
-        rows.loc[keep & (rows.input == source), "mean"] = value
+        correct = (np.arange(n) < round(n * share)).astype(float)
+        values(tables, keep & (rows.input == source), lambda *_: correct)
 
     return edit
 
 
 def logs(classifier: str, source: str, stabilizer: str, shift: float, noise: float = 0.0) -> Edit:
     def edit(tables: Tables) -> None:
-        rows = tables.sensitivity_images
+        rows = tables.sensitivity
         keep = (rows.classifier == classifier) & (rows.input == source)
-        keep &= rows.stabilizer == stabilizer
-        wobble = np.random.default_rng(3).normal(size=int(keep.sum()))
-        rows.loc[keep, "mean_log"] += shift + noise * (wobble - wobble.mean())
+        keep &= (rows.stabilizer == stabilizer) & rows.quantity.str.endswith("_sensitivity")
+        wobble = np.random.default_rng(3).normal(size=32)
+        factor = np.exp(shift + noise * (wobble - wobble.mean()))
+        values(tables, keep, lambda found, _: found * factor)
 
     return edit
 
@@ -71,8 +84,8 @@ def without(setup: str) -> Edit:
 
 def drop(stabilizer: str) -> Edit:
     def edit(tables: Tables) -> None:
-        for rows in (tables.sensitivity, tables.sensitivity_images):
-            rows.drop(rows.index[rows.stabilizer == stabilizer], inplace=True)
+        rows = tables.sensitivity
+        rows.drop(rows.index[rows.stabilizer == stabilizer], inplace=True)
 
     return edit
 
@@ -82,26 +95,32 @@ def late(tables: Tables) -> None:
     rows.drop(rows.index[rows.t <= 0.45 * synthetic.T], inplace=True)
 
 
-def falling(tables: Tables) -> None:
-    rows = tables.sensitivity
-    keep = rows.stabilizer == "adam"
-    rows.loc[keep, "mean"] = 1 / (1 + rows.t[keep])
+def adam(wanted: Callable[[np.ndarray, int], Any]) -> Edit:
+    return lambda tables: values(tables, tables.sensitivity.stabilizer == "adam", wanted)
 
 
-def constant(tables: Tables) -> None:
-    tables.sensitivity.loc[tables.sensitivity.stabilizer == "adam", "mean"] = 1.0
+def flat(tables: Tables) -> None:
+    """No image's curve has a trend, and their mean rises: each jumps up or down somewhere."""
+    jumps = np.random.default_rng(0).normal(size=(2, 32))
+    adam(lambda found, t: 10 + jumps[0] + jumps[1] * t / synthetic.T)(tables)
 
 
 CASES: list[tuple[int, Edit, str]] = [
-    (1, accuracy("clean", "raw", 0.36), FAILS),
-    (1, accuracy("clean", "raw", 0.35), HOLDS),
-    (1, accuracy("clean", "raw", 0.15), HOLDS),
+    (1, accuracy("clean", "raw", 0.41), FAILS),
+    (1, accuracy("clean", "raw", 0.36), UNDECIDED),
+    (1, accuracy("clean", "raw", 0.34), UNDECIDED),
+    (1, accuracy("clean", "raw", 0.30), HOLDS),
+    (1, accuracy("clean", "raw", 0.20), HOLDS),
+    (1, accuracy("clean", "raw", 0.25, 40), UNDECIDED),  # at chance, but of 40 images
     (1, late, UNDECIDED),
-    (2, accuracy("noise_trained", "raw", 0.79), FAILS),
-    (2, accuracy("noise_trained", "raw", 0.80), HOLDS),
+    (2, accuracy("noise_trained", "raw", 0.75), FAILS),
+    (2, accuracy("noise_trained", "raw", 0.79), UNDECIDED),
+    (2, accuracy("noise_trained", "raw", 0.81), UNDECIDED),
+    (2, accuracy("noise_trained", "raw", 0.85), HOLDS),
     (2, accuracy("clean", "raw", 0.9), UNDECIDED),
-    (3, accuracy("clean", "x0", 0.60), FAILS),
-    (3, accuracy("clean", "x0", 0.65), HOLDS),
+    (3, accuracy("clean", "x0", 0.58), FAILS),
+    (3, accuracy("clean", "x0", 0.62), UNDECIDED),
+    (3, accuracy("clean", "x0", 0.70), HOLDS),
     (3, accuracy("clean", "raw", 0.9), UNDECIDED),
     (4, logs("clean", "raw", "none", -5), FAILS),
     (4, logs("clean", "raw", "none", -np.log(10), noise=1), UNDECIDED),
@@ -111,27 +130,35 @@ CASES: list[tuple[int, Edit, str]] = [
     (6, logs("clean", "x0", "ema0.99", 3), FAILS),
     (6, logs("clean", "x0", "ema0.9", np.log(2), noise=1), UNDECIDED),
     (6, drop("ema0.9"), UNDECIDED),
-    (7, falling, FAILS),
-    (7, constant, UNDECIDED),
+    (7, adam(lambda found, t: found / (1 + t) ** 2), FAILS),
+    (7, adam(lambda found, t: np.ones_like(found)), UNDECIDED),
+    (7, flat, UNDECIDED),
     (7, drop("adam"), UNDECIDED),
     (8, level("clean/raw", "accuracy_judge", [0.2, 0.41, 0.2, 0.2]), HOLDS),  # its cFD is worse
     (8, level("clean/raw", "accuracy_judge", [0.41, 0.2, 0.2, 0.2]), FAILS),
+    (8, lambda tables: [level("clean/raw", "accuracy_judge", [0.41, 0.2, 0.2, 0.2])(tables),
+                        wobble("clean/raw", "accuracy_judge", 0.02)(tables)], UNDECIDED),
     (8, without("clean/raw"), UNDECIDED),
     (9, lambda tables: [level(f"clean/x0+ema{beta}", "accuracy_judge", 0.89)(tables)
+                        for beta in ("0.9", "0.99")], UNDECIDED),
+    (9, lambda tables: [level(f"clean/x0+ema{beta}", "accuracy_judge", 0.91)(tables)
+                        for beta in ("0.9", "0.99")], UNDECIDED),
+    (9, lambda tables: [level(f"clean/x0+ema{beta}", "accuracy_judge", 0.84)(tables)
                         for beta in ("0.9", "0.99")], FAILS),
     (9, level("clean/x0+ema0.9", "accuracy_judge", 0.1), HOLDS),
     (9, lambda tables: [without("clean/x0+ema0.9")(tables), without(EMA99)(tables)], UNDECIDED),
     # ADAM's threshold lies between 0.3 and 1, that of clean/x0 between 1 and 3, or below 1
-    (10, level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.95]), UNDECIDED),
-    (10, lambda tables: [level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.95])(tables),
-                         level("clean/x0", "accuracy_guide", [0.95, 1, 1, 1])(tables)], FAILS),
+    (10, level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.98]), UNDECIDED),
+    (10, lambda tables: [level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.98])(tables),
+                         level("clean/x0", "accuracy_guide", [0.98, 1, 1, 1])(tables)], FAILS),
     # the first scale of a grid says nothing of what smaller ones do
-    (10, level("clean/x0", "accuracy_guide", [0.95, 1, 1, 1]), UNDECIDED),
+    (10, level("clean/x0", "accuracy_guide", [0.98, 1, 1, 1]), UNDECIDED),
     (10, level("clean/x0+ema0.9", "accuracy_guide", 0.5), HOLDS),
-    (10, level(ADAM, "accuracy_guide", 0.89), FAILS),  # not at 1, and clean/x0 does at 3
-    (10, lambda tables: [level(name, "accuracy_guide", 0.89)(tables) for name in
+    (10, level(ADAM, "accuracy_guide", 0.8), FAILS),  # not at 1, and clean/x0 does at 3
+    (10, level(ADAM, "accuracy_guide", 0.89), UNDECIDED),
+    (10, lambda tables: [level(name, "accuracy_guide", 0.8)(tables) for name in
                          ("clean/x0", "clean/x0+ema0.9", EMA99)], HOLDS),
-    (10, lambda tables: [level(name, "accuracy_guide", 0.89)(tables) for name in
+    (10, lambda tables: [level(name, "accuracy_guide", 0.8)(tables) for name in
                          (ADAM, "clean/x0", "clean/x0+ema0.9", EMA99)], UNDECIDED),
     (10, without(ADAM), UNDECIDED),
     (11, level(NOISE, "fd_judge", [20, 14, 9, 5]), FAILS),
@@ -147,6 +174,8 @@ CASES: list[tuple[int, Edit, str]] = [
     (12, level("unguided", "cfd_judge", 6.0), UNDECIDED),
     (13, level("clean/x0", "cfd_judge", 1.0), FAILS),
     (13, level("clean/x0", "cfd_judge", 3.0), UNDECIDED),
+    (13, lambda tables: [level("clean/x0", "cfd_judge", 3.02)(tables),  # not for certain above
+                         level("clean/x0+ema0.9", "cfd_judge", 3.01)(tables)], UNDECIDED),
     (13, without(EMA99), UNDECIDED),
     (14, level(NOISE, "cfd_judge", 1.0), FAILS),
     (14, level(NOISE, "cfd_judge", 3.0), UNDECIDED),
@@ -155,7 +184,8 @@ CASES: list[tuple[int, Edit, str]] = [
 
 
 def verdict(tables: Tables, number: int) -> dict[str, object]:
-    return next(finding for finding in decide(tables) if finding["id"] == number)
+    (claim,) = (claim for id_, claim in claims(tables, "balls") if id_ == number)
+    return decide_one(tables, "balls", number, claim)
 
 
 def test_every_claim_holds_on_the_synthetic_tables() -> None:
@@ -191,7 +221,7 @@ def test_scales_are_chosen_on_selection_seeds_only() -> None:
 
 def test_common_error_of_paired_blocks_cancels() -> None:
     tables = synthetic.tables()
-    for setup in (EMA99, "clean/x0+ema0.9"):
+    for setup in ("clean/raw", "clean/x0", "clean/x0+ema0.9", EMA99, ADAM):
         wobble(setup, "cfd_judge", 5.0)(tables)
     assert verdict(tables, 13)["verdict"] == HOLDS
     wobble(EMA99, "cfd_judge", 5.0)(tables)
@@ -234,7 +264,7 @@ def test_inception_decides_where_it_was_measured() -> None:
 def test_findings_are_json_even_where_nothing_is_finite() -> None:
     tables = synthetic.tables()
     tables.results.loc[tables.results.setup == "clean/raw", "value"] = np.inf
-    tables.sensitivity.loc[tables.sensitivity.classifier == "clean", "mean"] = np.nan
+    values(tables, tables.sensitivity.classifier == "clean", lambda found, t: found * np.nan)
     text = json.dumps(decide(tables), allow_nan=False)
     assert "undecided" in text
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -130,27 +129,18 @@ def implicit(
 
 
 class Table:
-    """Collects values per t into the long table, and mean logs per image for paired tests."""
+    """Collects values per t into the long table: mean and sd over images, and every image's."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
-        self.logs: dict[tuple[str, str, str], list[np.ndarray]] = {}
 
     def add(self, source: str, stabilizer: str, quantity: str, t: int, value: Tensor) -> None:
-        """One quantity of all images at one t; sd is over images."""
+        """One quantity of all images at one t; sd is over images.
+
+        `values` (float32, in the order of the images) let a whole curve be resampled: along t the
+        same images are seen again, so its errors are not independent.
+        """
         values = value.double().cpu().numpy()
         self.rows.append({"input": source, "stabilizer": stabilizer, "t": t, "quantity": quantity,
-                          "mean": values.mean(), "sd": values.std(ddof=1),
-                          "n": len(values)})  # fmt: skip
-        if quantity in ("logit_sensitivity", "grad_sensitivity"):
-            # a gradient that is exactly zero has no logarithm: floor at float32's smallest
-            logs = np.log(np.maximum(values, np.finfo(np.float32).tiny))
-            self.logs.setdefault((source, stabilizer, quantity), []).append(logs)
-
-    def per_image(self) -> pd.DataFrame:
-        """The mean over t of the natural log, one row per image."""
-        return pd.concat([
-            pd.DataFrame({"input": source, "stabilizer": stabilizer, "quantity": quantity,
-                          "image": np.arange(len(logs[0])), "mean_log": np.mean(logs, axis=0)})
-            for (source, stabilizer, quantity), logs in self.logs.items()
-        ], ignore_index=True)  # fmt: skip
+                          "mean": values.mean(), "sd": values.std(ddof=1), "n": len(values),
+                          "values": values.astype(np.float32)})  # fmt: skip

@@ -4,51 +4,99 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from guidebench.report.tables import SELECTION, UNGUIDED, Cell, Tables
+import numpy as np
+
+from guidebench.report.intervals import proportion
+from guidebench.report.tables import SELECTION, UNGUIDED, Cell, Measure, Tables
 from guidebench.report.verdicts import (
     FAILS,
     HOLDS,
     UNDECIDED,
+    Interval,
     Outcome,
     Unmeasured,
+    along,
+    difference,
     measured,
     require,
     scales,
 )
-from guidebench.report.words import number
 
 SHIFT = 0.15
 DIVERGED = 0.5
 REACHED = 0.90
-SHARE = 1 / 5
-EPS = 1e-9  # a number exactly at its limit counts, whatever its binary rounding
+FIFTH = 5
 ADAM = "clean/x0+adam"
 X0 = ["clean/x0", "clean/x0+ema0.9", "clean/x0+ema0.99"]
 Values = dict[str, float | None]
+NOTHING = Interval(np.nan, -np.inf, np.inf)  # of what was not measured
+
+
+def _share(tables: Tables, dataset: str, cell: Cell, metric: str, tests: int = 1) -> Interval:
+    found = measured(tables, dataset, cell, metric)
+    return proportion(found.value, found.n, tests)
+
+
+class Against(NamedTuple):
+    """A cell against unguided: the share that diverged, and judge's accuracy and cFD above it."""
+
+    diverged: Measure | None
+    accuracy: Interval
+    cfd: Interval
+
+    def share(self, tests: int = 1) -> Interval:
+        """The interval of the share that diverged."""
+        return proportion(self.diverged.value, self.diverged.n, tests) if self.diverged else NOTHING
+
+    @property
+    def fails(self) -> bool:
+        """One of the three ways to fail is certain."""
+        accuracy, cfd = self.accuracy.shared(3), self.cfd.shared(3)
+        return self.share(3).low >= DIVERGED or accuracy.high < SHIFT or cfd.positive
+
+    def works(self, scales: int) -> bool:
+        """None of the three ways to fail is left; it is one of several scales."""
+        accuracy, cfd = self.accuracy.shared(scales), self.cfd.shared(scales)
+        return self.share(scales).high < DIVERGED and accuracy.low >= SHIFT and cfd.negative
+
+
+def _unguided(tables: Tables, dataset: str, cell: Cell) -> Against:
+    found = []
+    for metric in ("accuracy_judge", "cfd_judge"):
+        try:
+            found.append(difference(tables, dataset, (cell, metric), (Cell(UNGUIDED), metric)))
+        except Unmeasured:
+            found.append(NOTHING)
+    return Against(tables.measure(dataset, cell, "diverged"), *found)
 
 
 def clean_raw_fails(tables: Tables, dataset: str) -> Outcome:
     """Claim 8: guidance by the clean classifier on x_t fails at every scale."""
-    cells = scales(tables, dataset, "clean/raw")
-    base = measured(tables, dataset, Cell(UNGUIDED), "accuracy_judge").value
-    base_cfd = measured(tables, dataset, Cell(UNGUIDED), "cfd_judge").value
-    values: Values = {"accuracy_judge unguided": base, "cfd_judge unguided": base_cfd}
-    works = []
-    for cell in cells:
-        diverged = tables.measure(dataset, cell, "diverged")
-        values[f"diverged at scale {cell.scale:g}"] = diverged.value if diverged else None
-        if diverged and diverged.value >= DIVERGED - EPS:
-            continue
-        judge = measured(tables, dataset, cell, "accuracy_judge").value
-        cfd = measured(tables, dataset, cell, "cfd_judge").value
-        values |= {f"accuracy_judge at scale {cell.scale:g}": judge,
-                   f"cfd_judge at scale {cell.scale:g}": cfd}  # fmt: skip
-        if judge >= base + SHIFT - EPS and cfd <= base_cfd:
-            works.append(f"{cell.scale:g} (judge {judge:.3f}, cfd_judge {number(cfd)})")
-    against = f"unguided: judge {base:.3f}, cfd_judge {number(base_cfd)}"
-    if works:
-        return Outcome(FAILS, values, f"It works at scale {', '.join(works)}; {against}.")
-    return Outcome(HOLDS, values, f"It fails at each of {len(cells)} scales; {against}.")
+    measured(tables, dataset, Cell(UNGUIDED), "accuracy_judge")
+    found = {f"{cell.scale:g}": _unguided(tables, dataset, cell)
+             for cell in scales(tables, dataset, "clean/raw")}  # fmt: skip
+    values: Values = {}
+    for scale, cell in found.items():
+        values |= cell.share().values(f"diverged at scale {scale}")
+        values |= cell.accuracy.values(f"accuracy_judge above unguided at scale {scale}")
+        values |= cell.cfd.values(f"cfd_judge above unguided at scale {scale}")
+    fails = [scale for scale, cell in found.items() if cell.fails]
+    works = [scale for scale, cell in found.items() if cell.works(len(found))]
+    verdict = FAILS if works else HOLDS if len(fails) == len(found) else UNDECIDED
+    return Outcome(verdict, values, f"Of {len(found)} scales it fails for certain at "
+                   f"{', '.join(fails) or 'none'} and works for certain at "
+                   f"{', '.join(works) or 'none'}.")  # fmt: skip
+
+
+def _chosen(tables: Tables, dataset: str, setup: str) -> Cell | None:
+    """The scale with the highest smaller one of the two accuracies on selection seeds."""
+    chances = {}
+    for cell in scales(tables, dataset, setup):
+        pair = [tables.measure(dataset, cell, f"accuracy_{who}", SELECTION)
+                for who in ("guide", "judge")]  # fmt: skip
+        if pair[0] and pair[1]:
+            chances[cell] = min(pair[0].value, pair[1].value)
+    return max(chances, key=lambda cell: (chances[cell], -cell.scale), default=None)
 
 
 def ema_reaches(tables: Tables, dataset: str) -> Outcome:
@@ -56,34 +104,32 @@ def ema_reaches(tables: Tables, dataset: str) -> Outcome:
     setups = [name for name in tables.guided(dataset) if name.startswith("clean/x0+ema")]
     if not setups:
         raise Unmeasured("not measured: setup clean/x0+ema* is not in this data set's config")
-    values: Values = {}
-    best, text = -1.0, ""
-    for setup in setups:
-        chances = {}
-        for cell in scales(tables, dataset, setup):
-            pair = [tables.measure(dataset, cell, f"accuracy_{who}", SELECTION)
-                    for who in ("guide", "judge")]  # fmt: skip
-            if pair[0] and pair[1]:
-                chances[cell] = min(pair[0].value, pair[1].value)
-        if not chances:
-            continue
-        cell = max(chances, key=lambda cell: (chances[cell], -cell.scale))
-        guide, judge = (measured(tables, dataset, cell, f"accuracy_{who}").value
-                        for who in ("guide", "judge"))  # fmt: skip
-        values |= {f"scale {setup}": cell.scale, f"accuracy_guide {setup}": guide,
-                   f"accuracy_judge {setup}": judge}  # fmt: skip
-        if min(guide, judge) > best:
-            best = min(guide, judge)
-            text = f"{setup} at scale {cell.scale:g}: guide {guide:.3f}, judge {judge:.3f}"
-    if not values:
+    cells = [cell for setup in setups if (cell := _chosen(tables, dataset, setup))]
+    if not cells:
         raise Unmeasured("not measured: no accuracies of clean/x0+ema* on selection seeds")
-    return Outcome(HOLDS if best >= REACHED - EPS else FAILS, values, f"Best is {text}.")
+    values: Values = {}
+    parts, reached, missed = [], [], []
+    for cell in cells:
+        guide, judge = (_share(tables, dataset, cell, f"accuracy_{who}")
+                        for who in ("guide", "judge"))  # fmt: skip
+        values[f"scale {cell.setup}"] = cell.scale
+        values |= guide.values(f"accuracy_guide {cell.setup}")
+        values |= judge.values(f"accuracy_judge {cell.setup}")
+        parts.append(f"{cell.setup} at scale {cell.scale:g}: guide {guide}, judge {judge}")
+        # that it reaches it is one of several setups, that it does not one of its two accuracies
+        several, two = ([_share(tables, dataset, cell, f"accuracy_{who}", tests)
+                         for who in ("guide", "judge")] for tests in (len(cells), 2))  # fmt: skip
+        reached.append(all(one.low >= REACHED for one in several))
+        missed.append(any(one.high < REACHED for one in two))
+    verdict = HOLDS if any(reached) else FAILS if all(missed) else UNDECIDED
+    return Outcome(verdict, values, f"{'; '.join(parts)}.")
 
 
 class Threshold(NamedTuple):
     """Scales between which a setup's accuracy by the guide first reaches 90 %.
 
-    `below`: the largest scale before it that was measured, 0 without one; `at`: None, never.
+    `below`: the largest one up to which it is below for certain, 0 without one; `at`: the smallest
+    one at which it is not for certain; None, at no scale.
     """
 
     below: float
@@ -93,13 +139,15 @@ class Threshold(NamedTuple):
         return f"above {self.below:g}" + (f", at most {self.at:g}" if self.at is not None else "")
 
 
-def _threshold(tables: Tables, dataset: str, setup: str) -> Threshold:
-    below = 0.0
+def _threshold(tables: Tables, dataset: str, setup: str, tests: int) -> Threshold:
+    below, open_ = 0.0, True
     for cell in scales(tables, dataset, setup):
         found = tables.measure(dataset, cell, "accuracy_guide")
-        if found and found.value >= REACHED - EPS:
+        share = proportion(found.value, found.n, tests) if found else NOTHING
+        if share.low >= REACHED:
             return Threshold(below, cell.scale)
-        below = cell.scale if found else below
+        open_ = open_ and (found is None or share.high < REACHED)
+        below = cell.scale if found and open_ else below
     return Threshold(below, None)
 
 
@@ -110,15 +158,49 @@ def adam_needs_less(tables: Tables, dataset: str) -> Outcome:
     if not others:
         raise Unmeasured("not measured: no clean/x0 setup beside clean/x0+adam in this "
                          "data set's config")  # fmt: skip
-    found = {setup: _threshold(tables, dataset, setup) for setup in [ADAM, *others]}
+    # whatever is concluded from them, all of these intervals hold together
+    tests = sum(len(scales(tables, dataset, setup)) for setup in (ADAM, *others))
+    found = {setup: _threshold(tables, dataset, setup, tests) for setup in [ADAM, *others]}
     values: Values = {f"smallest scale {setup}": one.at for setup, one in found.items()}
     values |= {f"largest scale before it {setup}": one.below for setup, one in found.items()}
     adam = found.pop(ADAM)
     # a grid tells between which scales the threshold lies, not where
     verdict = UNDECIDED
-    if adam.at is not None and all(adam.at <= SHARE * one.below + EPS for one in found.values()):
+    if adam.at is not None and all(FIFTH * adam.at <= one.below for one in found.values()):
         verdict = HOLDS
-    elif any(one.at and adam.below >= SHARE * one.at - EPS for one in found.values()):
+    elif any(one.at and FIFTH * adam.below >= one.at for one in found.values()):
         verdict = FAILS
+    acts, share = _acts(tables, dataset)
     text = "; ".join(f"{setup} {one}" for setup, one in found.items())
-    return Outcome(verdict, values, f"90 % needs a scale {adam} with ADAM; others: {text}.")
+    return Outcome(verdict, values | share,
+                   f"90 % needs a scale {adam} with ADAM; others: {text}. {acts}")  # fmt: skip
+
+
+def _acts(tables: Tables, dataset: str) -> tuple[str, Values]:
+    """Whether ADAM's normalisation or its eps acts: the root of its second moment against eps.
+
+    That root is followed along the forward process from the gradient's size on held-out images
+    (root mean square over pixels), as the stabilizer's recursion has it (nrCG, eq. 8).
+    """
+    facts = tables.facts(dataset)
+    options = facts["setups"][ADAM]["stabilizer_options"]
+    try:
+        size = along(tables, dataset, "update_norm", "clean", "x0", "none")
+    except Unmeasured:
+        return "The gradient's size was not measured.", {}
+    pixels = facts["channels"] * facts["image_size"] ** 2
+    exponent = facts["timesteps"] / len(size) if options["per_step"] == "full_grid" else 1
+    beta, moment = options["beta2"] ** exponent, np.zeros(size.shape[1])
+    roots = []
+    for _, row in size.sort_index(ascending=False).iterrows():
+        moment = beta * moment + (1 - beta) * row.to_numpy() ** 2 / pixels
+        roots.append(np.sqrt(moment))
+    share, eps = float(np.mean(np.array(roots) > options["eps"])), options["eps"]
+    unit = "" if share >= 0.5 else (
+        f" There an update is the averaged gradient times {1 / eps:g}, so the smaller scale is "
+        "mostly a change of units.")  # fmt: skip
+    name = "share of steps in which ADAM's root exceeds eps"
+    return (
+        f"The root of ADAM's second moment exceeds its eps ({eps:g}) in {100 * share:.0f} % of "
+        f"the steps: its normalisation acts there, its eps in the others.{unit}"
+    ), {name: share}

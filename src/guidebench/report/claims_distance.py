@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guidebench.report.intervals import holm
 from guidebench.report.tables import UNGUIDED, Cell, Tables
 from guidebench.report.verdicts import (
     FAILS,
@@ -20,7 +21,6 @@ from guidebench.report.verdicts import (
 from guidebench.report.words import number
 
 RISING = 0.5
-EPS = 1e-9  # a number exactly at its limit counts, whatever its binary rounding
 NOISE_TRAINED, EMA99 = "noise_trained/raw", "clean/x0+ema0.99"
 Values = dict[str, float | None]
 
@@ -36,7 +36,7 @@ def fd_rises(tables: Tables, dataset: str) -> Outcome:
         rho = rank_correlation([cell.scale for cell in cells], level)
         values |= rise.values(f"{metric} rise") | {f"{metric} Spearman with scale": rho}
         verdict = by_sign([rise])
-        verdict = UNDECIDED if verdict == HOLDS and rho < RISING - EPS else verdict
+        verdict = UNDECIDED if verdict == HOLDS and rho < RISING else verdict
         reason = (
             f"{metric} changes by {rise} from scale {cells[0].scale:g} to {cells[-1].scale:g}; "
             f"Spearman {rho:.2f}"
@@ -95,26 +95,28 @@ def _against(tables: Tables, dataset: str, others: list[str], metric: str) -> Ou
     champion = selected(tables, dataset, EMA99, metric)
     own = measured(tables, dataset, champion, metric)
     values: Values = {f"{metric} {EMA99}": own.value, f"scale {EMA99} by {metric}": champion.scale}
-    found = {}
+    levels, gaps = {}, {}
     for setup in others:
         cell = tables.best(dataset, setup, metric)
         level = tables.measure(dataset, cell, metric) if cell else None
         if cell is None or level is None:
             values[f"{metric} {setup}"] = None
             continue
-        gap = difference(tables, dataset, (cell, metric), (champion, metric))
         values |= {f"{metric} {setup}": level.value, f"scale {setup} by {metric}": cell.scale}
-        values |= gap.values(f"{metric} {setup} minus {EMA99}")
-        found[cell] = (level.value, gap)
-    if not found:
+        levels[cell] = level.value
+        gaps[cell] = difference(tables, dataset, (cell, metric), (champion, metric))
+    if not levels:
         raise Unmeasured(f"not measured: {metric} of {', '.join(others)} has no finite value")
-    better = [cell for cell, (_, gap) in found.items() if gap.negative]
-    rival = min(better or found, key=lambda cell: found[cell][0])
-    rival_value, gap = found[rival]
-    verdict = FAILS if better else by_sign([gap])
-    return Outcome(verdict, values, f"{metric} is {number(own.value)} for {EMA99} (scale "
-                   f"{champion.scale:g}) and {number(rival_value)} for {rival.setup} (scale "
-                   f"{rival.scale:g}); difference {gap}.")  # fmt: skip
+    found = holm(gaps)
+    for cell, gap in found.items():
+        values |= gap.values(f"{metric} {cell.setup} minus {EMA99}")
+    better = [cell for cell, gap in found.items() if gap.negative]
+    rival = min(better or found, key=lambda cell: levels[cell])
+    return Outcome(by_sign(list(found.values())), values, f"{metric} is {number(own.value)} for "
+                   f"{EMA99} (scale {champion.scale:g}) and {number(levels[rival])} for "
+                   f"{rival.setup} (scale {rival.scale:g}); difference {found[rival]}; "
+                   f"{sum(gap.positive for gap in found.values())} of {len(found)} above for "
+                   "certain.")  # fmt: skip
 
 
 def _compared(tables: Tables, dataset: str, others: list[str]) -> Outcome:

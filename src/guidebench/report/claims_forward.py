@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from collections.abc import Iterator
+from itertools import pairwise, takewhile
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from guidebench.report.intervals import proportion, rank_correlation_along
 from guidebench.report.tables import Tables
 from guidebench.report.verdicts import (
     FAILS,
     HOLDS,
+    UNDECIDED,
     Interval,
     Outcome,
     Unmeasured,
+    against,
     along,
     by_sign,
-    paired,
-    per_image,
-    rank_correlation,
+    mean,
 )
 
 EARLY = 0.45
@@ -38,75 +42,134 @@ def _label(curve: Curve) -> str:
     return f"{classifier}/{source}" + ("" if stabilizer == "none" else f"+{stabilizer}")
 
 
-def _early(tables: Tables, dataset: str) -> tuple[pd.DataFrame, int | None]:
-    """Accuracy of clean/raw at t <= 0.45 T, and the first t within the margin of chance."""
+def _rows(curve: pd.DataFrame) -> Iterator[tuple[int, np.ndarray]]:
+    return zip(map(int, curve.index), curve.to_numpy(float), strict=True)
+
+
+def _shares(curve: pd.DataFrame) -> dict[int, Interval]:
+    """Share of images with 1 and its interval at each t, ascending; `curve` is [t, image]."""
+    return {t: proportion(float(row.mean()), len(row)) for t, row in _rows(curve)}
+
+
+class First(NamedTuple):
+    """The first t at or before 0.45 T at which clean/raw is within the margin of chance.
+
+    `early`: its accuracy at each t there. `may`: the t that may be the first one, none where all
+    intervals are outside of the margin. `sure`: the accuracy is within it for certain at the last.
+    `t`: the first one by the estimates, or the nearest to chance.
+    """
+
+    early: dict[int, Interval]
+    may: list[int]
+    sure: bool
+    t: int
+
+
+def _first(tables: Tables, dataset: str) -> First:
+    """Raises Unmeasured where no t at or before 0.45 T was measured."""
     facts = tables.facts(dataset)
-    rows = along(tables, dataset, "accuracy", *CLEAN_RAW)
-    rows = rows[rows.t <= EARLY * facts["timesteps"]]
-    if rows.empty:
+    found = _shares(along(tables, dataset, "accuracy", *CLEAN_RAW))
+    early = {t: share for t, share in found.items() if t <= EARLY * facts["timesteps"]}
+    if not early:
         raise Unmeasured(f"not measured: no t at or before {EARLY} T was evaluated")
-    # 1e-9: a difference of exactly the margin counts, whatever its binary rounding
-    near = rows[(rows["mean"] - facts["chance"]).abs() <= MARGIN + 1e-9]
-    return rows, (None if near.empty else int(near.t.iloc[0]))
+    low, high = facts["chance"] - MARGIN, facts["chance"] + MARGIN
+    # from the last t down while it is certain: a sequence fixed beforehand needs no correction
+    inside = list(takewhile(lambda t: low <= early[t].low and early[t].high <= high,
+                            reversed(early)))  # fmt: skip
+    last = min(inside, default=max(early))
+    may = [t for t, share in early.items() if t <= last and share.low <= high and share.high >= low]
+    off = {t: abs(early[t].estimate - facts["chance"]) for t in may or early}
+    near = [t for t in off if off[t] <= MARGIN]
+    return First(early, may, bool(inside), near[0] if near else min(off, key=lambda t: off[t]))
 
 
-def _at(tables: Tables, dataset: str, curve: Curve) -> tuple[int, float]:
-    """(t of claim 1, accuracy of `curve` there)."""
-    _, t = _early(tables, dataset)
-    if t is None:
+def _at(tables: Tables, dataset: str) -> First:
+    found = _first(tables, dataset)
+    if not found.may:
         raise Unmeasured("claim 1 found no t at which the clean classifier is near chance, "
                          "so there is no t to compare at")  # fmt: skip
-    rows = along(tables, dataset, "accuracy", *curve)
-    rows = rows[rows.t == t]
-    if rows.empty:
-        raise Unmeasured(f"not measured: no accuracy of {_label(curve)} at t = {t}")
-    return t, float(rows["mean"].iloc[0])
+    return found
+
+
+def _over(first: First, found: dict[int, Interval], title: str) -> Interval:
+    """The interval at the first t, whichever of those that may be it that is."""
+    missing = sorted(set(first.may) - set(found))
+    if missing:
+        raise Unmeasured(f"not measured: no accuracy of {title} at t = {missing[0]}")
+    return Interval(found[first.t].estimate, min(found[t].low for t in first.may),
+                    max(found[t].high for t in first.may))  # fmt: skip
+
+
+def _times(first: First) -> dict[str, float | None]:
+    return {"t": first.t, "t, low": min(first.may, default=None),
+            "t, high": max(first.may, default=None)}  # fmt: skip
+
+
+def _where(first: First) -> str:
+    ends = f" [{first.may[0]}, {first.may[-1]}]" if first.may[1:] else ""
+    return f"At t = {first.t}{ends}"
 
 
 def near_chance(tables: Tables, dataset: str) -> Outcome:
     """Claim 1: the clean classifier falls to chance early."""
     facts = tables.facts(dataset)
     chance, total = float(facts["chance"]), int(facts["timesteps"])
-    rows, t = _early(tables, dataset)
-    nearest = int((rows["mean"] - chance).abs().argmin())
-    row = rows.iloc[nearest] if t is None else rows[rows.t == t].iloc[0]
-    accuracy = float(row["mean"])
-    values: dict[str, float | None] = {
-        "t": int(row.t), "t / T": int(row.t) / total, "accuracy clean/raw": accuracy,
-        "standard error": float(row.sd) / math.sqrt(row.n), "chance": chance}  # fmt: skip
-    where = f"t = {int(row.t)} ({int(row.t) / total:.2f} T)"
-    if t is None:
-        return Outcome(FAILS, values, f"The nearest to chance ({chance:.3f}) at or before 0.45 T "
-                       f"is {accuracy:.3f} at {where}.")  # fmt: skip
-    return Outcome(HOLDS, values, f"At {where}, the first such t, its accuracy is {accuracy:.3f}; "
-                   f"chance is {chance:.3f}.")  # fmt: skip
+    first = _first(tables, dataset)
+    accuracy = first.early[first.t]
+    values = _times(first) | {"t / T": first.t / total, "chance": chance}
+    values |= accuracy.values("accuracy clean/raw")
+    last = max(first.early)
+    values |= first.early[last].values(f"accuracy clean/raw at t = {last}")
+    verdict = HOLDS if first.sure else UNDECIDED if first.may else FAILS
+    kind = "the first such t" if first.may else "where it is nearest to chance"
+    return Outcome(verdict, values, f"{_where(first)} ({first.t / total:.2f} T), {kind}, its "
+                   f"accuracy is {accuracy}, and at t = {last} {first.early[last]}; chance is "
+                   f"{chance:.3f}.")  # fmt: skip
 
 
 def noise_trained_accurate(tables: Tables, dataset: str) -> Outcome:
     """Claim 2: the noise-trained classifier is accurate where the clean one is not."""
-    t, accuracy = _at(tables, dataset, NOISE_TRAINED_RAW)
-    values = {"t": t, "accuracy noise_trained/raw": accuracy}
-    return Outcome(HOLDS if accuracy >= NOISE_TRAINED - 1e-9 else FAILS, values,
-                   f"At t = {t} its accuracy is {accuracy:.3f}.")  # fmt: skip
+    first = _at(tables, dataset)
+    found = _shares(along(tables, dataset, "accuracy", *NOISE_TRAINED_RAW))
+    accuracy = _over(first, found, "noise_trained/raw")
+    values = _times(first) | accuracy.values("accuracy noise_trained/raw")
+    return Outcome(against(accuracy, NOISE_TRAINED), values,
+                   f"{_where(first)} its accuracy is {accuracy}.")  # fmt: skip
 
 
 def x0_restores(tables: Tables, dataset: str) -> Outcome:
     """Claim 3: x0_pred before the clean classifier restores at least half of the loss."""
-    t, restored = _at(tables, dataset, CLEAN_X0)
-    _, raw = _at(tables, dataset, CLEAN_RAW)
+    first = _at(tables, dataset)
+    x0, raw = (along(tables, dataset, "accuracy", *curve) for curve in (CLEAN_X0, CLEAN_RAW))
     clean = tables.clean_accuracy(dataset, "clean")
     if clean is None:
         raise Unmeasured("not measured: no accuracy of the clean classifier on clean images")
-    loss = clean.value - raw
-    if loss <= 0:
+    before = {t: row.mean() for t, row in _rows(raw) if t in first.may}
+    t = max(before, key=lambda t: before[t])
+    if before[t] >= clean.value:
         raise Unmeasured(f"the clean classifier loses nothing: {clean.value:.3f} on clean images, "
-                         f"{raw:.3f} at t = {t}")  # fmt: skip
-    share = (restored - raw) / loss
-    values = {"t": t, "accuracy clean/x0": restored, "accuracy clean/raw": raw,
-              "accuracy on clean images": clean.value, "share restored": share}  # fmt: skip
-    return Outcome(HOLDS if share >= RESTORED - 1e-9 else FAILS, values,
-                   f"At t = {t} the accuracy goes from {raw:.3f} to {restored:.3f}, which restores "
-                   f"{100 * share:.0f} % of the loss from {clean.value:.3f}.")  # fmt: skip
+                         f"{before[t]:.3f} at t = {t}")  # fmt: skip
+    # above 0 where at least half is restored; x0 and raw are of the same images
+    beyond = x0 - (1 - RESTORED) * raw
+    found = {t: mean(row, RESTORED * clean.value, RESTORED * clean.se)
+             for t, row in _rows(beyond.dropna())}  # fmt: skip
+    surplus = _over(first, found, "clean/x0")
+    restored, lost = float(x0.T[first.t].mean()), float(before[first.t])
+    share = (restored - lost) / (clean.value - lost)
+    values = _times(first) | {
+        "accuracy clean/x0": restored, "accuracy clean/raw": lost,
+        "accuracy on clean images": clean.value, "share restored": share,
+    } | surplus.values("accuracy above half of the loss restored")  # fmt: skip
+    return Outcome(against(surplus, 0), values,
+                   f"{_where(first)} the accuracy goes from {lost:.3f} to {restored:.3f}, which "
+                   f"restores {100 * share:.0f} % of the loss from {clean.value:.3f}; it is "
+                   f"{surplus} above what restores half.")  # fmt: skip
+
+
+def _logs(curve: pd.DataFrame) -> pd.Series:
+    """Mean over t of the natural log, of each image."""
+    # a gradient that is exactly zero has no logarithm: floor at float32's smallest
+    return np.log(np.maximum(curve, np.finfo(np.float32).tiny)).mean()
 
 
 def _ordered(tables: Tables, dataset: str, quantity: str, *curves: Curve) -> Outcome:
@@ -115,8 +178,8 @@ def _ordered(tables: Tables, dataset: str, quantity: str, *curves: Curve) -> Out
     values: dict[str, float | None] = {}
     parts = []
     for first, second in pairwise(curves):
-        interval = paired(per_image(tables, dataset, quantity, *first),
-                          per_image(tables, dataset, quantity, *second))  # fmt: skip
+        logs = [_logs(along(tables, dataset, quantity, *curve)) for curve in (first, second)]
+        interval = mean((logs[0] - logs[1]).to_numpy())
         title = f"{_label(first)} over {_label(second)}"
         values |= interval.values(f"log ratio {title}")
         values[f"ratio {title}"] = math.exp(interval.estimate)
@@ -145,8 +208,8 @@ def ema_lowers(tables: Tables, dataset: str) -> Outcome:
 
 def adam_rises(tables: Tables, dataset: str) -> Outcome:
     """Claim 7: ADAM's gradient sensitivity rises towards noise."""
-    rows = along(tables, dataset, "grad_sensitivity", "clean", "x0", "adam")
-    rho = rank_correlation(rows.t, rows["mean"])
-    return Outcome(HOLDS if rho >= RISE - 1e-9 else FAILS,
-                   {"Spearman correlation with t": rho, "number of t": len(rows)},
-                   f"Spearman's correlation over {len(rows)} t is {rho:.2f}.")  # fmt: skip
+    curve = along(tables, dataset, "grad_sensitivity", "clean", "x0", "adam")
+    rho = rank_correlation_along(curve)
+    return Outcome(against(rho, RISE), rho.values("Spearman correlation with t")
+                   | {"number of t": len(curve), "number of images": curve.shape[1]},
+                   f"Spearman's correlation over {len(curve)} t is {rho}.")  # fmt: skip

@@ -12,6 +12,8 @@ from guidebench.report.verdicts import UNDECIDED, Outcome, Unmeasured
 
 PAIRED = "paired 95 % interval over images of the log ratio (averaged over t) excludes 0"
 JACKKNIFE = "paired block-jackknife 95 % interval"
+EXACT = "exact 95 % interval (Clopper-Pearson)"
+FIRST = "at every t that may be the first one"
 CHOSEN = "scales chosen on selection seeds, compared on evaluation seeds"
 
 
@@ -25,14 +27,16 @@ class Claim(NamedTuple):
 
 CLAIMS = [
     Claim("The clean (non-robust) classifier's accuracy on x_t falls to chance early.",
-          "|accuracy of clean/raw - chance| <= 0.10 at some t <= 0.45 T",
+          f"|accuracy of clean/raw - chance| <= 0.10 at some t <= 0.45 T: {EXACT} inside of it, "
+          "tried from the last such t down; does not hold where it is outside at all",
           claims_forward.near_chance),
     Claim("The noise-trained (robust) classifier is still accurate at that t.",
-          "accuracy of noise_trained/raw >= 0.80 at the first t of claim 1",
+          f"accuracy of noise_trained/raw >= 0.80 at the first t of claim 1: {EXACT} {FIRST}",
           claims_forward.noise_trained_accurate),
     Claim("x0_pred before the clean classifier restores at least half of the loss there.",
           "accuracy(clean/x0) - accuracy(clean/raw) >= half of [accuracy on clean images - "
-          "accuracy(clean/raw)] at that t", claims_forward.x0_restores),
+          f"accuracy(clean/raw)] at that t: paired 95 % interval over images {FIRST}",
+          claims_forward.x0_restores),
     Claim("The clean classifier's logits are more sensitive than the noise-trained one's.",
           f"logit sensitivity clean/raw > noise_trained/raw: {PAIRED}",
           claims_forward.logit_sensitivity),
@@ -43,18 +47,22 @@ CLAIMS = [
           f"gradient sensitivity clean/x0 > +ema0.9 > +ema0.99: each {PAIRED}",
           claims_forward.ema_lowers),
     Claim("With ADAM the gradient sensitivity rises towards noise.",
-          "Spearman correlation of its mean with t >= 0.5", claims_forward.adam_rises),
+          "Spearman correlation of its mean with t >= 0.5: 95 % bootstrap interval over images, "
+          "each with its whole curve", claims_forward.adam_rises),
     Claim("Guidance by the clean classifier on x_t (clean/raw) fails.",
           "at every scale: accuracy_judge < unguided + 0.15, or >= 50 % diverged, or cfd_judge "
-          "higher than unguided", claims_accuracy.clean_raw_fails),
+          f"higher than unguided; {EXACT} or {JACKKNIFE}, shared by the three reasons, and for "
+          "“does not hold” by the scales (Bonferroni)", claims_accuracy.clean_raw_fails),
     Claim("Guidance by clean/x0 with EMA reaches 90 % by the guide and by the judge.",
           "accuracy_guide and accuracy_judge >= 0.90 for some clean/x0+ema* setup, at the scale "
-          "with the highest smaller one of the two on selection seeds",
+          f"with the highest smaller one of the two on selection seeds: {EXACT}, shared by the "
+          "setups, and for “does not hold” by the two (Bonferroni)",
           claims_accuracy.ema_reaches),
     Claim("ADAM needs at most a fifth of the scale for 90 %.",
           "clean/x0+adam reaches accuracy_guide >= 0.90 at a scale <= 1/5 of one at which clean/x0 "
           "with every other stabiliser was measured not to; fails where ADAM does not reach it at "
-          "a scale >= 1/5 of one at which another does", claims_accuracy.adam_needs_less),
+          f"a scale >= 1/5 of one at which another does; {EXACT}, shared by all scales "
+          "(Bonferroni)", claims_accuracy.adam_needs_less),
     Claim("Unconditional FD rises with the scale for the noise-trained classifier.",
           f"{{fd}} at the largest minus at the smallest scale: {JACKKNIFE} above 0; open where "
           "Spearman's correlation of {fd} with the scale is below 0.5, or {fd} falls again from "
@@ -63,8 +71,8 @@ CLAIMS = [
           f"minimum of {{cfd}} on selection seeds at an inner scale; unguided - minimum and "
           f"largest scale - minimum: each {JACKKNIFE} above 0", claims_distance.cfd_turns),
     Claim("Among the clean classifier's setups x0+EMA0.99 has the best cFD.",
-          f"{{cfd}} of the runner-up minus clean/x0+ema0.99: {JACKKNIFE} above 0; {CHOSEN}",
-          claims_distance.ema99_best),
+          f"{{cfd}} of each other one minus clean/x0+ema0.99: all above 0; {JACKKNIFE}, Holm's "
+          f"procedure over them, for “does not hold”, too; {CHOSEN}", claims_distance.ema99_best),
     Claim("clean/x0+EMA0.99 also beats the noise-trained classifier's best cFD.",
           f"{{cfd}} of noise_trained/raw minus clean/x0+ema0.99: {JACKKNIFE} above 0; {CHOSEN}",
           claims_distance.ema99_beats_noise_trained),
@@ -97,7 +105,7 @@ def decide(tables: Tables) -> list[dict[str, Any]]:
     Values are JSON-safe: a number that is not finite is None.
     """
     return [
-        _decide(tables, dataset, number, claim)
+        decide_one(tables, dataset, number, claim)
         for dataset in tables.datasets
         for number, claim in claims(tables, dataset)
     ]
@@ -111,7 +119,8 @@ def claims(tables: Tables, dataset: str) -> list[tuple[int, Claim]]:
     return numbered[: len(CLAIMS)]
 
 
-def _decide(tables: Tables, dataset: str, number: int, claim: Claim) -> dict[str, Any]:
+def decide_one(tables: Tables, dataset: str, number: int, claim: Claim) -> dict[str, Any]:
+    """A claim on a data set as `decide` has it."""
     try:
         outcome = claim.decide(tables, dataset)
     except Unmeasured as missing:

@@ -41,7 +41,6 @@ class Tables:
     results: pd.DataFrame
     jackknife: pd.DataFrame
     sensitivity: pd.DataFrame
-    sensitivity_images: pd.DataFrame
     classifiers: pd.DataFrame
     history: pd.DataFrame
     costs: pd.DataFrame
@@ -145,22 +144,13 @@ class Tables:
     def along(
         self, dataset: str, quantity: str, classifier: str, source: str, stabilizer: str = "none"
     ) -> pd.DataFrame:
-        """Columns t, mean, sd, n of a quantity along the forward process, sorted by t."""
+        """Columns t, mean, sd, n, values of a quantity along the forward process, sorted by t."""
         table = self.sensitivity
         keep = (table.dataset == dataset) & (table.quantity == quantity)
         keep &= (table.classifier == classifier) & (table.input == source)
-        rows = table.loc[keep & (table.stabilizer == stabilizer), ["t", "mean", "sd", "n"]]
+        rows = table.loc[keep & (table.stabilizer == stabilizer),
+                         ["t", "mean", "sd", "n", "values"]]  # fmt: skip
         return rows.sort_values("t").reset_index(drop=True)
-
-    def per_image(
-        self, dataset: str, quantity: str, classifier: str, source: str, stabilizer: str = "none"
-    ) -> pd.Series:
-        """Mean over t of the natural log of a sensitivity, indexed by image."""
-        table = self.sensitivity_images
-        keep = (table.dataset == dataset) & (table.quantity == quantity)
-        keep &= (table.classifier == classifier) & (table.input == source)
-        rows = table[keep & (table.stabilizer == stabilizer)]
-        return rows.set_index("image").mean_log.sort_index()
 
     def clean_accuracy(self, dataset: str, classifier: str) -> Measure | None:
         """A classifier's validation accuracy on clean images."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -29,11 +30,12 @@ class Outcome(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """An estimate with its 95 % confidence interval."""
+    """An estimate with its 95 % confidence interval; `degrees` of freedom of Student's t."""
 
     estimate: float
     low: float
     high: float
+    degrees: float = math.inf
 
     @property
     def positive(self) -> bool:
@@ -45,6 +47,12 @@ class Interval(NamedTuple):
         """Entirely below 0."""
         return self.high < 0
 
+    def shared(self, tests: int) -> Interval:
+        """One of `tests` intervals by Student's t that miss with 5 % together (Bonferroni)."""
+        factor = quantile(self.degrees, tests) / quantile(self.degrees)
+        return self._replace(low=self.estimate - factor * (self.estimate - self.low),
+                             high=self.estimate + factor * (self.high - self.estimate))  # fmt: skip
+
     def values(self, name: str) -> dict[str, float | None]:
         """The three numbers under readable keys."""
         return {name: self.estimate, f"{name}, low": self.low, f"{name}, high": self.high}
@@ -53,22 +61,23 @@ class Interval(NamedTuple):
         return f"{number(self.estimate)} [{number(self.low)}, {number(self.high)}]"
 
 
-def quantile(degrees: int) -> float:
-    """Student's t quantile of a two-sided 95 % interval."""
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees))
+def quantile(degrees: float, tests: int = 1) -> float:
+    """Student's t quantile of a two-sided interval, one of `tests` that miss with 5 % together."""
+    return float(stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / tests, degrees))
 
 
-def paired(first: pd.Series, second: pd.Series) -> Interval:
-    """Mean difference of values paired by index, with Student's interval over the pairs.
+def mean(values: np.ndarray, minus: float = 0.0, error: float = 0.0) -> Interval:
+    """Mean over images with Student's interval; `minus` is taken off, `error` its standard error.
 
-    Raises Unmeasured with fewer than two pairs.
+    Raises Unmeasured with fewer than two images.
     """
-    difference = (first - second).dropna()
-    if len(difference) < 2:
-        raise Unmeasured(f"not measured: {len(difference)} paired images, at least 2 are needed")
-    mean = float(difference.mean())
-    half = quantile(len(difference) - 1) * float(difference.std(ddof=1)) / len(difference) ** 0.5
-    return Interval(mean, mean - half, mean + half)
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        raise Unmeasured(f"not measured: {len(values)} paired images, at least 2 are needed")
+    estimate = float(values.mean()) - minus
+    own = float(values.std(ddof=1)) / len(values) ** 0.5
+    half = quantile(len(values) - 1) * math.hypot(own, error)
+    return Interval(estimate, estimate - half, estimate + half, len(values) - 1)
 
 
 def spread(difference: pd.Series) -> float:
@@ -91,7 +100,7 @@ def difference(
                          f"{name(second[0])} for {first[1]}")  # fmt: skip
     half = quantile(len(left_out) - 1) * spread(left_out)
     estimate = values[0] - values[1]
-    return Interval(estimate, estimate - half, estimate + half)
+    return Interval(estimate, estimate - half, estimate + half, len(left_out) - 1)
 
 
 def by_sign(intervals: Sequence[Interval]) -> str:
@@ -99,6 +108,13 @@ def by_sign(intervals: Sequence[Interval]) -> str:
     if any(interval.negative for interval in intervals):
         return FAILS
     return HOLDS if all(interval.positive for interval in intervals) else UNDECIDED
+
+
+def against(interval: Interval, limit: float) -> str:
+    """Holds when all of the interval is at or above `limit`, does not when all is below."""
+    if interval.high < limit:
+        return FAILS
+    return HOLDS if interval.low >= limit else UNDECIDED
 
 
 def name(cell: Cell) -> str:
@@ -146,26 +162,14 @@ def selected(tables: Tables, dataset: str, setup: str, metric: str) -> Cell:
 def along(
     tables: Tables, dataset: str, quantity: str, classifier: str, source: str, stabilizer: str
 ) -> pd.DataFrame:
-    """A curve along the forward process (t, mean, sd, n); Unmeasured when it is empty."""
+    """Every image's curve along the forward process [t, image]; Unmeasured when it is empty."""
     rows = tables.along(dataset, quantity, classifier, source, stabilizer)
-    rows = rows.dropna(subset=["mean"]).reset_index(drop=True)
-    if rows.empty:
+    found = pd.DataFrame(list(rows["values"]), index=rows.t).dropna()
+    if found.empty:
         stabilised = "" if stabilizer == "none" else f"+{stabilizer}"
         raise Unmeasured(f"not measured: no {quantity} of {classifier}/{source}{stabilised} "
                          "in this data set's config")  # fmt: skip
-    return rows
-
-
-def per_image(
-    tables: Tables, dataset: str, quantity: str, classifier: str, source: str, stabilizer: str
-) -> pd.Series:
-    """Mean logs per image; Unmeasured when there are none."""
-    rows = tables.per_image(dataset, quantity, classifier, source, stabilizer)
-    if rows.empty:
-        stabilised = "" if stabilizer == "none" else f"+{stabilizer}"
-        raise Unmeasured(f"not measured: no {quantity} of {classifier}/{source}{stabilised} "
-                         "in this data set's config")  # fmt: skip
-    return rows
+    return found
 
 
 def rank_correlation(x: Sequence[float] | pd.Series, y: Sequence[float] | pd.Series) -> float:

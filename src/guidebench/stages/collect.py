@@ -26,8 +26,7 @@ from guidebench.stages.pictures import pictures, shown
 from guidebench.stages.stage import Stage
 
 TABLES = ["results.parquet", "results.csv", "jackknife.parquet", "sensitivity.parquet",
-          "sensitivity_images.parquet", "classifiers.parquet", "history.parquet",
-          "truth.parquet", "summary.json"]  # fmt: skip
+          "classifiers.parquet", "history.parquet", "truth.parquet", "summary.json"]  # fmt: skip
 # times, memory and versions
 MEASURED = ["cell_costs.parquet", "costs.parquet", "environment.json"]
 
@@ -45,14 +44,12 @@ def run(stage: Stage) -> None:
         "classifiers.parquet": pd.DataFrame(_classifiers(config, layout)),
         "history.parquet": _history(config, layout),
         "costs.parquet": pd.DataFrame(_costs(stage)),
+        "sensitivity.parquet": _concatenate([
+            layout.sensitivity(dataset, guide) / "sensitivity.parquet"
+            for dataset in config.datasets for guide in grid.guides(config, dataset)]),
         "truth.parquet": _concatenate([layout.truth(world) / "errors.parquet"
                                        for world in config.worlds]),
     }  # fmt: skip
-    for name in ("sensitivity.parquet", "sensitivity_images.parquet"):
-        frames[name] = _concatenate([
-            layout.sensitivity(dataset, guide) / name
-            for dataset in config.datasets for guide in grid.guides(config, dataset)
-        ])  # fmt: skip
     for name, frame in frames.items():
         with atomic(folder / name) as temporary:
             frame.to_parquet(temporary, index=False)
@@ -179,6 +176,7 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
                 "classifier": setup.classifier,
                 "input": setup.input if setup.guidance == "classifier" else None,
                 "stabilizer": setup.stabilizer.name if setup.guidance == "classifier" else None,
+                "stabilizer_options": setup.stabilizer.model_dump(mode="json", exclude={"name"}),
                 "scales": setup.scales,
                 "asked": setup.guidance != "none" or setup.conditional,
             }

@@ -20,7 +20,7 @@ from guidebench.pipeline.artifacts import atomic
 from guidebench.seeds import derive
 from guidebench.stages.stage import Stage
 
-FILES = ["sensitivity.parquet", "sensitivity_images.parquet"]
+FILE = "sensitivity.parquet"
 
 
 def views(stage: Stage, data: Stored, count: int) -> Views:
@@ -85,10 +85,9 @@ def run(stage: Stage) -> None:
             networks = Networks(denoiser, schedule, few.labels)
             for t, cosine in implicit(evaluate, networks.conditional, schedule, few, grid):
                 table.add(kind, "none", "implicit_cosine", t, cosine)
-    folder = layout.sensitivity(dataset, name)
-    for file, frame in zip(FILES, (pd.DataFrame(table.rows), table.per_image()), strict=True):
-        frame.insert(0, "classifier", name)
-        frame.insert(0, "dataset", dataset)
-        with atomic(folder / file) as temporary:
-            frame.to_parquet(temporary, index=False)
-    stage.finish(FILES)
+    frame = pd.DataFrame(table.rows)
+    frame.insert(0, "classifier", name)
+    frame.insert(0, "dataset", dataset)
+    with atomic(layout.sensitivity(dataset, name) / FILE) as temporary:
+        frame.to_parquet(temporary, index=False)
+    stage.finish([FILE])

@@ -36,11 +36,11 @@ def test_another_verdict_is_another_readme(verdicts: dict[str, Any], tmp_path: P
     finding = {"id": 1, "dataset": "balls", "claim": "It falls.", "verdict": "holds",
                "reason": "At t = 3."}  # fmt: skip
     (tmp_path / "kept.json").write_text(json.dumps([finding]))
-    readme = "a\n<!-- verdicts: kept.json -->\nold\n<!-- end of verdicts -->\nz\n"
+    readme = "a\n<!-- verdicts: kept.json -->\nearlier\n<!-- end of verdicts -->\nz\n"
     text = verdicts["written"](readme, tmp_path)
     assert "| 1 | It falls. | holds |" in text
     assert "- 1, balls: At t = 3." in text
-    assert "old" not in text
+    assert "earlier" not in text
     assert (text[:2], text[-3:]) == ("a\n", "\nz\n")
     (tmp_path / "kept.json").write_text(json.dumps([finding | {"verdict": "undecided"}]))
     assert verdicts["written"](text, tmp_path) != text

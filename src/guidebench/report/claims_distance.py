@@ -36,7 +36,7 @@ def fd_rises(tables: Tables, dataset: str) -> Outcome:
         rho = rank_correlation([cell.scale for cell in cells], level)
         values |= rise.values(f"{metric} rise") | {f"{metric} Spearman with scale": rho}
         verdict = by_sign([rise])
-        verdict = UNDECIDED if verdict == HOLDS and rho < RISING else verdict
+        verdict = UNDECIDED if verdict == HOLDS and round(rho, 9) < RISING else verdict
         reason = (
             f"{metric} changes by {rise} from scale {cells[0].scale:g} to {cells[-1].scale:g}; "
             f"Spearman {rho:.2f}"

@@ -137,6 +137,6 @@ def _safe(values: Mapping[str, float | None]) -> dict[str, float | None]:
     """Plain Python numbers; None where one is not finite."""
     return {
         key: None if value is None or not math.isfinite(value) else (
-            int(value) if float(value).is_integer() and key == "t" else float(value))
+            int(value) if key.split(",")[0] == "t" else float(value))
         for key, value in values.items()
     }  # fmt: skip

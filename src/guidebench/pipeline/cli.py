@@ -104,10 +104,11 @@ def stage(arguments: argparse.Namespace) -> int:
 
 def run_pipeline(arguments: argparse.Namespace) -> int:
     """Validate, then run Snakemake with the tracker beside it."""
-    from guidebench.pipeline import runner, tracking
+    from guidebench.pipeline import runner, tracking, trial
     from guidebench.pipeline.progress import PlannedJob
 
     config = load(arguments.config, arguments.set)
+    trial.check(config, arguments.config)
     tracking.check(tracking.store(arguments.results))
     rates = {name: assumed(config, name) for name in [*config.datasets, *config.worlds]}
     plan = [PlannedJob(job.stage, job.name, seconds(config, job, rates))
@@ -125,9 +126,10 @@ def run_pipeline(arguments: argparse.Namespace) -> int:
 
 def plan(arguments: argparse.Namespace) -> int:
     """Forecast jobs, time, memory and disk."""
-    from guidebench.pipeline import forecast, runner
+    from guidebench.pipeline import forecast, runner, trial
 
     config = load(arguments.config, arguments.set)
+    trial.check(config, arguments.config)
     if arguments.workers is not None and arguments.workers < 1:
         raise UserError(f"--workers: found {arguments.workers}, allowed: 1 or more")
     request = runner.Run(config, arguments.config, arguments.set, 1, arguments.results, [])
@@ -140,10 +142,13 @@ def plan(arguments: argparse.Namespace) -> int:
 
 def validate(arguments: argparse.Namespace) -> int:
     """Say what the experiment would compute."""
+    from guidebench.pipeline import trial
+
     config = load(arguments.config, arguments.set)
     if arguments.print_name:
         sys.stdout.write(f"{config.name}\n")
         return 0
+    trial.check(config, arguments.config)
     for dataset in config.datasets:
         cells, blocks = grid.cells(config, dataset), grid.blocks(config, dataset)
         sys.stdout.write(f"{dataset}: {len(cells)} cells, {len(blocks)} seed blocks\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
 import re
@@ -12,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from guidebench.pipeline import overrides
 from guidebench.pipeline.config import Config
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.mistakes import mistakes
@@ -58,6 +60,7 @@ def load(path: str, settings: list[str] | None = None) -> Config:
     Raises UserError with one line per mistake: file, key path, what was found, what is allowed.
     """
     values, base = _read(Path(path))
+    below = copy.deepcopy(_read(base)[0] if base else values)
     where = f"{path} (over {base})" if base else path
     for setting in settings or []:
         key, separator, value = setting.partition("=")
@@ -71,6 +74,7 @@ def load(path: str, settings: list[str] | None = None) -> Config:
     except ValidationError as error:
         lines = _structure(error, values)
     if lines:
+        lines = overrides.named(lines, below, values, str(base or path))
         raise UserError("\n".join(f"{where}: {line}" for line in lines))
     return config
 

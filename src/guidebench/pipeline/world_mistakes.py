@@ -51,5 +51,15 @@ def _components(world: World) -> Iterator[Mistake]:
             size, matrix = len(component.mean), component.covariance
             if matrix is not None and [len(row) for row in matrix] != [size] * size:
                 yield f"components.{number}.covariance", matrix, f"{size} rows of {size} numbers"
+            elif matrix is not None and not _positive_definite(matrix):
+                allowed = "a symmetric, positive definite matrix"
+                yield f"components.{number}.covariance", matrix, allowed
     if world.target >= classes:
         yield "target", world.target, f"0 to {classes - 1}"
+
+
+def _positive_definite(matrix: list[list[float]]) -> bool:
+    import numpy as np
+
+    values = np.array(matrix)
+    return np.allclose(values, values.T) and bool((np.linalg.eigvalsh(values) > 0).all())

@@ -5,6 +5,7 @@ from world_cases import WORLD, W
 
 LONG = "x" * 250
 SKEW = [{"mean": [0.0, 1.0], "covariance": [[1.0, 2.0], [2.0, 1.0]], "label": 0}]
+GUIDED = {"guidance": "classifier", "classifier": "clean", "scales": [1]}
 
 CASES = {
     "seed beyond 64 bits": Case(("seed",), 2**63, str(2**63), f"at most {2**63 - 1}"),
@@ -22,6 +23,11 @@ CASES = {
         W, WORLD | {"setups": {"floor": {}}}, "'floor'", "none of floor", "setups.floor"),
     "world's sampler with a space": Case(
         W, WORLD | {"samplers": {"a b": {"steps": 2}}}, "'a b'", "letters", "samplers.a b"),
+    "world's setup that no sampler runs": Case(
+        W, WORLD | {"setups": {"g": GUIDED}, "samplers": {"a": {"sampler": "ddim", "steps": 2}}},
+        "mean", "score, or a sampler of ancestral", "setups.g.injection"),
+    "setups of one folder": Case(
+        (*S, "setups", "Clean/raw"), {}, "'Clean/raw'", "differs from 'clean/raw' in more than"),
     "stabilizer with a space": Case(
         (*S, "sensitivity", "stabilizers", "a b"), {"name": "ema"}, "'a b'", "letters"),
     "stabilizer named none": Case(

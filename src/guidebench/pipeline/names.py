@@ -26,6 +26,7 @@ def names(config: Config) -> Iterator[Mistake]:
     if config.name.lower() in RESULTS:
         yield "name", config.name, "no name of a file in results/"
     yield from _length("name", config.name)
+    yield from _distinct("", [*config.datasets, *config.worlds])
     for name, world in config.worlds.items():
         key = f"worlds.{name}"
         yield from _top(key, name)
@@ -38,6 +39,8 @@ def names(config: Config) -> Iterator[Mistake]:
     for name, dataset in config.datasets.items():
         key = f"datasets.{name}"
         yield from _top(key, name)
+        for section in ("classifiers", "setups"):
+            yield from _distinct(f"{key}.{section}.", list(getattr(dataset, section)))
         for classifier in dataset.classifiers:
             yield from _plain(f"{key}.classifiers.{classifier}", classifier)
             if classifier == "guide":
@@ -75,6 +78,16 @@ def _setup(key: str, name: str, others: list[str]) -> Iterator[Mistake]:
     if any(other.startswith(f"{name}/") for other in others):
         yield key, f"setups below {name}/", "no name that is another's folder"
     yield from _length(key, name)
+
+
+def _distinct(path: str, names: list[str]) -> Iterator[Mistake]:
+    """Names whose folders are one where letters have no case (macOS, Windows)."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            allowed = f"one that differs from {other!r} in more than case"
+            yield f"{path}{name}", f"the name {name!r}", allowed
 
 
 def _length(key: str, name: str) -> Iterator[Mistake]:

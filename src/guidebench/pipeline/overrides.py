@@ -44,7 +44,7 @@ def strangers(below: Any, above: Any, path: str = "", section: str = "") -> Iter
 def named(lines: list[str], below: Any, above: Any, base: str) -> list[str]:
     """Lines about mistakes; those in a stranger say that it is one."""
     found = list(strangers(below, above))
-    said = {}
+    said: dict[str, str] = {}
     for line in lines:
         within = [one for one in found if line.startswith((f"{one.path}.", f"{one.path}: "))]
         said.setdefault(within[0].path if within else line,

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from functools import cache
 
 from guidebench.choices import classes
-from guidebench.pipeline.config import ARCHITECTURES, Classifier, Config, Dataset
+from guidebench.pipeline.config import ARCHITECTURES, Config, Dataset
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.estimate import shape
 from guidebench.pipeline.names import Mistake
+from guidebench.pipeline.sections import Classifier
 
 
 def check(config: Config, path: str) -> None:

@@ -208,6 +208,8 @@ def _temperatures(world: World) -> list[dict[str, float]]:
     """Groups of setups that differ in the classifier's temperature alone: name -> temperature."""
     groups: dict[str, dict[str, float]] = {}
     for name, setup in world.setups.items():
+        if setup.guidance != "classifier":  # nothing else has a temperature
+            continue
         rest = canonical(setup.model_dump(mode="json", exclude={"temperature", "scales"}))
         groups.setdefault(rest, {})[name] = setup.temperature
-    return [group for group in groups.values() if len(group) > 1]
+    return [group for group in groups.values() if len(set(group.values())) > 1]

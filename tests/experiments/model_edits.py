@@ -30,8 +30,8 @@ class Tables(NamedTuple):
 
 def edits(
     model: type[BaseModel], values: dict[str, Any], tables: Tables, path: tuple[str, ...] = ()
-) -> Iterator[st.SearchStrategy[Edit]]:
-    """One strategy for each key of a section with these values, and of the sections in it."""
+) -> Iterator[tuple[str, st.SearchStrategy[Edit]]]:
+    """Keys of a section with these values, and of the sections in it, each with a strategy."""
     for name, field in model.model_fields.items():
         here, found, annotation = (*path, name), values.get(name), field.annotation
         origin, arguments = get_origin(annotation), get_args(annotation)
@@ -39,22 +39,23 @@ def edits(
         if origin in (dict, list) and (entry := sections_of(arguments[-1])):
             if origin is list:
                 section = _section(entry[0], tables)
-                yield _set(here, st.lists(section, min_size=1, max_size=3))
+                yield name, _set(here, st.lists(section, min_size=1, max_size=3))
                 continue
-            for new in tables.names:
-                yield st.just(Edit((*here, new), tables.sections.get(entry[0], {})))
+            new, names = tables.sections.get(entry[0], {}), st.sampled_from(tables.names)
+            paths = names.map(lambda key, here=here: (*here, key))
+            yield name, st.builds(Edit, paths, st.just(new))
             for key in found or {}:
-                yield st.just(Edit((*here, key), DROP))
+                yield name, st.just(Edit((*here, key), DROP))
                 yield from edits(entry[0], found[key], tables, (*here, key))
         elif inner:
             optional = type(None) in arguments
             if len(inner) > 1 or optional:
                 others = [tables.sections[one] for one in inner if one in tables.sections]
-                yield _set(here, st.sampled_from([*others, *[None] * optional]))
+                yield name, _set(here, st.sampled_from([*others, *[None] * optional]))
             if found is not None or not optional:
                 yield from edits(_meant(inner, found or {}), found or {}, tables, here)
         else:
-            yield _set(here, _value(annotation, field.metadata, name, tables))
+            yield name, _set(here, _value(annotation, field.metadata, name, tables))
 
 
 def _set(path: tuple[str, ...], value: st.SearchStrategy[Any]) -> st.SearchStrategy[Edit]:

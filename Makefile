@@ -10,6 +10,8 @@ LOCK := envs/requirements.txt
 UV := $(BIN)/uv
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
+# recipes read these from the environment: their values may hold spaces and quotes
+export CONFIG PROFILE ADDRESS PORT
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run plan report ui server test test-slow slurm-test lint lock clean
@@ -28,20 +30,20 @@ setup: .venv/installed  ## make the environment from the lock file
 	@touch $@
 
 run: setup  ## run the pipeline on CONFIG (config.yaml) with all cores, or by PROFILE (slurm)
-	@$(BIN)/guidebench run --config $(CONFIG) $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES))
+	@$(BIN)/guidebench run --config "$$CONFIG" $(if $(PROFILE),--profile "$$PROFILE",--cores $(CORES))
 
 plan: setup  ## what CONFIG would run and why, how long it takes, memory and disk
-	@$(BIN)/guidebench plan --config $(CONFIG)
+	@$(BIN)/guidebench plan --config "$$CONFIG"
 
 report: setup  ## Snakemake's own self-contained report of CONFIG's results
-	@name=$$($(BIN)/guidebench validate --config $(CONFIG) --print-name) && \
-	  $(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES) --report results/$$name/snakemake-report.html
+	@name=$$($(BIN)/guidebench validate --config "$$CONFIG" --print-name) && \
+	  $(BIN)/snakemake --configfile "$$CONFIG" --cores $(CORES) --report "results/$$name/snakemake-report.html"
 
 ui: setup  ## MLflow's pages on localhost
-	@$(BIN)/guidebench ui --config $(CONFIG)
+	@$(BIN)/guidebench ui --config "$$CONFIG"
 
 server: setup  ## an MLflow store for many machines (ADDRESS=0.0.0.0 lets them in)
-	@$(BIN)/guidebench server --host $(ADDRESS) --port $(PORT)
+	@$(BIN)/guidebench server --host "$$ADDRESS" --port "$$PORT"
 
 test: setup  ## the fast tests on all cores (minutes); `make test-slow` runs the rest
 	$(BIN)/python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist worksteal

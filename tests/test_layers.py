@@ -24,7 +24,8 @@ LAYERS = [
     # the experiment, its jobs, and what each depends on
     {"pipeline.sections", "pipeline.worlds", "pipeline.config", "pipeline.schema",
      "pipeline.confdoc", "pipeline.names", "pipeline.mistakes", "pipeline.setup_mistakes",
-     "pipeline.world_mistakes", "pipeline.validate", "pipeline.yaml12", "pipeline.demands",
+      "pipeline.world_mistakes", "pipeline.validate", "pipeline.yaml12", "pipeline.demands",
+      "pipeline.overrides",
      "grid", "pipeline.jobs", "pipeline.specs", "pipeline.estimate"},
     {"models", "data"},
     {"diffusion"},
@@ -36,7 +37,7 @@ LAYERS = [
     {"__main__", "pipeline.cli", "pipeline.execute", "pipeline.leftovers", "pipeline.slurm",
      "pipeline.failures", "pipeline.probe", "pipeline.pending", "pipeline.forecast",
      "pipeline.runner", "pipeline.progress", "pipeline.tracking", "pipeline.follow",
-     "pipeline.adopt", "pipeline.garbage"},
+     "pipeline.adopt", "pipeline.garbage", "pipeline.trial"},
 ]  # fmt: skip
 # within a layer: these may, all others may not
 BESIDE = {("analysis", "guidance")}
@@ -144,10 +145,10 @@ def test_the_science_uses_little_of_the_pipeline():
 
 
 def test_the_pipeline_has_no_numbers():
-    """It starts stages, and the forecast's probe measures; nothing else of it computes."""
+    """It starts stages, the forecast's probe measures, classifiers are tried: no more computes."""
     users = {(_part(module), _part(name)) for module, name, _ in OURS
              if module.startswith("pipeline") and _part(name) in {*SCIENCE, "stages", "seeds"}
-             and module != "pipeline.probe"}  # fmt: skip
+             and module not in ("pipeline.probe", "pipeline.trial")}  # fmt: skip
     assert users == {("pipeline.execute", "stages")}
     for module, name, _ in OURS:
         if module == "pipeline.execute" and name.startswith("stages"):

@@ -140,6 +140,22 @@ def test_jackknife_error_is_the_spread_over_seeds() -> None:
     assert sum(errors) / 40 == pytest.approx(torch.tensor(values).std().item(), rel=0.35)
 
 
+def test_one_dimension_is_measured_as_two_that_are_one() -> None:
+    """A second coordinate that is 0 adds nothing to the errors of mean and covariance."""
+    points = torch.linspace(-1, 2, 64, dtype=torch.float64)[:, None]
+    mixture = GaussianMixture(
+        torch.tensor([[-1.0], [1.0]]), torch.tensor([0.25, 0.25]), torch.ones(2),
+        torch.tensor([0, 1]),
+    )  # fmt: skip
+    reference = Reference(mixture, 1, 1.0, 0)
+    assert reference.covariance.shape == (1, 1)
+    assert float(reference.covariance) == pytest.approx(0.25, rel=0.05)
+    found = reference.measure(points, blocks=4)
+    spread = float(points.var() - reference.covariance)
+    assert float(found["covariance_error"][0]) == pytest.approx(abs(spread))
+    assert all(values.shape == (5,) and values.isfinite().all() for values in found.values())
+
+
 def test_class_frequencies() -> None:
     reference = Reference(_mixture(), TARGET, 1.0, seed=0)
     other, _ = _mixture().draw(torch.Generator().manual_seed(1), 1024, label=0)

@@ -74,7 +74,7 @@ CASES = {
     "no source": Case((*S, "data", "source"), DELETE, "nothing", "sportballs, mnist"),
     "no setups": Case((*S, "setups"), DELETE, "nothing", "named entries"),
     "an image for each half of each class": Case(
-        (*S, "data", "train"), 7, "7", "at least 8: two of each of 4 classes"
+        (*S, "data", "train"), 15, "15", "at least 16: four of each of 4 classes"
     ),
     "an image of each class": Case(
         (*M, "data", "validation"), 9, "9", "at least 10: one of each of 10 classes"

@@ -11,6 +11,7 @@ from guidebench.pipeline.artifacts import (
     check_files,
     damaged,
     digest_of,
+    environment,
     flush,
     incomplete,
     read_json,
@@ -238,3 +239,12 @@ def test_manifests_are_readable(folder):
     assert content["measured"] == ["provenance.json", "seconds.json"]
     assert content["bytes"] == {"images.npy": 4096, "seconds.json": 3}
     assert set(content) == {*BASIS, "files", "measured", "bytes", "sha256"}
+
+
+def test_a_machine_without_git_knows_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    environment.cache_clear()
+    try:
+        assert environment()["commit"] == "unknown"
+    finally:
+        environment.cache_clear()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import put
+from crash_cases import CASES as LAST
 from mistake_cases import CASES as EARLIER
 from mistake_cases import M, S
 from world_cases import CASES as LATER
@@ -16,7 +17,7 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.validate import load
 from guidebench.pipeline.yaml12 import parse
 
-CASES = EARLIER | LATER
+CASES = EARLIER | LATER | LAST
 BIN = Path(sys.executable).parent
 
 
@@ -173,6 +174,42 @@ def test_settings_replace_keys_whose_names_hold_dots(repository):
         load(smoke, ["seed"])
     with pytest.raises(UserError, match="seed: found -1, allowed: integer, at least 0"):
         load(smoke, ["seed=-1"])
+
+
+def test_a_classifier_of_every_class_in_turn_needs_neighbours(smoke, tmp_path):
+    smoke["datasets"]["mnist"]["target"] = "each"
+    smoke["metrics"] = {"jackknife_blocks": 4}
+    smoke["datasets"]["mnist"]["sampling"] |= {"selection": 4, "evaluation": 8}
+    (line,) = messages(smoke, tmp_path)
+    assert line.startswith("datasets.mnist.sampling.selection: found 4, allowed: at least 4 ")
+
+
+OVERRIDES = {
+    "setup": ({"sportballs": {"setups": {"clean/x0+em0.9": {"scales": [3]}}}},
+              "datasets.sportballs.setups.clean/x0+em0.9: found no such setup in smoke.yaml "
+              "(did you mean clean/x0+ema0.9?), allowed: "),
+    "data set": ({"sportbals": {"target": "baseball"}},
+                 "datasets.sportbals: found no such data set in smoke.yaml (did you mean "
+                 "sportballs?), allowed: "),
+    "whole new setup": ({"sportballs": {"setups": {"clean/x0+em0.9": {"guidance": "cfg"}}}},
+                        "datasets.sportballs.setups.clean/x0+em0.9.scales: found none, "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OVERRIDES)
+def test_an_override_of_what_the_base_lacks_says_so(name, smoke, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("smoke.yaml").write_text(yaml.safe_dump(smoke))
+    edits, said = OVERRIDES[name]
+    Path("mine.yaml").write_text(yaml.safe_dump({"base": "smoke.yaml", "datasets": edits}))
+    with pytest.raises(UserError) as caught:
+        load("mine.yaml")
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith(f"mine.yaml (over smoke.yaml): {said}")
+    assert "no such" not in " ".join(lines[1:])
+    if name == "setup":
+        with pytest.raises(UserError, match=r"no such setup in smoke\.yaml"):
+            load("smoke.yaml", ["datasets.sportballs.setups.clean/x0+em0.9.scales=[3]"])
 
 
 @pytest.mark.parametrize("program", ["guidebench", "snakemake"])

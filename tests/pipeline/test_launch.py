@@ -164,6 +164,15 @@ def test_one_job_with_two_gpus_leaves_the_third(claims: Claims) -> None:
     assert _names(claims(1)) == ["GPU-77"]
 
 
+def test_parts_of_a_gpu_have_slashes_in_their_names(tmp_path: Path) -> None:
+    parts = ["MIG-GPU-7/1/0", "MIG-GPU-7/2/0"]
+    claims = Claims(tmp_path, ",".join(parts))
+    first, second = claims(1), claims(1)
+    assert [_names(first), _names(second)] == [parts[:1], parts[1:]]
+    for process in (first, second):
+        process.communicate("")
+
+
 @pytest.mark.parametrize("visible", ["", "-1", "NoDevFiles"])
 def test_without_a_gpu_there_is_nothing_to_claim(visible: str, tmp_path: Path) -> None:
     process = Claims(tmp_path, visible)(1)

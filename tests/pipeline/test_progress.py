@@ -61,7 +61,8 @@ def test_lines(progress: Progress, tmp_path: Path, capsys: pytest.CaptureFixture
     progress.update()
     out = capsys.readouterr().out
     assert "[1/3] prepare a: done in" in out
-    assert "[2/3] train a: FAILED in" in out
+    (failed,) = [line for line in out.splitlines() if "[2/3] train a: FAILED in" in line]
+    assert failed.endswith(": data.root: missing")
     assert progress.errors() == {("train", "a"): "data.root: missing"}
 
 

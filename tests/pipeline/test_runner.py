@@ -59,6 +59,19 @@ def test_an_unknown_profile_is_one_line(repository, tmp_path, monkeypatch) -> No
         _run(tmp_path, "slrum").on_slurm()
 
 
+def test_started_in_another_folder_it_is_the_checkouts_workflow(
+    repository: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = _run(tmp_path, "slurm").command()
+    assert command[command.index("--snakefile") + 1] == str(repository / "Snakefile")
+    profile = command[command.index("--profile") + 1]
+    assert profile == str(repository / "workflow/profiles/slurm")
+    monkeypatch.setattr(runner, "CHECKOUT", tmp_path)
+    with pytest.raises(UserError, match=r"found no Snakefile of guidebench here or in .*, allowed"):
+        _run(tmp_path).command()
+
+
 def test_names_of_slurm_jobs_tell_experiments_apart(tmp_path) -> None:
     names = {prefix(tmp_path / name) for name in ("a", "b", "a.1")}
     assert len(names) == 3

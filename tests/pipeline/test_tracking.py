@@ -62,6 +62,22 @@ def test_a_finished_execution_once_however_often_it_is_synced(results: Path) -> 
     assert list((results / "mlartifacts").rglob("figure.png"))
 
 
+def test_an_experiment_deleted_by_hand_is_restored(results: Path, caplog) -> None:
+    from mlflow.tracking import MlflowClient
+
+    execution(results, "first").end()
+    assert track(results, store(results), None) is None
+    client = MlflowClient(tracking_uri=store(results))
+    found = client.get_experiment_by_name("exp")
+    client.delete_experiment(found.experiment_id)
+    execution(results, "second").end()
+    assert track(results, store(results), None) is None
+    assert len(runs(results)[0]) == 2
+    assert [r.getMessage() for r in caplog.records] == [
+        "MLflow: experiment exp had been deleted; restored"
+    ]
+
+
 def test_failed_running_and_killed(results: Path) -> None:
     execution(results, "failed").end("data.root: missing")
     execution(results, "running")

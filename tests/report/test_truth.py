@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import json
 
 import numpy as np
 import pandas as pd
 import synthetic_tables as synthetic
 
-from guidebench.report import truth
+from guidebench.pipeline.worlds import World
+from guidebench.report import theme, truth
 from guidebench.report.tables import Tables
+from guidebench.stages.collect import _temperatures
 
 METRICS = ["sliced_wasserstein", *truth.CHECKS]
 
@@ -79,3 +83,24 @@ def test_every_sampler_is_in_the_long_table() -> None:
         ["cfg", "1", "2", "0.100\u00a0±\u00a00.010", "0.300\u00a0±\u00a00.010",
          "0.500\u00a0±\u00a00.010"],
     ]  # fmt: skip
+
+
+def test_temperatures_are_compared_where_they_differ_and_act() -> None:
+    guided = {"guidance": "classifier", "classifier": "clean", "injection": "score", "scales": [1]}
+    setups = {"a": {}, "b": {"temperature": 2.0}, "hot": guided | {"temperature": 2.0},
+              "plain": guided, "again": guided | {"scales": [2]},
+              "cfg": {"guidance": "cfg", "scales": [1]}}  # fmt: skip
+    component = {"mean": [0.0], "label": 0}
+    values = {"components": [component], "samplers": {"s": {}}, "setups": setups}
+    world = World.model_validate_json(json.dumps(values))
+    assert _temperatures(world) == [{"hot": 2.0, "plain": 1.0, "again": 1.0}]
+    setups.pop("hot")
+    assert _temperatures(World.model_validate_json(json.dumps(values))) == []
+
+
+def test_a_log_axis_without_a_value_above_zero_is_linear() -> None:
+    drawn, axes = theme.figure()
+    axes.plot([0, 0], [1, 2])
+    theme.logarithmic(axes, "x", "y")
+    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
+    drawn.savefig(io.BytesIO())

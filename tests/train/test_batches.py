@@ -59,6 +59,17 @@ def test_generators_of_steps_differ() -> None:
     assert len(draws) == 30
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
+def test_the_shortest_cycles_begin_near_their_top_and_fall(steps: int) -> None:
+    """PyTorch's own divides by zero at four steps."""
+    plan = Plan(steps, 4, 1e-2, 0, 0.0, 5, shape="one_cycle")
+    rates = [plan.rate(step) for step in range(steps)]
+    assert all(0 < rate <= 1e-2 for rate in rates)
+    assert rates[-1] == pytest.approx(1e-2 / 25e4)
+    if steps == 4:
+        assert rates[0] == 1e-2
+
+
 def test_one_cycle_is_pytorchs() -> None:
     """The notebook's OneCycleLR(optimizer, 1e-2, total_steps, pct_start=0.25, cosine)."""
     plan = Plan(80, 4, 1e-2, 0, 0.0, 5, shape="one_cycle")

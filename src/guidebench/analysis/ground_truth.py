@@ -124,7 +124,7 @@ class Reference:
         self.directions = torch.nn.functional.normalize(directions, dim=1)
         self.projected = (self.points @ self.directions.T).T.sort(dim=1).values
         self.frequencies = self._frequencies(self._classes(drawn))
-        self.mean, self.covariance = self.points.mean(0), self.points.T.cov()
+        self.mean, self.covariance = self.points.mean(0), _covariance(self.points)
 
     def measure(self, points: Tensor, blocks: int = 0) -> dict[str, Tensor]:
         """Each metric [1 + blocks] of points [N, *shape]: of all, then without each block."""
@@ -154,7 +154,7 @@ class Reference:
             float((ordered - self.projected[:, quantiles]).abs().mean()),
             float((frequencies - self.frequencies).abs().sum() / 2),
             float(torch.linalg.vector_norm(flat.mean(0) - self.mean)),
-            float(torch.linalg.matrix_norm(flat.T.cov() - self.covariance)),
+            float(torch.linalg.matrix_norm(_covariance(flat) - self.covariance)),
         ]
 
     def _classes(self, points: Tensor) -> Tensor:
@@ -164,6 +164,11 @@ class Reference:
     def _frequencies(self, labels: Tensor) -> Tensor:
         """Share of each class [classes]."""
         return torch.bincount(labels, minlength=self.mixture.classes).double() / len(labels)
+
+
+def _covariance(points: Tensor) -> Tensor:
+    """Covariance [d, d] of rows [N, d]."""
+    return torch.atleast_2d(points.T.cov())
 
 
 class Aimed(NamedTuple):

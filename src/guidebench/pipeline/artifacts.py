@@ -204,13 +204,14 @@ def environment() -> dict[str, Any]:
             versions[package] = version(package)
         except PackageNotFoundError:
             versions[package] = "absent"
-    git = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return {"versions": versions, "commit": git.stdout.strip() or "unknown"}
+    describe = ["describe", "--always", "--dirty", "--abbrev=12"]
+    commit = ""
+    with suppress(OSError):  # a machine without git
+        commit = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), *describe],
+            capture_output=True, text=True, check=False,
+        ).stdout.strip()  # fmt: skip
+    return {"versions": versions, "commit": commit or "unknown"}
 
 
 def results_digest(manifests: list[Path], root: Path) -> str:

@@ -105,8 +105,11 @@ def stage(arguments: argparse.Namespace) -> int:
 
 def ready(arguments: argparse.Namespace) -> Config:
     """The experiment, when all that it needs is there."""
+    from guidebench.pipeline import trial
+
     config = load(arguments.config, arguments.set)
     demands.check(config, arguments.config)
+    trial.check(config, arguments.config)
     return config
 
 
@@ -147,10 +150,10 @@ def plan(arguments: argparse.Namespace) -> int:
 
 def validate(arguments: argparse.Namespace) -> int:
     """Say what the experiment would compute."""
-    config = ready(arguments)
     if arguments.print_name:
-        sys.stdout.write(f"{config.name}\n")
+        sys.stdout.write(f"{load(arguments.config, arguments.set).name}\n")
         return 0
+    config = ready(arguments)
     for dataset in config.datasets:
         cells, blocks = grid.cells(config, dataset), grid.blocks(config, dataset)
         sys.stdout.write(f"{dataset}: {len(cells)} cells, {len(blocks)} seed blocks\n")

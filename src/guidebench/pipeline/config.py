@@ -130,7 +130,10 @@ class Config(Model):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="folder in results/",
                       title="a name of letters, digits, _ . and -, no path")  # fmt: skip
     description: str = Field("", description="one line for the report")
-    seed: int = Field(0, ge=0, description="all seeds are derived from it by hashing names")
+    # of torch's 64-bit integers
+    seed: int = Field(
+        0, ge=0, le=2**63 - 1, description="all seeds are derived from it by hashing names"
+    )
     threads: int = Field(1, ge=1, le=256, description="torch threads per job (part of the spec)")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where networks run")
     metrics: Metrics = Field(default_factory=Metrics, description="how samples are scored")

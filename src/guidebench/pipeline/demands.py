@@ -35,16 +35,17 @@ def counted(dataset: Dataset, blocks: int) -> Iterator[Mistake]:
 
 
 def least_train(dataset: Dataset) -> int:
-    """The least training images: two of a class, one in each half; neighbours in a half."""
+    """The least training images: four of a class, or neighbours in each half."""
     names = classes(dataset.data)
     each = 2 * (NEIGHBOURS + 1) if dataset.target == EACH and names else 2
-    return max(2 * len(names), each)
+    # two in each half: one alone has no covariance
+    return max(4 * len(names), each)
 
 
 def _why(split: str, names: list[str]) -> str:
     if not names:
         return "one in each half" if split == "train" else "one"
-    return f"{'two' if split == 'train' else 'one'} of each of {len(names)} classes"
+    return f"{'four' if split == 'train' else 'one'} of each of {len(names)} classes"
 
 
 def short(dataset: Dataset, train: list[int], validation: list[int]) -> Iterator[Mistake]:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from guidebench.pipeline.errors import UserError
 
@@ -132,7 +133,7 @@ def claim_gpus(count: int) -> list[str]:
         return names
     free: list[str] = []
     for name in names:
-        path = Path(tempfile.gettempdir()) / f"guidebench-{os.getuid()}-gpu-{name}.lock"
+        path = Path(tempfile.gettempdir()) / f"guidebench-{os.getuid()}-gpu-{quote(name, '')}.lock"
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

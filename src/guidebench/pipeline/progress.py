@@ -91,9 +91,9 @@ class Progress:
         """Look at the event files and print what is new."""
         for state in self.states:
             if "end" in state.poll():
-                word = "FAILED" if state.error else "done"
+                word, why = ("FAILED", f": {state.error}") if state.error else ("done", "")
                 took = duration(state.seconds)
-                self._line(f"[{self._counts()}] {state.job.title}: {word} in {took}")
+                self._line(f"[{self._counts()}] {state.job.title}: {word} in {took}{why}")
         now = time.monotonic()
         if self.needed and now - self._last > (1.0 if self.terminal else STATUS_SECONDS):
             self._last = now

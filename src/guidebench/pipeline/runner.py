@@ -25,8 +25,17 @@ from guidebench.pipeline.leftovers import MARK
 from guidebench.pipeline.progress import PlannedJob, Progress
 
 POLL_SECONDS = 0.3
-PROFILES = Path("workflow/profiles")
+CHECKOUT = Path(__file__).parents[3]  # where this package is installed from
 TRACKER_SECONDS = 60.0
+
+
+def workflow() -> Path:
+    """The folder with the workflow: this one, else the checkout; UserError where there is none."""
+    for folder in (Path(), CHECKOUT):
+        if (folder / "Snakefile").is_file() and (folder / "workflow/rules").is_dir():
+            return folder
+    raise UserError(f"{Path.cwd()}: found no Snakefile of guidebench here or in {CHECKOUT}, "
+                    "allowed: the folder of its repository")  # fmt: skip
 
 
 class Run(NamedTuple):
@@ -56,10 +65,15 @@ class Run(NamedTuple):
         return self.folder / "logs" / "pipeline.log"
 
     @property
+    def profiles(self) -> Path:
+        """The folder of the profiles that have a name."""
+        return workflow() / "workflow/profiles"
+
+    @property
     def profile_file(self) -> Path:
         """The profile's settings: of a folder, or of a name in workflow/profiles."""
         folder = Path(self.profile or "local")
-        return (folder if folder.is_dir() else PROFILES / folder) / "config.yaml"
+        return (folder if folder.is_dir() else self.profiles / folder) / "config.yaml"
 
     def on_slurm(self) -> bool:
         """Whether the profile hands the jobs to SLURM; UserError when it is missing or wrong."""
@@ -72,7 +86,9 @@ class Run(NamedTuple):
             slurm.check(profile, self.profile_file)
             return True
         except FileNotFoundError as error:
-            known = ", ".join(sorted(path.parent.name for path in PROFILES.glob("*/config.yaml")))
+            known = ", ".join(
+                sorted(path.parent.name for path in self.profiles.glob("*/config.yaml"))
+            )
             raise UserError(f"--profile: found {self.profile}, allowed: {known}, or a folder "
                             "with a config.yaml") from error  # fmt: skip
         except (yaml.YAMLError, AttributeError) as error:
@@ -81,7 +97,8 @@ class Run(NamedTuple):
 
     def command(self) -> list[str]:
         """Snakemake's command line; the lock is ours: a killed run leaves none."""
-        command = [sys.executable, "-m", "snakemake", "--configfile", self.config_path, "--nolock"]
+        command = [sys.executable, "-m", "snakemake", "--configfile", self.config_path, "--nolock",
+                   "--snakefile", str(workflow() / "Snakefile")]  # fmt: skip
         if self.settings:
             command += ["--config", f"set={json.dumps(self.settings)}"]
         if self.profile:

@@ -157,6 +157,9 @@ class _Store:
     def _experiment(self, name: str) -> str:
         found = self.client.get_experiment_by_name(name)
         if found is not None:
+            if found.lifecycle_stage == "deleted":  # by hand; its name cannot be given again
+                log.warning("MLflow: experiment %s had been deleted; restored", name)
+                self.client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
         remote = self.uri.startswith("http")
         location = None if remote else (_artifacts(self.results) / name).as_uri()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from guidebench.pipeline import overrides
 from guidebench.pipeline.config import Config
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.mistakes import mistakes
@@ -23,6 +25,7 @@ def load(path: str, settings: list[str] | None = None) -> Config:
     Raises UserError with one line per mistake: file, key path, what was found, what is allowed.
     """
     values, base = _read(Path(path))
+    below = copy.deepcopy(_read(base)[0] if base else values)
     where = f"{path} (over {base})" if base else path
     for setting in settings or []:
         key, separator, value = setting.partition("=")
@@ -36,6 +39,7 @@ def load(path: str, settings: list[str] | None = None) -> Config:
     except ValidationError as error:
         lines = _structure(error, values)
     if lines:
+        lines = overrides.named(lines, below, values, str(base or path))
         raise UserError("\n".join(f"{where}: {line}" for line in lines))
     return config
 

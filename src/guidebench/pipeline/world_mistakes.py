@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from guidebench.choices import WITH_MEAN
 from guidebench.pipeline.names import Mistake
 from guidebench.pipeline.sections import DDPMLinear
 from guidebench.pipeline.setup_mistakes import setup_mistakes
@@ -32,6 +33,9 @@ def world_mistakes(world: World, blocks: int) -> Iterator[Mistake]:
             yield f"{key}.steps", setup.steps, "nothing in a world: its samplers have their own"
         for part, found, allowed in setup_mistakes(setup, EXACT):
             yield f"{key}.{part}", found, allowed
+        shifts_mean = setup.guidance == "classifier" and setup.injection == "mean"
+        if shifts_mean and not {one.sampler for one in world.samplers.values()} & set(WITH_MEAN):
+            yield f"{key}.injection", "mean", f"score, or a sampler of {', '.join(WITH_MEAN)}"
 
 
 def _components(world: World) -> Iterator[Mistake]:
@@ -51,5 +55,15 @@ def _components(world: World) -> Iterator[Mistake]:
             size, matrix = len(component.mean), component.covariance
             if matrix is not None and [len(row) for row in matrix] != [size] * size:
                 yield f"components.{number}.covariance", matrix, f"{size} rows of {size} numbers"
+            elif matrix is not None and not _positive_definite(matrix):
+                allowed = "a symmetric, positive definite matrix"
+                yield f"components.{number}.covariance", matrix, allowed
     if world.target >= classes:
         yield "target", world.target, f"0 to {classes - 1}"
+
+
+def _positive_definite(matrix: list[list[float]]) -> bool:
+    import numpy as np
+
+    values = np.array(matrix)
+    return np.allclose(values, values.T) and bool((np.linalg.eigvalsh(values) > 0).all())

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from guidebench.pipeline.sections import VPSDE, DDPMLinear, LogSNR, Model, Setup, Steps
+
+# squares of these are numbers in float32, too
+Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
+Deviation = Annotated[float, Field(ge=1e-6, le=1e6)]
 
 
 class Component(Model):
     """One Gaussian of a mixture."""
 
-    mean: list[float] = Field(min_length=1, description="where its centre is")
-    deviation: PositiveFloat = Field(1.0, description="standard deviation in every direction")
+    mean: list[Coordinate] = Field(min_length=1, description="where its centre is")
+    deviation: Deviation = Field(1.0, description="standard deviation in every direction")
     covariance: list[list[float]] | None = Field(
         None, description="covariance matrix, instead of `deviation`"
     )
@@ -25,7 +31,7 @@ class Drawn(Model):
     shape: list[PositiveInt] = Field(min_length=1, description="[C, H, W] of an image, [d]")
     components: PositiveInt = Field(description="how many; component k has class k mod classes")
     classes: PositiveInt = Field(description="number of classes")
-    deviation: PositiveFloat = Field(0.3, description="standard deviation of each component")
+    deviation: Deviation = Field(0.3, description="standard deviation of each component")
 
 
 class World(Model):

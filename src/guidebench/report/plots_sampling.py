@@ -98,7 +98,7 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
             label = "floor (held-out real images)" if name == FLOOR else name
             axes.plot(point[0].value, point[1].value, marker="*", markersize=11, color=look.color,
                       linestyle="", label=label)  # fmt: skip
-    axes.set_xscale("log")
+    theme.logarithmic(axes, "x")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel(f"{distance}, logarithmic, lower is better")
     axes.set_ylabel("Inception score's formula on the judge")

@@ -138,7 +138,7 @@ def against_scale(tables: Tables, world: str) -> Figure:
                        label=FLOOR_NAME)  # fmt: skip
         elif len(shown):
             panel.axhline(shown.value.iloc[0], color="#333333", linestyle=":", label=FLOOR_NAME)
-        panel.set_yscale("log")
+        theme.logarithmic(panel, "y")
         panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         panel.set_xlabel("s of p(x) p(y | x)^s: guidance scale, or 1 + w of cfg")
         panel.set_title(f"to the {reference} density", fontsize=10)
@@ -173,13 +173,13 @@ def against_evaluations(tables: Tables, world: str) -> Figure:
     for number, (kind, line) in enumerate(rows.groupby(rows.sampler.map(kinds), sort=False)):
         ordered = line.sort_values("evaluations")
         axes.errorbar(ordered.evaluations, ordered.value, yerr=reach * ordered.se, label=str(kind),
-                      marker=MARKERS[number], capsize=2, color=_color(number))  # fmt: skip
+                      marker=MARKERS[number % len(MARKERS)], capsize=2,
+                      color=_color(number))  # fmt: skip
     floor = tables.errors(world, DISTANCE, "floor")
     floor = floor[floor.exponent == 1]
     if len(floor):
         axes.axhline(floor.value.iloc[0], color="#333333", linestyle=":", label=FLOOR_NAME)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    theme.logarithmic(axes, "x", "y")
     for axis in (axes.xaxis, axes.yaxis):
         _plain(axis)
     axes.set_xlabel("denoiser evaluations per point")
@@ -208,12 +208,11 @@ def temperature(tables: Tables, world: str) -> Figure:
                 line.value,
                 yerr=reach * line.se,
                 label=f"temperature {value:g}",
-                marker=MARKERS[number],
+                marker=MARKERS[number % len(MARKERS)],
                 capsize=2,
                 color=_color(2 * number),
             )
-            panel.set_xscale("log")
-            panel.set_yscale("log")
+            theme.logarithmic(panel, "x", "y")
             for axis in (panel.xaxis, panel.yaxis):
                 _plain(axis)
     axes[0].set_xlabel("guidance scale")

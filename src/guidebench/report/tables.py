@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,34 @@ from guidebench.pipeline.errors import UserError
 
 EVALUATION, SELECTION = "evaluation", "selection"
 FLOOR, UNGUIDED = "floor", "unguided"
+
+
+_SCORE = ("dataset: str, setup: str, scale: float64, split: str, seed: int64, metric: str, "
+          "value: float64, se: float64, n: int64, extractor: str, reference: str")  # fmt: skip
+_ALONG = "dataset: str, classifier: str, input: str, stabilizer: str"
+# columns and types of each table: one of no rows has them, too
+COLUMNS = {
+    "results": _SCORE,
+    "cell_costs": _SCORE,
+    "jackknife": "dataset: str, setup: str, scale: float64, split: str, metric: str, block: int64, "
+    "value: float64",
+    "sensitivity": f"{_ALONG}, t: int64, quantity: str, mean: float64, sd: float64, n: int64, "
+    "values: object",
+    "classifiers": "dataset: str, classifier: str, architecture: str, accuracy: float64, "
+    "se: float64, n: int64, parameters: int64",
+    "history": "step: int64, quantity: str, value: float64, dataset: str, model: str",
+    "truth": "world: str, setup: str, scale: float64, sampler: str, steps: int64, n: int64, "
+    "evaluations: float64, reference: str, exponent: float64, metric: str, value: float64, "
+    "se: float64",
+}
+
+
+def joined(name: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all frames as the table of that name, which has its columns without any row."""
+    columns = dict(column.split(": ") for column in COLUMNS[name].split(", "))
+    empty = pd.DataFrame({key: pd.Series(dtype=kind) for key, kind in columns.items()})
+    found = [frame for frame in frames if len(frame)]
+    return pd.concat(found, ignore_index=True) if found else empty
 
 
 class Measure(NamedTuple):
@@ -45,7 +74,7 @@ class Tables:
     history: pd.DataFrame
     costs: pd.DataFrame
     summary: dict[str, Any]
-    truth: pd.DataFrame = field(default_factory=pd.DataFrame)
+    truth: pd.DataFrame = field(default_factory=lambda: joined("truth", []))
 
     @classmethod
     def read(cls, folder: Path) -> Tables:
@@ -60,9 +89,7 @@ class Tables:
                 raise UserError(f"{path}: missing; run the stage `collect` first") from error
             except (OSError, ValueError) as error:
                 raise UserError(f"{path}: not a parquet file; delete it and run again") from error
-        frames["results"] = pd.concat(
-            [frames["results"], frames.pop("cell_costs")], ignore_index=True
-        )
+        frames["results"] = joined("results", [frames["results"], frames.pop("cell_costs")])
         parts = [read_json(Path(folder) / f"{name}.json") for name in ("summary", "environment")]
         return cls(**frames, summary=parts[0] | parts[1])
 

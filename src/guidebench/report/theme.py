@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from guidebench.pipeline.artifacts import atomic
 
 if TYPE_CHECKING:
@@ -74,6 +76,13 @@ def figure(width: float = 8.6, height: float = 4.0, columns: int = 1) -> tuple[F
 
     drawn = Figure(figsize=(width, height))
     return drawn, drawn.subplots(1, columns)
+
+
+def logarithmic(axes: Any, *names: str) -> None:
+    """Log scales of `x`, `y`; linear where nothing drawn so far is above zero."""
+    for name, least in zip("xy", axes.dataLim.minpos, strict=True):
+        if name in names and np.isfinite(least):
+            axes.set(**{f"{name}scale": "log"})
 
 
 def save(drawn: Figure, folder: Path, name: str) -> list[Path]:

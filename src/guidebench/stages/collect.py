@@ -22,6 +22,7 @@ from guidebench.pipeline.artifacts import (
 from guidebench.pipeline.config import Config
 from guidebench.pipeline.jobs import Layout, inputs, provenance
 from guidebench.pipeline.worlds import World
+from guidebench.report.tables import joined
 from guidebench.stages.pictures import pictures, shown
 from guidebench.stages.stage import Stage
 
@@ -38,23 +39,22 @@ def run(stage: Stage) -> None:
     metrics = [layout.metrics(dataset) for dataset in config.datasets]
     _check(stage)
     frames = {
-        "results.parquet": _concatenate([path / "metrics.parquet" for path in metrics]),
-        "cell_costs.parquet": _concatenate([path / "cost.parquet" for path in metrics]),
-        "jackknife.parquet": _concatenate([path / "jackknife.parquet" for path in metrics]),
-        "classifiers.parquet": pd.DataFrame(_classifiers(config, layout)),
-        "history.parquet": _history(config, layout),
-        "costs.parquet": pd.DataFrame(_costs(stage)),
-        "sensitivity.parquet": _concatenate([
-            layout.sensitivity(dataset, guide) / "sensitivity.parquet"
-            for dataset in config.datasets for guide in grid.guides(config, dataset)]),
-        "truth.parquet": _concatenate([layout.truth(world) / "errors.parquet"
-                                       for world in config.worlds]),
+        "results": _read([path / "metrics.parquet" for path in metrics]),
+        "cell_costs": _read([path / "cost.parquet" for path in metrics]),
+        "jackknife": _read([path / "jackknife.parquet" for path in metrics]),
+        "classifiers": [pd.DataFrame(_classifiers(config, layout))],
+        "history": _history(config, layout),
+        "truth": _read([layout.truth(world) / "errors.parquet" for world in config.worlds]),
+        "sensitivity": _read([layout.sensitivity(dataset, guide) / "sensitivity.parquet"
+                              for dataset in config.datasets
+                              for guide in grid.guides(config, dataset)]),
     }  # fmt: skip
-    for name, frame in frames.items():
-        with atomic(folder / name) as temporary:
+    tables = {name: joined(name, parts) for name, parts in frames.items()}
+    for name, frame in (tables | {"costs": pd.DataFrame(_costs(stage))}).items():
+        with atomic(folder / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, index=False)
     with atomic(folder / "results.csv") as temporary:
-        frames["results.parquet"].to_csv(temporary, index=False)
+        tables["results"].to_csv(temporary, index=False)
     write_json(folder / "summary.json", _summary(config, layout))
     write_json(folder / "environment.json", environment() | {"config_text": _text(config)})
     drawn = [f"pictures/{name}.npz" for name in [*config.datasets, *config.worlds]]
@@ -84,9 +84,8 @@ def _check(stage: Stage) -> None:
         stage.use(*job, names=names)
 
 
-def _concatenate(paths: list[Path]) -> pd.DataFrame:
-    frames = [pd.read_parquet(path) for path in paths]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+def _read(paths: list[Path]) -> list[pd.DataFrame]:
+    return [pd.read_parquet(path) for path in paths]
 
 
 def _classifiers(config: Config, layout: Layout) -> list[dict[str, Any]]:
@@ -98,7 +97,7 @@ def _classifiers(config: Config, layout: Layout) -> list[dict[str, Any]]:
     ]
 
 
-def _history(config: Config, layout: Layout) -> pd.DataFrame:
+def _history(config: Config, layout: Layout) -> list[pd.DataFrame]:
     parts = []
     for dataset, options in config.datasets.items():
         folders = {"denoiser": layout.denoiser(dataset)} | {
@@ -108,7 +107,7 @@ def _history(config: Config, layout: Layout) -> pd.DataFrame:
             history = pd.read_json(folder / "history.jsonl", lines=True)
             long = history.melt("step", var_name="quantity", value_name="value")
             parts.append(long.assign(dataset=dataset, model=model))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return parts
 
 
 def _costs(stage: Stage) -> list[dict[str, Any]]:
@@ -207,6 +206,8 @@ def _temperatures(world: World) -> list[dict[str, float]]:
     """Groups of setups that differ in the classifier's temperature alone: name -> temperature."""
     groups: dict[str, dict[str, float]] = {}
     for name, setup in world.setups.items():
+        if setup.guidance != "classifier":  # nothing else has a temperature
+            continue
         rest = canonical(setup.model_dump(mode="json", exclude={"temperature", "scales"}))
         groups.setdefault(rest, {})[name] = setup.temperature
-    return [group for group in groups.values() if len(group) > 1]
+    return [group for group in groups.values() if len(set(group.values())) > 1]

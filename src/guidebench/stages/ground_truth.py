@@ -78,7 +78,6 @@ def run(stage: Stage) -> None:
     options = stage.config.worlds[name].model_dump(mode="json")
     truth, target = world(stage.config, name, options), options["target"]
     blocks = stage.config.metrics.jackknife_blocks
-    references: dict[float, Reference] = {}
     rows: list[dict[str, Any]] = []
     aimed: list[tuple[dict[str, Any], Aimed]] = []
     pictures: dict[str, np.ndarray] = {}
@@ -88,22 +87,22 @@ def run(stage: Stage) -> None:
         for scale in (setup["scales"] or [None])
         for sampler in samplers(setup, options)
     ]
+    references: dict[float, Reference] = {}
+    for key, scale, _ in cells:
+        for power in _aims(options["setups"][key], scale).values():
+            if power not in references:
+                references[power] = _reference(truth, target, power, key, derive(
+                    seed, name, "reference", power))  # fmt: skip
     for done, (key, scale, sampler) in enumerate(cells):
         setup, steps = options["setups"][key], options["samplers"][sampler]
         before = truth.denoiser.rows
         points = truth.sample(setup, scale, steps, target)
-        aims = {"conditional": 1.0}
-        if setup["temperature"] == 1:  # p(x) p(y | x)^s is not what a temperature aims at
-            aims["tilted"] = exponent(setup, scale)
+        aims = _aims(setup, scale)
         common = {"world": name, "setup": key, "scale": scale, "sampler": sampler,
                   "steps": steps["steps"], "n": len(points),
                   "evaluations": (truth.denoiser.rows - before) / len(points)}  # fmt: skip
-        measured = {}
-        for power in dict.fromkeys(aims.values()):  # at s = 1 both aims are one
-            if power not in references:
-                reference_seed = derive(seed, name, "reference", power)
-                references[power] = Reference(truth.mixture, target, power, reference_seed)
-            measured[power] = references[power].measure(points, blocks)
+        measured = {power: references[power].measure(points, blocks)
+                    for power in dict.fromkeys(aims.values())}  # fmt: skip
         for kind, power in aims.items():
             for metric, values in measured[power].items():
                 rows.append(common | _row(kind, power, metric, jackknife(values)))
@@ -133,6 +132,23 @@ def run(stage: Stage) -> None:
     with atomic(folder / FILES[1]) as temporary, open(temporary, "wb") as file:
         np.savez(file, **pictures)  # type: ignore[arg-type]
     stage.finish(FILES)
+
+
+def _aims(setup: dict[str, Any], scale: float | None) -> dict[str, float]:
+    """The exponents of p(x) p(y | x)^s of what a cell is measured against."""
+    aims = {"conditional": 1.0}
+    if setup["temperature"] == 1:  # that density is not what a temperature aims at
+        aims["tilted"] = exponent(setup, scale)
+    return aims
+
+
+def _reference(truth: Truth, target: int, power: float, setup: str, seed: int) -> Reference:
+    """Exact samples; UserError where the density is so narrow that there are none."""
+    try:
+        return Reference(truth.mixture, target, power, seed)
+    except RuntimeError as error:
+        raise UserError(f"setups.{setup}.scales: found an exponent of {power:g} ({error}), "
+                        "allowed: one whose density can be sampled exactly") from error  # fmt: skip
 
 
 def _row(kind: str, power: float, metric: str, found: Errors) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Plan(NamedTuple):
         if self.shape == "one_cycle":
             low, last = self.learning_rate / 25, self.learning_rate / 25e4
             top = 0.25 * self.steps - 1
-            if step <= top:
+            if 0 < top >= step:  # with four steps or fewer the cycle begins at its top
                 return _cosine(low, self.learning_rate, step / top)
             return _cosine(self.learning_rate, last, (step - top) / (self.steps - 1 - top))
         if step < self.warmup:

@@ -1,0 +1,58 @@
+"""Methods of a user's own, of every kind, for drawn experiments."""
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from guidebench.data.dataset import DataSet
+
+
+def _images(channels: int, classes: list[str], seed: int) -> DataSet:
+    images = np.random.default_rng(seed).integers(0, 255, (321, channels, 8, 8), np.uint8)
+    labels = np.arange(len(images)) % len(classes) if classes else np.full(len(images), -1)
+    return DataSet(images, labels.astype(np.int64), classes)
+
+
+def gray(options: dict[str, Any], seed: int) -> DataSet:
+    """Two classes, one channel."""
+    return _images(1, ["dark", "bright"], seed)
+
+
+def one_class(options: dict[str, Any], seed: int) -> DataSet:
+    """One class, three channels."""
+    return _images(3, ["only"], seed)
+
+
+def unlabelled(options: dict[str, Any], seed: int) -> DataSet:
+    """No classes, three channels."""
+    return _images(3, [], seed)
+
+
+class Sign:
+    """A stabilizer."""
+
+    def __init__(self, exponent: float) -> None:
+        self.exponent = exponent
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        return gradient.sign()
+
+
+class Nudge:
+    """A guide."""
+
+    def __init__(self, denoise, classifier, target, scale, schedule) -> None:
+        self.denoise, self.scale = denoise, scale
+
+    def __call__(self, x, t, step, corrector=False):
+        found = self.denoise(x, t, step)
+        return found._replace(shift=-self.scale * found.x0)
+
+
+def tiny(outputs: int) -> nn.Module:
+    """A classifier."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 5, 2), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(8, outputs),
+    )  # fmt: skip

@@ -10,12 +10,13 @@ import yaml
 from conftest import put
 from mistake_cases import CASES as EARLIER
 from mistake_cases import M, S
+from unread_cases import CASES as UNREAD
 from world_cases import CASES as LATER
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.validate import load
 
-CASES = EARLIER | LATER
+CASES = EARLIER | LATER | UNREAD
 BIN = Path(sys.executable).parent
 
 

@@ -24,9 +24,9 @@ LAYERS = [
     # the experiment, its jobs, and what each depends on
     {"pipeline.sections", "pipeline.worlds", "pipeline.config", "pipeline.schema",
      "pipeline.confdoc", "pipeline.names", "pipeline.mistakes", "pipeline.setup_mistakes",
-      "pipeline.world_mistakes", "pipeline.validate", "pipeline.yaml12", "pipeline.demands",
-      "pipeline.overrides",
-     "grid", "pipeline.jobs", "pipeline.specs", "pipeline.estimate"},
+      "pipeline.unread", "pipeline.world_mistakes", "pipeline.validate", "pipeline.yaml12",
+      "pipeline.demands", "pipeline.overrides", "grid", "pipeline.jobs", "pipeline.specs",
+      "pipeline.estimate"},
     {"models", "data"},
     {"diffusion"},
     {"train", "analysis", "metrics", "report", "guidance"},

@@ -3,6 +3,7 @@
 import re
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -10,8 +11,12 @@ import yaml
 from conftest import REPOSITORY
 
 from guidebench import data, grid
+from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, Prediction
 from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.guidance.gradients import ClassifierGradient
+from guidebench.guidance.guides import Unguided
 from guidebench.guidance.networks import Networks
+from guidebench.guidance.own import Denoise, Own, TargetClassifier
 from guidebench.guidance.sampling import Asked, Sampler, build_guide
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
@@ -20,6 +25,7 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.jobs import jobs
 from guidebench.pipeline.sections import Setup
 from guidebench.pipeline.validate import load
+from guidebench.seeds import normal
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -34,7 +40,6 @@ def config(tmp_path, monkeypatch):
     """The README's file and config section in a folder of their own."""
     (tmp_path / "my_methods.py").write_text(_block("python", "import numpy"))
     section = yaml.safe_load(_block("yaml", "    data:"))
-    section["denoiser"] = {"channels": [8, 16], "norm_groups": 4}
     section["sampling"] = {"steps": 4, "micro_batch": 4}
     section["schedule"] = {"timesteps": 20}
     section["sensitivity"] = {"steps": 4}
@@ -47,35 +52,143 @@ def config(tmp_path, monkeypatch):
     return load("own.yaml")
 
 
-def test_the_readmes_methods_run(config, tmp_path) -> None:
+@pytest.fixture
+def networks(config, tmp_path):
+    """(denoiser, classifier, schedule) as the README's config section asks for them."""
     options = config.datasets["own"]
-    train, validation = data.load(options.data, 0)
-    assert (len(train.images), len(validation.images)) == (64, 32)
     torch.manual_seed(0)
     classifier = Classifier(options.classifiers["clean"].architecture, 2, 8).eval()
     classifier.requires_grad_(False)
-    assert isinstance(classifier.body[0], torch.nn.Conv2d)
     schedule = DDPMLinear(20, rescale=True)
     save(build(options.denoiser.model_dump(), 8, 1, 2), tmp_path / "d",
          schedule.betas.tolist(), "v")  # fmt: skip
-    sampler = Sampler(
-        Denoiser(tmp_path / "d", torch.device("cpu")), schedule,
-        options.sampling.model_dump(mode="json"), (1, 8, 8),
-    )  # fmt: skip
-    seeds, labels = torch.arange(4), torch.ones(4, dtype=torch.long)
-    brightness = {}
+    return Denoiser(tmp_path / "d", torch.device("cpu")), classifier, schedule
+
+
+SEEDS, LABELS = torch.arange(4), torch.tensor([1, 0, 1, 1])
+
+
+def test_the_readmes_methods_run(config, networks) -> None:
+    options = config.datasets["own"]
+    train, validation = data.load(options.data, 0)
+    assert (len(train.images), len(validation.images)) == (64, 32)
+    denoiser, classifier, schedule = networks
+    assert isinstance(classifier.body[0], torch.nn.Conv2d)
+    sampler = Sampler(denoiser, schedule, options.sampling.model_dump(mode="json"), (1, 8, 8))
+    images = {}
     for name, setup in options.setups.items():
         for scale in setup.scales:
-            found = sampler(setup.model_dump(mode="json"), scale, classifier, seeds, labels)
-            brightness[name, scale] = found.images.mean()
-    # the guide pushes towards white, the harder the larger its scale
-    assert brightness["nudge", 10] > brightness["nudge", 1] + 5
-    assert brightness["clean/x0+sign", 0.1] != brightness["clean/x0+sign", 1]
+            found = sampler(setup.model_dump(mode="json"), scale, classifier, SEEDS, LABELS)
+            images[name, scale] = found.images.mean()
+    assert len(images) == 6 == len(set(images.values()))
+
+
+# the README's guide, and the built-in one of which it draws the images
+PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "raw": ({"guidance": "my_methods:ByClassifier", "classifier": "clean",
+             "options": {"see": "raw"}}, {"guidance": "classifier", "classifier": "clean"}),
+    "x0": ({"guidance": "my_methods:ByClassifier", "classifier": "clean"},
+           {"guidance": "classifier", "classifier": "clean", "input": "x0"}),
+    "cfg": ({"guidance": "my_methods:ByLabel"}, {"guidance": "cfg"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", [{}, {"clip_gradient": "zero"}, {"clip": False}])
+@pytest.mark.parametrize("kind", PAIRS)
+def test_the_readmes_guides_are_the_built_in_ones(kind, changes, config, networks) -> None:
+    """Each row to rounding (in float64), at a scale that moves it by a million times that."""
+    denoiser, classifier, schedule = networks
+    denoiser.model.double()
+    classifier.double()
+    options = config.datasets["own"].sampling.model_dump(mode="json") | changes | {"steps": 10}
+    # a shifted mean needs a sampler that has one
+    for sampler in ("ancestral", "ddim" if kind == "cfg" else "euler_maruyama"):
+        ends = []
+        for setup, scale in zip((*PAIRS[kind], PAIRS[kind][1]), (3.0, 3.0, 0.0), strict=True):
+            section = Setup.model_validate({**setup, "scales": [scale]}).model_dump(mode="json")
+            asked = Asked(section, scale, Networks(denoiser, schedule, LABELS), options, classifier)
+            x = SAMPLERS[sampler](
+                build_guide(asked), normal(SEEDS, 0, (1, 8, 8)).double(), schedule,
+                schedule.grid(10), lambda step: normal(SEEDS, step + 1, (1, 8, 8)).double(),
+                **{key: options[key] for key in OPTIONS.get(sampler, [])},
+            )  # fmt: skip
+            ends.append(x)
+        mine, built_in, without = ends
+        torch.testing.assert_close(mine, built_in, rtol=0, atol=1e-9)
+        assert float((built_in - without).abs().amax((1, 2, 3)).min()) > 5e-3
+
+
+def test_a_guides_classifier_answers_each_row_for_its_own_target(config, networks) -> None:
+    """`log_softmax(...)[:, target]` is [N, N] and its sum N times too strong."""
+    _, classifier, schedule = networks
+    seen = TargetClassifier(classifier, LABELS, schedule)
+    x = normal(SEEDS, 0, (1, 8, 8))
+    logits, rows = seen.logits(x), seen.log_prob(x)
+    assert logits.shape == (4, 2)  # of a network with one output
+    assert classifier(x).shape == (4, 1)
+    expected = logits.log_softmax(1).gather(1, LABELS[:, None])[:, 0]
+    torch.testing.assert_close(rows, expected)
+    alone = ClassifierGradient(None, "v", schedule, classifier, "raw", None)
+    assert torch.equal(alone.logits(x, x, 7)[:, 0], seen.logits(x, 7)[:, 1])
+
+
+class Answer:
+    """A guide that answers what it is told to."""
+
+    def __init__(self, answer, **handed) -> None:
+        self.answer, self.handed = answer, handed
+
+    def __call__(self, x, t, step, **said):
+        self.said = said
+        return self.answer(x)
+
+
+@pytest.mark.parametrize(("answer", "said"), [
+    (lambda x: x, "answered Tensor, allowed: a Prediction"),
+    (lambda x: Prediction(x, x[:1]), r"answered x0 of shape \(1, 1, 8, 8\), allowed: .*\(4, 1, 8"),
+    (lambda x: Prediction(x, x, x.sum((1, 2, 3))), r"answered shift of shape \(4,\)"),
+])  # fmt: skip
+def test_a_wrong_answer_is_one_line(answer, said, networks) -> None:
+    denoiser, _, schedule = networks
+    guide = Own("my_methods:Answer", Answer(answer), Unguided(denoiser, "v", schedule, True))
+    with pytest.raises(UserError, match=f"my_methods:Answer: {said}"):
+        guide(normal(SEEDS, 0, (1, 8, 8)), 7, 0)
+
+
+def test_an_answer_is_clipped_like_ours_and_keeps_no_graph(networks) -> None:
+    denoiser, _, schedule = networks
+    x = 3 * normal(SEEDS, 0, (1, 8, 8))
+    inner = Answer(lambda x: Prediction(2 * x.clone().requires_grad_(), 2 * x, 2 * x))
+    found = Own("a:B", inner, Unguided(denoiser, "v", schedule, True, True))(x, 7, 0)
+    assert inner.said == {}
+    assert not any(value.requires_grad for value in found)
+    assert torch.equal(found.x0, (2 * x).clamp(-1, 1))
+    torch.testing.assert_close(schedule.alpha(7) * found.x0 + schedule.sigma(7) * found.eps, x)
+    assert torch.equal(found.shift, 2 * x)
+    Own("a:B", inner, Unguided(denoiser, "v", schedule, True))(x, 7, 0, corrector=True)
+    assert inner.said == {"corrector": True}
+
+
+def test_a_label_cannot_stand_where_another_argument_does(networks) -> None:
+    denoiser, _, schedule = networks
+    denoise = Denoise(Networks(denoiser, schedule, LABELS), None)
+    x = normal(SEEDS, 0, (1, 8, 8))
+    for wrong in ((LABELS,), (0, LABELS)):
+        with pytest.raises(TypeError, match="positional"):
+            denoise(x, 7, *wrong)
+        with pytest.raises(TypeError, match="positional"):
+            Unguided(denoiser, "v", schedule, True)(x, 7, 0, *wrong)
+    assert not torch.allclose(denoise(x, 7, label=LABELS).eps, denoise(x, 7).eps)
+    one = denoise(x, 7, label=1).eps
+    torch.testing.assert_close(one[LABELS == 1], denoise(x, 7, label=LABELS).eps[LABELS == 1])
+    unlabelled = SimpleNamespace(prediction="v", conditional=False)
+    with pytest.raises(UserError, match="condition_dropout: found null, allowed: a number"):
+        Denoise(Networks(unlabelled, schedule, LABELS), None)(x, 7, label=LABELS)
 
 
 @pytest.mark.parametrize(("setup", "said"), [
-    ({"guidance": "my_methods:Nudge", "options": {"toward": 1}, "scales": [1]},
-     r"my_methods:Nudge: got an unexpected keyword argument 'toward'"),
+    ({"guidance": "my_methods:ByClassifier", "options": {"sees": "x0"}, "scales": [1]},
+     r"my_methods:ByClassifier: got an unexpected keyword argument 'sees'"),
     ({"guidance": "classifier", "classifier": "clean", "scales": [1],
       "stabilizer": {"name": "my_methods:Sign", "options": {"gamma": 1}}},
      r"my_methods:Sign: got an unexpected keyword argument 'gamma'"),

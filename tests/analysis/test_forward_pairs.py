@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from guidebench.analysis.sensitivity import Table, Views, accuracy, norm, pairs
+from guidebench.analysis.sensitivity import Table, Views, accuracy, indices, norm, pairs
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
-from guidebench.guidance.stabilizers import EMA, Identity
+from guidebench.guidance.stabilizers import EMA, Adam, Identity
 from guidebench.models.classifier import Classifier
 from guidebench.seeds import normal
 
@@ -145,17 +145,19 @@ def test_the_network_sees_each_state_with_its_own_time() -> None:
 
 
 def test_both_chains_have_states_of_their_own() -> None:
-    """EMA of x_t's gradients and of x_{t-1}'s, walked from noise to clean (figure 4)."""
+    """EMA of x_t's gradients and of x_{t-1}'s, walked from noise to clean by every t (figure 4)."""
     classifier, views, target, beta = Linear(), _views(), 1, 0.8
     evaluate = ClassifierGradient(_silent, "v", SCHEDULE, classifier, "raw", None)
     grid = [25, 15, 5]
     found = _found(evaluate, views, grid, target, {"none": Identity, "ema": lambda: EMA(beta)})
     means = [torch.zeros(5, SIZE, dtype=torch.float64) for _ in range(2)]
-    for t in grid:
+    for t in range(29, 4, -1):
         states = _states(views, t)
         for chain, x in enumerate(states):
             gradient = _gradient(classifier, classifier(x), target)
             means[chain] = beta * means[chain] + (1 - beta) * gradient
+        if t not in grid:
+            continue
         expected = (means[0] - means[1]).norm(dim=1) / _row(states[0] - states[1])
         torch.testing.assert_close(found[t, "ema", "grad_sensitivity"], expected)
         torch.testing.assert_close(found[t, "ema", "update_norm"], means[0].norm(dim=1))
@@ -163,11 +165,36 @@ def test_both_chains_have_states_of_their_own() -> None:
 
 def test_first_step_of_ema_is_the_plain_one_times_one_minus_beta() -> None:
     evaluate = ClassifierGradient(_silent, "v", SCHEDULE, Linear(), "raw", None)
-    found = _found(evaluate, _views(), [25], 1, {"none": Identity, "ema": lambda: EMA(0.9)})
-    plain, smooth = (found[25, name, "grad_sensitivity"] for name in ("none", "ema"))
+    found = _found(evaluate, _views(), [29], 1, {"none": Identity, "ema": lambda: EMA(0.9)})
+    plain, smooth = (found[29, name, "grad_sensitivity"] for name in ("none", "ema"))
     torch.testing.assert_close(smooth, 0.1 * plain)
     for quantity in ("grad_relative", "grad_cosine"):
-        torch.testing.assert_close(found[25, "none", quantity], found[25, "ema", quantity])
+        torch.testing.assert_close(found[29, "none", quantity], found[29, "ema", quantity])
+
+
+@pytest.mark.parametrize("per_t", [False, True])
+def test_how_many_t_are_reported_changes_no_value(per_t: bool) -> None:
+    """Figure 4's level was 2.2 times too high when the stabilizers walked 40 of 400 t alone."""
+    asked: list[int] = []
+
+    def network(x: Tensor, t: int) -> Tensor:
+        asked.append(t)
+        return x / 2
+
+    evaluate = ClassifierGradient(network, "v", SCHEDULE, Linear(), "x0", None)
+    makers = {"none": Identity, "ema": lambda: EMA(0.99), "adam": lambda: Adam(0.9, 0.999, 1e-4)}
+    views, every = _views(per_t=per_t), list(range(29, -1, -1))
+    whole = _found(evaluate, views, every, 1, makers)
+    # x_{t-1} of one pair is x_t of the next, unless each has noise of its own; clean is not asked
+    assert len(asked) == (2 * 30 - 1 if per_t else 30)
+    for grid in ([29, 19, 9], [3], indices(SCHEDULE, 4)):
+        part = _found(evaluate, views, grid, 1, makers)
+        assert {key[0] for key in part} == set(grid)
+        for key, value in part.items():
+            assert torch.equal(value, whole[key])
+    asked.clear()
+    _found(evaluate, views, [20, 10], 1, {"none": Identity})
+    assert asked == [20, 19, 10, 9]
 
 
 def test_more_images_than_a_batch_change_nothing() -> None:

@@ -11,13 +11,14 @@ from conftest import put
 from crash_cases import CASES as LAST
 from mistake_cases import CASES as EARLIER
 from mistake_cases import M, S
+from unread_cases import CASES as UNREAD
 from world_cases import CASES as LATER
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.validate import load
 from guidebench.pipeline.yaml12 import parse
 
-CASES = EARLIER | LATER | LAST
+CASES = EARLIER | LATER | LAST | UNREAD
 BIN = Path(sys.executable).parent
 
 

@@ -29,12 +29,13 @@ DENOISER = {
     "layers_per_block": 1, "attention": None, "norm_groups": 4, "head_dim": 8,
     "condition_dropout": 0.3, "prediction": "v", "loss": "mse", "steps": 20, "batch_size": 4,
     "learning_rate": 2e-3, "warmup": 3, "weight_average": 0.9, "flip": True,
+    "weight_decay": 0.0, "clip_norm": 1.0,
     "time_sampling": "uniform", "gpus": 1, "rate": "warmup_cosine",
     "mixed_precision": "no", "checkpoint_every": 5,
 }  # fmt: skip
 CLASSIFIER = {
     "architecture": "small_cnn", "hidden": 8, "steps": 20, "batch_size": 4, "learning_rate": 2e-3,
-    "weight_decay": 0.01, "flip": True, "checkpoint_every": 5,
+    "warmup": None, "weight_decay": 0.01, "clip_norm": 1.0, "flip": True, "checkpoint_every": 5,
 }  # fmt: skip
 
 

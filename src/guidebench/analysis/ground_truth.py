@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from guidebench.data.gaussian_mixture import ExactClassifier, GaussianMixture
-from guidebench.diffusion.samplers import OPTIONS, SAMPLERS
+from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, times
 from guidebench.diffusion.schedule import Schedule
 from guidebench.guidance.networks import Networks
 from guidebench.guidance.sampling import Asked, build_guide
@@ -25,7 +25,7 @@ UNCLIPPED = {"clip": False, "clip_gradient": "straight_through", "recompute_eps"
 class ExactDenoiser:
     """The mixture's score as a network that guides can call; counts rows."""
 
-    prediction = "score"
+    prediction, conditional = "score", True
 
     def __init__(self, mixture: GaussianMixture, schedule: Schedule) -> None:
         self.mixture, self.schedule, self.rows = mixture, schedule, 0
@@ -63,21 +63,25 @@ class Truth:
             "noise_trained": ExactClassifier(mixture, level),
         }
 
+    def start(self, t: Any, label: int | None = None) -> Tensor:
+        """Exact samples [N, *shape] of p_t, or of p_t(. | label)."""
+        generator = torch.Generator().manual_seed(int(self.seeds[0]))
+        alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
+        return self.mixture.draw(generator, len(self.seeds), alpha, sigma, label)[0]
+
     def sample(
         self, setup: dict[str, Any], scale: float | None, steps: dict[str, Any], target: int
     ) -> Tensor:
         """Points [N, *shape], started from the exact p_T, or p_T(. | target) when guided."""
-        networks = Networks(self.denoiser, self.schedule, target)
+        # one a row, as a guide of the user's is promised
+        asked_for = torch.full((len(self.seeds),), target)
+        networks = Networks(self.denoiser, self.schedule, asked_for)
         classifier = self.classifiers.get(setup["classifier"])
         guide = build_guide(Asked(setup, scale, networks, steps | UNCLIPPED, classifier))
-        grid = self.schedule.grid(steps["steps"])
-        alpha, sigma = self.schedule.alpha(grid[0]), self.schedule.sigma(grid[0])
-        aimed = setup["conditional"] or setup["guidance"] != "none"
-        generator = torch.Generator().manual_seed(int(self.seeds[0]))
-        start, _ = self.mixture.draw(
-            generator, len(self.seeds), alpha, sigma, target if aimed else None
-        )
         name = steps["sampler"]
+        grid = times(name, self.schedule, steps["steps"])
+        aimed = setup["conditional"] or setup["guidance"] != "none"
+        start = self.start(grid[0], target if aimed else None)
         return SAMPLERS[name](
             guide, start, self.schedule, grid,
             lambda step: normal(self.seeds, step + 1, self.mixture.shape).double(),

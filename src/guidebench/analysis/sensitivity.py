@@ -72,26 +72,35 @@ def pairs(
 ) -> Iterator[tuple[int, str, str, Tensor]]:
     """(index, stabilizer, quantity, value [N]) of pairs x_t, x_{t-1}, the same x_0 and noise.
 
-    t walks from T-1 down, each of x_t and x_{t-1} with stabiliser states of its own (eq. 3, 4, 6).
-    `target` is the class of the gradient's log-probability, for all images or for each [N].
+    t of `grid`, from T-1 down. Stabilizers walk every t of the process, whatever part of it is
+    asked for, with a state for x_t and another for x_{t-1} (eq. 3, 4, 6). `target` is the class of
+    the gradient's log-probability, for all images or for each [N].
     """
     targets = torch.as_tensor(target, device=views.images.device).expand(len(views.images))
     chains = {name: (make(), make()) for name, make in stabilizers.items()}
     full = schedule.grid(schedule.timesteps)[::-1]
-    for t in grid:
-        noise = views.noise(t)
-        answers = []
-        for time in (full[t + 1], full[t]):
-            x = schedule.diffuse(views.images, noise, time)
-            parts = [evaluate(part, time, wanted) for part, wanted
-                     in zip(x.split(BATCH), targets.split(BATCH), strict=True)]  # fmt: skip
-            logits = torch.cat([part.logits for part in parts])
-            answers.append((x, logits, torch.cat([part.gradient for part in parts])))
-        (x, logits, gradient), (x_before, logits_before, gradient_before) = answers
+
+    def answer(index: int, time: Any) -> tuple[Tensor, Tensor, Tensor]:
+        x = schedule.diffuse(views.images, views.noise(index), time)
+        parts = [evaluate(part, time, wanted) for part, wanted
+                 in zip(x.split(BATCH), targets.split(BATCH), strict=True)]  # fmt: skip
+        logits = torch.cat([part.logits for part in parts])
+        return x, logits, torch.cat([part.gradient for part in parts])
+
+    every = bool(set(chains) - {"none"})
+    known = None
+    for t in range(schedule.timesteps - 1, min(grid) - 1, -1) if every else grid:
+        x, logits, gradient = known or answer(t, full[t + 1])
+        x_before, logits_before, gradient_before = before = answer(t, full[t])
+        # with one noise for all t, a pair's x_{t-1} is the next one's x_t
+        known = before if every and not views.per_t else None
+        stabilized = {name: (stabilize(gradient), stabilize_before(gradient_before))
+                      for name, (stabilize, stabilize_before) in chains.items()}  # fmt: skip
+        if t not in grid:
+            continue
         distance = norm(x - x_before)
         yield t, "none", "logit_sensitivity", norm(logits - logits_before) / distance
-        for name, (stabilize, stabilize_before) in chains.items():
-            g, g_before = stabilize(gradient), stabilize_before(gradient_before)
+        for name, (g, g_before) in stabilized.items():
             difference = norm(g - g_before)
             product = (g * g_before).flatten(1).sum(1)
             tiny = torch.finfo(g.dtype).tiny

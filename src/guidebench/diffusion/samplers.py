@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from guidebench.diffusion.schedule import Schedule
+from guidebench.diffusion.schedule import CLEAN, Schedule
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.recording import Methods
 
@@ -30,9 +30,35 @@ class Prediction(NamedTuple):
 class Predict(Protocol):
     """A guide, as samplers see it."""
 
-    def __call__(self, x: Tensor, t: Any, step: int, corrector: bool = False) -> Prediction:
+    def __call__(self, x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
         """Evaluate once at x_t."""
         ...
+
+
+# logsnr of a process that ends far in the noise (DDPM's own ends at -10.1), and where that is
+# walked instead: beyond |9| a variance of 1e-4 is not noise, or not data
+FAR, WALKED = -10.5, 9.0
+# their steps are not bounded where sigma / alpha, or beta, is not
+BOUNDED = ("heun", "euler_maruyama")
+
+
+def times(name: str, schedule: Schedule, steps: int) -> list[Any]:
+    """The times at which a sampler takes `steps` steps, then CLEAN: the schedule's own grid.
+
+    Where a process ends far in the noise, heun and euler_maruyama walk evenly, too, but only where
+    the logsnr is within +-9: the first step of the whole would multiply what is left of an error by
+    sigma / alpha, or by beta.
+    """
+    own = schedule.grid(steps)
+    if name not in BOUNDED or schedule.logsnr(own[0]) >= FAR:
+        return own
+    first, last = (
+        float(schedule.time(schedule.at_logsnr(torch.tensor(level, dtype=torch.float64))))
+        for level in (-WALKED, WALKED)
+    )
+    bounded = [schedule.at_time(last + (first - last) * (1 - i / steps)) for i in range(steps)]
+    # of a discrete process, as many steps as times: each of them moves by one
+    return [*bounded, CLEAN] if len(set(bounded)) == steps else own
 
 
 Noise = Callable[[int], Tensor]

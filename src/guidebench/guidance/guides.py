@@ -55,7 +55,7 @@ class Unguided:
         return self.network(x, t)
 
     @torch.no_grad()
-    def __call__(self, x: Tensor, t: Any, step: int, corrector: bool = False) -> Prediction:
+    def __call__(self, x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
         """Evaluate once."""
         alpha, sigma = self.schedule.alpha(t).to(x.dtype), self.schedule.sigma(t).to(x.dtype)
         eps, x0 = to_eps_x0(self.prediction, self.output(x, t), x, alpha, sigma)
@@ -115,11 +115,11 @@ class ClassifierGuided:
         self.evaluate, self.target, self.scale = evaluate, target, scale
         self.stabilize, self.injection, self.unguided = stabilize, injection, unguided
 
-    def __call__(self, x: Tensor, t: Any, step: int, corrector: bool = False) -> Prediction:
+    def __call__(self, x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
         """Evaluate once; the stabilizer's state advances, but not for a corrector."""
         scale = self.scale(t)
         if scale == 0:
-            return self.unguided(x, t, step, corrector)
+            return self.unguided(x, t, step)
         answer = self.evaluate(x, t, self.target)
         stabilize = copy.deepcopy(self.stabilize) if corrector else self.stabilize
         shift = scale * stabilize(answer.gradient)

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from guidebench.data.store import to_uint8
-from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, Prediction
+from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, Prediction, times
 from guidebench.diffusion.schedule import Schedule
 from guidebench.guidance.gradients import ClassifierGradient, GuidingClassifier
 from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Strength, Unguided
 from guidebench.guidance.networks import Networks
+from guidebench.guidance.own import Denoise, Own, TargetClassifier
 from guidebench.guidance.stabilizers import build
 from guidebench.models.denoiser import Denoiser
 from guidebench.pipeline.recording import Methods
@@ -56,6 +57,11 @@ class Asked(NamedTuple):
         return (network, networks.denoiser.prediction, networks.schedule, options["clip"],
                 options["recompute_eps"])  # fmt: skip
 
+    @property
+    def clip_gradient(self) -> str | None:
+        """The gradient of x0_pred's clip where it saturates; None without a clip."""
+        return self.options["clip_gradient"] if self.options["clip"] else None
+
     def scaled(self) -> Callable[[Any], float]:
         """The guidance scale at t."""
         assert self.scale is not None
@@ -82,13 +88,27 @@ def classifier_guided(asked: Asked) -> ClassifierGuided:
     assert networks.target is not None
     evaluate = ClassifierGradient(
         plain.network, plain.prediction, networks.schedule, asked.classifier, setup["input"],
-        options["clip_gradient"] if options["clip"] else None,
-        setup["temperature"], setup["hold"],
+        asked.clip_gradient, setup["temperature"], setup["hold"],
     )  # fmt: skip
     stabilize = build(setup["stabilizer"], networks.schedule.timesteps, options["steps"])
     return ClassifierGuided(
         evaluate, networks.target, asked.scaled(), stabilize, setup["injection"], plain
     )
+
+
+def own(asked: Asked) -> Own:
+    """A guide of the user's, made of keyword arguments (README, "Add a method")."""
+    name, networks = asked.setup["guidance"], asked.networks
+    target, schedule = networks.target, networks.schedule
+    assert target is not None
+    classifier = None
+    if asked.classifier is not None:
+        classifier = TargetClassifier(asked.classifier, target, schedule)
+    guide = made(
+        name, denoise=Denoise(networks, asked.clip_gradient), classifier=classifier,
+        target=target, scale=asked.scale, schedule=schedule, **asked.setup["options"],
+    )  # fmt: skip
+    return Own(name, guide, unguided(asked))
 
 
 GUIDES = Methods(none=unguided, cfg=classifier_free, classifier=classifier_guided)
@@ -97,13 +117,7 @@ GUIDES = Methods(none=unguided, cfg=classifier_free, classifier=classifier_guide
 def build_guide(asked: Asked) -> Any:
     """A fresh guide for one trajectory: stabiliser states start at zero."""
     kind = asked.setup["guidance"]
-    if ":" in kind:
-        return made(
-            kind, denoise=unguided(asked), classifier=asked.classifier,
-            target=asked.networks.target, scale=asked.scale, schedule=asked.networks.schedule,
-            **asked.setup["options"],
-        )  # fmt: skip
-    return GUIDES[kind](asked)
+    return own(asked) if ":" in kind else GUIDES[kind](asked)
 
 
 class Sampler:
@@ -156,7 +170,7 @@ class Sampler:
         self, guide: Any, seeds: Tensor, kept: int, options: dict[str, Any]
     ) -> tuple[Tensor, Tensor, np.ndarray]:
         steps, name = options["steps"], options["sampler"]
-        grid = self.schedule.grid(steps)
+        grid = times(name, self.schedule, steps)
         filmed = set(np.linspace(0, steps - 1, min(FRAMES, steps)).round().astype(int))
         bad = torch.zeros(len(seeds), dtype=torch.bool, device=seeds.device)
         film = []

@@ -173,11 +173,14 @@ def _sampling(config: Config, job: Job, rate: Rates) -> float:
 def _sensitivity(options: Dataset, classifier: str, rate: Rates) -> float:
     """Pairs of gradients, accuracy, and for a conditional denoiser the implicit classifier's."""
     asked, forward = options.sensitivity, rate.sampled["none"]
+    pairs = 2 * asked.steps
+    if asked.stabilizers:  # these walk every t, whose x_{t-1} is the next one's x_t
+        pairs = options.schedule.timesteps * (2 if asked.noise == "per_t" else 1)
     raw = rate.sampled[f"classifier:{classifier}:raw"] - forward
     total = 2 * asked.images * raw + asked.accuracy_images * raw / TRAINING
     if not options.classifiers[classifier].noise_trained:
         through = rate.sampled[f"classifier:{classifier}:x0"]
-        total += 2 * asked.images * through + asked.accuracy_images * forward
+        total += asked.images * pairs / asked.steps * through + asked.accuracy_images * forward
     if options.denoiser.condition_dropout is not None:
         total += asked.images * (raw + 2 * forward)
     return asked.steps * total

@@ -18,7 +18,18 @@ from guidebench.pipeline.config import (
 from guidebench.pipeline.demands import counted
 from guidebench.pipeline.names import Mistake, names
 from guidebench.pipeline.sections import VPSDE, DDPMLinear, LogSNR, Setup
-from guidebench.pipeline.setup_mistakes import plugin_mistakes, setup_mistakes
+from guidebench.pipeline.setup_mistakes import (
+    plugin_mistakes,
+    setup_mistakes,
+    stabilizer_mistakes,
+)
+from guidebench.pipeline.unread import (
+    BY_ARCHITECTURE,
+    BY_CLIP,
+    BY_RATE,
+    BY_SAMPLER_OF_IMAGES,
+    unread,
+)
 from guidebench.pipeline.world_mistakes import world_mistakes
 
 EPS_ALONE = ("euler_maruyama", "heun")  # their steps do not use x0_pred
@@ -105,6 +116,9 @@ def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
         yield "denoiser.condition_dropout", denoiser.condition_dropout, f"null ({UNLABELLED})"
     if denoiser.batch_size % denoiser.gpus or denoiser.gpus % denoiser.nodes:
         yield "denoiser.gpus", denoiser.gpus, "a divisor of batch_size and a multiple of nodes"
+    for readers, by in ((BY_ARCHITECTURE, "architecture"), (BY_RATE, "rate")):
+        for key, found, allowed in unread(denoiser, readers, by):
+            yield f"denoiser.{key}", found, allowed
     if denoiser.architecture == "shuffle_unet":
         if denoiser.gpus > 1:  # its batch normalisation needs the whole batch
             yield "denoiser.gpus", denoiser.gpus, "1 with shuffle_unet"
@@ -174,6 +188,9 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
         if steps.steps > timesteps and isinstance(dataset.schedule, DDPMLinear):
             yield f"{key}.steps", steps.steps, f"at most schedule.timesteps ({timesteps})"
     sampling = dataset.sampling
+    for readers, by in ((BY_SAMPLER_OF_IMAGES, "sampler"), (BY_CLIP, "clip")):
+        for key, found, allowed in unread(sampling, readers, by):
+            yield f"sampling.{key}", found, allowed
     if sampling.sampler in EPS_ALONE and sampling.clip and not sampling.recompute_eps:
         yield "sampling.recompute_eps", "false", f"true: with {sampling.sampler} clip needs it"
     if unknown := [name for name in dataset.sampling.grid_setups if name not in dataset.setups]:
@@ -182,7 +199,7 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
     if grid and grid > timesteps and isinstance(dataset.schedule, DDPMLinear):
         yield "sampling.grid_steps", grid, f"at most schedule.timesteps ({timesteps})"
     for name, stabilizer in dataset.sensitivity.stabilizers.items():
-        yield from plugin_mistakes(f"sensitivity.stabilizers.{name}.name", stabilizer.name)
+        yield from stabilizer_mistakes(f"sensitivity.stabilizers.{name}", stabilizer)
 
 
 def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:

@@ -13,6 +13,8 @@ NoiseStep = Annotated[float, Field(gt=0, lt=1)]
 PluginName = Annotated[
     str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", title="module:attribute of your own")
 ]
+PEAK = "peak rate of AdamW (its betas 0.9 and 0.999, its eps 1e-8)"
+CLIPPED = "largest L2 norm of all gradients together, which are scaled down to it; null: not"
 Options = dict[str, str | int | float | bool | None]
 
 
@@ -82,12 +84,14 @@ class Denoiser(Model):
     loss: Literal["mse", "l1", "huber"] = Field("mse", description="training loss")
     steps: PositiveInt = Field(1000, description="training iterations")
     batch_size: PositiveInt = Field(64, description="images per iteration")
-    learning_rate: PositiveFloat = Field(2e-3, description="peak rate of AdamW")
+    learning_rate: PositiveFloat = Field(2e-3, description=PEAK)
     rate: Literal["warmup_cosine", "one_cycle"] = Field(
         "warmup_cosine",
         description="linear warm-up and cosine decay, or PyTorch's one-cycle rate (pct_start 0.25)",
     )
     warmup: int = Field(50, ge=0, description="iterations of linear warm-up; cosine decay follows")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW's weight decay")
+    clip_norm: PositiveFloat | None = Field(1.0, description=CLIPPED)
     weight_average: Beta = Field(0.995, description="decay of the averaged weights that are saved")
     condition_dropout: Probability | None = Field(
         None, description="null: unconditional; else the share of labels replaced by the null token"
@@ -106,19 +110,26 @@ class Classifier(Model):
     architecture: str = Field("small_cnn", description="small_cnn, small_resnet, or a model of "
                               "torchvision by name")  # fmt: skip
     hidden: PositiveInt = Field(64, description="width of the last hidden layer")
-    noise_trained: bool = Field(False, description="train on x_t (the paper's robust classifier)")
+    noise_trained: bool = Field(False, description="train on x_t, t uniform (the paper's robust "
+                                "classifier)")  # fmt: skip
     half: Literal["first", "second"] = Field("first", description="half of the training images "
                                              "that it sees; the judge sees the other")  # fmt: skip
     steps: PositiveInt = Field(300, description="training iterations")
     batch_size: PositiveInt = Field(64, description="images per iteration")
-    learning_rate: PositiveFloat = Field(2e-3, description="peak rate of AdamW")
+    learning_rate: PositiveFloat = Field(2e-3, description=PEAK)
+    warmup: int | None = Field(None, ge=0, description="iterations of linear warm-up, cosine decay "
+                               "follows; null: a twentieth of steps")  # fmt: skip
     weight_decay: float = Field(1e-2, ge=0, description="AdamW's weight decay")
+    clip_norm: PositiveFloat | None = Field(1.0, description=CLIPPED)
     flip: bool = Field(False, description="random horizontal flips")
     checkpoint_every: PositiveInt = Field(200, description="iterations between resume checkpoints")
 
 
 class Stabilizer(Model):
-    """A stabilizer of the guidance vector (nrCG, eq. 7 and 8) or a user's `module:attribute`."""
+    """A stabilizer of the guidance vector (nrCG, eq. 7 and 8) or a user's `module:attribute`.
+
+    A key that it does not read may only have its default.
+    """
 
     name: Literal["none", "ema", "adam", "nesterov", "rmsprop", "norm_clip"] | PluginName = Field(
         "none", description="which one"
@@ -140,7 +151,10 @@ class Stabilizer(Model):
 
 
 class Setup(Model):
-    """One way to guide, sampled at each of its scales."""
+    """One way to guide, sampled at each of its scales.
+
+    A key that its guidance does not read may only have its default.
+    """
 
     guidance: Literal["none", "classifier", "cfg"] | PluginName = Field(
         "none", description="kind of guide"
@@ -149,7 +163,8 @@ class Setup(Model):
         default_factory=dict, description="keyword arguments of a user's guide"
     )
     conditional: bool = Field(False, description="the denoiser gets the target's label (needs "
-                              "condition_dropout); cfg always does")  # fmt: skip
+                              "condition_dropout); cfg always does, a user's guide says it "
+                              "itself")  # fmt: skip
     classifier: str | None = Field(None, description="name of the guiding classifier")
     input: Literal["raw", "x0", "x0_frozen"] = Field(
         "raw", description="what the classifier sees: x_t, x0_pred with its gradient through the "
@@ -181,7 +196,8 @@ class Sensitivity(Model):
 
     images: PositiveInt = Field(64, description="held-out images for the sensitivities")
     accuracy_images: PositiveInt = Field(512, description="held-out images for accuracy against t")
-    steps: PositiveInt = Field(50, description="number of t at which pairs x_t, x_{t-1} are taken")
+    steps: PositiveInt = Field(50, description="number of t at which pairs x_t, x_{t-1} are "
+                               "reported; stabilizers walk every t")  # fmt: skip
     noise: Literal["trajectory", "per_t"] = Field(
         "trajectory", description="one noise per image for all t, or a fresh one for each t"
     )

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.names import Mistake
-from guidebench.pipeline.sections import Setup
+from guidebench.pipeline.sections import Setup, Stabilizer
+from guidebench.pipeline.unread import BY_GUIDANCE, BY_INPUT, BY_STABILIZER, unread
 from guidebench.pipeline.user_code import source_digest
 
 PLUGIN = ("module:attribute that Python can import, also from a file in the folder that "
@@ -23,19 +24,24 @@ def plugin_mistakes(key: str, name: str) -> Iterator[Mistake]:
         yield key, error, PLUGIN
 
 
+def stabilizer_mistakes(key: str, stabilizer: Stabilizer) -> Iterator[Mistake]:
+    """A stabilizer that is not there, and keys that it does not read."""
+    yield from plugin_mistakes(f"{key}.name", stabilizer.name)
+    for name, found, allowed in unread(stabilizer, BY_STABILIZER, "name"):
+        yield f"{key}.{name}", found, allowed
+
+
 def setup_mistakes(setup: Setup, guides: list[str]) -> Iterator[Mistake]:
     """Keys of one setup that do not fit each other; `guides` are the classifiers that may guide."""
-    yield from plugin_mistakes("stabilizer.name", setup.stabilizer.name)
+    yield from stabilizer_mistakes("stabilizer", setup.stabilizer)
     yield from plugin_mistakes("guidance", setup.guidance)
+    yield from unread(setup, BY_GUIDANCE, "guidance")
+    yield from unread(setup, BY_INPUT, "input")
     scales, own = setup.scales, ":" in setup.guidance
-    if setup.options and not own:
-        yield "options", list(setup.options), "none, unless guidance is module:attribute"
     if setup.interval[0] > setup.interval[1]:
         yield "interval", list(setup.interval), "low <= high"
-    if setup.guidance in ("none", "cfg"):
-        if setup.classifier is not None:
-            yield "classifier", setup.classifier, "nothing, unless guidance is classifier"
-    elif setup.classifier not in guides and not (own and setup.classifier is None):
+    guided = own or setup.guidance == "classifier"
+    if guided and setup.classifier not in guides and not (own and setup.classifier is None):
         known = ", ".join(guides) or "there is none"
         allowed = f"a defined classifier that is not the judge ({known})"
         yield "classifier", setup.classifier or "nothing", allowed

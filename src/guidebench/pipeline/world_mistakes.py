@@ -8,6 +8,7 @@ from guidebench.choices import WITH_MEAN
 from guidebench.pipeline.names import Mistake
 from guidebench.pipeline.sections import DDPMLinear
 from guidebench.pipeline.setup_mistakes import setup_mistakes
+from guidebench.pipeline.unread import BY_SAMPLER, unread
 from guidebench.pipeline.worlds import World
 
 EXACT = ["clean", "noise_trained"]
@@ -27,6 +28,8 @@ def world_mistakes(world: World, blocks: int) -> Iterator[Mistake]:
         if isinstance(world.schedule, DDPMLinear) and sampler.steps > timesteps:
             allowed = f"at most schedule.timesteps ({timesteps})"
             yield f"samplers.{name}.steps", sampler.steps, allowed
+        for key, found, allowed in unread(sampler, BY_SAMPLER, "sampler"):
+            yield f"samplers.{name}.{key}", found, allowed
     for name, setup in world.setups.items():
         key = f"setups.{name}"
         if setup.steps is not None:

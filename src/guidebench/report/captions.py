@@ -44,9 +44,9 @@ FORWARD = {
         "size of g: see the two panels below. Band as in figure 2."),
     "grad_sensitivity_stabilized": Caption(
         "Gradient sensitivity with stabilisers (figure 4)",
-        "The same for gradients after EMA or ADAM, whose state walks from noise to clean. EMA "
-        "lowers it by construction: a new gradient enters with the factor 1 - beta, or, with "
-        "per_step full_grid on n of T times, 1 - beta^(T/n). A low value alone does not mean that "
+        "The same for gradients after EMA or ADAM, whose state walks every t from noise to clean, "
+        "of which those of the other figures are shown. EMA lowers it by construction: a new "
+        "gradient enters with the factor 1 - beta. A low value alone does not mean that "
         "the direction is a good one. Band as in figure 2."),
     "gradient_checks": Caption(
         "Two checks that the paper does not have",

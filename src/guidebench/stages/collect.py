@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from guidebench import grid
+from guidebench.analysis.sampler import variance_ratios
 from guidebench.choices import classes, target_name
 from guidebench.data.store import read
+from guidebench.diffusion.schedule import Schedule
 from guidebench.pipeline.artifacts import (
     atomic,
     canonical,
@@ -19,7 +21,7 @@ from guidebench.pipeline.artifacts import (
     read_json,
     write_json,
 )
-from guidebench.pipeline.config import Config
+from guidebench.pipeline.config import Config, Dataset
 from guidebench.pipeline.jobs import Layout, inputs, provenance
 from guidebench.pipeline.worlds import World
 from guidebench.report.tables import joined
@@ -30,6 +32,8 @@ TABLES = ["results.parquet", "results.csv", "jackknife.parquet", "sensitivity.pa
           "classifiers.parquet", "history.parquet", "truth.parquet", "summary.json"]  # fmt: skip
 # times, memory and versions
 MEASURED = ["cell_costs.parquet", "costs.parquet", "environment.json"]
+
+DEVIATIONS = [0.1, 0.3, 0.55, 1.0]  # of the Gaussians on which the sampler alone is tried
 
 
 def run(stage: Stage) -> None:
@@ -158,6 +162,7 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
         "timesteps": options.schedule.timesteps,
         "schedule": options.schedule.name,
         "terminal_snr": float(schedule.logsnr(schedule.grid(1)[0]).exp()),
+        "variance_ratios": _variance_ratios(schedule, options),
         "steps": options.sampling.steps,
         "sampler": options.sampling.sampler,
         "grid_steps": options.sampling.grid_steps or options.sampling.steps,
@@ -182,6 +187,12 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
             for name, setup in options.setups.items()
         },
     }
+
+
+def _variance_ratios(schedule: Schedule, options: Dataset) -> dict[str, float]:
+    """What the experiment's sampler does to Gaussians, by their standard deviation."""
+    ratios = variance_ratios(schedule, options.sampling.model_dump(), DEVIATIONS)
+    return {f"{deviation:g}": ratio for deviation, ratio in zip(DEVIATIONS, ratios, strict=True)}
 
 
 def _world(world: World, blocks: int) -> dict[str, Any]:

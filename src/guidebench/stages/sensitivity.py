@@ -65,7 +65,7 @@ def run(stage: Stage) -> None:
         if kind == "x0":
             sections |= dump["sensitivity"]["stabilizers"]
         stabilizers: dict[str, Callable[[], Stabilize]] = {
-            key: partial(build, section, schedule.timesteps, options.steps)
+            key: partial(build, section, schedule.timesteps, schedule.timesteps)
             for key, section in sections.items()
         }
         many = views(stage, data, options.accuracy_images)

@@ -69,8 +69,8 @@ def train(
         return criterion(output, wanted)
 
     plan = Plan(options["steps"], options["batch_size"], options["learning_rate"],
-                options["warmup"], 0.0, options["checkpoint_every"],
-                options["weight_average"], options["rate"])  # fmt: skip
+                options["warmup"], options["weight_decay"], options["checkpoint_every"],
+                options["weight_average"], options["rate"], options["clip_norm"])  # fmt: skip
     return fit(model, loss, plan, checkpoint, events, device)
 
 

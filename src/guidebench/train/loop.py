@@ -31,6 +31,7 @@ class Plan(NamedTuple):
     checkpoint_every: int
     weight_average: float | None = None
     shape: str = "warmup_cosine"
+    clip_norm: float | None = 1.0
 
     def rate(self, step: int) -> float:
         """Learning rate at a zero-based step: linear warm-up, then cosine decay to zero.
@@ -129,7 +130,7 @@ def fit(
         optimizer.zero_grad(set_to_none=True)
         value = loss(network, step)
         accelerator.backward(value)
-        norm = float(accelerator.clip_grad_norm_(model.parameters(), 1.0))
+        norm = float(accelerator.clip_grad_norm_(model.parameters(), plan.clip_norm or math.inf))
         losses.append(float(accelerator.reduce(value.detach(), "mean")))
         done = step + 1
         if not math.isfinite(losses[-1]) or not math.isfinite(norm):

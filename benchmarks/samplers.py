@@ -1,0 +1,128 @@
+"""The error of every sampler on every schedule at few steps, against a mixture's exact flow.
+
+Prints the tables of docs/samplers.md. Usage: .venv/bin/python benchmarks/samplers.py
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+
+from guidebench.analysis.ground_truth import Reference, Truth
+from guidebench.analysis.sampler import variance_ratios
+from guidebench.data.gaussian_mixture import GaussianMixture
+from guidebench.diffusion.samplers import times
+from guidebench.diffusion.schedule import Schedule
+from guidebench.diffusion.schedules import build
+from guidebench.pipeline.sections import Setup, Steps
+
+POINTS, FOLLOWED = 4096, 256
+SCHEDULES: dict[str, Schedule] = {
+    "ddpm_linear": build({"name": "ddpm_linear", "timesteps": 400, "rescale": True}),
+    "vp_sde": build({"name": "vp_sde"}),
+    "logsnr_cosine": build({"name": "logsnr_cosine"}),
+    "logsnr_uniform": build({"name": "logsnr_uniform"}),
+}
+SAMPLERS: dict[str, dict[str, Any]] = {
+    "ddim": {"sampler": "ddim"},
+    "heun": {"sampler": "heun"},
+    "dpmpp_2m": {"sampler": "dpmpp_2m"},
+    "ancestral, v = 0": {"sampler": "ancestral", "variance": 0.0},
+    "ancestral, v = 0.5": {"sampler": "ancestral", "variance": 0.5},
+    "ancestral, v = 0.8": {"sampler": "ancestral", "variance": 0.8},
+    "ancestral, v = 1": {"sampler": "ancestral", "variance": 1.0},
+    "ddim, eta = 1": {"sampler": "ddim", "eta": 1.0},
+    "euler_maruyama": {"sampler": "euler_maruyama"},
+}
+FLOWS = ("ddim", "heun", "dpmpp_2m")
+STEPS = (10, 20, 50)
+DEVIATIONS = [0.1, 0.3, 0.55, 1.0]
+
+
+class Error(NamedTuple):
+    """Root mean square distance to the exact flow's ends (None with noise), and of the law.
+
+    `law`: sliced Wasserstein distance; `covariance`: relative error, in Frobenius norm.
+    """
+
+    flow: float | None
+    law: float
+    covariance: float
+
+
+def mixture() -> GaussianMixture:
+    """Five Gaussians in three dimensions: full covariances, unequal weights, variance 0.6 to 1."""
+    chance = torch.Generator().manual_seed(0)
+    means = 0.8 * torch.randn(5, 3, generator=chance, dtype=torch.float64)
+    roots = 0.25 * torch.randn(5, 3, 3, generator=chance, dtype=torch.float64)
+    spread = roots @ roots.mT + 0.02 * torch.eye(3, dtype=torch.float64)
+    weights = torch.tensor([1.0, 2.0, 1.5, 0.5, 1.0])
+    return GaussianMixture(means, spread, weights, torch.zeros(5, dtype=torch.long))
+
+
+class Bench:
+    """One schedule: start points, where the exact flow takes them, and the law of the data."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule, self.mixture = schedule, mixture()
+        self.truth = Truth(self.mixture, schedule, list(range(POINTS)))
+        self.reference = Reference(self.mixture, 0, 0.0, seed=0)
+        self.ends: dict[Any, torch.Tensor] = {}
+
+    def flow(self, t: Any) -> torch.Tensor:
+        """The exact ends of the first start points at t."""
+        if t not in self.ends:
+            start, schedule = self.truth.start(t)[:FOLLOWED], self.schedule
+            level = float(schedule.alpha(t)), float(schedule.sigma(t))
+            self.ends[t] = self.mixture.flow(start, *level)
+        return self.ends[t]
+
+    def error(self, options: dict[str, Any], steps: int) -> Error:
+        """The errors of one sampler in `steps` steps."""
+        section = Steps(steps=steps, **options).model_dump()
+        points = self.truth.sample(Setup().model_dump(), None, section, 0)
+        found = self.reference.measure(points)
+        exact = self.flow(times(section["sampler"], self.schedule, steps)[0])
+        gap = (points[:FOLLOWED] - exact).square().sum(1).mean().sqrt()
+        deterministic = section["sampler"] in FLOWS and not section["eta"]
+        size = torch.linalg.matrix_norm(self.reference.covariance)
+        return Error(float(gap) if deterministic else None,
+                     float(found["sliced_wasserstein"]),
+                     float(found["covariance_error"] / size))  # fmt: skip
+
+
+def row(*cells: str) -> None:
+    """One line of a table."""
+    print("| " + " | ".join(cells) + " |")
+
+
+def main() -> None:
+    """All tables."""
+    torch.set_num_threads(1)
+    benches = {name: Bench(schedule) for name, schedule in SCHEDULES.items()}
+    exact = benches["vp_sde"].reference.floor(POINTS, list(range(90, 98)))
+    size = torch.linalg.matrix_norm(benches["vp_sde"].reference.covariance)
+    print(f"floor: law {exact['sliced_wasserstein'].value:.3f}, covariance "
+          f"{exact['covariance_error'].value / float(size):.3f}\n")  # fmt: skip
+    row("sampler", *(f"{name}, n = {STEPS[0]}" if not i else str(n)
+                     for name in benches for i, n in enumerate(STEPS)))  # fmt: skip
+    row(*["---"] * (1 + len(STEPS) * len(benches)))
+    for title, options in SAMPLERS.items():
+        errors = [bench.error(options, n) for bench in benches.values() for n in STEPS]
+        row(title, *(f"{e.law:.3f}" if e.flow is None else f"{e.flow:.3f}" for e in errors))
+    print("\nThe default schedule, by evaluations\n")
+    row("sampler", "steps", "evaluations", "law", "covariance",
+        *(f"variance ratio, s = {s:g}" for s in DEVIATIONS))  # fmt: skip
+    row(*["---"] * (5 + len(DEVIATIONS)))
+    bench = benches["ddpm_linear"]
+    for title, options in SAMPLERS.items():
+        for evaluations in (10, 25, 50, 100, 400):
+            steps = (evaluations + 1) // 2 if title == "heun" else evaluations
+            error = bench.error(options, steps)
+            section = Steps(steps=steps, **options).model_dump()
+            ratios = variance_ratios(bench.schedule, section, DEVIATIONS)
+            row(title, str(steps), str(evaluations), f"{error.law:.3f}", f"{error.covariance:.3f}",
+                *(f"{ratio:.2f}" for ratio in ratios))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

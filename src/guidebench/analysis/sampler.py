@@ -1,0 +1,39 @@
+"""What a sampler does to known data, without guidance and with the exact denoiser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, Prediction, times
+from guidebench.diffusion.schedule import Schedule
+
+
+def variance_ratios(
+    schedule: Schedule, options: dict[str, Any], deviations: list[float]
+) -> list[float]:
+    """Variance of its samples over that of the data N(0, s^2 I), for each s of `deviations`.
+
+    Exact: the denoiser of Gaussian data is linear, so the last state is a sum of the start noise
+    and of each step's, and unit vectors read its weights off. `options`: sampler, steps and its own
+    keys. Nothing is clipped, neither x0_pred nor x_t.
+    """
+    name, steps = options["sampler"], options["steps"]
+    variance = torch.tensor(deviations, dtype=torch.float64) ** 2
+
+    def predict(x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
+        alpha, sigma = schedule.alpha(t), schedule.sigma(t)
+        x0 = alpha * variance / (alpha**2 * variance + sigma**2) * x
+        return Prediction((x - alpha * x0) / sigma, x0)
+
+    # row 0 starts from one, row k + 1 gets its one as the noise of step k
+    units = torch.eye(1 + steps, dtype=torch.float64)[..., None].expand(-1, -1, len(deviations))
+    own = {key: None if key == "limit" else options[key] for key in OPTIONS.get(name, [])}
+    last = SAMPLERS[name](
+        predict, units[:, 0].clone(), schedule, times(name, schedule, steps),
+        lambda step: units[:, step + 1], **own,
+    )  # fmt: skip
+    ratios: list[float] = (last.square().sum(0) / variance).tolist()
+    return ratios

@@ -1,0 +1,183 @@
+"""Every sampler on every schedule at 10, 20 and 50 steps, against a mixture's exact flow."""
+
+import importlib.util
+import math
+import re
+from itertools import pairwise
+
+import pytest
+import torch
+from conftest import REPOSITORY
+
+from guidebench.analysis.sampler import variance_ratios
+from guidebench.data.gaussian_mixture import GaussianMixture
+from guidebench.diffusion.continuous import VPSDE, LogSNRCosine, LogSNRUniform
+from guidebench.diffusion.samplers import SAMPLERS, Prediction, times
+from guidebench.diffusion.schedules import DDPMLinear, build
+from guidebench.pipeline.sections import Steps
+
+_spec = importlib.util.spec_from_file_location("bench", REPOSITORY / "benchmarks/samplers.py")
+assert _spec is not None
+bench = importlib.util.module_from_spec(_spec)
+assert _spec.loader is not None
+_spec.loader.exec_module(bench)
+
+PAGE = (REPOSITORY / "docs/samplers.md").read_text()
+# largest error at 10, 20 and 50 steps: of ddim, heun and dpmpp_2m the root mean square distance to
+# the exact flow, of the others the sliced Wasserstein distance to the data (exact samples: 0.018);
+# the mixture's own root mean square spread is 1.5
+BOUNDS = {
+    "ddpm_linear": {
+        "ddim": (0.29, 0.16, 0.07), "heun": (0.14, 0.06, 0.015), "dpmpp_2m": (0.18, 0.07, 0.017),
+        "ancestral, v = 0": (0.18, 0.12, 0.06), "ancestral, v = 0.5": (0.13, 0.08, 0.04),
+        "ancestral, v = 0.8": (0.09, 0.05, 0.03), "ancestral, v = 1": (0.06, 0.04, 0.03),
+        "ddim, eta = 1": (0.18, 0.12, 0.06), "euler_maruyama": (0.11, 0.045, 0.025),
+    },
+    "vp_sde": {
+        "ddim": (0.21, 0.11, 0.05), "heun": (0.09, 0.03, 0.006), "dpmpp_2m": (0.11, 0.045, 0.008),
+        "ancestral, v = 0": (0.14, 0.1, 0.055), "ancestral, v = 0.5": (0.09, 0.065, 0.04),
+        "ancestral, v = 0.8": (0.06, 0.045, 0.03), "ancestral, v = 1": (0.04, 0.035, 0.03),
+        "ddim, eta = 1": (0.14, 0.1, 0.055), "euler_maruyama": (0.07, 0.04, 0.025),
+    },
+    "logsnr_cosine": {
+        "ddim": (0.18, 0.1, 0.045), "heun": (0.24, 0.045, 0.006), "dpmpp_2m": (0.08, 0.025, 0.005),
+        "ancestral, v = 0": (0.12, 0.08, 0.045), "ancestral, v = 0.5": (0.075, 0.055, 0.035),
+        "ancestral, v = 0.8": (0.045, 0.04, 0.03), "ancestral, v = 1": (0.03, 0.03, 0.03),
+        "ddim, eta = 1": (0.12, 0.08, 0.045), "euler_maruyama": (0.045, 0.035, 0.025),
+    },
+    "logsnr_uniform": {
+        "ddim": (0.59, 0.33, 0.15), "heun": (0.2, 0.045, 0.007), "dpmpp_2m": (0.19, 0.09, 0.02),
+        "ancestral, v = 0": (0.35, 0.23, 0.11), "ancestral, v = 0.5": (0.23, 0.14, 0.065),
+        "ancestral, v = 0.8": (0.11, 0.07, 0.045), "ancestral, v = 1": (0.12, 0.07, 0.04),
+        "ddim, eta = 1": (0.35, 0.23, 0.11), "euler_maruyama": (0.06, 0.045, 0.025),
+    },
+}  # fmt: skip
+
+
+def _written(title: str) -> list[float]:
+    """The numbers of a sampler's row in the page's first table."""
+    found = re.search(rf"^\| {re.escape(title)} \|(.*)\|$", PAGE, re.MULTILINE)
+    assert found, title
+    return [float(cell) for cell in found[1].split("|")]
+
+
+@pytest.mark.parametrize("schedule", BOUNDS)
+def test_errors_at_few_steps(schedule: str) -> None:
+    """Each cell below its bound, and what docs/samplers.md says of it."""
+    one = bench.Bench(bench.SCHEDULES[schedule])
+    column = len(bench.STEPS) * list(bench.SCHEDULES).index(schedule)
+    assert list(BOUNDS[schedule]) == list(bench.SAMPLERS)
+    for title, options in bench.SAMPLERS.items():
+        for number, (steps, bound) in enumerate(
+            zip(bench.STEPS, BOUNDS[schedule][title], strict=True)
+        ):
+            error = one.error(options, steps)
+            assert (error.flow is not None) == (title in bench.FLOWS)
+            value = error.law if error.flow is None else error.flow
+            where = f"{schedule}, {title}, {steps} steps"
+            assert value < bound, where
+            assert value == pytest.approx(_written(title)[column + number], abs=2e-3), where
+
+
+def test_the_flow_keeps_quantiles() -> None:
+    """In one dimension the exact map is known: from each quantile of p_t to that of the data."""
+    means, deviations, weights = [-1.5, 0.2, 1.0], [0.4, 0.2, 0.5], [0.3, 0.5, 0.2]
+    mixture = GaussianMixture(
+        torch.tensor(means)[:, None], torch.tensor(deviations) ** 2, torch.tensor(weights),
+        torch.zeros(3, dtype=torch.long),
+    )  # fmt: skip
+
+    def below(x: float, alpha: float, sigma: float) -> float:
+        return sum(
+            w * 0.5 * math.erfc((alpha * m - x) / math.sqrt(2 * (alpha**2 * d**2 + sigma**2)))
+            for w, m, d in zip(weights, means, deviations, strict=True)
+        )
+
+    for ratio in (1.0, 30.0, 20_000.0):
+        alpha = 1 / math.sqrt(1 + ratio**2)
+        start = torch.linspace(-2, 2, 9, dtype=torch.float64)[:, None]
+        ends = mixture.flow(start, alpha, ratio * alpha)
+        for x, end in zip(start[:, 0].tolist(), ends[:, 0].tolist(), strict=True):
+            quantile = below(x, alpha, ratio * alpha)
+            assert below(end, 1.0, 0.0) == pytest.approx(quantile, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["heun", "euler_maruyama"])
+@pytest.mark.parametrize("schedule", [
+    LogSNRCosine(), LogSNRUniform(), VPSDE(b_max=60.0), DDPMLinear(4000, rescale=False),
+], ids=["cosine", "uniform", "vp_sde", "ddpm"])  # fmt: skip
+def test_a_process_that_ends_far_in_noise_is_walked_where_there_is_signal(name, schedule) -> None:
+    """On the schedule's own grid ten steps are much worse; the errors fall with the steps."""
+
+    def predict(x, t, step: int, *, corrector: bool = False) -> Prediction:
+        alpha, sigma = schedule.alpha(t), schedule.sigma(t)
+        x0 = 0.7 + alpha * 0.3 / (alpha**2 * 0.3 + sigma**2) * (x - alpha * 0.7)
+        return Prediction((x - alpha * x0) / sigma, x0)
+
+    def ends(grid: list) -> tuple[float, float]:
+        """Mean and variance from the exact p_T, by unit vectors as in test_orders."""
+        alpha, sigma = schedule.alpha(grid[0]), schedule.sigma(grid[0])
+        x = torch.zeros(1 + len(grid), 1, dtype=torch.float64)
+        x += alpha * 0.7
+        x[1] += torch.sqrt(alpha**2 * 0.3 + sigma**2)
+        unit = torch.eye(len(x), dtype=torch.float64)[..., None]
+        last = SAMPLERS[name](predict, x, schedule, grid, lambda step: unit[2 + step])[:, 0]
+        return float(last[0]), float((last[1:] - last[0]).square().sum())
+
+    grid = times(name, schedule, 10)
+    assert len(grid) == 11
+    assert grid != schedule.grid(10)
+    assert -9.2 < float(schedule.logsnr(grid[0])) < -8.8
+
+    def gap(grid: list) -> float:
+        mean, variance = ends(grid)
+        return max(abs(mean - 0.7), abs(variance - 0.3))
+
+    for steps, bound in ((10, 0.15), (40, 0.025), (160, 0.006), (640, 0.002)):
+        assert gap(times(name, schedule, steps)) < bound
+    worse = 8 if "LogSNR" in type(schedule).__name__ else 2
+    assert gap(schedule.grid(10)) > worse * gap(grid)
+
+
+def test_other_processes_and_samplers_walk_the_schedules_grid() -> None:
+    for name in SAMPLERS:
+        for schedule in (
+            DDPMLinear(1000),
+            DDPMLinear(400, rescale=True),
+            VPSDE(b_min=0.1, b_max=20.0),
+        ):
+            assert times(name, schedule, 25) == schedule.grid(25)
+    for name in ("ancestral", "ddim", "dpmpp_2m"):
+        assert times(name, LogSNRCosine(), 25) == LogSNRCosine().grid(25)
+    # as many steps as times
+    assert times("heun", DDPMLinear(4000), 4000) == DDPMLinear(4000).grid(4000)
+
+
+@pytest.mark.parametrize("variance", [0.0, 0.5, 1.0])
+def test_variance_ratios_by_recursion(variance: float) -> None:
+    """Ancestral sampling of N(0, s^2) in plain numbers: v = 0 loses 32 % in 25 steps."""
+    schedule = build({"name": "ddpm_linear", "timesteps": 400, "rescale": True})
+    options = Steps(sampler="ancestral", steps=25, variance=variance).model_dump()
+    deviations = [0.1, math.sqrt(0.3), 1.0]
+    found = variance_ratios(schedule, options, deviations)
+    for deviation, ratio in zip(deviations, found, strict=True):
+        spread, grid = 1.0, schedule.grid(25)
+        for s, r in pairwise(grid):
+            a_s, a_r = float(schedule.alpha(s)), float(schedule.alpha(r))
+            v_s, v_r = 1 - a_s**2, 1 - a_r**2
+            beta = 1 - (a_s / a_r) ** 2
+            gain = a_s * deviation**2 / (a_s**2 * deviation**2 + v_s)
+            slope = a_r * beta / v_s * gain + a_s / a_r * v_r / v_s
+            noise = beta * (v_r / v_s) ** (1 - variance) if r >= 0 else 0.0
+            spread = slope**2 * spread + noise
+        assert ratio == pytest.approx(spread / deviation**2, rel=1e-9)
+    if variance == 0:
+        assert found[1] == pytest.approx(0.68, abs=0.005)
+
+
+def test_variance_ratios_of_exact_solvers_tend_to_one() -> None:
+    schedule = VPSDE()
+    for name in SAMPLERS:
+        options = Steps(sampler=name, steps=800).model_dump()
+        # the process ends in a logsnr of -5, and samplers start from N(0, 1)
+        assert variance_ratios(schedule, options, [1.0]) == pytest.approx([1.0], abs=0.03), name

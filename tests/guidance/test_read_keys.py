@@ -1,0 +1,136 @@
+"""What the checks call read is read, and nothing else: a key changes the images or is refused."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from guidebench.diffusion.samplers import OPTIONS as OPTIONS_OF
+from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.guidance.sampling import Sampler
+from guidebench.models.classifier import Classifier
+from guidebench.models.denoiser import Denoiser, build, save
+from guidebench.pipeline import unread
+from guidebench.pipeline.sections import Sampling, Setup, Stabilizer, Steps
+
+OPTIONS = {"architecture": "unet2d", "channels": [8, 16], "layers_per_block": 1, "attention": None,
+           "norm_groups": 4, "head_dim": 8, "condition_dropout": 0.2}  # fmt: skip
+SCHEDULE = DDPMLinear(20, rescale=True)
+OWN = f"{__name__}:Own"
+OTHER = {  # another value of each key than its default
+    "options": {"shade": 0.5}, "classifier": "clean", "input": "x0", "injection": "score",
+    "stabilizer": Stabilizer(name="ema"), "temperature": 0.1, "interval": (0.0, 0.5),
+    "ramp": "rising", "conditional": True, "hold": "eps",
+    "beta": 0.5, "beta1": 0.5, "beta2": 0.5, "eps": 1.0, "max_norm": 1e-6, "per_step": "literal",
+    "variance": 1.0, "eta": 1.0, "limit": 0.5, "recompute_eps": False, "clip_gradient": "zero",
+}  # fmt: skip
+
+
+class Own:
+    """Draws towards a shade."""
+
+    def __init__(self, denoise, classifier, target, scale, schedule, shade=1.0) -> None:
+        self.denoise, self.shade = denoise, shade
+
+    def __call__(self, x, t, step, *, corrector=False):
+        found = self.denoise(x, t)
+        return found._replace(x0=self.shade * torch.ones_like(x))
+
+
+class Damped:
+    """A user's stabilizer."""
+
+    def __init__(self, exponent, factor=1.0) -> None:
+        self.factor = factor / exponent
+
+    def __call__(self, gradient):
+        return self.factor * gradient
+
+
+@pytest.fixture(scope="module")
+def sampler(tmp_path_factory: pytest.TempPathFactory):
+    """(setup, sampling) -> images."""
+    folder: Path = tmp_path_factory.mktemp("denoiser")
+    torch.manual_seed(0)
+    save(build(OPTIONS, 8, 3, 3), folder, SCHEDULE.betas.tolist(), "v")
+    denoiser = Denoiser(folder, torch.device("cpu"))
+    # without this the label changes less than a level of 256
+    denoiser.model.class_embedding.weight.data *= 30
+    classifier = Classifier("small_cnn", 3, 8).eval().requires_grad_(False)
+
+    def images(setup: Setup, sampling: Sampling) -> bytes:
+        scale = {"none": None, "cfg": 3.0}.get(setup.guidance, 300.0)
+        found = Sampler(denoiser, SCHEDULE, sampling.model_dump(mode="json"), (3, 8, 8))(
+            setup.model_dump(mode="json"), scale, classifier, torch.arange(2), torch.tensor([1, 2])
+        )
+        return found.images.tobytes()
+
+    return images
+
+
+SAMPLING = Sampling(steps=6, micro_batch=2)
+
+
+@pytest.mark.parametrize("guidance", ["none", "cfg", "classifier", OWN])
+@pytest.mark.parametrize("key", sorted({*unread.BY_GUIDANCE, *unread.BY_INPUT} - {"classifier"}))
+def test_of_a_setup(key: str, guidance: str, sampler) -> None:
+    """`classifier`, which nothing can be sampled without, is left out."""
+    readers = unread.BY_GUIDANCE.get(key, ("classifier",))
+    name = unread.OWN if ":" in guidance else guidance
+    base = Setup(guidance=guidance, classifier="clean", input="x0_frozen" if key == "hold" else
+                 "raw")  # fmt: skip
+    changed = base.model_copy(update={key: OTHER[key]})
+    # that cfg's denoiser always gets its label is documented
+    acts = name in readers and (guidance, key) != ("cfg", "conditional")
+    assert (sampler(base, SAMPLING) != sampler(changed, SAMPLING)) == acts
+
+
+@pytest.mark.parametrize("kind", ["raw", "x0", "x0_frozen"])
+def test_of_an_input(kind: str, sampler) -> None:
+    base = Setup(guidance="classifier", classifier="clean", input=kind)
+    changed = base.model_copy(update={"hold": "eps"})
+    acts = kind in unread.BY_INPUT["hold"]
+    assert (sampler(base, SAMPLING) != sampler(changed, SAMPLING)) == acts
+
+
+@pytest.mark.parametrize("key", sorted(unread.BY_STABILIZER))
+def test_of_a_stabilizer(key: str, sampler) -> None:
+    own = f"{__name__}:Damped"
+    for name in ("none", "ema", "adam", "nesterov", "rmsprop", "norm_clip", own):
+        plain = Stabilizer(name=name)
+        other = {"factor": 0.1} if key == "options" else OTHER[key]
+        pair = [
+            sampler(Setup(guidance="classifier", classifier="clean", stabilizer=section), SAMPLING)
+            for section in (plain, plain.model_copy(update={key: other}))
+        ]
+        acts = (unread.OWN if name == own else name) in unread.BY_STABILIZER[key]
+        assert (pair[0] != pair[1]) == acts, name
+
+
+@pytest.mark.parametrize("key", sorted(unread.BY_SAMPLER_OF_IMAGES))
+def test_of_a_sampler(key: str, sampler) -> None:
+    for name in ("ancestral", "euler_maruyama", "ddim", "heun", "dpmpp_2m"):
+        plain = SAMPLING.model_copy(update={"sampler": name})
+        changed = plain.model_copy(update={key: OTHER[key]})
+        acts = name in unread.BY_SAMPLER_OF_IMAGES[key]
+        assert (sampler(Setup(), plain) != sampler(Setup(), changed)) == acts, name
+
+
+def test_the_gradient_of_a_clip_needs_one(sampler) -> None:
+    setup = Setup(guidance="classifier", classifier="clean", input="x0")
+    for clip in (True, False):
+        plain = SAMPLING.model_copy(update={"clip": clip})
+        changed = plain.model_copy(update={"clip_gradient": "zero"})
+        acts = str(clip).lower() in unread.BY_CLIP["clip_gradient"]
+        assert (sampler(setup, plain) != sampler(setup, changed)) == acts
+
+
+def test_no_key_is_forgotten() -> None:
+    """Every key of these sections has its readers in a table, or is read by all."""
+    always = {"guidance", "steps", "scales"}
+    assert set(Setup.model_fields) == always | {*unread.BY_GUIDANCE, *unread.BY_INPUT}
+    assert set(Stabilizer.model_fields) == {"name", *unread.BY_STABILIZER}
+    assert set(Steps.model_fields) == {"sampler", "steps", *unread.BY_SAMPLER}
+    options = {key: tuple(name for name, keys in OPTIONS_OF.items() if key in keys)
+               for key in unread.BY_SAMPLER}  # fmt: skip
+    assert options == dict(unread.BY_SAMPLER)

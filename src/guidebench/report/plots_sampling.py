@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from guidebench.report import theme
-from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Tables
+from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Tables
 from guidebench.report.verdicts import quantile
 
 if TYPE_CHECKING:
@@ -45,14 +45,20 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     width = half_width(tables, dataset)
     setups = tables.guided(dataset)
     n, scales, levels = 0, [], []
+    crosses = None
     for setup in setups:
-        rows = tables.curve(dataset, setup, metric)
+        look = theme.style(setup, setups.index(setup))
+        rows, lost = _whole(tables, dataset, setup, tables.curve(dataset, setup, metric))
+        if lost:
+            scales += lost
+            crosses = axes.plot(lost, [1.0] * len(lost), transform=axes.get_xaxis_transform(),
+                                marker="x", markersize=9, markeredgewidth=2, linestyle="",
+                                color=look.color, clip_on=False, zorder=5)  # fmt: skip
         if rows.empty:
             continue
         n = int(rows.n.max())
         scales += list(rows.scale)
         levels += list(rows.value)
-        look = theme.style(setup, setups.index(setup))
         axes.errorbar(rows.scale, rows.value, yerr=width * rows.se.fillna(0), color=look.color,
                       marker=look.marker, linestyle=look.line, capsize=2.5, elinewidth=1,
                       label=theme.title(setup))  # fmt: skip
@@ -68,9 +74,22 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
     _value_axis(axes, metric, levels)
     axes.set_title(f"{dataset}: {METRICS[metric]}, n = {n}, 95 % intervals")
-    if levels:
+    if crosses:
+        # one entry for all of them, in no setup's colour
+        axes.plot([], [], marker="x", linestyle="", color="#333333",
+                  label=f"broken: over {100 * BROKEN:g} % diverged")  # fmt: skip
+    if levels or crosses:
         theme.legend(axes)
     return drawn
+
+
+def _whole(
+    tables: Tables, dataset: str, setup: str, rows: pd.DataFrame
+) -> tuple[pd.DataFrame, list[float]]:
+    """The rows whose cell is not broken, and the scales of a setup's cells that are."""
+    scales = sorted(tables.facts(dataset)["setups"][setup]["scales"])
+    lost = [float(scale) for scale in scales if tables.broken(dataset, Cell(setup, float(scale)))]
+    return rows[~rows.scale.isin(lost)], lost
 
 
 def tradeoff(tables: Tables, dataset: str) -> Figure:
@@ -85,6 +104,7 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
     for setup in setups:
         x, y = (tables.curve(dataset, setup, metric) for metric in (distance, "is_judge"))
         rows = x.merge(y, on="scale", suffixes=("_x", "_y"))
+        rows, _ = _whole(tables, dataset, setup, rows)
         look = theme.style(setup, setups.index(setup))
         axes.errorbar(rows.value_x, rows.value_y, xerr=width * rows.se_x, yerr=width * rows.se_y,
                       color=look.color, marker=look.marker, linestyle=look.line, capsize=2,
@@ -133,7 +153,7 @@ def _value_axis(axes: Any, metric: str, levels: list[float]) -> None:
         return
     positive = [level for level in levels if level > 0]
     names = {"fid": "FID", "cfid": "conditional FID"}
-    name = names.get(metric, "Frechet distance, lower is better")
+    name = f"{names.get(metric, 'Frechet distance')}, corrected, lower is better"
     if positive and max(positive) > WIDE * min(positive):
         axes.set_yscale("log")
         axes.set_ylim(min(positive) / 2, max(positive) * 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -53,9 +54,9 @@ class Interval(NamedTuple):
         return f"{number(self.estimate)} [{number(self.low)}, {number(self.high)}]"
 
 
-def quantile(degrees: int) -> float:
-    """Student's t quantile of a two-sided 95 % interval."""
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees))
+def quantile(degrees: int, tests: int = 1) -> float:
+    """Student's t quantile of a two-sided 95 % interval; of `tests` together (Bonferroni)."""
+    return float(stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / tests, degrees))
 
 
 def paired(first: pd.Series, second: pd.Series) -> Interval:
@@ -78,18 +79,28 @@ def spread(difference: pd.Series) -> float:
 
 
 def difference(
-    tables: Tables, dataset: str, first: tuple[Cell, str], second: tuple[Cell, str]
+    tables: Tables,
+    dataset: str,
+    first: tuple[Cell, str],
+    second: tuple[Cell, str],
+    tests: int = 1,
 ) -> Interval:
     """`first` minus `second`, each (cell, metric) on evaluation seeds, by the paired jackknife.
 
-    Raises Unmeasured when a value or its blocks are missing.
+    Of corrected values. Both have the same seeds, and the same reference: each replicate leaves
+    the same ones out of both. One of `tests` intervals that hold together. Raises Unmeasured when
+    a value or its blocks are missing.
     """
     values = [measured(tables, dataset, cell, metric).value for cell, metric in (first, second)]
     left_out = tables.left_out(dataset, *first) - tables.left_out(dataset, *second)
     if len(left_out) < 2 or not np.isfinite(left_out).all():
         raise Unmeasured(f"not measured: no jackknife blocks of {name(first[0])} and "
                          f"{name(second[0])} for {first[1]}")  # fmt: skip
-    half = quantile(len(left_out) - 1) * spread(left_out)
+    reference = (tables.reference_left_out(dataset, *first)
+                 - tables.reference_left_out(dataset, *second)).dropna()  # fmt: skip
+    parts = [left_out, reference] if len(reference) else [left_out]
+    error = math.hypot(*map(spread, parts))
+    half = quantile(min(map(len, parts)) - 1, tests) * error
     estimate = values[0] - values[1]
     return Interval(estimate, estimate - half, estimate + half)
 

@@ -22,12 +22,12 @@ from guidebench.pipeline.artifacts import (
 from guidebench.pipeline.config import Config
 from guidebench.pipeline.jobs import Layout, inputs, provenance
 from guidebench.pipeline.worlds import World
-from guidebench.stages.pictures import pictures, shown
+from guidebench.stages.pictures import PIXELS, pictures, pixels, shown
 from guidebench.stages.stage import Stage
 
-TABLES = ["results.parquet", "results.csv", "jackknife.parquet", "sensitivity.parquet",
-          "sensitivity_images.parquet", "classifiers.parquet", "history.parquet",
-          "truth.parquet", "summary.json"]  # fmt: skip
+TABLES = ["results.parquet", "results.csv", "jackknife.parquet", "reference_jackknife.parquet",
+          "pixels.parquet", "sensitivity.parquet", "sensitivity_images.parquet",
+          "classifiers.parquet", "history.parquet", "truth.parquet", "summary.json"]  # fmt: skip
 # times, memory and versions
 MEASURED = ["cell_costs.parquet", "costs.parquet", "environment.json"]
 
@@ -38,10 +38,16 @@ def run(stage: Stage) -> None:
     folder = layout.tables
     metrics = [layout.metrics(dataset) for dataset in config.datasets]
     _check(stage)
+    drawn = {dataset: pictures(stage, dataset) for dataset in config.datasets}
     frames = {
         "results.parquet": _concatenate([path / "metrics.parquet" for path in metrics]),
         "cell_costs.parquet": _concatenate([path / "cost.parquet" for path in metrics]),
         "jackknife.parquet": _concatenate([path / "jackknife.parquet" for path in metrics]),
+        "reference_jackknife.parquet": _concatenate([path / "reference_jackknife.parquet"
+                                                     for path in metrics]),
+        "pixels.parquet": pd.DataFrame(
+            [row for dataset, found in drawn.items() for row in pixels(config, dataset, found)],
+            columns=PIXELS),
         "classifiers.parquet": pd.DataFrame(_classifiers(config, layout)),
         "history.parquet": _history(config, layout),
         "costs.parquet": pd.DataFrame(_costs(stage)),
@@ -60,14 +66,14 @@ def run(stage: Stage) -> None:
         frames["results.parquet"].to_csv(temporary, index=False)
     write_json(folder / "summary.json", _summary(config, layout))
     write_json(folder / "environment.json", environment() | {"config_text": _text(config)})
-    drawn = [f"pictures/{name}.npz" for name in [*config.datasets, *config.worlds]]
-    for dataset in config.datasets:
+    for dataset, found in drawn.items():
         with atomic(layout.pictures / f"{dataset}.npz") as temporary, open(temporary, "wb") as file:
-            np.savez(file, **pictures(stage, dataset))  # type: ignore[arg-type]
+            np.savez(file, **found)  # type: ignore[arg-type]
     for world in config.worlds:
         with atomic(layout.pictures / f"{world}.npz") as temporary:
             shutil.copyfile(layout.truth(world) / "pictures.npz", temporary)
-    stage.finish([*(f"tables/{name}" for name in TABLES), *drawn],
+    names = [f"pictures/{name}.npz" for name in [*config.datasets, *config.worlds]]
+    stage.finish([*(f"tables/{name}" for name in TABLES), *names],
                  [f"tables/{name}" for name in MEASURED])  # fmt: skip
 
 

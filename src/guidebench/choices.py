@@ -11,6 +11,8 @@ WITH_MEAN = ("ancestral", "euler_maruyama")  # samplers whose step has a mean th
 # a distance, and the sliced Wasserstein distance in the same features, which scales are chosen by
 CHOSEN_BY = {"fd_judge": "sw_judge", "cfd_judge": "csw_judge",
              "fid": "sw_inception", "cfid": "csw_inception"}  # fmt: skip
+# precision and recall (every class in turn) ask how far an image's third neighbour is
+NEIGHBOURS = 3
 SPORT_BALLS = ["baseball", "basketball", "volleyball", "soccer ball"]
 DIGITS = [str(digit) for digit in range(10)]
 FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",

@@ -132,6 +132,15 @@ def test_a_cell_of_which_all_diverged_has_no_distance() -> None:
     assert scores["accuracy_judge"].value == 0
 
 
+def test_features_that_are_not_finite_are_one_line() -> None:
+    found = _set(48, 3)
+    found["hidden:judge"][5] = np.nan
+    with pytest.raises(UserError, match="features of judge: found 1 of 48 images"):
+        _scores(found)
+    found["diverged"][5] = True
+    assert math.isfinite(_scores(found)["fd_judge"].value)
+
+
 def test_a_reference_too_small_to_leave_any_out_is_one_line() -> None:
     sets = {"reference": _set(300, 0)}
     sets["reference"]["labels"] = np.where(np.arange(300) < 2, 1, 0)

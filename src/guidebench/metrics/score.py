@@ -172,6 +172,9 @@ class Scorer:
         kept = ~found["diverged"]
         features = found[f"hidden:{extractor}"][kept]
         block = blocked(len(kept), self.blocks)[kept]
+        if lost := int((~np.isfinite(features).all(axis=1)).sum()):
+            raise UserError(f"features of {extractor}: found {lost} of {len(features)} images "
+                            "without finite ones, allowed: none")  # fmt: skip
         for conditional in kinds:
             if conditional and self.real.target is None:
                 continue

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
-from guidebench.choices import EACH, WITH_MEAN, classes, target_name
+from guidebench.choices import EACH, NEIGHBOURS, WITH_MEAN, classes, target_name
 from guidebench.pipeline.config import (
     ARCHITECTURES,
     Config,
@@ -46,6 +46,10 @@ def _all(config: Config) -> Iterator[Mistake]:
             if (seeds := getattr(dataset.sampling, split)) % blocks:
                 key = f"datasets.{name}.sampling.{split}"
                 yield key, seeds, f"a multiple of metrics.jackknife_blocks ({blocks})"
+            elif dataset.target == EACH and seeds - seeds // blocks <= NEIGHBOURS:
+                key = f"datasets.{name}.sampling.{split}"
+                allowed = f"{2 * blocks} or more: recall asks for {NEIGHBOURS} neighbours"
+                yield key, seeds, f"{allowed} of what is left without a block"
         for setup, options in dataset.setups.items():
             for key, found, allowed in _setup(dataset, options):
                 yield f"datasets.{name}.setups.{setup}.{key}", found, allowed

@@ -48,7 +48,8 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     crosses = None
     for setup in setups:
         look = theme.style(setup, setups.index(setup))
-        rows, lost = _whole(tables, dataset, setup, tables.curve(dataset, setup, metric))
+        rows, lost = tables.curve(dataset, setup, metric), tables.broken(dataset, setup)
+        rows = rows[~rows.scale.isin(lost)]
         if lost:
             scales += lost
             crosses = axes.plot(lost, [1.0] * len(lost), transform=axes.get_xaxis_transform(),
@@ -83,15 +84,6 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     return drawn
 
 
-def _whole(
-    tables: Tables, dataset: str, setup: str, rows: pd.DataFrame
-) -> tuple[pd.DataFrame, list[float]]:
-    """The rows whose cell is not broken, and the scales of a setup's cells that are."""
-    scales = sorted(tables.facts(dataset)["setups"][setup]["scales"])
-    lost = [float(scale) for scale in scales if tables.broken(dataset, Cell(setup, float(scale)))]
-    return rows[~rows.scale.isin(lost)], lost
-
-
 def tradeoff(tables: Tables, dataset: str) -> Figure:
     """Clearness (IS on the judge) against distance (FD), one line per setup over its scales.
 
@@ -104,7 +96,7 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
     for setup in setups:
         x, y = (tables.curve(dataset, setup, metric) for metric in (distance, "is_judge"))
         rows = x.merge(y, on="scale", suffixes=("_x", "_y"))
-        rows, _ = _whole(tables, dataset, setup, rows)
+        rows = rows[~rows.scale.isin(tables.broken(dataset, setup))]
         look = theme.style(setup, setups.index(setup))
         axes.errorbar(rows.value_x, rows.value_y, xerr=width * rows.se_x, yerr=width * rows.se_y,
                       color=look.color, marker=look.marker, linestyle=look.line, capsize=2,

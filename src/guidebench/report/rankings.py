@@ -10,7 +10,7 @@ import pandas as pd
 
 from guidebench.duration import duration
 from guidebench.report import theme, winners
-from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Measure, Tables
+from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Measure, Tables
 from guidebench.report.verdicts import spread
 from guidebench.report.words import distance, measure, number
 
@@ -61,11 +61,11 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
         n = next((item.n for item in [*known, *shares] if item), None)
         if n is None:
             continue
-        diverged = measure(tables.measure(dataset, cell, "diverged"), 100)
-        broken = " (broken)" if tables.broken(dataset, cell) else ""
+        diverged = tables.measure(dataset, cell, "diverged")
+        broken = " (broken)" if diverged and diverged.value > BROKEN else ""
         row = [_title(cell), _scale(cell), *(measure(share, 100) for share in shares),
                measure(gap(tables, dataset, cell), 100), *map(distance, known),
-               diverged + broken, str(n)]  # fmt: skip
+               measure(diverged, 100) + broken, str(n)]  # fmt: skip
         rows.append({"cells": row, "best": cell in tied})
     head = ["setup", "scale", "accuracy by guide, %", "accuracy by judge, %",
             "guide − judge, points", *(TITLES[metric] for metric in distances),

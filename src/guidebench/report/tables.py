@@ -144,10 +144,10 @@ class Tables:
         return Measure(float(row.value), float(row.se), int(row.n), float(row.raw),
                        int(row.reference_n), int(row.features))  # fmt: skip
 
-    def broken(self, dataset: str, cell: Cell, split: str = EVALUATION) -> bool:
-        """Whether more than the share BROKEN of a cell's images diverged."""
-        diverged = self.measure(dataset, cell, "diverged", split)
-        return diverged is not None and diverged.value > BROKEN
+    def broken(self, dataset: str, setup: str, split: str = EVALUATION) -> list[float]:
+        """The scales of a setup at which more than the share BROKEN of the images diverged."""
+        rows = self.curve(dataset, setup, "diverged", split)
+        return [float(scale) for scale in rows.scale[rows.value > BROKEN]]
 
     def chooser(self, dataset: str, metric: str) -> str:
         """What is asked where `metric` is to be low: of a distance, the sliced one beside it."""
@@ -161,8 +161,7 @@ class Tables:
         """
         metric = self.chooser(dataset, metric or self.distance(dataset, "cfd"))
         rows = self.curve(dataset, setup, metric, SELECTION)
-        cells = [Cell(setup, float(scale)) for scale in rows.scale]
-        rows = rows[[not self.broken(dataset, cell, SELECTION) for cell in cells]]
+        rows = rows[~rows.scale.isin(self.broken(dataset, setup, SELECTION))]
         return None if rows.empty else Cell(setup, float(rows.scale.iloc[rows.value.argmin()]))
 
     def left_out(self, dataset: str, cell: Cell, metric: str) -> pd.Series:

@@ -35,7 +35,8 @@ class Entry(NamedTuple):
 def selected(tables: Tables, dataset: str, metric: str) -> list[Cell]:
     """Every guided setup at the scale chosen on selection seeds, which broke on neither set."""
     chosen = [tables.best(dataset, setup, metric) for setup in tables.guided(dataset)]
-    return [cell for cell in chosen if cell and not tables.broken(dataset, cell)
+    return [cell for cell in chosen
+            if cell and cell.scale not in tables.broken(dataset, cell.setup)
             and tables.measure(dataset, cell, metric)]  # fmt: skip
 
 

@@ -172,6 +172,17 @@ def test_a_broken_cell_is_a_cross_in_the_plots() -> None:
     assert not any(line.get_marker() == "x" for line in axes.lines)
 
 
+@pytest.mark.parametrize("floor", [-0.4, -3.0])
+@pytest.mark.parametrize("highest", [8.0, 900.0])
+def test_a_corrected_distance_below_zero_is_on_the_axis(floor: float, highest: float) -> None:
+    tables = synthetic.tables()
+    level("floor", "cfd_judge", floor)(tables)
+    level("clean/raw", "cfd_judge", highest)(tables)
+    axes = plots_sampling.against_scale(tables, "balls", "cfd_judge").axes[0]
+    assert axes.get_ylim()[0] < floor
+    assert axes.get_ylim()[1] > highest
+
+
 def test_few_images_and_a_small_reference_are_said_and_marked() -> None:
     tables = with_columns(synthetic.tables(), raw=5.0, reference_n=4000, features=64)
     (line,) = winners.warnings(tables, "balls")  # 128 selection seeds, 256 evaluation seeds
@@ -179,10 +190,12 @@ def test_few_images_and_a_small_reference_are_said_and_marked() -> None:
     small = with_columns(tables, reference_n=40)
     (line,) = winners.warnings(small, "balls")
     assert "a reference of 40 images" in line
-    assert "(raw 5) †" in row(winners.table(small, "balls"), "x0+ema0.99")[3]
+    assert row(winners.table(small, "balls"), "x0+ema0.99")[3] == "5 †"
+    assert "(raw 5) †" in row(rankings.best_setups(small, "balls"), "x0+ema0.99")[6]
     enough = with_columns(tables, features=32)
     assert winners.warnings(enough, "balls") == []
-    shown = row(winners.table(enough, "balls"), "x0+ema0.99")[3]
+    assert row(winners.table(enough, "balls"), "x0+ema0.99")[3] == "5"
+    shown = row(rankings.best_setups(enough, "balls"), "x0+ema0.99")[6]
     assert shown.replace("\u00a0", " ") == "3.00 ± 0.06 (raw 5)"
 
 

@@ -147,12 +147,16 @@ def _value_axis(axes: Any, metric: str, levels: list[float]) -> None:
     names = {"fid": "FID", "cfid": "conditional FID"}
     name = f"{names.get(metric, 'Frechet distance')}, corrected, lower is better"
     if positive and max(positive) > WIDE * min(positive):
-        axes.set_yscale("log")
-        axes.set_ylim(min(positive) / 2, max(positive) * 2)
+        if min(levels) > 0:
+            axes.set_yscale("log")
+            axes.set_ylim(min(positive) / 2, max(positive) * 2)
+        else:  # corrected, a distance near 0 can fall below it
+            axes.set_yscale("symlog", linthresh=min(positive), linscale=0.5)
+            axes.set_ylim(2 * min(levels), max(positive) * 2)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         name += " (log scale)"
     elif positive:
-        axes.set_ylim(0, max(positive) * 1.15)
+        axes.set_ylim(1.15 * min(0.0, *levels), max(positive) * 1.15)
     axes.set_ylabel(name)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from guidebench.report import theme
 from guidebench.report.tables import BROKEN, EVALUATION, SELECTION, Cell, Measure, Tables
 from guidebench.report.verdicts import Interval, Unmeasured, difference, quantile
-from guidebench.report.words import MISSING, distance, number
+from guidebench.report.words import MISSING, number
 
 # mean pixel difference, of 255, below which two setups drew the same images: a tenth of what
 # setups that guide otherwise differ by, and no more than rounding and a step of a colour
@@ -113,11 +113,11 @@ def table(tables: Tables, dataset: str) -> dict[str, Any]:
             theme.title(entry.cell.setup),
             f"{entry.cell.scale:g}" + (f" ({end} tried)" if end else ""),
             str(Interval(value.value, value.value - half, value.value + half)),
-            distance(value),
+            number(value.raw) + (" †" if value.few else ""),
             _standing(entry),
             ", ".join(f"{other.setup} at {other.scale:g}" for other in same) or MISSING,
         ]})  # fmt: skip
-    head = ["setup", "scale", f"{metric}, 95 % interval", "± se (raw, at its n)",
+    head = ["setup", "scale", f"{metric}, 95 % interval", "raw",
             "minus the winner's", "same images as"]  # fmt: skip
     return {"head": head, "rows": rows}
 

@@ -46,10 +46,12 @@ def _sampler(denoiser: Denoiser, **changes: object) -> Sampler:
 
 
 @pytest.mark.parametrize(
-    ("setup", "scale", "rows"), [(NONE, None, 1), (CFG, 2.0, 2), (GUIDED, 3.0, 1)]
-)
-def test_shapes_and_denoiser_rows(setup, scale, rows, denoiser, classifier) -> None:
-    before = denoiser.rows
+    ("setup", "scale", "rows", "backward"),
+    [(NONE, None, 1, 0), (CFG, 2.0, 2, 0), (GUIDED, 3.0, 1, 1),
+     (GUIDED | {"input": "raw"}, 3.0, 1, 0), (GUIDED | {"input": "x0_frozen"}, 3.0, 1, 0)],
+)  # fmt: skip
+def test_shapes_and_denoiser_passes(setup, scale, rows, backward, denoiser, classifier) -> None:
+    before, backward_before = denoiser.rows, denoiser.backward_rows
     samples = _sampler(denoiser)(setup, scale, classifier, SEEDS, LABELS)
     assert samples.images.shape == (6, 3, 8, 8)
     assert samples.images.dtype == np.uint8
@@ -57,6 +59,8 @@ def test_shapes_and_denoiser_rows(setup, scale, rows, denoiser, classifier) -> N
     assert len(samples.seconds) == 2
     # two micro-batches of 4 rows (the second padded), 5 steps
     assert denoiser.rows - before == 2 * 4 * 5 * rows
+    # through the denoiser: a classifier that sees x_t, or a held estimate, has no way back there
+    assert denoiser.backward_rows - backward_before == 2 * 4 * 5 * backward
 
 
 def test_samples_start_from_standard_normal_noise(denoiser, monkeypatch) -> None:

@@ -5,10 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from guidebench.metrics.frechet import Reference, moments
-from guidebench.metrics.score import Real, Row, Scorer, Scores
+from guidebench.metrics.collected import Row, Scores
+from guidebench.metrics.frechet import Fitted, moments
+from guidebench.metrics.jackknife import blocked, corrected, standard_error
+from guidebench.metrics.score import Real, Scorer
+from guidebench.metrics.sliced import Sliced
+from guidebench.pipeline.errors import UserError
 
 BLOCKS = 4
+DISTANCES = {"fd_judge", "sw_judge", "cfd_judge", "csw_judge"}
 ACCURACIES = {f"accuracy_{who}" for who in ("guide", "clean", "robust", "judge")}
 
 
@@ -30,6 +35,10 @@ def _real(extractors: tuple[str, ...] = ("judge",)) -> Real:
     return Real(sets, target=1)
 
 
+def _distance(real: np.ndarray, fake: np.ndarray) -> float:
+    return Fitted(real, np.zeros(len(real)), 1).distance(moments(fake))
+
+
 def _scores(found: dict[str, np.ndarray], guide: str | None = None, target: int | None = 1):
     real = _real()
     real.target = target
@@ -44,17 +53,104 @@ def _scores(found: dict[str, np.ndarray], guide: str | None = None, target: int 
 def test_values_and_references() -> None:
     found = _set(48, 3)
     scores = _scores(found)
-    assert set(scores) == {"diverged", *ACCURACIES, "fd_judge", "cfd_judge"}
+    assert set(scores) == {"diverged", *ACCURACIES, *DISTANCES}
     reference = _set(300, 0)
     for metric, keep in (("fd_judge", slice(None)), ("cfd_judge", reference["labels"] == 1)):
-        direct = Reference(moments(reference["hidden:judge"][keep]))
-        expected = direct.distance(moments(found["hidden:judge"]))
-        assert scores[metric].value == pytest.approx(expected, rel=1e-10)
+        real = reference["hidden:judge"][keep]
+        expected = _distance(real, found["hidden:judge"])
+        assert scores[metric].raw == pytest.approx(expected, rel=1e-10)
+        assert scores[f"{metric.removesuffix('fd_judge')}sw_judge"].raw == pytest.approx(
+            Sliced(real).distance(Sliced(real).project(found["hidden:judge"])), rel=1e-12
+        )
+        assert scores[metric].features == 5
+        assert scores[metric].reference_n == len(real)
         assert scores[metric].n == 48
         assert scores[metric].se > 0
         assert len(scores[metric].replicates) == BLOCKS
     assert scores["fd_judge"].reference.startswith("300 training images")
     assert scores["cfd_judge"].reference.startswith("100 target-class training images")
+
+
+def test_value_and_error_count_images_and_reference() -> None:
+    """From scratch: blocks of images left out, then blocks of the reference, on all images."""
+    found = _set(48, 3)
+    score = _scores(found)["fd_judge"]
+    real, fake = _set(300, 0)["hidden:judge"], found["hidden:judge"]
+    seeds = [_distance(real, fake[blocked(48, BLOCKS) != k]) for k in range(BLOCKS)]
+    np.testing.assert_allclose(score.replicates, seeds, rtol=1e-9)
+    assert len(score.reference_replicates) == BLOCKS
+    assert score.value == pytest.approx(
+        corrected(score.raw, score.replicates, score.reference_replicates), rel=1e-12
+    )
+    both = standard_error(score.replicates, score.reference_replicates)
+    assert score.se == pytest.approx(both)
+    assert score.se > standard_error(score.replicates)
+    assert score.value < score.raw
+
+
+def test_the_same_blocks_of_the_reference_are_left_out_of_every_cell() -> None:
+    """Two cells that differ by a constant: their replicates differ by nothing else."""
+    real = _real()
+    scorer = Scorer(real, True, BLOCKS)
+    found = _set(48, 3)
+    near = found | {"hidden:judge": found["hidden:judge"] + 1e-6}
+    one, two = ({score.metric: score for score in scorer.score(cell, None)}
+                for cell in (found, near))  # fmt: skip
+    spread = standard_error(
+        one["cfd_judge"].reference_replicates - two["cfd_judge"].reference_replicates
+    )
+    assert spread < 1e-4 * standard_error(one["cfd_judge"].reference_replicates)
+
+
+def test_images_that_diverged_are_no_features_and_of_no_class() -> None:
+    """As if they were not there, but for the blocks, which stay blocks of seeds."""
+    found = _set(48, 3)
+    found["diverged"][[0, 1, 30]] = True
+    for key in ("hidden:judge", "probabilities:judge"):
+        found[key][found["diverged"]] = 1e6
+    scores = _scores(found)
+    kept = found["hidden:judge"][~found["diverged"]]
+    assert scores["fd_judge"].raw == pytest.approx(_distance(_set(300, 0)["hidden:judge"], kept))
+    assert scores["fd_judge"].n == 45
+    rest = found["hidden:judge"][12:][~found["diverged"][12:]]
+    expected = _distance(_set(300, 0)["hidden:judge"], rest)
+    assert scores["fd_judge"].replicates[0] == pytest.approx(expected)
+    assert scores["diverged"].value == 3 / 48
+    hits = (found["predicted:judge"] == 1) & ~found["diverged"]
+    assert scores["accuracy_judge"].value == hits.mean()
+
+
+def test_a_cell_of_which_all_diverged_has_no_distance() -> None:
+    found = _set(48, 3)
+    found["diverged"][:] = True
+    found["hidden:judge"][:] = 0  # black pictures
+    scores = _scores(found)
+    for name in DISTANCES:
+        assert math.isnan(scores[name].value)
+        assert math.isnan(scores[name].se)
+        assert scores[name].n == 0
+    assert scores["accuracy_judge"].value == 0
+
+
+def test_features_that_are_not_finite_are_one_line() -> None:
+    found = _set(48, 3)
+    found["hidden:judge"][5] = np.nan
+    with pytest.raises(UserError, match="features of judge: found 1 of 48 images"):
+        _scores(found)
+    found["diverged"][5] = True
+    assert math.isfinite(_scores(found)["fd_judge"].value)
+
+
+def test_a_reference_too_small_to_leave_any_out_is_one_line() -> None:
+    sets = {"reference": _set(300, 0)}
+    sets["reference"]["labels"] = np.where(np.arange(300) < 2, 1, 0)
+    scorer = Scorer(Real(sets, target=1), True, BLOCKS)
+    with pytest.raises(UserError, match=r"reference: found 2 target-class .* at least 3"):
+        list(scorer.score(_set(48, 3), None))
+    sets["reference"]["labels"][2] = 1
+    scores = {score.metric: score for score in scorer.score(_set(48, 3), None)}
+    assert scores["cfd_judge"].reference_n == 3
+    assert len(scores["cfd_judge"].reference_replicates) == 3
 
 
 def test_accuracies_ask_the_guide_or_clean() -> None:
@@ -76,12 +172,12 @@ def test_only_inception_is_called_fid() -> None:
 
 
 def test_without_a_target_there_is_nothing_conditional() -> None:
-    assert set(_scores(_set(48, 3), target=None)) == {"diverged", "fd_judge"}
+    assert set(_scores(_set(48, 3), target=None)) == {"diverged", "fd_judge", "sw_judge"}
 
 
 def test_floor() -> None:
     scores = {score.metric: score for score in Scorer(_real(), 1, BLOCKS).floor()}
-    assert set(scores) == {"fd_judge", "cfd_judge", *ACCURACIES}
+    assert set(scores) == {*DISTANCES, *ACCURACIES}
     assert all(score.n == 48 for score in scores.values())
 
 
@@ -92,10 +188,11 @@ def test_long_tables() -> None:
         row = Row("mnist", setup, scale, "evaluation", 0)
         tables.extend(row, scorer.score(_set(48, 3), None))
     results, replicates = tables.results(), tables.jackknife()
-    assert len(results) == 14
-    assert len(replicates) == 14 * BLOCKS
-    assert results["scale"].isna().sum() == 7
-    assert "replicates" not in results
+    assert len(results) == 18
+    assert len(replicates) == 18 * BLOCKS
+    assert len(tables.reference()) == 4 * BLOCKS  # both Fréchet distances of both cells
+    assert results["scale"].isna().sum() == 9
+    assert not {"replicates", "reference_replicates"} & set(results)
     assert not results.duplicated(["dataset", "setup", "scale", "split", "metric"]).any()
     first = replicates[(replicates.setup == "clean/x0") & (replicates.metric == "fd_judge")]
     assert first["block"].tolist() == list(range(BLOCKS))

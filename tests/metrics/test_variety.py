@@ -10,7 +10,13 @@ from torch_fidelity.metric_prc import calculate_precision_recall_full
 
 from guidebench.metrics import variety
 from guidebench.metrics.score import Real, Scorer
-from guidebench.metrics.variety import Neighbours, diversity, inception_score, measures
+from guidebench.metrics.variety import Neighbours, diversity, inception_score
+from guidebench.metrics.variety import measures as measures_of
+from guidebench.pipeline.errors import UserError
+
+
+def measures(found: dict[str, np.ndarray], neighbours: Neighbours, blocks: int):
+    return measures_of(found, neighbours, ~found["diverged"], blocks)
 
 
 def test_inception_score_is_torch_fidelitys() -> None:
@@ -41,10 +47,56 @@ def test_precision_and_recall_are_torch_fidelitys(counts: tuple[int, int]) -> No
 
 
 def test_diversity_by_hand() -> None:
-    """Class 0: distances 3, 4, 5, mean 4; class 1: one pair at 2; a class of one has none."""
+    """Class 0: 3 images, mean distance 4; class 1: two at 2; a class of one has none."""
     features = np.array([[0, 0], [3, 0], [0, 4], [7, 7], [7, 9], [1, 1.0]])
     labels = np.array([0, 0, 0, 1, 1, 2])
-    assert diversity(features, labels) == pytest.approx((4 + 2) / 2)
+    assert diversity(features, labels) == pytest.approx((3 * 4 + 2 * 2) / 5)
+    assert math.isnan(diversity(features[:1], labels[:1]))
+
+
+def test_a_class_counts_by_its_images_in_diversity() -> None:
+    """254 images a distance of about 1 apart, and two that are 100 apart."""
+    chance = np.random.default_rng(0)
+    many = chance.normal(size=(254, 8)) / 4
+    both = np.concatenate((many, [np.zeros(8), [100.0, *np.zeros(7)]]))
+    labels = np.repeat([0, 1], [254, 2])
+    alone = diversity(many, labels[:254])
+    assert diversity(both, labels) == pytest.approx((254 * alone + 2 * 100) / 256, rel=1e-12)
+
+
+def test_diversity_is_unbiased_at_any_n() -> None:
+    """Its mean over sets of 8 is its value on a set of 4,000, within three standard errors."""
+    chance = np.random.default_rng(0)
+    large = diversity(chance.normal(size=(4000, 4)), np.zeros(4000))
+    small = [diversity(chance.normal(size=(8, 4)), np.zeros(8)) for _ in range(400)]
+    assert abs(np.mean(small) - large) < 3 * np.std(small) / 20
+
+
+def test_too_few_images_are_no_number_or_one_line() -> None:
+    neighbours = Neighbours(_set(300, 0)["hidden:judge"])
+    for count in (0, 1, 3):
+        found = {one.metric: one for one in measures(_set(count, 1), neighbours, 4)}
+        assert math.isnan(found["recall_judge"].raw)
+        assert all(one.n == count for one in found.values())
+        assert (count > 0) == math.isfinite(found["is_judge"].raw)
+    with pytest.raises(UserError, match="found 3 reference images, allowed: at least 4"):
+        Neighbours(_set(3, 0)["hidden:judge"])
+
+
+def test_pairs_of_the_first_images_have_blocks_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 96 images 48 count: each of four replicates leaves 12 of these out, diverged or not."""
+    monkeypatch.setattr(variety, "LARGEST", 48)
+    found, neighbours = _set(96, 1), Neighbours(_set(300, 0)["hidden:judge"])
+    found["diverged"][[3, 40, 90]] = True
+    one = {one.metric: one for one in measures(found, neighbours, 4)}["diversity_judge"]
+    assert one.n == 46
+    kept = np.setdiff1d(np.arange(48), [3, 40])
+    for number in range(4):
+        rows = kept[kept // 12 != number]
+        expected = diversity(found["hidden:judge"][rows], found["predicted:judge"][rows])
+        assert one.replicates[number] == pytest.approx(expected, rel=1e-12)
 
 
 def _set(count: int, seed: int, spread: float = 1.0) -> dict[str, np.ndarray]:
@@ -59,7 +111,7 @@ def _set(count: int, seed: int, spread: float = 1.0) -> dict[str, np.ndarray]:
 def test_a_narrower_set_is_less_diverse_and_recalls_less() -> None:
     neighbours = Neighbours(_set(300, 0)["hidden:judge"])
     wide, narrow = (
-        {one.metric: one.value for one in measures(_set(96, 1, spread), neighbours, 4)}
+        {one.metric: one.raw for one in measures(_set(96, 1, spread), neighbours, 4)}
         for spread in (1.0, 0.2)
     )
     assert narrow["diversity_judge"] < 0.3 * wide["diversity_judge"]
@@ -73,7 +125,7 @@ def test_an_image_of_another_class_is_a_failure_and_not_variety() -> None:
     asked = _set(96, 1)
     wrong = asked | {"labels": np.roll(asked["labels"], 1)}
     found, same = (
-        {one.metric: one.value for one in measures(rows, neighbours, 4)} for rows in (asked, wrong)
+        {one.metric: one.raw for one in measures(rows, neighbours, 4)} for rows in (asked, wrong)
     )
     assert found["diversity_judge"] == same["diversity_judge"]
     mixed = diversity(asked["hidden:judge"], np.zeros(96, int))
@@ -84,7 +136,7 @@ def test_replicates_leave_one_block_out() -> None:
     found, neighbours = _set(48, 1), Neighbours(_set(300, 0)["hidden:judge"])
     for name, value, n, replicates in measures(found, neighbours, 4):
         kept = {key: rows[12:] for key, rows in found.items()}
-        again = {one.metric: one.value for one in measures(kept, neighbours, 4)}
+        again = {one.metric: one.raw for one in measures(kept, neighbours, 4)}
         assert n == 48
         assert replicates[0] == pytest.approx(again[name])
         assert math.isfinite(value)
@@ -97,13 +149,13 @@ def test_n_is_that_of_the_images_used(monkeypatch: pytest.MonkeyPatch) -> None:
     every = {one.metric: one for one in measures(found, neighbours, 4)}
     monkeypatch.setattr(variety, "LARGEST", 48)
     cut = {one.metric: one for one in measures(found, neighbours, 4)}
-    assert cut["is_judge"].value == every["is_judge"].value
+    assert cut["is_judge"].raw == every["is_judge"].raw
     assert {name: one.n for name, one in cut.items()} == {
         "is_judge": 96, "diversity_judge": 48, "precision_judge": 48, "recall_judge": 48
     }  # fmt: skip
     few = {key: rows[:48] for key, rows in found.items()}
-    alone = {one.metric: one.value for one in measures(few, neighbours, 4)}
-    assert cut["diversity_judge"].value == alone["diversity_judge"]
+    alone = {one.metric: one.raw for one in measures(few, neighbours, 4)}
+    assert cut["diversity_judge"].raw == alone["diversity_judge"]
 
 
 def test_scorer_adds_them_when_every_class_is_asked_for() -> None:
@@ -113,7 +165,10 @@ def test_scorer_adds_them_when_every_class_is_asked_for() -> None:
     assert set(scores) == {"diverged", "accuracy_guide", "accuracy_clean", "accuracy_judge",
                            "is_judge",
                            "diversity_judge", "precision_judge", "recall_judge",
-                           "fd_judge"}  # fmt: skip
+                           "fd_judge", "sw_judge"}  # fmt: skip
     assert scores["accuracy_judge"].value == 1  # each image is asked for its own label
     floor = {score.metric for score in scorer.floor()}
     assert floor == set(scores) - {"diverged"}
+    assert scores["diversity_judge"].value == scores["diversity_judge"].raw
+    inception = scores["is_judge"]
+    assert inception.value == pytest.approx(4 * inception.raw - 3 * inception.replicates.mean())

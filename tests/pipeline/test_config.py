@@ -130,6 +130,16 @@ def test_the_documented_defaults_are_what_a_file_without_the_keys_gets(tmp_path)
     assert checked > 50
 
 
+@pytest.mark.parametrize(("seeds", "wrong"), [(4, True), (8, False)])
+def test_every_class_in_turn_needs_images_with_neighbours(seeds, wrong):
+    values = yaml.safe_load((REPOSITORY / "workflow/config/smoke.yaml").read_text())
+    values["datasets"]["sportballs"] |= {"target": "each"}
+    values["datasets"]["sportballs"]["sampling"] |= {"selection": seeds}
+    said = mistakes.mistakes(Config.model_validate(values))
+    key = "datasets.sportballs.sampling.selection: found 4, allowed: 8 or more: recall"
+    assert [line.startswith(key) for line in said] == [True] * wrong
+
+
 def test_every_key_has_a_meaning():
     rows = [line for line in document().splitlines() if line.startswith("| `")]
     assert len(rows) > 110

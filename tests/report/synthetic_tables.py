@@ -48,7 +48,7 @@ LEVELS = {
 ADAM = {"beta2": 0.999, "eps": 1e-4, "per_step": "full_grid"}
 FLOOR = (0.99, 0.99, 0.4, 0.5)
 MEASURED = ("commit", "versions", "config_text")  # of this machine
-COSTS = ("seconds", "peak_memory", "denoiser_evaluations")
+COSTS = ("seconds", "peak_memory", "denoiser_evaluations", "backward_passes", "load")
 METRICS = ("accuracy_guide", "accuracy_judge", "fd_judge", "cfd_judge")
 SENSITIVITY = {  # level at every t, and how it grows with t
     ("clean", "raw", "none"): (10.0, 0.0), ("clean", "x0", "none"): (4.0, 0.0),
@@ -76,7 +76,8 @@ def results(name: str, noise: float = 0.0) -> tuple[pd.DataFrame, pd.DataFrame]:
                 continue
             measured = dict(zip(METRICS, map(float, level), strict=True)) | {
                 "diverged": 0.0, "seconds": 0.02 if setup == "unguided" else 0.05,
-                "peak_memory": 900.0, "denoiser_evaluations": 50.0}  # fmt: skip
+                "peak_memory": 900.0, "denoiser_evaluations": 50.0, "load": 1.5,
+                "backward_passes": 50.0 if "x0" in setup else 0.0}  # fmt: skip
             for metric, value in measured.items():
                 se = np.sqrt(value * (1 - value) / n) if metric.startswith("acc") else 0.02 * value
                 rows.append(common | {"split": split, "seed": 1, "metric": metric, "value": value,

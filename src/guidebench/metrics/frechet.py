@@ -1,9 +1,9 @@
-"""Fréchet distance between Gaussians fitted to features, with jackknife standard errors."""
+"""Fréchet distance between Gaussians fitted to features, and what it is without blocks of them."""
 
 from __future__ import annotations
 
-import math
-from functools import reduce
+from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -24,64 +24,55 @@ class Moments(NamedTuple):
 
 
 def moments(features: np.ndarray) -> Moments:
-    """Moments of features [n, d]."""
+    """Moments of features [n, d]; all zero where n is."""
     features = features.astype(np.float64)
-    mean = features.mean(axis=0)
+    mean = features.sum(axis=0) / max(1, len(features))
     deviations = features - mean
     return Moments(len(features), mean, deviations.T @ deviations)
 
 
 def merge(a: Moments, b: Moments) -> Moments:
     """Moments of the union of two disjoint sets, exactly (Chan et al. 1979)."""
-    count = a.size + b.size
+    count = max(1, a.size + b.size)
     delta = b.mean - a.mean
     scatter = a.scatter + b.scatter + np.outer(delta, delta) * (a.size * b.size / count)
-    return Moments(count, a.mean + delta * (b.size / count), scatter)
+    return Moments(a.size + b.size, a.mean + delta * (b.size / count), scatter)
 
 
-class Reference:
-    """A reference set's moments with the root of its covariance, computed once."""
+class Fitted:
+    """The Gaussian of features [n, d], and those with one of K blocks of rows left out each.
 
-    def __init__(self, reference: Moments) -> None:
-        self.moments = reference
-        values, vectors = scipy.linalg.eigh(reference.covariance)
-        self.root = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
+    `block` [n] names each row's block, from 0 to `blocks` - 1; one may be empty.
+    """
 
-    def distance(self, sample: Moments) -> float:
-        """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) (Heusel et al. 2017, eq. 6)."""
-        middle = self.root @ sample.covariance @ self.root
+    def __init__(self, features: np.ndarray, block: np.ndarray, blocks: int) -> None:
+        parts = [moments(features[block == number]) for number in range(blocks)]
+        nothing = moments(features[:0])
+        before = [*accumulate(parts, merge, initial=nothing)]
+        after = [*accumulate(reversed(parts), merge, initial=nothing)][::-1]
+        self.whole = before[-1]
+        self.without = [merge(before[k], after[k + 1]) for k in range(blocks)]
+
+    @cached_property
+    def root(self) -> np.ndarray:
+        """Symmetric root of the covariance [d, d]."""
+        values, vectors = scipy.linalg.eigh(self.whole.covariance)
+        root: np.ndarray = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
+        return root
+
+    def distance(self, other: Moments) -> float:
+        """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) (Heusel et al. 2017, eq. 6).
+
+        NaN where one of the two has no covariance: fewer than two rows.
+        """
+        if min(self.whole.size, other.size) < 2:
+            return float("nan")
+        middle = self.root @ other.covariance @ self.root
         cross = np.sqrt(scipy.linalg.eigvalsh(middle).clip(min=0)).sum()
-        difference = self.moments.mean - sample.mean
-        traces = np.trace(self.moments.covariance) + np.trace(sample.covariance)
+        difference = self.whole.mean - other.mean
+        traces = np.trace(self.whole.covariance) + np.trace(other.covariance)
         return float(difference @ difference + traces - 2 * cross)
 
-    def jackknife(self, features: np.ndarray, blocks: int) -> tuple[float, np.ndarray]:
-        """(distance, replicates [blocks]): each replicate leaves one block of rows out."""
-        parts = [moments(part) for part in np.array_split(features, blocks)]
-        replicates = [
-            self.distance(reduce(merge, parts[:k] + parts[k + 1 :])) for k in range(blocks)
-        ]
-        return self.distance(reduce(merge, parts)), np.array(replicates)
-
-
-def standard_error(replicates: np.ndarray) -> float:
-    """Jackknife standard error from K leave-one-block-out replicates (Efron & Stein 1981)."""
-    deviations = replicates - replicates.mean()
-    count = len(replicates)
-    return float(np.sqrt((count - 1) / count * (deviations**2).sum()))
-
-
-def agresti_coull(hits: float, count: int) -> float:
-    """Standard error of a share (1998): it is not zero when all or none of `count` hit."""
-    adjusted = (hits + 2) / (count + 4)
-    return math.sqrt(adjusted * (1 - adjusted) / (count + 4))
-
-
-def proportion(hits: np.ndarray, blocks: int) -> tuple[float, float, np.ndarray]:
-    """(share, Agresti and Coull's error, jackknife replicates) of a 0/1 vector."""
-    hits = hits.astype(np.float64)
-    count = len(hits)
-    error = agresti_coull(float(hits.sum()), count)
-    parts = np.array_split(hits, blocks)
-    replicates = [(hits.sum() - part.sum()) / (count - len(part)) for part in parts]
-    return float(hits.mean()), error, np.array(replicates)
+    def distances(self, others: list[Moments]) -> np.ndarray:
+        """The distance to each of several Gaussians."""
+        return np.array([self.distance(other) for other in others])

@@ -3,38 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from guidebench.metrics.frechet import Reference, moments, proportion, standard_error
+from guidebench.choices import CHOSEN_BY
+from guidebench.metrics.frechet import Fitted
+from guidebench.metrics.jackknife import (
+    blocked,
+    corrected,
+    proportion,
+    scattered,
+    standard_error,
+)
+from guidebench.metrics.sliced import Sliced
 from guidebench.metrics.variety import Features, Neighbours, measures
+from guidebench.pipeline.errors import UserError
 
 # extractor -> (distance to all classes, distance to the target class)
 DISTANCES = {"judge": ("fd_judge", "cfd_judge"), "inception": ("fid", "cfid")}
-
-
-class Row(NamedTuple):
-    """What a score belongs to."""
-
-    dataset: str
-    setup: str
-    scale: float | None
-    split: str
-    seed: int
+# what the jackknife takes a bias of order 1/n from; recall has no limit, the others no bias
+BIASED = {"is_judge"}
+# reference images: two are left, and so a covariance, when one is left out
+FEWEST = 3
+NONE = np.array([])
 
 
 class Score(NamedTuple):
-    """One metric's value with standard error, n, and the jackknife replicates behind it."""
+    """One metric's value with standard error, n, and the jackknife replicates behind it.
+
+    `value` is corrected for its bias of order 1/n, where it has one; `raw` is the formula's on n
+    images. For a distance: `reference_n` images of the reference, `features` dimensions, and the
+    replicates with one block of the reference left out each, which `se` counts, too.
+    """
 
     metric: str
     value: float
     se: float
     n: int
+    raw: float
     extractor: str
     reference: str
+    reference_n: int
+    features: int
     replicates: np.ndarray
+    reference_replicates: np.ndarray
+
+
+class Reference:
+    """Reference features [m, d], fitted and projected once for all cells; `words`: what they are.
+
+    UserError where there are too few to leave any out.
+    """
+
+    def __init__(self, features: np.ndarray, blocks: int, words: str) -> None:
+        self.size, self.words, self.blocks = len(features), f"{len(features)} {words}", blocks
+        if self.size < FEWEST:
+            raise UserError(f"reference: found {self.words}, allowed: at least {FEWEST}")
+        own = min(blocks, self.size)
+        self.fitted = Fitted(features, scattered(self.size, own), own)
+        self.sliced = Sliced(features)
+
+    def distances(
+        self, features: np.ndarray, block: np.ndarray
+    ) -> tuple[tuple[float, np.ndarray, np.ndarray], tuple[float, np.ndarray, np.ndarray]]:
+        """Fréchet and sliced distance of features [n, d], each with its two kinds of replicates.
+
+        `block` [n] names each row's block of seeds. The sliced one is compared on one reference.
+        """
+        own = Fitted(features, block, self.blocks)
+        raw = self.fitted.distance(own.whole)
+        seeds = self.fitted.distances(own.without)
+        # the distance is symmetric: here the samples' root serves all replicates
+        reference = own.distances(self.fitted.without) if np.isfinite(raw) else seeds
+        rows = self.sliced.project(features)
+        left_out = [self.sliced.distance(rows[block != number]) for number in range(self.blocks)]
+        return (raw, seeds, reference), (self.sliced.distance(rows), np.array(left_out), NONE)
 
 
 class Real:
@@ -42,19 +86,19 @@ class Real:
 
     def __init__(self, sets: dict[str, Features], target: int | None) -> None:
         self.sets, self.target = sets, target
-        self._cache: dict[tuple[str, bool], tuple[Reference, str]] = {}
+        self._cache: dict[tuple[str, bool], Reference] = {}
 
-    def reference(self, extractor: str, conditional: bool) -> tuple[Reference, str]:
-        """(reference, its description): training images, of the target class if `conditional`."""
+    def reference(self, extractor: str, conditional: bool, blocks: int) -> Reference:
+        """Training images, of the target class if `conditional`."""
         key = (extractor, conditional)
         if key not in self._cache:
             name = "reference_inception" if extractor == "inception" else "reference"
             data = self.sets[name]
             keep = data["labels"] == self.target if conditional else slice(None)
-            features = data[f"hidden:{extractor}"][keep]
             words = "target-class training images" if conditional else "training images"
             unseen = ", unseen by the judge" if extractor == "judge" else ""
-            self._cache[key] = (Reference(moments(features)), f"{len(features)} {words}{unseen}")
+            features = data[f"hidden:{extractor}"][keep]
+            self._cache[key] = Reference(features, blocks, words + unseen)
         return self._cache[key]
 
 
@@ -71,7 +115,8 @@ class Scorer:
     def score(self, found: Features, guide: str | None) -> Iterator[Score]:
         """All metrics of one cell; without a guiding classifier `clean` is asked as the guide.
 
-        `accuracy_guide` is one of the classifiers' accuracies under the name of its role.
+        `accuracy_guide` is one of the classifiers' accuracies under the name of its role. An image
+        that diverged is of no class, and its features count nowhere.
         """
         yield self._share("diverged", found["diverged"], "")
         yield from self._accuracies(found, guide)
@@ -82,27 +127,29 @@ class Scorer:
     def floor(self) -> Iterator[Score]:
         """Held-out real images scored like samples; the target's where a metric asks for it."""
         if "floor" in self.real.sets:
+            found = _whole(self.real.sets["floor"])
             if self.neighbours:
-                yield from self._accuracies(self.real.sets["floor"], None)
-                yield from self._variety(self.real.sets["floor"])
+                yield from self._accuracies(found, None)
+                yield from self._variety(found)
             for extractor in DISTANCES:
-                yield from self._distances(self.real.sets["floor"], extractor, (False,))
+                yield from self._distances(found, extractor, (False,))
         if "floor_target" in self.real.sets:
-            found = self.real.sets["floor_target"]
+            found = _whole(self.real.sets["floor_target"])
             yield from self._accuracies(found, None)
             for extractor in DISTANCES:
                 yield from self._distances(found, extractor, (True,))
 
     def _share(self, metric: str, hits: np.ndarray, extractor: str) -> Score:
         value, error, replicates = proportion(hits, self.blocks)
-        return Score(metric, value, error, len(hits), extractor, "", replicates)
+        return Score(metric, value, error, len(hits), value, extractor, "", 0, 0, replicates, NONE)
 
     def _accuracies(self, found: Features, guide: str | None) -> Iterator[Score]:
         if not self.labelled:
             return
         for key, predicted in found.items():
             if key.startswith("predicted:"):
-                name, hits = key.removeprefix("predicted:"), predicted == found["labels"]
+                name = key.removeprefix("predicted:")
+                hits = (predicted == found["labels"]) & ~found["diverged"]
                 if name == (guide or "clean"):
                     yield self._share("accuracy_guide", hits, name)
                 yield self._share(f"accuracy_{name}", hits, name)
@@ -110,48 +157,37 @@ class Scorer:
     def _variety(self, found: Features) -> Iterator[Score]:
         if self.neighbours is None:
             return
-        for one in measures(found, self.neighbours, self.blocks):
-            yield Score(one.metric, one.value, standard_error(one.replicates), one.n, "judge",
-                        "training images, unseen by the judge", one.replicates)  # fmt: skip
+        for one in measures(found, self.neighbours, ~found["diverged"], self.blocks):
+            biased = one.metric in BIASED
+            value = corrected(one.raw, one.replicates) if biased else one.raw
+            yield Score(one.metric, value, standard_error(one.replicates), one.n, one.raw, "judge",
+                        "training images, unseen by the judge", len(self.neighbours.real), 0,
+                        one.replicates, NONE)  # fmt: skip
 
     def _distances(
         self, found: Features, extractor: str, kinds: tuple[bool, ...]
     ) -> Iterator[Score]:
         if f"hidden:{extractor}" not in found:
             return
-        features = found[f"hidden:{extractor}"]
+        kept = ~found["diverged"]
+        features = found[f"hidden:{extractor}"][kept]
+        block = blocked(len(kept), self.blocks)[kept]
+        if lost := int((~np.isfinite(features).all(axis=1)).sum()):
+            raise UserError(f"features of {extractor}: found {lost} of {len(features)} images "
+                            "without finite ones, allowed: none")  # fmt: skip
         for conditional in kinds:
             if conditional and self.real.target is None:
                 continue
-            reference, words = self.real.reference(extractor, conditional)
-            value, replicates = reference.jackknife(features, self.blocks)
-            yield Score(DISTANCES[extractor][conditional], value, standard_error(replicates),
-                        len(features), extractor, words, replicates)  # fmt: skip
+            reference = self.real.reference(extractor, conditional, self.blocks)
+            metric = DISTANCES[extractor][conditional]
+            both = reference.distances(features, block)
+            for name, (raw, *replicates) in zip((metric, CHOSEN_BY[metric]), both, strict=True):
+                known = [one for one in replicates if len(one)]
+                yield Score(name, corrected(raw, *known), standard_error(*known), len(features),
+                            raw, extractor, reference.words, reference.size, features.shape[1],
+                            *replicates)  # fmt: skip
 
 
-class Scores:
-    """Collects scores into the long table and the table of jackknife replicates."""
-
-    def __init__(self) -> None:
-        self._rows: list[dict[str, Any]] = []
-        self._replicates: list[pd.DataFrame] = []
-
-    def extend(self, row: Row, scores: Iterator[Score]) -> None:
-        """Add all scores of one cell and split."""
-        for score in scores:
-            values = score._asdict()
-            replicates = values.pop("replicates")
-            self._rows.append(row._asdict() | values)
-            self._replicates.append(pd.DataFrame({
-                "dataset": row.dataset, "setup": row.setup,
-                "scale": np.nan if row.scale is None else row.scale, "split": row.split,
-                "metric": score.metric, "block": np.arange(len(replicates)), "value": replicates,
-            }))  # fmt: skip
-
-    def results(self) -> pd.DataFrame:
-        """One row per dataset, setup, scale, split and metric."""
-        return pd.DataFrame(self._rows).astype({"scale": "float64"})
-
-    def jackknife(self) -> pd.DataFrame:
-        """One row per left-out block of seeds; the same blocks in every cell (paired)."""
-        return pd.concat(self._replicates, ignore_index=True)
+def _whole(real: Features) -> Features:
+    """Real images as samples of which none diverged."""
+    return real | {"diverged": np.zeros(len(real["labels"]), bool)}

@@ -9,6 +9,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from guidebench.choices import NEIGHBOURS
+from guidebench.metrics.jackknife import blocked
+from guidebench.pipeline.errors import UserError
 
 Features = dict[str, np.ndarray]
 # rows of measures that need distances between all pairs: more would not fit
@@ -16,29 +18,42 @@ LARGEST = 5000
 
 
 def inception_score(probabilities: np.ndarray) -> float:
-    """exp(mean KL(p(y | x) | p(y))) of class probabilities [n, K] (Salimans et al. 2016, eq. 1)."""
+    """exp(mean KL(p(y | x) | p(y))) of class probabilities [n, K] (Salimans et al. 2016, eq. 1).
+
+    NaN of no images.
+    """
+    if len(probabilities) == 0:
+        return float("nan")
     p = probabilities.astype(np.float64).clip(min=1e-12)
     marginal = p.mean(axis=0)
     return float(np.exp((p * (np.log(p) - np.log(marginal))).sum(axis=1).mean()))
 
 
 def diversity(features: np.ndarray, labels: np.ndarray) -> float:
-    """Mean distance between two images [n, d] of the same class [n], averaged over classes.
+    """Mean distance [0, inf) from an image to the others of its class; features [n, d], labels [n].
 
-    NaN where no class has two images.
+    So a class counts by its images. One without another of its class is left out; NaN where all
+    are.
     """
-    means = []
+    total, count = 0.0, 0
     for label in np.unique(labels):
         rows = features[labels == label].astype(np.float64)
         if len(rows) > 1:
-            means.append(cdist(rows, rows).sum() / (len(rows) * (len(rows) - 1)))
-    return float(np.mean(means)) if means else float("nan")
+            total += cdist(rows, rows).sum() / (len(rows) - 1)
+            count += len(rows)
+    return total / count if count else float("nan")
 
 
 class Neighbours:
-    """Precision and recall against real features [m, d] (Kynkaanniemi et al. 2019, eq. 1)."""
+    """Precision and recall against real features [m, d] (Kynkaanniemi et al. 2019, eq. 1).
+
+    UserError where there are too few real ones to have a third neighbour.
+    """
 
     def __init__(self, real: np.ndarray) -> None:
+        if len(real) <= NEIGHBOURS:
+            raise UserError(f"precision and recall: found {len(real)} reference images, allowed: "
+                            f"at least {NEIGHBOURS + 1}")  # fmt: skip
         self.real = real[:LARGEST].astype(np.float64)
         self.radii = _radii(cdist(self.real, self.real))
 
@@ -49,8 +64,10 @@ class Neighbours:
         return hits
 
     def recall(self, features: np.ndarray) -> float:
-        """Share of real images within the neighbourhoods of `features` [n, d]."""
+        """Share of real images within the neighbourhoods of `features` [n, d]; NaN for n <= 3."""
         rows = features[:LARGEST].astype(np.float64)
+        if len(rows) <= NEIGHBOURS:
+            return float("nan")
         return float((cdist(self.real, rows) <= _radii(cdist(rows, rows))).any(axis=1).mean())
 
 
@@ -61,16 +78,18 @@ def _radii(distances: np.ndarray) -> np.ndarray:
 
 
 class Variety(NamedTuple):
-    """One measure: its value, how many images it is of, and jackknife replicates."""
+    """One measure: its value as it is, how many images it is of, and jackknife replicates."""
 
     metric: str
-    value: float
+    raw: float
     n: int
     replicates: np.ndarray
 
 
-def measures(found: Features, neighbours: Neighbours, blocks: int) -> Iterator[Variety]:
-    """Every measure here; those of pairs of images are of the first LARGEST alone.
+def measures(
+    found: Features, neighbours: Neighbours, kept: np.ndarray, blocks: int
+) -> Iterator[Variety]:
+    """Every measure here of the images `kept` [n]; those of pairs are of the first LARGEST alone.
 
     Diversity is that within the classes which the judge sees: an image of another class than the
     one asked for is a failure, not variety.
@@ -81,11 +100,16 @@ def measures(found: Features, neighbours: Neighbours, blocks: int) -> Iterator[V
     functions: dict[str, tuple[int, Callable[[np.ndarray], float]]] = {
         "is_judge": (len(p), lambda rows: inception_score(p[rows])),
         "diversity_judge": (len(hidden), lambda rows: diversity(hidden[rows], shown[rows])),
-        "precision_judge": (len(hidden), lambda rows: float(near[rows].mean())),
+        "precision_judge": (len(hidden), lambda rows: share(near[rows])),
         "recall_judge": (len(hidden), lambda rows: neighbours.recall(hidden[rows])),
     }
     for name, (count, value) in functions.items():
-        rows = np.arange(count)
-        parts = np.array_split(rows, blocks)
-        replicates = [value(np.setdiff1d(rows, part)) for part in parts]
-        yield Variety(name, value(rows), count, np.array(replicates))
+        rows = np.flatnonzero(kept[:count])
+        own = blocked(count, blocks)[rows]
+        replicates = [value(rows[own != number]) for number in range(blocks)]
+        yield Variety(name, value(rows), len(rows), np.array(replicates))
+
+
+def share(hits: np.ndarray) -> float:
+    """Mean of a 0/1 vector; NaN of none."""
+    return float(hits.mean()) if len(hits) else float("nan")

@@ -87,7 +87,10 @@ def save(model: ModelMixin, folder: Path, betas: list[float], prediction: str) -
 
 
 class Denoiser:
-    """A frozen network as samplers call it: (x [N, C, H, W], t) -> output like x; counts rows."""
+    """A frozen network as samplers call it: (x [N, C, H, W], t) -> output like x; counts rows.
+
+    `backward_rows`: those kept for a backward pass to the input, the only one that there is.
+    """
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         try:
@@ -101,7 +104,7 @@ class Denoiser:
         self.model = (
             model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
         )
-        self.rows = 0
+        self.rows = self.backward_rows = 0
 
     @property
     def conditional(self) -> bool:
@@ -121,4 +124,5 @@ class Denoiser:
         if label is None and self.conditional:
             label = torch.full((len(x),), self.null, device=x.device)
         output: Tensor = self.model(x, time, class_labels=label, return_dict=False)[0]
+        self.backward_rows += len(x) * output.requires_grad
         return output

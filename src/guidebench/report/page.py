@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from guidebench.duration import duration
-from guidebench.report import captions, rankings, sheets, theme, truth
-from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Tables
+from guidebench.report import captions, rankings, sheets, theme, truth, winners
+from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Tables
 from guidebench.report.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.words import lines, measure, number, plural
 
@@ -34,6 +34,8 @@ def render(root: Path, tables: Tables, findings: list[dict[str, Any]], figures: 
         findings={name: [f for f in findings if f["dataset"] == name] for name in tables.datasets},
         best=[_best(tables, dataset, findings) for dataset in tables.datasets],
         setups={name: theme.title(name) for name in _setups(tables)},
+        same=f"{winners.SAME:g}",
+        broken=f"{100 * BROKEN:g}",
         inception=any(tables.has(dataset, "fid") for dataset in tables.datasets),
         datasets=[_dataset(tables, dataset, figures / dataset) for dataset in tables.datasets],
         worlds=[_world(tables, world, figures / world) for world in tables.worlds],
@@ -90,18 +92,19 @@ def _pictures(folder: Path, wanted: dict[str, captions.Caption]) -> list[dict[st
 
 
 def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the summary says of one data set: lowest cFDs, unguided, floor, and the verdicts."""
+    """What the summary says of one data set: winners, unguided, floor, and the verdicts."""
     metric = tables.distance(dataset, "cfd")
     floor = tables.measure(dataset, Cell(FLOOR), metric)
     rows = []
     for who, classifier in (*((words, name) for name, words in theme.WORDS.items()), ("any", None)):
-        found = rankings.lowest(tables, dataset, classifier)
+        found = winners.winner(tables, dataset, classifier)
         if found:
             cell, value = found
             rows.append({"who": who, "setup": cell.setup, "scale": f"{cell.scale:g}",
                          "value": measure(value)})  # fmt: skip
+    tied = [entry.cell.setup for entry in winners.contest(tables, dataset) if entry.tied]
     return {
-        "name": dataset, "metric": metric, "rows": rows,
+        "name": dataset, "metric": metric, "rows": rows, "tied": tied,
         "unguided": measure(tables.measure(dataset, Cell(UNGUIDED), metric)),
         "floor": measure(floor) if floor else (
             f"none (fewer than {tables.facts(dataset)['n']} held-out images of the target class)"),
@@ -147,6 +150,8 @@ def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
         "scales": _pictures(folder, scales),
         "grids": _grids(tables, dataset, folder),
         "training": _pictures(folder, captions.TRAINING),
+        "winners": winners.table(tables, dataset),
+        "warnings": winners.warnings(tables, dataset),
         "best": rankings.best_setups(tables, dataset),
         "cost": rankings.sampling_cost(tables, dataset),
         "classifiers": rankings.classifiers(tables, dataset),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from guidebench.report import theme
-from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Tables
+from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Tables
 from guidebench.report.verdicts import quantile
 
 if TYPE_CHECKING:
@@ -45,14 +45,21 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     width = half_width(tables, dataset)
     setups = tables.guided(dataset)
     n, scales, levels = 0, [], []
+    crosses = None
     for setup in setups:
-        rows = tables.curve(dataset, setup, metric)
+        look = theme.style(setup, setups.index(setup))
+        rows, lost = tables.curve(dataset, setup, metric), tables.broken(dataset, setup)
+        rows = rows[~rows.scale.isin(lost)]
+        if lost:
+            scales += lost
+            crosses = axes.plot(lost, [1.0] * len(lost), transform=axes.get_xaxis_transform(),
+                                marker="x", markersize=9, markeredgewidth=2, linestyle="",
+                                color=look.color, clip_on=False, zorder=5)  # fmt: skip
         if rows.empty:
             continue
         n = int(rows.n.max())
         scales += list(rows.scale)
         levels += list(rows.value)
-        look = theme.style(setup, setups.index(setup))
         axes.errorbar(rows.scale, rows.value, yerr=width * rows.se.fillna(0), color=look.color,
                       marker=look.marker, linestyle=look.line, capsize=2.5, elinewidth=1,
                       label=theme.title(setup))  # fmt: skip
@@ -68,7 +75,11 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
     _value_axis(axes, metric, levels)
     axes.set_title(f"{dataset}: {METRICS[metric]}, n = {n}, 95 % intervals")
-    if levels:
+    if crosses:
+        # one entry for all of them, in no setup's colour
+        axes.plot([], [], marker="x", linestyle="", color="#333333",
+                  label=f"broken: over {100 * BROKEN:g} % diverged")  # fmt: skip
+    if levels or crosses:
         theme.legend(axes)
     return drawn
 
@@ -85,6 +96,7 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
     for setup in setups:
         x, y = (tables.curve(dataset, setup, metric) for metric in (distance, "is_judge"))
         rows = x.merge(y, on="scale", suffixes=("_x", "_y"))
+        rows = rows[~rows.scale.isin(tables.broken(dataset, setup))]
         look = theme.style(setup, setups.index(setup))
         axes.errorbar(rows.value_x, rows.value_y, xerr=width * rows.se_x, yerr=width * rows.se_y,
                       color=look.color, marker=look.marker, linestyle=look.line, capsize=2,
@@ -133,14 +145,18 @@ def _value_axis(axes: Any, metric: str, levels: list[float]) -> None:
         return
     positive = [level for level in levels if level > 0]
     names = {"fid": "FID", "cfid": "conditional FID"}
-    name = names.get(metric, "Frechet distance, lower is better")
+    name = f"{names.get(metric, 'Frechet distance')}, corrected, lower is better"
     if positive and max(positive) > WIDE * min(positive):
-        axes.set_yscale("log")
-        axes.set_ylim(min(positive) / 2, max(positive) * 2)
+        if min(levels) > 0:
+            axes.set_yscale("log")
+            axes.set_ylim(min(positive) / 2, max(positive) * 2)
+        else:  # corrected, a distance near 0 can fall below it
+            axes.set_yscale("symlog", linthresh=min(positive), linscale=0.5)
+            axes.set_ylim(2 * min(levels), max(positive) * 2)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         name += " (log scale)"
     elif positive:
-        axes.set_ylim(0, max(positive) * 1.15)
+        axes.set_ylim(1.15 * min(0.0, *levels), max(positive) * 1.15)
     axes.set_ylabel(name)
 
 

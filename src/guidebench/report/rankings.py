@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from guidebench.duration import duration
-from guidebench.report import theme
-from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Measure, Tables
+from guidebench.report import theme, winners
+from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Measure, Tables
 from guidebench.report.verdicts import spread
-from guidebench.report.words import measure, number
+from guidebench.report.words import distance, measure, number
 
 METRICS = ("fd_judge", "cfd_judge", "fid", "cfid")
+COSTS = ("denoiser_evaluations", "backward_passes", "peak_memory", "seconds", "load")
 TITLES = {"fd_judge": "fd_judge", "cfd_judge": "cfd_judge", "fid": "FID", "cfid": "cFID"}
 
 
@@ -41,21 +42,6 @@ def overrated(tables: Tables, dataset: str, cell: Cell, classifier: str) -> pd.S
     return first - judge
 
 
-def lowest(
-    tables: Tables, dataset: str, classifier: str | None = None
-) -> tuple[Cell, Measure] | None:
-    """The guided cell (of one classifier) with the lowest cFD on evaluation seeds."""
-    metric = tables.distance(dataset, "cfd")
-    setups = tables.facts(dataset)["setups"]
-    found = []
-    for setup in tables.guided(dataset):
-        cell = tables.best(dataset, setup)
-        value = tables.measure(dataset, cell, metric) if cell else None
-        if cell and value and classifier in (None, setups[setup]["classifier"]):
-            found.append((cell, value))
-    return min(found, key=lambda pair: pair[1].value, default=None)
-
-
 def _scale(cell: Cell) -> str:
     return "" if np.isnan(cell.scale) else f"{cell.scale:g}"
 
@@ -65,9 +51,9 @@ def _title(cell: Cell) -> str:
 
 
 def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
-    """Head and rows of the table of best setups; rows carry `best` where the cFD is the lowest."""
+    """Head and rows of the table of best setups; rows carry `best` where none is known better."""
     distances = [metric for metric in METRICS if tables.has(dataset, metric)]
-    winner = lowest(tables, dataset)
+    tied = {entry.cell for entry in winners.contest(tables, dataset) if entry.tied}
     rows = []
     for cell in cells(tables, dataset):
         shares = [tables.measure(dataset, cell, f"accuracy_{who}") for who in ("guide", "judge")]
@@ -75,10 +61,12 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
         n = next((item.n for item in [*known, *shares] if item), None)
         if n is None:
             continue
+        diverged = tables.measure(dataset, cell, "diverged")
+        broken = " (broken)" if diverged and diverged.value > BROKEN else ""
         row = [_title(cell), _scale(cell), *(measure(share, 100) for share in shares),
-               measure(gap(tables, dataset, cell), 100), *map(measure, known),
-               measure(tables.measure(dataset, cell, "diverged"), 100), str(n)]  # fmt: skip
-        rows.append({"cells": row, "best": winner is not None and cell == winner[0]})
+               measure(gap(tables, dataset, cell), 100), *map(distance, known),
+               measure(diverged, 100) + broken, str(n)]  # fmt: skip
+        rows.append({"cells": row, "best": cell in tied})
     head = ["setup", "scale", "accuracy by guide, %", "accuracy by judge, %",
             "guide − judge, points", *(TITLES[metric] for metric in distances),
             "diverged, %", "n"]  # fmt: skip
@@ -86,23 +74,33 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
 
 
 def sampling_cost(tables: Tables, dataset: str) -> dict[str, Any]:
-    """Head and rows: evaluations, seconds and peak memory per setup at its selected scale."""
-    base = tables.measure(dataset, Cell(UNGUIDED), "seconds")
+    """Head and rows: passes through the denoiser per setup at its selected scale, and seconds."""
     rows = []
+    base = _passes(tables, dataset, Cell(UNGUIDED))
     for cell in cells(tables, dataset)[1:]:
-        found = {name: tables.measure(dataset, cell, name)
-                 for name in ("denoiser_evaluations", "seconds", "peak_memory")}  # fmt: skip
-        seconds, memory = found["seconds"], found["peak_memory"]
-        if seconds is None:
+        found = {name: tables.measure(dataset, cell, name) for name in COSTS}
+        passes = _passes(tables, dataset, cell)
+        if passes is None:
             continue
-        evaluations = found["denoiser_evaluations"]
-        times = number(seconds.value / base.value) if base and base.value else number(None)
-        row = [_title(cell), _scale(cell), number(evaluations.value if evaluations else None),
-               measure(seconds), times, number(memory.value if memory else None)]  # fmt: skip
-        rows.append({"cells": row, "best": False})
-    head = ["setup", "scale", "denoiser evaluations per image", "seconds per image",
-            "times unguided", "peak memory, MiB"]  # fmt: skip
+        times = number(passes / base if base else None)
+        evaluations, backward, memory, load = (
+            number(found[name].value if found[name] else None)  # type: ignore[union-attr]
+            for name in ("denoiser_evaluations", "backward_passes", "peak_memory", "load")
+        )
+        rows.append({"cells": [_title(cell), _scale(cell), evaluations, backward, times, memory,
+                               measure(found["seconds"]), load], "best": False})  # fmt: skip
+    head = ["setup", "scale", "denoiser evaluations per image", "of them with a backward pass",
+            "passes, times unguided", "peak memory, MiB", "seconds per image",
+            "load meanwhile"]  # fmt: skip
     return {"head": head, "rows": rows}
+
+
+def _passes(tables: Tables, dataset: str, cell: Cell) -> float | None:
+    """Forward and backward passes through the denoiser per image; each costs about the same."""
+    found = [tables.measure(dataset, cell, name)
+             for name in ("denoiser_evaluations", "backward_passes")]  # fmt: skip
+    known = [one.value for one in found if one]
+    return sum(known) if len(known) == len(found) else None
 
 
 def classifiers(tables: Tables, dataset: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,22 +11,30 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from guidebench.choices import CHOSEN_BY
 from guidebench.pipeline.artifacts import read_json
 from guidebench.pipeline.errors import UserError
 
 EVALUATION, SELECTION = "evaluation", "selection"
 FLOOR, UNGUIDED = "floor", "unguided"
+# above this share of diverged images a cell is broken: what is left is no longer what was asked
+# for, and no number of it can win; one image of 64 may still be chance
+BROKEN = 0.02
 
 
 _SCORE = ("dataset: str, setup: str, scale: float64, split: str, seed: int64, metric: str, "
           "value: float64, se: float64, n: int64, extractor: str, reference: str")  # fmt: skip
+_BLOCK = ("dataset: str, setup: str, scale: float64, split: str, metric: str, block: int64, "
+          "value: float64")  # fmt: skip
 _ALONG = "dataset: str, classifier: str, input: str, stabilizer: str"
 # columns and types of each table: one of no rows has them, too
 COLUMNS = {
-    "results": _SCORE,
+    "results": f"{_SCORE}, raw: float64, reference_n: int64, features: int64",
     "cell_costs": _SCORE,
-    "jackknife": "dataset: str, setup: str, scale: float64, split: str, metric: str, block: int64, "
-    "value: float64",
+    "jackknife": _BLOCK,
+    "reference_jackknife": _BLOCK,
+    "pixels": "dataset: str, setup: str, scale: float64, other: str, other_scale: float64, "
+    "difference: float64, n: int64",
     "sensitivity": f"{_ALONG}, t: int64, quantity: str, mean: float64, sd: float64, n: int64, "
     "values: object",
     "classifiers": "dataset: str, classifier: str, architecture: str, accuracy: float64, "
@@ -46,18 +55,29 @@ def joined(name: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 class Measure(NamedTuple):
-    """A metric's value with its standard error and the number of images behind it."""
+    """A metric's value with its standard error and the number of images behind it.
+
+    `raw`: not corrected for its bias. Of a distance: images of the reference, and features.
+    """
 
     value: float
     se: float
     n: int
+    raw: float = math.nan
+    reference_n: int = 0
+    features: int = 0
+
+    @property
+    def few(self) -> bool:
+        """Whether images or reference are fewer than the features: a covariance is singular."""
+        return min(self.n, self.reference_n) < self.features
 
 
 class Cell(NamedTuple):
     """A setup at a scale; NaN is the scale of `unguided` and `floor`."""
 
     setup: str
-    scale: float = float("nan")
+    scale: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -75,6 +95,10 @@ class Tables:
     costs: pd.DataFrame
     summary: dict[str, Any]
     truth: pd.DataFrame = field(default_factory=lambda: joined("truth", []))
+    reference_jackknife: pd.DataFrame = field(
+        default_factory=lambda: joined("reference_jackknife", [])
+    )
+    pixels: pd.DataFrame = field(default_factory=lambda: joined("pixels", []))
 
     @classmethod
     def read(cls, folder: Path) -> Tables:
@@ -133,10 +157,10 @@ class Tables:
         return inception if self.has(dataset, inception) else f"{kind}_judge"
 
     def curve(self, dataset: str, setup: str, metric: str, split: str = EVALUATION) -> pd.DataFrame:
-        """Columns scale, value, se, n of one setup, sorted by scale; only finite values."""
+        """Columns of a `Measure` and scale, of one setup, sorted by scale; only finite values."""
         table = self.results
         keep = (table.dataset == dataset) & (table.setup == setup) & (table.metric == metric)
-        rows = table.loc[keep & (table.split == split), ["scale", "value", "se", "n"]]
+        rows = table[keep & (table.split == split)].reindex(columns=["scale", *Measure._fields])
         rows = rows.replace({"value": [np.inf, -np.inf]}, np.nan).dropna(subset=["value"])
         return rows.sort_values("scale").reset_index(drop=True)
 
@@ -145,28 +169,59 @@ class Tables:
     ) -> Measure | None:
         """One value, or None when it was not measured or is not finite."""
         rows = self.curve(dataset, cell.setup, metric, split)
-        rows = rows[rows.scale.isna() if np.isnan(cell.scale) else rows.scale == cell.scale]
+        rows = rows[_at(rows.scale, cell.scale)]
         if rows.empty:
             return None
-        row = rows.iloc[0]
-        return Measure(float(row.value), float(row.se), int(row.n))
+        row = rows.fillna({"reference_n": 0, "features": 0}).iloc[0]
+        return Measure(float(row.value), float(row.se), int(row.n), float(row.raw),
+                       int(row.reference_n), int(row.features))  # fmt: skip
+
+    def broken(self, dataset: str, setup: str, split: str = EVALUATION) -> list[float]:
+        """The scales of a setup at which more than the share BROKEN of the images diverged."""
+        rows = self.curve(dataset, setup, "diverged", split)
+        return [float(scale) for scale in rows.scale[rows.value > BROKEN]]
+
+    def chooser(self, dataset: str, metric: str) -> str:
+        """What is asked where `metric` is to be low: of a distance, the sliced one beside it."""
+        chooser = CHOSEN_BY.get(metric, metric)
+        return chooser if self.has(dataset, chooser) else metric
 
     def best(self, dataset: str, setup: str, metric: str | None = None) -> Cell | None:
         """The cell with the lowest `metric` (default: the cFD) on the *selection* seeds.
 
-        Equal values: the smaller scale.
+        A distance is compared by its chooser. Equal values: the smaller scale; never a broken cell.
         """
-        metric = metric or self.distance(dataset, "cfd")
+        metric = self.chooser(dataset, metric or self.distance(dataset, "cfd"))
         rows = self.curve(dataset, setup, metric, SELECTION)
+        rows = rows[~rows.scale.isin(self.broken(dataset, setup, SELECTION))]
         return None if rows.empty else Cell(setup, float(rows.scale.iloc[rows.value.argmin()]))
 
     def left_out(self, dataset: str, cell: Cell, metric: str) -> pd.Series:
         """The metric with each block of evaluation seeds left out, indexed by block."""
-        table = self.jackknife
-        scale = table.scale.isna() if np.isnan(cell.scale) else table.scale == cell.scale
-        keep = scale & (table.dataset == dataset) & (table.setup == cell.setup)
+        return self._left_out(self.jackknife, dataset, cell, metric)
+
+    def reference_left_out(self, dataset: str, cell: Cell, metric: str) -> pd.Series:
+        """The metric with each block of the reference left out; empty where it has none."""
+        return self._left_out(self.reference_jackknife, dataset, cell, metric)
+
+    @staticmethod
+    def _left_out(table: pd.DataFrame, dataset: str, cell: Cell, metric: str) -> pd.Series:
+        keep = (
+            _at(table.scale, cell.scale) & (table.dataset == dataset) & (table.setup == cell.setup)
+        )
         rows = table[keep & (table.metric == metric) & (table.split == EVALUATION)]
         return rows.drop_duplicates("block").set_index("block").value.sort_index()
+
+    def apart(self, dataset: str, first: Cell, second: Cell) -> float:
+        """Mean pixel difference [0, 255] of two cells' shown images, of equal seeds; else NaN."""
+        table = self.pixels
+        for one, two in ((first, second), (second, first)):
+            keep = (table.dataset == dataset) & (table.setup == one.setup)
+            keep &= (table.other == two.setup) & _at(table.scale, one.scale)
+            rows = table[keep & _at(table.other_scale, two.scale)]
+            if len(rows):
+                return float(rows.difference.iloc[0])
+        return math.nan
 
     def along(
         self, dataset: str, quantity: str, classifier: str, source: str, stabilizer: str = "none"
@@ -186,3 +241,8 @@ class Tables:
         if rows.empty:
             return None
         return Measure(float(rows.accuracy.iloc[0]), float(rows.se.iloc[0]), int(rows.n.iloc[0]))
+
+
+def _at(scales: pd.Series, scale: float) -> pd.Series:
+    """Where a column of scales is `scale`, which may be NaN: none."""
+    return scales.isna() if np.isnan(scale) else scales == scale

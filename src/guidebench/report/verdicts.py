@@ -91,16 +91,22 @@ def difference(
 ) -> Interval:
     """`first` minus `second`, each (cell, metric) on evaluation seeds, by the paired jackknife.
 
-    Raises Unmeasured when a value or its blocks are missing.
+    Of corrected values. Both have the same seeds, and the same reference: each replicate leaves
+    the same ones out of both. Raises Unmeasured when a value or its blocks are missing.
     """
     values = [measured(tables, dataset, cell, metric).value for cell, metric in (first, second)]
     left_out = tables.left_out(dataset, *first) - tables.left_out(dataset, *second)
     if len(left_out) < 2 or not np.isfinite(left_out).all():
         raise Unmeasured(f"not measured: no jackknife blocks of {name(first[0])} and "
                          f"{name(second[0])} for {first[1]}")  # fmt: skip
-    half = quantile(len(left_out) - 1) * spread(left_out)
+    reference = (tables.reference_left_out(dataset, *first)
+                 - tables.reference_left_out(dataset, *second)).dropna()  # fmt: skip
+    parts = [left_out, reference] if len(reference) else [left_out]
+    error = math.hypot(*map(spread, parts))
+    degrees = min(map(len, parts)) - 1
+    half = quantile(degrees) * error
     estimate = values[0] - values[1]
-    return Interval(estimate, estimate - half, estimate + half, len(left_out) - 1)
+    return Interval(estimate, estimate - half, estimate + half, degrees)
 
 
 def by_sign(intervals: Sequence[Interval]) -> str:

@@ -40,6 +40,13 @@ def measure(found: Measure | None, factor: float = 1) -> str:
     return f"{value:.{places}f}{PLUS_MINUS}{error:.{places}f}"
 
 
+def distance(found: Measure | None) -> str:
+    """`12.3 ± 0.4 (raw 14.1)`: beside what it is without the correction; † with n < features."""
+    if found is None or not math.isfinite(found.raw):
+        return measure(found)
+    return f"{measure(found)} (raw {number(found.raw)}){' †' if found.few else ''}"
+
+
 def lines(values: Mapping[str, float | None]) -> dict[str, str]:
     """A finding's values for the page: an estimate and its interval share a line."""
     shown = {}

@@ -25,10 +25,11 @@ from guidebench.pipeline.config import Config, Dataset
 from guidebench.pipeline.jobs import Layout, inputs, provenance
 from guidebench.pipeline.worlds import World
 from guidebench.report.tables import joined
-from guidebench.stages.pictures import pictures, shown
+from guidebench.stages.pictures import pictures, pixels, shown
 from guidebench.stages.stage import Stage
 
-TABLES = ["results.parquet", "results.csv", "jackknife.parquet", "sensitivity.parquet",
+TABLES = ["results.parquet", "results.csv", "jackknife.parquet", "reference_jackknife.parquet",
+          "pixels.parquet", "sensitivity.parquet",
           "classifiers.parquet", "history.parquet", "truth.parquet", "summary.json"]  # fmt: skip
 # times, memory and versions
 MEASURED = ["cell_costs.parquet", "costs.parquet", "environment.json"]
@@ -42,10 +43,13 @@ def run(stage: Stage) -> None:
     folder = layout.tables
     metrics = [layout.metrics(dataset) for dataset in config.datasets]
     _check(stage)
+    drawn = {dataset: pictures(stage, dataset) for dataset in config.datasets}
     frames = {
         "results": _read([path / "metrics.parquet" for path in metrics]),
         "cell_costs": _read([path / "cost.parquet" for path in metrics]),
         "jackknife": _read([path / "jackknife.parquet" for path in metrics]),
+        "reference_jackknife": _read([path / "reference_jackknife.parquet" for path in metrics]),
+        "pixels": [pixels(config, dataset, found) for dataset, found in drawn.items()],
         "classifiers": [pd.DataFrame(_classifiers(config, layout))],
         "history": _history(config, layout),
         "truth": _read([layout.truth(world) / "errors.parquet" for world in config.worlds]),
@@ -61,14 +65,14 @@ def run(stage: Stage) -> None:
         tables["results"].to_csv(temporary, index=False)
     write_json(folder / "summary.json", _summary(config, layout))
     write_json(folder / "environment.json", environment() | {"config_text": _text(config)})
-    drawn = [f"pictures/{name}.npz" for name in [*config.datasets, *config.worlds]]
-    for dataset in config.datasets:
+    for dataset, found in drawn.items():
         with atomic(layout.pictures / f"{dataset}.npz") as temporary, open(temporary, "wb") as file:
-            np.savez(file, **pictures(stage, dataset))  # type: ignore[arg-type]
+            np.savez(file, **found)  # type: ignore[arg-type]
     for world in config.worlds:
         with atomic(layout.pictures / f"{world}.npz") as temporary:
             shutil.copyfile(layout.truth(world) / "pictures.npz", temporary)
-    stage.finish([*(f"tables/{name}" for name in TABLES), *drawn],
+    names = [f"pictures/{name}.npz" for name in [*config.datasets, *config.worlds]]
+    stage.finish([*(f"tables/{name}" for name in TABLES), *names],
                  [f"tables/{name}" for name in MEASURED])  # fmt: skip
 
 

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from guidebench import grid
-from guidebench.metrics.score import Real, Row, Scorer, Scores
+from guidebench.metrics.collected import Row, Scores
+from guidebench.metrics.score import Real, Scorer
 from guidebench.pipeline.artifacts import atomic, read_json
 from guidebench.stages.stage import Stage
 
-FILES = ["metrics.parquet", "jackknife.parquet"]
+FILES = ["metrics.parquet", "jackknife.parquet", "reference_jackknife.parquet"]
 COST = "cost.parquet"
 
 
@@ -41,7 +42,7 @@ def run(stage: Stage) -> None:
             costs += _cost(row, [read_json(path) for path in sampled])
         stage.events.progress(done + 1, len(cells))
     scores.extend(Row(dataset, "floor", None, "evaluation", config.seed), scorer.floor())
-    frames = [scores.results(), scores.jackknife(), pd.DataFrame(costs)]
+    frames = [scores.results(), scores.jackknife(), scores.reference(), pd.DataFrame(costs)]
     for name, frame in zip([*FILES, COST], frames, strict=True):
         with atomic(folder / name) as temporary:
             frame.to_parquet(temporary, index=False)
@@ -59,11 +60,20 @@ def _concatenate(paths: list[Path]) -> dict[str, np.ndarray]:
 
 
 def _cost(row: Row, costs: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Seconds per image (error over micro-batches), memory (over blocks), evaluations (exact)."""
+    """Seconds per image (error over micro-batches), memory and load (over blocks), passes (exact).
+
+    Passes through the denoiser, of one image: evaluations, and those followed by a backward one.
+    """
     seconds = np.concatenate([cost["seconds"] for cost in costs])
-    memory = np.array([cost["peak_memory_mib"] for cost in costs])
-    evaluations = np.array([cost["evaluations"] for cost in costs])
-    measured = {"seconds": seconds, "peak_memory": memory, "denoiser_evaluations": evaluations}
+    keys = {
+        "peak_memory": "peak_memory_mib",
+        "load": "load",
+        "denoiser_evaluations": "evaluations",
+        "backward_passes": "backward_passes",
+    }
+    measured = {"seconds": seconds} | {
+        metric: np.array([cost[key] for cost in costs]) for metric, key in keys.items()
+    }
     return [
         row._asdict() | {
             "metric": metric,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
+import pandas as pd
 import torch
 
 from guidebench import grid
@@ -16,6 +19,7 @@ from guidebench.seeds import normal
 from guidebench.stages.stage import Stage
 
 SHOWN = 24
+PIXELS = ["dataset", "setup", "scale", "other", "other_scale", "difference", "n"]
 
 
 def shown(config: Config, dataset: str) -> list[str]:
@@ -59,6 +63,23 @@ def pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
         if parts:
             found[f"grid:{cell.setup}:{_scale(cell)}"] = np.concatenate(parts)
     return found
+
+
+def pixels(config: Config, dataset: str, found: dict[str, np.ndarray]) -> pd.DataFrame:
+    """A row of PIXELS for every pair of cells: how much their shown samples differ.
+
+    Mean absolute difference in [0, 255] over pixels and images of the same seeds.
+    """
+    samples = {
+        cell: found[f"sample:{cell.setup}:{_scale(cell)}"] for cell in grid.cells(config, dataset)
+    }
+    rows = []
+    for (cell, one), (other, two) in combinations(samples.items(), 2):
+        difference = np.maximum(one, two) - np.minimum(one, two)  # uint8 has no signs
+        scales = [np.nan if part.scale is None else part.scale for part in (cell, other)]
+        rows.append([dataset, cell.setup, scales[0], other.setup, scales[1],
+                     float(difference.mean()), len(one)])  # fmt: skip
+    return pd.DataFrame(rows, columns=PIXELS)
 
 
 def _scale(cell: Cell) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ def run(stage: Stage) -> None:
             # what all cells share is loaded, and recorded, outside of `apart`
             sampler, (classifier, loading) = models.sampler, models.guide(setup["classifier"])
             reset_peak_memory()
-            before = sampler.denoiser.rows
+            denoiser = sampler.denoiser
+            before = denoiser.rows, denoiser.backward_rows
             with recording.apart() as own:
                 samples = sampler(
                     setup,
@@ -90,8 +92,10 @@ def run(stage: Stage) -> None:
             rows = len(samples.seconds) * size
             write_json(cost, {
                 "seconds": [value / size for value in samples.seconds],
-                "evaluations": (sampler.denoiser.rows - before) / rows,
+                "evaluations": (denoiser.rows - before[0]) / rows,
+                "backward_passes": (denoiser.backward_rows - before[1]) / rows,
                 "peak_memory_mib": peak_memory(),
+                "load": os.getloadavg()[0],
             })  # fmt: skip
             names = recording.ran | loading | own
             remember(path, key, layout.root, names, cost)

@@ -361,6 +361,9 @@ def test_a_damaged_record_is_of_changed_code(text: str | None, toy: Source, tmp_
     with pytest.raises(UserError, match=str(path)):
         code.kept(tmp_path, name)
     assert code.changed(tmp_path, name) == ("the record of its code",)
+    # whoever runs again writes it anew
+    assert code.keep(tmp_path, {"toy.maths:scaled"}) == name
+    assert code.changed(tmp_path, name) == ()
 
 
 def test_a_copy_elsewhere_has_the_same_digests(real: Source, tmp_path, monkeypatch) -> None:

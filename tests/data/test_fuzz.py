@@ -1,0 +1,230 @@
+"""Whatever is put before the door: a data set of one form behind it, or one line that says why."""
+
+import gzip
+import io
+import os
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from data_folders import idx
+from hypothesis import HealthCheck, given, note, seed, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from guidebench.data import load
+from guidebench.data.dataset import DataSet
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.yaml12 import parse
+
+SEED = int(os.environ.get("GUIDEBENCH_SEED", "2026"))
+COUNT = 12
+COUNTS = st.sampled_from([None, 2, 5, 40])
+
+
+def _one_line(error: UserError) -> None:
+    note(f"refused: {error}")
+    assert str(error).strip()
+    assert "\n" not in str(error)
+
+
+def _one_line_or_a_data_set(options: SimpleNamespace) -> None:
+    try:
+        parts = load(options, 0)
+    except UserError as error:
+        _one_line(error)
+        return
+    known = len(parts[0].classes)
+    shapes = {part.images.shape[1:] for part in parts}
+    assert len(shapes) == 1
+    for part in parts:
+        assert part.images.dtype == np.uint8
+        assert part.images.shape[1] in (1, 3)
+        assert part.images.shape[2] == part.images.shape[3]
+        assert part.labels.dtype == np.int64
+        assert 0 < len(part.images) == len(part.labels)
+        low, high = (0, known - 1) if known else (-1, -1)
+        assert low <= part.labels.min() <= part.labels.max() <= high
+
+
+# --- arrays of a user's own source
+
+
+def _arrays() -> st.SearchStrategy[Any]:
+    kinds = st.sampled_from(["u1", "i8", "f4", "?", "U3", "O", "c8", "M8[s]", ">i2", "i1"])
+    shapes = st.sampled_from([(COUNT, 3, 8, 8), (COUNT, 1, 8, 8), (COUNT,), (COUNT, 64), (),
+                              (0, 3, 8, 8), (COUNT, 8, 8), (COUNT, 2, 8, 8), (COUNT + 1,),
+                              (COUNT, 3, 8, 7), (COUNT, 1)])  # fmt: skip
+    constant = st.tuples(kinds, shapes).map(lambda pair: np.zeros(pair[1], pair[0]))
+    images = st.integers(0, 99).map(
+        lambda number: np.random.default_rng(number).integers(0, 256, (COUNT, 3, 8, 8), np.uint8)
+    )
+    labels = hnp.arrays(st.sampled_from(["u1", "i8", "f8"]), COUNT, elements=st.integers(0, 3))
+    return st.one_of(images, labels, constant, st.none(), st.just([[1, 2], [3]]), st.integers())
+
+
+CLASSES = st.one_of(st.just(["a", "b", "c", "d"]), st.just(("a", "b", "c", "d")), st.none(),
+                    st.lists(st.text(max_size=2), max_size=3), st.integers())  # fmt: skip
+EXTRA = st.one_of(st.just({}), st.none(), st.dictionaries(st.just("pose"), _arrays()))
+IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, 1, 8, 8), np.uint8)
+
+
+@st.composite
+def own_sources(draw: Any) -> SimpleNamespace:
+    """A good data set of which one or two parts are odd, or none."""
+    good = {"images": IMAGES, "labels": np.arange(COUNT) % 4, "classes": ["a", "b", "c", "d"],
+            "extra": {}}  # fmt: skip
+    parts = {"images": _arrays(), "labels": _arrays(), "classes": CLASSES, "extra": EXTRA}
+    odd = draw(st.sets(st.sampled_from(sorted(parts)), max_size=2))
+    made = DataSet(**good | {name: draw(parts[name]) for name in sorted(odd)})
+    sys.modules["my_odd"] = SimpleNamespace(given=lambda options, seed: made)
+    counts = {"train": draw(st.sampled_from([2, 8, 13])), "validation": draw(st.integers(1, 4))}
+    classes = draw(st.sampled_from([["a", "b", "c", "d"], []]))
+    return SimpleNamespace(source="my_odd:given", options={}, size=8, classes=classes, **counts)
+
+
+# --- files
+
+
+def _damaged(draw: Any, data: bytes) -> bytes:
+    """The bytes, cut, lengthened, changed in places, or others."""
+    how = draw(st.sampled_from(["no", "no", "cut", "more", "flip", "other"]))
+    if how == "cut":
+        return data[: draw(st.integers(0, len(data)))]
+    if how == "more":
+        return data + draw(st.binary(min_size=1, max_size=9))
+    if how == "flip" and data:
+        content = bytearray(data)
+        for place in draw(st.lists(st.integers(0, len(data) - 1), min_size=1, max_size=4)):
+            content[place] ^= 1 << draw(st.integers(0, 7))
+        return bytes(content)
+    return draw(st.binary(max_size=40)) if how == "other" else data
+
+
+@st.composite
+def idx_folders(draw: Any, root: Path) -> SimpleNamespace:
+    """MNIST's files in odd places, packed or not, of odd shapes, swapped, damaged or missing."""
+    folder = root / draw(st.sampled_from(["MNIST/raw", "MNIST", ""]))
+    folder.mkdir(parents=True, exist_ok=True)
+    shapes = st.sampled_from([(COUNT, 28, 28)] * 3 + [(COUNT,), (0, 28, 28), (COUNT, 784)])
+    for prefix in ("train", "t10k"):
+        for kind in ("images", "labels"):
+            shape = (
+                draw(shapes)
+                if kind == "images"
+                else draw(st.sampled_from([(COUNT,)] * 3 + [(3,), (0,)]))
+            )
+            array = np.random.default_rng(0).integers(0, 256 if kind == "images" else 10, shape)
+            name = f"{prefix}-{kind}-idx{3 if kind == 'images' else 1}-ubyte"
+            data = _damaged(draw, idx(array))
+            if packed := draw(st.booleans()):
+                data = _damaged(draw, gzip.compress(data))
+            if draw(st.integers(0, 9)):
+                (folder / f"{name}{'.gz' * packed}").write_bytes(data)
+    return SimpleNamespace(source="mnist", root=str(root), download=False, otherwise="stop",
+                           train=draw(COUNTS), validation=draw(COUNTS))  # fmt: skip
+
+
+@st.composite
+def faces(draw: Any, root: Path) -> SimpleNamespace:
+    """CelebA's pictures and lists: odd names, modes, kinds, rows, texts, archives."""
+    names = [f"{number:06d}.jpg" for number in range(1, COUNT + 1)]
+    pictures = {}
+    for name in names:
+        mode = draw(st.sampled_from(["RGB"] * 6 + ["L", "P", "RGBA", "CMYK", "I;16", "I", "1"]))
+        size = draw(st.sampled_from([(9, 11)] * 6 + [(1, 1), (40, 3)]))
+        file = io.BytesIO()
+        kind = {"RGB": "JPEG", "CMYK": "TIFF", "I": "TIFF"}.get(mode, "PNG")
+        Image.new(mode, size, 7 if mode in ("I", "I;16", "L", "P", "1") else None).save(file, kind)
+        pictures[name] = _damaged(draw, file.getvalue())
+    if draw(st.booleans()):
+        official = "img_align_celeba"
+        inner = root / draw(st.sampled_from([official, f"{official}/{official}", "other"]))
+        inner.mkdir(parents=True)
+        for name, data in pictures.items():
+            (inner / name).write_bytes(data)
+    else:
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", draw(st.sampled_from([0, 8, 12, 14]))) as archive:
+            for name, data in pictures.items():
+                for folder in draw(
+                    st.sampled_from([["img_align_celeba/"]] * 4 + [[""], ["a/", "b/"], ["a\\"], []])
+                ):
+                    archive.writestr(folder + name, data)
+        (root / "img_align_celeba.zip").write_bytes(_damaged(draw, file.getvalue()))
+    for stem, head, values in (
+        ("list_attr_celeba", "Male Young", ["1 -1", "-1 1", "0 1"]),
+        ("list_eval_partition", "partition", ["0", "1", "2"]),
+    ):
+        lines = [f"{name} {draw(st.sampled_from(values))}" for name in names]
+        lines[draw(st.integers(0, COUNT - 1))] += draw(st.sampled_from(["", "", " 9", "x", ',"']))
+        comma = draw(st.booleans())
+        text = "\n".join([f"image_id {head}"] * comma + [str(COUNT), head] * (not comma) + lines)
+        text = text.replace(" ", ",") if comma else text
+        data = draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + _damaged(draw, text.encode())
+        (root / f"{stem}.{'csv' if comma else 'txt'}").write_bytes(data)
+    attribute = draw(st.sampled_from(["Male", "Young", "Old", None]))
+    crop, train, validation = draw(st.sampled_from([None, 5, 99])), draw(COUNTS), draw(COUNTS)
+    return SimpleNamespace(source="celeba", root=str(root), crop=crop, attribute=attribute, size=8,
+                           train=train, validation=validation)  # fmt: skip
+
+
+def _through(data: Any, kind: str) -> None:
+    if kind == "own":
+        _one_line_or_a_data_set(data.draw(own_sources()))
+        return
+    with tempfile.TemporaryDirectory(prefix="door-") as folder:
+        make = {"idx": idx_folders, "faces": faces}[kind]
+        _one_line_or_a_data_set(data.draw(make(Path(folder))))
+
+
+def _yaml(data: Any, kind: str) -> None:
+    signs = st.text(
+        st.sampled_from("ab01-+.:_,[]{}#&*!|>'\"%@`?~=<\t\n exXoEe/\\é\x00"), max_size=40
+    )
+    text = data.draw(st.one_of(signs, st.text(max_size=20)))
+    try:
+        parse(text, "a.yaml")
+    except UserError as error:
+        _one_line(error)
+
+
+def _check(kind: str, examples: int) -> None:
+    action: Callable[[Any, str], None] = _yaml if kind == "yaml" else _through
+
+    @seed(SEED)
+    @settings(max_examples=examples, deadline=None, database=None, print_blob=True,
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(data=st.data())
+    def every(data: Any) -> None:
+        action(data, kind)
+
+    try:
+        every()
+    except BaseException as error:
+        error.add_note(f"drawn with GUIDEBENCH_SEED={SEED}")
+        raise
+    finally:
+        sys.modules.pop("my_odd", None)
+
+
+KINDS = ["own", "idx", "faces", "yaml"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_traceback_at_the_door(kind: str) -> None:
+    _check(kind, 60)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_traceback_at_the_door_in_thousands(kind: str) -> None:
+    _check(kind, int(os.environ.get("GUIDEBENCH_EXAMPLES", "3000")))

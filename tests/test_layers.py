@@ -23,8 +23,8 @@ LAYERS = [
     # the experiment, its jobs, and what each depends on
     {"pipeline.sections", "pipeline.worlds", "pipeline.config", "pipeline.schema",
      "pipeline.confdoc", "pipeline.names", "pipeline.mistakes", "pipeline.setup_mistakes",
-     "pipeline.world_mistakes", "pipeline.validate", "pipeline.overrides", "pipeline.counts",
-     "grid", "pipeline.jobs", "pipeline.specs", "pipeline.estimate"},
+     "pipeline.world_mistakes", "pipeline.validate", "pipeline.overrides", "grid",
+     "pipeline.jobs", "pipeline.specs", "pipeline.estimate"},
     {"models", "data"},
     {"diffusion"},
     {"train", "analysis", "metrics", "report", "guidance"},

@@ -7,7 +7,6 @@ from typing import Any
 from guidebench.pipeline.recording import Methods
 
 EACH = "each"
-NEIGHBOURS = 3  # of precision and recall, in every set of images
 WITH_MEAN = ("ancestral", "euler_maruyama")  # samplers whose step has a mean that guidance shifts
 SPORT_BALLS = ["baseball", "basketball", "volleyball", "soccer ball"]
 DIGITS = [str(digit) for digit in range(10)]

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from guidebench.choices import NEIGHBOURS
-
 Features = dict[str, np.ndarray]
+NEIGHBOURS = 3
 # rows of measures that need distances between all pairs: more would not fit
 LARGEST = 5000
 

@@ -14,7 +14,6 @@ from guidebench.pipeline.config import (
     IdxData,
     SportBallsData,
 )
-from guidebench.pipeline.counts import count_mistakes
 from guidebench.pipeline.names import Mistake, names
 from guidebench.pipeline.sections import VPSDE, DDPMLinear, LogSNR, Setup
 from guidebench.pipeline.setup_mistakes import plugin_mistakes, setup_mistakes
@@ -43,8 +42,6 @@ def _all(config: Config) -> Iterator[Mistake]:
             for key, found, allowed in check(dataset):
                 yield f"datasets.{name}.{key}", found, allowed
         blocks = config.metrics.jackknife_blocks
-        for key, found, allowed in count_mistakes(dataset, blocks):
-            yield f"datasets.{name}.{key}", found, allowed
         for split in ("selection", "evaluation"):
             if (seeds := getattr(dataset.sampling, split)) % blocks:
                 key = f"datasets.{name}.sampling.{split}"

@@ -12,7 +12,6 @@ WITH_MEAN = ("ancestral", "euler_maruyama")  # samplers whose step has a mean th
 # a distance, and the sliced Wasserstein distance in the same features, which scales are chosen by
 CHOSEN_BY = {"fd_judge": "sw_judge", "cfd_judge": "csw_judge",
              "fid": "sw_inception", "cfid": "csw_inception"}  # fmt: skip
-# precision and recall (every class in turn) ask how far an image's third neighbour is
 SPORT_BALLS = ["baseball", "basketball", "volleyball", "soccer ball"]
 IDX_SIZE = 28  # MNIST's and Fashion-MNIST's
 DIGITS = [str(digit) for digit in range(10)]

@@ -57,13 +57,12 @@ TEXTS: dict[str, list[Any]] = {
     "attribute": ["Male", "Smiling"], "device": ["cpu"],
     "classes": [["dark", "bright"], ["only"], []],
     "grid_setups": [["unguided"], []],
-    "learning_rate": [1e-6, 1.0],  # larger: a training that breaks, test_resume
-    "train": [160, 161], "validation": [1, 2, 160],  # fewer: test_door
+    "learning_rate": [1e-6, 1.0],  # larger: a training that breaks, tests/train
+    "train": [160, 161], "validation": [1, 2, 160],  # fewer: tests/data
     "seed": [0, 2**63 - 1], "root": [None], "otherwise": ["stop"], "download": [False],
     "weights": [None], "sha256": [None], "gpus": [1], "nodes": [1], "options": [{}],
     "description": ["ö <b>"],
 }  # fmt: skip
-ONE_CLASS = {"source": "own_methods:one_class", "classes": ["only"]}
 NO_CLASS = {"source": "own_methods:unlabelled", "classes": []}
 
 
@@ -94,7 +93,6 @@ def bases(folder: Path) -> dict[str, dict[str, Any]]:
         "digits": BOTH | {"data": TINY[models.IdxData], "target": "each",
                           "denoiser": TINY[sections.Denoiser] | {"condition_dropout": 0.2}},
         "own": BOTH | {"data": own, "target": "dark"},
-        "single": BOTH | {"data": own | ONE_CLASS, "target": "only"},
         "faces": BOTH | {"data": faces, "target": {"Male": False}},
         "alone": COMMON | BALLS | {"classifiers": JUDGE} | plain,
         "bare": COMMON | {"data": own | NO_CLASS} | plain,

@@ -42,8 +42,7 @@ def edits(
                 yield name, _set(here, st.lists(section, min_size=1, max_size=3))
                 continue
             new, names = tables.sections.get(entry[0], {}), st.sampled_from(tables.names)
-            paths = names.map(lambda key, here=here: (*here, key))
-            yield name, st.builds(Edit, paths, st.just(new))
+            yield name, st.builds(Edit, st.tuples(*map(st.just, here), names), st.just(new))
             for key in found or {}:
                 yield name, st.just(Edit((*here, key), DROP))
                 yield from edits(entry[0], found[key], tables, (*here, key))

@@ -1,6 +1,6 @@
 """Mistakes that once passed, and broke a job later."""
 
-from mistake_cases import RAW, Case, M, S
+from mistake_cases import RAW, Case, S
 from world_cases import WORLD, W
 
 LONG = "x" * 250
@@ -26,8 +26,9 @@ CASES = {
     "world's setup that no sampler runs": Case(
         W, WORLD | {"setups": {"g": GUIDED}, "samplers": {"a": {"sampler": "ddim", "steps": 2}}},
         "mean", "score, or a sampler of ancestral", "setups.g.injection"),
-    "setups of one folder": Case(
-        (*S, "setups", "Clean/raw"), {}, "'Clean/raw'", "differs from 'clean/raw' in more than"),
+    "setups of one folder": Case(  # the file is sorted
+        (*S, "setups", "Clean/raw"), {}, "'clean/raw'", "differs from 'Clean/raw' in more than",
+        "setups.clean/raw"),
     "stabilizer with a space": Case(
         (*S, "sensitivity", "stabilizers", "a b"), {"name": "ema"}, "'a b'", "letters"),
     "stabilizer named none": Case(

@@ -177,14 +177,6 @@ def test_settings_replace_keys_whose_names_hold_dots(repository):
         load(smoke, ["seed=-1"])
 
 
-def test_a_classifier_of_every_class_in_turn_needs_neighbours(smoke, tmp_path):
-    smoke["datasets"]["mnist"]["target"] = "each"
-    smoke["metrics"] = {"jackknife_blocks": 4}
-    smoke["datasets"]["mnist"]["sampling"] |= {"selection": 4, "evaluation": 8}
-    (line,) = messages(smoke, tmp_path)
-    assert line.startswith("datasets.mnist.sampling.selection: found 4, allowed: at least 4 ")
-
-
 OVERRIDES = {
     "setup": ({"sportballs": {"setups": {"clean/x0+em0.9": {"scales": [3]}}}},
               "datasets.sportballs.setups.clean/x0+em0.9: found no such setup in smoke.yaml "

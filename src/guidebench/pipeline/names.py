@@ -48,10 +48,10 @@ def names(config: Config) -> Iterator[Mistake]:
                 yield f"{key}.classifiers.guide", "the name 'guide'", allowed
         for setup in dataset.setups:
             yield from _setup(f"{key}.setups.{setup}", setup, list(dataset.setups))
-        for stabilizer in dataset.sensitivity.stabilizers:
+        for stabilizer, options in dataset.sensitivity.stabilizers.items():
             path = f"{key}.sensitivity.stabilizers.{stabilizer}"
             yield from _plain(path, stabilizer, r"[A-Za-z0-9_.+-]+", "letters, digits and _.+-")
-            if stabilizer == "none":
+            if stabilizer == "none" != options.name:
                 yield path, "the name 'none'", "another: none is the gradient as it is"
 
 

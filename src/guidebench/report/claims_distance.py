@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from guidebench.report.intervals import holm
 from guidebench.report.tables import UNGUIDED, Cell, Tables
 from guidebench.report.verdicts import (
@@ -104,7 +106,7 @@ def _against(tables: Tables, dataset: str, others: list[str], metric: str) -> Ou
             continue
         values |= {f"{metric} {setup}": level.value, f"scale {setup} by {metric}": cell.scale}
         levels[cell] = level.value
-        gaps[cell] = difference(tables, dataset, (cell, metric), (champion, metric))
+        gaps[cell] = partial(difference, tables, dataset, (cell, metric), (champion, metric))
     if not levels:
         raise Unmeasured(f"not measured: {metric} of {', '.join(others)} has no finite value")
     found = holm(gaps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -27,14 +27,15 @@ def proportion(share: float, n: int, tests: int = 1) -> Interval:
     return Interval(share, float(low), float(high))
 
 
-def holm(compared: Mapping[Key, Interval]) -> dict[Key, Interval]:
+def holm(compared: Mapping[Key, Callable[[int], Interval]]) -> dict[Key, Interval]:
     """Each comparison's interval at the level that Holm's procedure (1979) decides it at.
 
-    With a probability of 5 % or less any of those that exclude 0 lies on the wrong side of it.
+    `compared` gives an interval for the number of those that hold together. With a probability of
+    5 % or less any of the returned ones that exclude 0 lies on the wrong side of it.
     """
     decided: dict[Key, Interval] = {}
     while len(decided) < len(compared):
-        rest = {key: interval.shared(len(compared) - len(decided))
+        rest = {key: interval(len(compared) - len(decided))
                 for key, interval in compared.items() if key not in decided}  # fmt: skip
         clear = {key: found for key, found in rest.items() if found.positive or found.negative}
         decided |= clear or rest

@@ -1,12 +1,14 @@
 """Intervals against scipy's and against the definition of Holm's procedure."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from guidebench.report.intervals import holm, proportion, rank_correlation_along
-from guidebench.report.verdicts import Interval, Unmeasured, quantile
+from guidebench.report.intervals import all_above, holm, proportion, rank_correlation_along
+from guidebench.report.verdicts import FAILS, HOLDS, UNDECIDED, Interval, Unmeasured, quantile
 
 
 @pytest.mark.parametrize(("count", "n"), [(0, 40), (7, 40), (40, 40), (230, 256)])
@@ -67,3 +69,18 @@ def test_noise_alone_says_nothing_of_how_high_a_correlation_is() -> None:
 def test_too_few_points_have_no_rank_correlation(shape: tuple[int, int]) -> None:
     with pytest.raises(Unmeasured, match="no rank correlation"):
         rank_correlation_along(pd.DataFrame(np.random.default_rng(3).normal(size=shape)))
+
+
+@pytest.mark.parametrize(("estimates", "expected"), [
+    ((2.2, 2.2), HOLDS),  # each alone is above 0 (2.13 would be enough)
+    ((2.2, 2.0), UNDECIDED),
+    ((2.2, -2.2), UNDECIDED),  # alone it would be below 0, but it is one of two (2.49)
+    ((2.2, -2.6), FAILS),
+])  # fmt: skip
+def test_all_are_above_one_by_one_and_one_is_below_among_all(
+    estimates: tuple[float, float], expected: str
+) -> None:
+    def interval(at: float, tests: int) -> Interval:
+        return Interval(at, at - quantile(15, tests), at + quantile(15, tests))
+
+    assert all_above([partial(interval, at) for at in estimates]) == expected

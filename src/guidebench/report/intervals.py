@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from guidebench.report.verdicts import CONFIDENCE, Interval, Unmeasured, quantile
+from guidebench.report.verdicts import (
+    CONFIDENCE,
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Interval,
+    Unmeasured,
+    quantile,
+)
 
 RESAMPLES = 2000
 RELIABLE = 0.25  # a curve of which more is noise does not tell how high its correlation is
@@ -40,6 +48,17 @@ def holm(compared: Mapping[Key, Callable[[int], Interval]]) -> dict[Key, Interva
         clear = {key: found for key, found in rest.items() if found.positive or found.negative}
         decided |= clear or rest
     return {key: decided[key] for key in compared}
+
+
+def all_above(compared: Sequence[Callable[[int], Interval]]) -> str:
+    """Holds when each is above 0, does not when one of all is below (Bonferroni).
+
+    Each gives an interval for the number of those that hold together: where one is not above 0
+    it alone must seem so for all to, but one of several seems below more often than one alone.
+    """
+    if any(interval(len(compared)).negative for interval in compared):
+        return FAILS
+    return HOLDS if all(interval(1).positive for interval in compared) else UNDECIDED
 
 
 def rank_correlation_along(curve: pd.DataFrame) -> Interval:

@@ -1,6 +1,6 @@
 """Mistakes that once passed, and broke a job later."""
 
-from mistake_cases import RAW, Case, S
+from mistake_cases import RAW, Case, M, S
 from world_cases import WORLD, W
 
 LONG = "x" * 250

@@ -203,6 +203,25 @@ def test_verdict(number: int, edit: Edit, expected: str) -> None:
     assert str(found["reason"]).endswith(".")
 
 
+@pytest.mark.parametrize(("times_eps", "share", "says"), [
+    (2.0, 0.0, "a change of units"),  # the root reaches 2 eps after 57 steps of 5 t, of 20
+    (10.0, 0.9, "its normalisation acts there"),  # 1 - 0.995^k > 0.01 from the third step on
+])  # fmt: skip
+def test_claim_10_says_whether_adams_normalisation_or_its_eps_acts(
+    times_eps: float, share: float, says: str
+) -> None:
+    tables = synthetic.tables()
+    rows = tables.sensitivity
+    keep = (rows.quantity == "update_norm") & (rows.classifier == "clean")
+    keep &= (rows.input == "x0") & (rows.stabilizer == "none")
+    size = times_eps * 1e-4 * (3 * 32 * 32) ** 0.5  # of a gradient with this root mean square
+    values(tables, keep, lambda found, t: np.full_like(found, size))
+    found = verdict(tables, 10)
+    assert found["values"]["share of steps in which ADAM's root exceeds eps"] == share
+    assert says in found["reason"]
+    assert ("change of units" in found["reason"]) == (share < 0.5)
+
+
 def test_unmeasured_setup_is_named() -> None:
     tables = synthetic.tables()
     without(ADAM)(tables)

@@ -93,6 +93,7 @@ def test_page_shows_the_findings_table(root: Path) -> None:
     rows = [attributes for tag, attributes in tags if tag == "tr" and "id" in attributes]
     assert [row["id"] for row in rows] == [f"balls-{number}" for number in range(1, 15)]
     assert text.count('class="verdict holds">holds</span></td>') == 14
+    assert "of the 14 verdicts below up to about\n0.7." in text
     assert "14 hold, 0 do not hold and\n0 are undecided" in text
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from guidebench.report.intervals import proportion
-from guidebench.report.tables import SELECTION, UNGUIDED, Cell, Measure, Tables
+from guidebench.report.tables import SELECTION, UNGUIDED, Cell, Tables
 from guidebench.report.verdicts import (
     FAILS,
     HOLDS,
@@ -40,50 +40,49 @@ def _share(tables: Tables, dataset: str, cell: Cell, metric: str, tests: int = 1
 class Against(NamedTuple):
     """A cell against unguided: the share that diverged, and judge's accuracy and cFD above it."""
 
-    diverged: Measure | None
+    diverged: Interval
     accuracy: Interval
     cfd: Interval
-
-    def share(self, tests: int = 1) -> Interval:
-        """The interval of the share that diverged."""
-        return proportion(self.diverged.value, self.diverged.n, tests) if self.diverged else NOTHING
 
     @property
     def fails(self) -> bool:
         """One of the three ways to fail is certain."""
-        accuracy, cfd = self.accuracy.shared(3), self.cfd.shared(3)
-        return self.share(3).low >= DIVERGED or accuracy.high < SHIFT or cfd.positive
+        return self.diverged.low >= DIVERGED or self.accuracy.high < SHIFT or self.cfd.positive
 
-    def works(self, scales: int) -> bool:
-        """None of the three ways to fail is left; it is one of several scales."""
-        accuracy, cfd = self.accuracy.shared(scales), self.cfd.shared(scales)
-        return self.share(scales).high < DIVERGED and accuracy.low >= SHIFT and cfd.negative
+    @property
+    def works(self) -> bool:
+        """None of the three ways to fail is left."""
+        return self.diverged.high < DIVERGED and self.accuracy.low >= SHIFT and self.cfd.negative
 
 
-def _unguided(tables: Tables, dataset: str, cell: Cell) -> Against:
+def _unguided(tables: Tables, dataset: str, cell: Cell, tests: int) -> Against:
     found = []
     for metric in ("accuracy_judge", "cfd_judge"):
+        pair = (cell, metric), (Cell(UNGUIDED), metric)
         try:
-            found.append(difference(tables, dataset, (cell, metric), (Cell(UNGUIDED), metric)))
+            found.append(difference(tables, dataset, *pair, tests))
         except Unmeasured:
             found.append(NOTHING)
-    return Against(tables.measure(dataset, cell, "diverged"), *found)
+    share = tables.measure(dataset, cell, "diverged")
+    return Against(proportion(share.value, share.n, tests) if share else NOTHING, *found)
 
 
 def clean_raw_fails(tables: Tables, dataset: str) -> Outcome:
     """Claim 8: guidance by the clean classifier on x_t fails at every scale."""
     measured(tables, dataset, Cell(UNGUIDED), "accuracy_judge")
-    found = {f"{cell.scale:g}": _unguided(tables, dataset, cell)
-             for cell in scales(tables, dataset, "clean/raw")}  # fmt: skip
+    cells = scales(tables, dataset, "clean/raw")
     values: Values = {}
-    for scale, cell in found.items():
-        values |= cell.share().values(f"diverged at scale {scale}")
-        values |= cell.accuracy.values(f"accuracy_judge above unguided at scale {scale}")
-        values |= cell.cfd.values(f"cfd_judge above unguided at scale {scale}")
-    fails = [scale for scale, cell in found.items() if cell.fails]
-    works = [scale for scale, cell in found.items() if cell.works(len(found))]
-    verdict = FAILS if works else HOLDS if len(fails) == len(found) else UNDECIDED
-    return Outcome(verdict, values, f"Of {len(found)} scales it fails for certain at "
+    for cell in cells:
+        alone, at = _unguided(tables, dataset, cell, 1), f"at scale {cell.scale:g}"
+        values |= alone.diverged.values(f"diverged {at}")
+        values |= alone.accuracy.values(f"accuracy_judge above unguided {at}")
+        values |= alone.cfd.values(f"cfd_judge above unguided {at}")
+    # that it fails is one of three reasons at all scales, that it works all three at one scale
+    fails = [f"{cell.scale:g}" for cell in cells if _unguided(tables, dataset, cell, 3).fails]
+    works = [f"{cell.scale:g}" for cell in cells
+             if _unguided(tables, dataset, cell, len(cells)).works]  # fmt: skip
+    verdict = FAILS if works else HOLDS if len(fails) == len(cells) else UNDECIDED
+    return Outcome(verdict, values, f"Of {len(cells)} scales it fails for certain at "
                    f"{', '.join(fails) or 'none'} and works for certain at "
                    f"{', '.join(works) or 'none'}.")  # fmt: skip
 

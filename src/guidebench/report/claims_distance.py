@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from guidebench.report.intervals import holm
+from functools import partial
+
+from guidebench.report.intervals import all_above, holm
 from guidebench.report.tables import UNGUIDED, Cell, Tables
 from guidebench.report.verdicts import (
     FAILS,
@@ -57,7 +59,8 @@ def _turn(tables: Tables, dataset: str, setup: str, metric: str) -> Outcome:
     """Whether the cFD of one setup falls below unguided's, then rises again."""
     cells = scales(tables, dataset, setup, least=3)
     low = selected(tables, dataset, setup, metric)
-    fall = difference(tables, dataset, (Cell(UNGUIDED), metric), (low, metric))
+    fell = partial(difference, tables, dataset, (Cell(UNGUIDED), metric), (low, metric))
+    fall = fell(1)
     values: Values = {f"{metric} {setup}: scale of the minimum": low.scale}
     values |= fall.values(f"{metric} {setup}: fall from unguided")
     start = f"The minimum on selection seeds is at scale {low.scale:g}; fall from unguided {fall}"
@@ -65,14 +68,15 @@ def _turn(tables: Tables, dataset: str, setup: str, metric: str) -> Outcome:
         verdict = FAILS if fall.negative else UNDECIDED
         return Outcome(verdict, values, f"{start}; that is the largest scale, so the grid did not "
                        "reach the turn.")  # fmt: skip
-    rise = difference(tables, dataset, (cells[-1], metric), (low, metric))
+    rose = partial(difference, tables, dataset, (cells[-1], metric), (low, metric))
+    rise = rose(1)
     values |= rise.values(f"{metric} {setup}: rise to the largest scale")
     reason = f"{start}; rise to scale {cells[-1].scale:g} {rise}"
     if low == cells[0]:
-        verdict = FAILS if fall.negative or rise.negative else UNDECIDED
+        verdict = FAILS if fell(2).negative or rose(2).negative else UNDECIDED
         return Outcome(verdict, values, f"{reason}; that is the smallest scale, so the grid does "
                        "not show the fall.")  # fmt: skip
-    return Outcome(by_sign([fall, rise]), values, f"{reason}.")
+    return Outcome(all_above([fell, rose]), values, f"{reason}.")
 
 
 def cfd_turns(tables: Tables, dataset: str) -> Outcome:
@@ -104,7 +108,7 @@ def _against(tables: Tables, dataset: str, others: list[str], metric: str) -> Ou
             continue
         values |= {f"{metric} {setup}": level.value, f"scale {setup} by {metric}": cell.scale}
         levels[cell] = level.value
-        gaps[cell] = difference(tables, dataset, (cell, metric), (champion, metric))
+        gaps[cell] = partial(difference, tables, dataset, (cell, metric), (champion, metric))
     if not levels:
         raise Unmeasured(f"not measured: {metric} of {', '.join(others)} has no finite value")
     found = holm(gaps)

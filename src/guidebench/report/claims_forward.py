@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from guidebench.report.intervals import proportion, rank_correlation_along
+from guidebench.report.intervals import all_above, proportion, rank_correlation_along
 from guidebench.report.tables import Tables
 from guidebench.report.verdicts import (
     FAILS,
@@ -21,7 +22,6 @@ from guidebench.report.verdicts import (
     Unmeasured,
     against,
     along,
-    by_sign,
     mean,
 )
 
@@ -174,20 +174,20 @@ def _logs(curve: pd.DataFrame) -> pd.Series:
 
 def _ordered(tables: Tables, dataset: str, quantity: str, *curves: Curve) -> Outcome:
     """Whether the quantity falls from each curve to the next, on the log scale."""
-    intervals: list[Interval] = []
+    compared = []
     values: dict[str, float | None] = {}
     parts = []
     for first, second in pairwise(curves):
         logs = [_logs(along(tables, dataset, quantity, *curve)) for curve in (first, second)]
-        interval = mean((logs[0] - logs[1]).to_numpy())
+        compared.append(partial(mean, (logs[0] - logs[1]).to_numpy(), 0.0, 0.0))
+        interval = compared[-1](1)
         title = f"{_label(first)} over {_label(second)}"
         values |= interval.values(f"log ratio {title}")
         values[f"ratio {title}"] = math.exp(interval.estimate)
-        intervals.append(interval)
         parts.append(
             f"{title}: log ratio {interval}, a factor of {math.exp(interval.estimate):.3g}"
         )
-    return Outcome(by_sign(intervals), values, "; ".join(parts) + ".")
+    return Outcome(all_above(compared), values, "; ".join(parts) + ".")
 
 
 def logit_sensitivity(tables: Tables, dataset: str) -> Outcome:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from guidebench.report.verdicts import CONFIDENCE, Interval, Unmeasured, quantile
+from guidebench.report.verdicts import (
+    CONFIDENCE,
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Interval,
+    Unmeasured,
+    quantile,
+)
 
 RESAMPLES = 2000
 RELIABLE = 0.25  # a curve of which more is noise does not tell how high its correlation is
@@ -27,18 +35,30 @@ def proportion(share: float, n: int, tests: int = 1) -> Interval:
     return Interval(share, float(low), float(high))
 
 
-def holm(compared: Mapping[Key, Interval]) -> dict[Key, Interval]:
+def holm(compared: Mapping[Key, Callable[[int], Interval]]) -> dict[Key, Interval]:
     """Each comparison's interval at the level that Holm's procedure (1979) decides it at.
 
-    With a probability of 5 % or less any of those that exclude 0 lies on the wrong side of it.
+    `compared` gives an interval for the number of those that hold together. With a probability of
+    5 % or less any of the returned ones that exclude 0 lies on the wrong side of it.
     """
     decided: dict[Key, Interval] = {}
     while len(decided) < len(compared):
-        rest = {key: interval.shared(len(compared) - len(decided))
+        rest = {key: interval(len(compared) - len(decided))
                 for key, interval in compared.items() if key not in decided}  # fmt: skip
         clear = {key: found for key, found in rest.items() if found.positive or found.negative}
         decided |= clear or rest
     return {key: decided[key] for key in compared}
+
+
+def all_above(compared: Sequence[Callable[[int], Interval]]) -> str:
+    """Holds when each is above 0, does not when one of all is below (Bonferroni).
+
+    Each gives an interval for the number of those that hold together: where one is not above 0
+    it alone must seem so for all to, but one of several seems below more often than one alone.
+    """
+    if any(interval(len(compared)).negative for interval in compared):
+        return FAILS
+    return HOLDS if all(interval(1).positive for interval in compared) else UNDECIDED
 
 
 def rank_correlation_along(curve: pd.DataFrame) -> Interval:

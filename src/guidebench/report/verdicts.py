@@ -30,12 +30,11 @@ class Outcome(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """An estimate with its 95 % confidence interval; `degrees` of freedom of Student's t."""
+    """An estimate with its 95 % confidence interval."""
 
     estimate: float
     low: float
     high: float
-    degrees: float = math.inf
 
     @property
     def positive(self) -> bool:
@@ -47,12 +46,6 @@ class Interval(NamedTuple):
         """Entirely below 0."""
         return self.high < 0
 
-    def shared(self, tests: int) -> Interval:
-        """One of `tests` intervals by Student's t that miss with 5 % together (Bonferroni)."""
-        factor = quantile(self.degrees, tests) / quantile(self.degrees)
-        return self._replace(low=self.estimate - factor * (self.estimate - self.low),
-                             high=self.estimate + factor * (self.high - self.estimate))  # fmt: skip
-
     def values(self, name: str) -> dict[str, float | None]:
         """The three numbers under readable keys."""
         return {name: self.estimate, f"{name}, low": self.low, f"{name}, high": self.high}
@@ -61,23 +54,23 @@ class Interval(NamedTuple):
         return f"{number(self.estimate)} [{number(self.low)}, {number(self.high)}]"
 
 
-def quantile(degrees: float, tests: int = 1) -> float:
-    """Student's t quantile of a two-sided interval, one of `tests` that miss with 5 % together."""
+def quantile(degrees: int, tests: int = 1) -> float:
+    """Student's t quantile of a two-sided 95 % interval; of `tests` together (Bonferroni)."""
     return float(stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / tests, degrees))
 
 
-def mean(values: np.ndarray, minus: float = 0.0, error: float = 0.0) -> Interval:
+def mean(values: np.ndarray, minus: float = 0.0, error: float = 0.0, tests: int = 1) -> Interval:
     """Mean over images with Student's interval; `minus` is taken off, `error` its standard error.
 
-    Raises Unmeasured with fewer than two images.
+    One of `tests` intervals that hold together. Raises Unmeasured with fewer than two images.
     """
     values = values[np.isfinite(values)]
     if len(values) < 2:
         raise Unmeasured(f"not measured: {len(values)} paired images, at least 2 are needed")
     estimate = float(values.mean()) - minus
     own = float(values.std(ddof=1)) / len(values) ** 0.5
-    half = quantile(len(values) - 1) * math.hypot(own, error)
-    return Interval(estimate, estimate - half, estimate + half, len(values) - 1)
+    half = quantile(len(values) - 1, tests) * math.hypot(own, error)
+    return Interval(estimate, estimate - half, estimate + half)
 
 
 def spread(difference: pd.Series) -> float:
@@ -87,12 +80,17 @@ def spread(difference: pd.Series) -> float:
 
 
 def difference(
-    tables: Tables, dataset: str, first: tuple[Cell, str], second: tuple[Cell, str]
+    tables: Tables,
+    dataset: str,
+    first: tuple[Cell, str],
+    second: tuple[Cell, str],
+    tests: int = 1,
 ) -> Interval:
     """`first` minus `second`, each (cell, metric) on evaluation seeds, by the paired jackknife.
 
     Of corrected values. Both have the same seeds, and the same reference: each replicate leaves
-    the same ones out of both. Raises Unmeasured when a value or its blocks are missing.
+    the same ones out of both. One of `tests` intervals that hold together. Raises Unmeasured when
+    a value or its blocks are missing.
     """
     values = [measured(tables, dataset, cell, metric).value for cell, metric in (first, second)]
     left_out = tables.left_out(dataset, *first) - tables.left_out(dataset, *second)
@@ -102,11 +100,9 @@ def difference(
     reference = (tables.reference_left_out(dataset, *first)
                  - tables.reference_left_out(dataset, *second)).dropna()  # fmt: skip
     parts = [left_out, reference] if len(reference) else [left_out]
-    error = math.hypot(*map(spread, parts))
-    degrees = min(map(len, parts)) - 1
-    half = quantile(degrees) * error
+    half = quantile(min(map(len, parts)) - 1, tests) * math.hypot(*map(spread, parts))
     estimate = values[0] - values[1]
-    return Interval(estimate, estimate - half, estimate + half, degrees)
+    return Interval(estimate, estimate - half, estimate + half)
 
 
 def by_sign(intervals: Sequence[Interval]) -> str:

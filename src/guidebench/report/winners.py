@@ -76,8 +76,8 @@ def contest(tables: Tables, dataset: str) -> list[Entry]:
         behind = None
         if cell != won[0]:
             try:
-                gap = difference(tables, dataset, (cell, metric), (won[0], metric))
-                behind = gap.shared(len(cells) - 1)
+                behind = difference(tables, dataset, (cell, metric), (won[0], metric),
+                                    len(cells) - 1)  # fmt: skip
             except Unmeasured:  # without an interval it cannot be told apart
                 behind = Interval(value.value - won[1].value, -np.inf, np.inf)
         entries.append(Entry(cell, value, behind))

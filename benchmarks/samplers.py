@@ -34,7 +34,7 @@ SAMPLERS: dict[str, dict[str, Any]] = {
     "euler_maruyama": {"sampler": "euler_maruyama"},
 }
 FLOWS = ("ddim", "heun", "dpmpp_2m")
-STEPS = (10, 20, 50)
+STEPS, SCALE_STEPS = (10, 20, 50), (25, 100, 400)
 DEVIATIONS = [0.1, 0.3, 0.55, 1.0]
 
 
@@ -56,7 +56,7 @@ def mixture() -> GaussianMixture:
     roots = 0.25 * torch.randn(5, 3, 3, generator=chance, dtype=torch.float64)
     spread = roots @ roots.mT + 0.02 * torch.eye(3, dtype=torch.float64)
     weights = torch.tensor([1.0, 2.0, 1.5, 0.5, 1.0])
-    return GaussianMixture(means, spread, weights, torch.zeros(5, dtype=torch.long))
+    return GaussianMixture(means, spread, weights, torch.tensor([0, 1, 0, 1, 0]))
 
 
 class Bench:
@@ -88,6 +88,19 @@ class Bench:
         return Error(float(gap) if deterministic else None,
                      float(found["sliced_wasserstein"]),
                      float(found["covariance_error"] / size))  # fmt: skip
+
+
+def share(bench: Bench, points: torch.Tensor) -> float:
+    """Share of points that the exact classifier takes for class 0."""
+    classes = bench.mixture.log_posterior(points, 1.0, 0.0).argmax(1)
+    return float((classes == 0).double().mean())
+
+
+def conditional(bench: Bench, options: dict[str, Any], injection: str, steps: int) -> float:
+    """The share at scale 1 of the exact classifier, injected in the mean or in the score."""
+    setup = Setup(guidance="classifier", classifier="noise_trained", injection=injection)
+    section = Steps(steps=steps, **options).model_dump()
+    return share(bench, bench.truth.sample(setup.model_dump(), 1.0, section, 0))
 
 
 def row(*cells: str) -> None:
@@ -122,6 +135,14 @@ def main() -> None:
             ratios = variance_ratios(bench.schedule, section, DEVIATIONS)
             row(title, str(steps), str(evaluations), f"{error.law:.3f}", f"{error.covariance:.3f}",
                 *(f"{ratio:.2f}" for ratio in ratios))  # fmt: skip
+    drawn, _ = bench.mixture.draw(torch.Generator().manual_seed(3), 10 * POINTS, label=0)
+    print(f"\nScale 1: share of the target class, {share(bench, drawn):.3f} of exact samples\n")
+    row("sampler", "injection", *(f"n = {steps}" for steps in SCALE_STEPS))
+    row(*["---"] * (2 + len(SCALE_STEPS)))
+    for title in ("ancestral, v = 0", "ancestral, v = 1", "euler_maruyama"):
+        for injection in ("mean", "score"):
+            found = [conditional(bench, SAMPLERS[title], injection, n) for n in SCALE_STEPS]
+            row(title, injection, *(f"{value:.3f}" for value in found))
 
 
 if __name__ == "__main__":

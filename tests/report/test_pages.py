@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import synthetic_tables as synthetic
+from conftest import REPOSITORY
 from PIL import Image
 
 from guidebench.pipeline.errors import UserError
@@ -103,6 +104,11 @@ def test_page_says_what_it_does_not_show(root: Path) -> None:
     assert "This model only" in text
     assert "clean (non-robust)" in text
     assert "noise-trained (robust)" in text
+    # what the sampler alone does, and where scale 1 is not what it seems
+    assert "0.282 (s = 0.1), 0.753 (1) times\ntheir variance" in text
+    written = (REPOSITORY / "docs/samplers.md").read_text()
+    assert "| ancestral, v = 0 | mean | 0.817 | 0.927 | 0.956 |" in written
+    assert "82 % of the target class at 25 steps, 93 % at 100 and 96 % at 400" in text
 
 
 def test_page_without_pictures_and_with_markup_in_names(tmp_path: Path) -> None:

@@ -139,8 +139,10 @@ def test_page_says_why_there_is_no_floor() -> None:
 
 def test_best_table_shows_evaluation_at_the_selected_scale(root: Path) -> None:
     text = html(root)
-    row = next(line for line in text.splitlines() if 'class="best"' in line)
+    # among the winners, and beside floor and unguided
+    won, row = (line for line in text.splitlines() if 'class="best"' in line)
     assert "<td>clean (non-robust), x0+ema0.99</td><td>100</td>" in row
+    assert "<td>clean (non-robust), x0+ema0.99</td><td>100</td><td>3 [2.86, 3.14]</td>" in won
     assert "<td>3.00\u00a0±\u00a00.06</td>" in row
 
 

@@ -5,6 +5,7 @@ import io
 import os
 import sys
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -208,7 +209,8 @@ def _through(data: Any, kind: str) -> None:
     if kind == "own":
         _one_line_or_a_data_set(data.draw(own_sources()))
         return
-    with tempfile.TemporaryDirectory(prefix="door-") as folder:
+    with tempfile.TemporaryDirectory(prefix="door-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile: the same name twice
         make = {"idx": idx_folders, "faces": faces}[kind]
         _one_line_or_a_data_set(data.draw(make(Path(folder))))
 

@@ -347,6 +347,7 @@ def test_a_picture_of_another_depth_is_refused(mode: str, tmp_path: Path, store:
     [
         (f"{_name(3)}  1 ", f"{_name(3)}  2 ", "line 5: found '2' for 000003.jpg, allowed: -1, 0"),
         (f"{_name(3)}  1 ", f"{_name(3)}  1 1 ", "line 5: found 3 values, allowed: 2, one for ea"),
+        (_name(4), "4", "line 6: found '4', allowed: a picture's name"),
         (_name(4), _name(3), "line 6: found 000003.jpg again, allowed: each picture once"),
     ],
 )
@@ -358,6 +359,15 @@ def test_an_odd_row_of_attributes_is_named(old: str, new: str, said: str, root: 
     line = _refused(_options(root))
     assert line.startswith(str(path))
     assert said in line
+
+
+@pytest.mark.parametrize("odd", [" 1", ",1", ',"', " 0,"])
+def test_an_odd_row_of_partitions_drops_no_picture(odd: str, root: Path) -> None:
+    """A quotation mark that nobody closes would swallow the lines below."""
+    path = root / "list_eval_partition.txt"
+    text = path.read_text().replace(f"{_name(3)} 0", f"{_name(3)} 0{odd}")
+    path.write_text(text.replace(" ", ",") if "," in odd else text)
+    assert str(path) in _refused(_options(root))
 
 
 def test_only_the_pictures_asked_for_are_decoded(root: Path, monkeypatch: Any) -> None:

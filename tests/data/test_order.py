@@ -64,8 +64,8 @@ def test_splits_are_shuffled_and_halves_hold_each_class(
         # position and label are independent: a correlation's standard error is 1 / sqrt(count)
         assert abs(np.corrcoef(np.arange(count), part.labels)[0, 1]) < 4 / np.sqrt(count)
         repeats = np.mean(part.labels[1:] == part.labels[:-1])
-        shares = np.bincount(part.labels) / count
-        assert abs(repeats - (shares**2).sum()) < 4 * np.sqrt(1 / count)
+        chance = ((np.bincount(part.labels) / count) ** 2).sum()
+        assert abs(repeats - chance) < 5 * np.sqrt(chance * (1 - chance) / count)
         stored = Stored(part.images, part.labels, part.classes)
         first, second = (half(stored, which) for which in ("first", "second"))
         seen = [np.bincount(one.labels, minlength=len(part.classes)) for one in (first, second)]

@@ -54,7 +54,7 @@ def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
 
 def partitions(path: Path) -> dict[str, int]:
     """Picture -> 0 train, 1 validation, 2 test."""
-    return {row.picture: _one_of(("0", "1", "2"), path, row, 0) for row in rows(path)[1]}
+    return {row.picture: _one_of(("0", "1", "2"), path, row, 0, 1) for row in rows(path)[1]}
 
 
 def attribute(options: Any) -> dict[str, int]:
@@ -67,15 +67,16 @@ def attribute(options: Any) -> dict[str, int]:
     if name not in header:
         raise UserError(f"data.attribute: found {name!r}, allowed: one of {path} "
                         f"({', '.join(header)})")  # fmt: skip
-    column = header.index(name)
-    for row in listed:
-        if len(row.values) != len(header):
-            raise UserError(f"{path}: line {row.line}: found {len(row.values)} values, allowed: "
-                            f"{len(header)}, one for each name above; fetch it again")  # fmt: skip
-    return {row.picture: int(_one_of(("-1", "0", "1"), path, row, column) == 1) for row in listed}
+    column, values = header.index(name), ("-1", "0", "1")
+    return {row.picture: int(_one_of(values, path, row, column, len(header)) == 1)
+            for row in listed}  # fmt: skip
 
 
-def _one_of(known: tuple[str, ...], path: Path, row: Row, column: int) -> int:
+def _one_of(known: tuple[str, ...], path: Path, row: Row, column: int, columns: int) -> int:
+    """The value in a column of a row; UserError when it is no known one, or the row is odd."""
+    if len(row.values) != columns:
+        raise UserError(f"{path}: line {row.line}: found {len(row.values)} values, allowed: "
+                        f"{columns}, one for each column; fetch it again")  # fmt: skip
     if row.values[column] not in known:
         raise UserError(f"{path}: line {row.line}: found {row.values[column]!r} for {row.picture}, "
                         f"allowed: {', '.join(known)}")  # fmt: skip

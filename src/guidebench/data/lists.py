@@ -20,14 +20,14 @@ class Row(NamedTuple):
 def rows(path: Path) -> tuple[list[str], list[Row]]:
     """(names of the columns, rows) of a list; no names where it has none.
 
-    UserError when it cannot be read, names no picture, or one twice.
+    UserError when it cannot be read, names no picture, or one twice, or has other lines below.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
     try:
-        lines = list(csv.reader(text.splitlines())) if "," in text else [
+        lines = list(csv.reader(text.splitlines(), strict=True)) if "," in text else [
             line.split() for line in text.splitlines()
         ]  # fmt: skip
     except csv.Error as error:
@@ -37,8 +37,11 @@ def rows(path: Path) -> tuple[list[str], list[Row]]:
     for number, fields in enumerate(lines, 1):
         name, *values = (field.strip() for field in fields or [""])
         if not name.endswith(".jpg"):
+            if name and found:
+                raise UserError(f"{path}: line {number}: found {name[:40]!r}, allowed: a picture's "
+                                "name; fetch it again")  # fmt: skip
             # the last line before the pictures; a .csv names their own column, too
-            if name and not found:
+            if name:
                 header = values if "," in text else [name, *values]
             continue
         if not values:

@@ -36,7 +36,8 @@ LAYERS = [
     # runs, forecasts and upkeep of a whole experiment
     {"__main__", "pipeline.cli", "pipeline.execute", "pipeline.leftovers", "pipeline.slurm",
      "pipeline.failures", "pipeline.probe", "pipeline.pending", "pipeline.forecast",
-     "pipeline.runner", "pipeline.progress", "pipeline.tracking", "pipeline.follow",
+     "pipeline.runner", "pipeline.progress", "pipeline.tracking", "pipeline.mlserver",
+     "pipeline.follow",
      "pipeline.adopt", "pipeline.garbage", "pipeline.trial"},
 ]  # fmt: skip
 # within a layer: these may, all others may not

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from tiny import TRAINED
 
 from guidebench.pipeline import config as models
-from guidebench.pipeline import sections, trial, worlds
+from guidebench.pipeline import demands, sections, trial, worlds
 from guidebench.pipeline.config import Config
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.validate import load
@@ -150,6 +150,7 @@ def _loaded(path: Path) -> tuple[Config | None, str]:
     """The config as a run reads it before its first job, or what it says."""
     try:
         config = load(str(path), [])
+        demands.check(config, str(path))
         trial.check(config, str(path))
     except UserError as error:
         return None, str(error)

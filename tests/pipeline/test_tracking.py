@@ -20,7 +20,8 @@ from patience import patience, until
 from guidebench.pipeline import filesystem
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.events import Events, events_path
-from guidebench.pipeline.tracking import check, server, store, track, ui
+from guidebench.pipeline.mlserver import server, ui
+from guidebench.pipeline.tracking import check, store, track
 
 
 @pytest.fixture
@@ -272,7 +273,7 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     code = "import sys; from pathlib import Path;" \
-        "from guidebench.pipeline.tracking import server;" \
+        "from guidebench.pipeline.mlserver import server;" \
         "server(Path(sys.argv[1]), '127.0.0.1', int(sys.argv[2]))"  # fmt: skip
     command = [sys.executable, "-c", code, str(tmp_path / "server"), str(port)]
     with open(tmp_path / "server.log", "w") as log:

@@ -173,17 +173,17 @@ def track(arguments: argparse.Namespace) -> int:
 
 def ui(arguments: argparse.Namespace) -> int:
     """Serve the MLflow pages."""
-    from guidebench.pipeline import tracking
+    from guidebench.pipeline import mlserver, tracking
 
-    tracking.ui(arguments.results, tracking.store(arguments.results), arguments.port)
+    mlserver.ui(arguments.results, tracking.store(arguments.results), arguments.port)
     return 0
 
 
 def server(arguments: argparse.Namespace) -> int:
     """Serve an MLflow store to many machines."""
-    from guidebench.pipeline import tracking
+    from guidebench.pipeline import mlserver
 
-    tracking.server(arguments.results, arguments.host, arguments.port)
+    mlserver.server(arguments.results, arguments.host, arguments.port)
     return 0
 
 

@@ -84,7 +84,7 @@ class Denoiser(Model):
     loss: Literal["mse", "l1", "huber"] = Field("mse", description="training loss")
     steps: PositiveInt = Field(1000, description="training iterations")
     batch_size: PositiveInt = Field(64, description="images per iteration")
-    learning_rate: PositiveFloat = Field(2e-3, description=PEAK)
+    learning_rate: float = Field(2e-3, gt=0, le=1, description=PEAK)
     rate: Literal["warmup_cosine", "one_cycle"] = Field(
         "warmup_cosine",
         description="linear warm-up and cosine decay, or PyTorch's one-cycle rate (pct_start 0.25)",
@@ -116,7 +116,7 @@ class Classifier(Model):
                                              "that it sees; the judge sees the other")  # fmt: skip
     steps: PositiveInt = Field(300, description="training iterations")
     batch_size: PositiveInt = Field(64, description="images per iteration")
-    learning_rate: PositiveFloat = Field(2e-3, description=PEAK)
+    learning_rate: float = Field(2e-3, gt=0, le=1, description=PEAK)
     warmup: int | None = Field(None, ge=0, description="iterations of linear warm-up, cosine decay "
                                "follows; null: a twentieth of steps")  # fmt: skip
     weight_decay: float = Field(1e-2, ge=0, description="AdamW's weight decay")

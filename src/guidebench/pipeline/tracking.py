@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import socket
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +21,6 @@ from guidebench.pipeline.follow import (
     Execution,
     Sync,
     first_line,
-    public,
 )
 
 log = logging.getLogger(__name__)
@@ -71,54 +69,6 @@ def check(uri: str) -> None:
         )
 
 
-def ui(results: Path, uri: str, port: int) -> None:
-    """Replace this process by MLflow's pages on 127.0.0.1; UserError if they cannot be served."""
-    if uri.startswith("http"):
-        raise UserError(f"MLFLOW_TRACKING_URI: {public(uri)} is a server; open its pages there")
-    _serve(results, uri, "127.0.0.1", port, "MLflow pages: %s (Ctrl-C ends them)")
-
-
-def server(results: Path, host: str, port: int) -> None:
-    """Replace this process by a store for many machines; UserError if it cannot be served.
-
-    Its database is `MLFLOW_TRACKING_URI` or its own, not that of runs without a server: an
-    experiment remembers whether its artifacts go through one.
-    """
-    named = os.environ.get("MLFLOW_TRACKING_URI", "")
-    own = f"sqlite:///{(results / 'mlserver.db').resolve()}"
-    line = "for every machine that reaches it: MLFLOW_TRACKING_URI=%s (Ctrl-C ends the server)"
-    _serve(results, named if named and not named.startswith("http") else own, host, port, line)
-
-
-def _serve(results: Path, uri: str, host: str, port: int, line: str) -> None:
-    check(uri)
-    try:
-        socket.create_server((host, port)).close()
-    except (OSError, OverflowError) as error:
-        reason = str(error).partition(" (")[0]
-        raise UserError(f"--port: {host}:{port}: {reason}; allowed: a free port") from error
-    log.info(line, f"http://{socket.gethostname() if host == '0.0.0.0' else host}:{port}")
-    results.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port),
-               "--workers", "1", "--backend-store-uri", uri,
-               "--artifacts-destination", str(_artifacts(results))]  # fmt: skip
-    os.execve(sys.executable, command, _own_names(host, port) | os.environ | ENVIRONMENT)
-
-
-def _own_names(host: str, port: int) -> dict[str, str]:
-    """Variables with the names that MLflow's server answers to: all of this machine."""
-    import psutil
-
-    name, cards = socket.gethostname(), psutil.net_if_addrs().values()
-    addresses = {a.address for card in cards for a in card if a.family == socket.AF_INET}
-    own = {host, "localhost", name, name.partition(".")[0], socket.getfqdn()} | addresses
-    names = sorted({name.lower() for name in own})
-    return {
-        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(f"{name},{name}:*" for name in names),
-        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"http://{name}:{port}" for name in names),
-    }
-
-
 class _Store:
     """Writes executions through an `MlflowClient`."""
 
@@ -162,7 +112,7 @@ class _Store:
                 self.client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
         remote = self.uri.startswith("http")
-        location = None if remote else (_artifacts(self.results) / name).as_uri()
+        location = None if remote else (artifacts(self.results) / name).as_uri()
         # so that MLflow's pages open on trained models, not on traces of language models
         tags = {"mlflow.experimentKind": "custom_model_development"}
         return str(self.client.create_experiment(name, artifact_location=location, tags=tags))
@@ -232,7 +182,8 @@ class _Store:
         execution.closed = execution.ended or execution.killed(last)
 
 
-def _artifacts(results: Path) -> Path:
+def artifacts(results: Path) -> Path:
+    """Where a store of this machine keeps its artifacts."""
     return (results / "mlartifacts").resolve()
 
 

@@ -113,7 +113,7 @@ def coverage(name: str, n: int, reference: int, trials: int) -> Coverage:
         for cell, population in zip(cells, (wide, narrow), strict=True):
             found = images(population.draw(np.random.default_rng(10**6 + trial), n))
             scores.extend(Row("one", cell.setup, None, "evaluation", 0), scorer.score(found, None))
-        frames = dict.fromkeys(("sensitivity", "sensitivity_images", "classifiers", "history",
+        frames = dict.fromkeys(("sensitivity", "classifiers", "history",
                                 "costs"), scores.results().iloc[:0])  # fmt: skip
         tables = Tables(results=scores.results(), jackknife=scores.jackknife(), summary={},
                         reference_jackknife=scores.reference(), **frames)  # fmt: skip

@@ -5,7 +5,7 @@ from conftest import REPOSITORY
 
 from guidebench import grid
 from guidebench.pipeline.validate import load
-from guidebench.stages.pictures import PIXELS, pixels
+from guidebench.stages.pictures import pixels
 
 
 def test_every_pair_of_cells_once_by_mean_absolute_difference() -> None:
@@ -19,7 +19,7 @@ def test_every_pair_of_cells_once_by_mean_absolute_difference() -> None:
     found = {f"sample:{name}": np.full((4, 1, 2, 2), level, np.uint8)
              for name, level in levels.items()}  # fmt: skip
     found["sample:cfg:3"][0, 0, 0, 0] = 26
-    rows = [dict(zip(PIXELS, row, strict=True)) for row in pixels(config, "mnist", found)]
+    rows = pixels(config, "mnist", found).to_dict("records")
     assert len(rows) == 6
     by_pair = {(row["setup"], str(row["scale"]), row["other"], str(row["other_scale"])): row
                for row in rows}  # fmt: skip

@@ -67,7 +67,7 @@ CASES = {
     "negative scale": Case((*RAW, "scales"), [-1], "-1", "at least 0", "setups.clean/raw.scales.0"),
     "nan": Case((*S, "denoiser", "learning_rate"), math.nan, "NaN", "finite number, above 0"),
     "a rate that float32 does not hold": Case((*S, "denoiser", "learning_rate"), 1e39, "1e+39",
-                                              "above 0 and at most 1"),
+                                              "above 0 and at most 1e+30"),
     "inf": Case((*RAW, "temperature"), math.inf, "Infinity", "finite number, above 0"),
     "momentum of one": Case((*ADAM, "stabilizer", "beta1"), 1.0, "1.0", "below 1"),
     "unknown data set": Case(

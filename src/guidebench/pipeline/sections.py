@@ -13,6 +13,7 @@ NoiseStep = Annotated[float, Field(gt=0, lt=1)]
 PluginName = Annotated[
     str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", title="module:attribute of your own")
 ]
+FINITE = 1e30  # above it, float32 overflows before a training can say that it diverged
 PEAK = "peak rate of AdamW (its betas 0.9 and 0.999, its eps 1e-8)"
 CLIPPED = "largest L2 norm of all gradients together, which are scaled down to it; null: not"
 Options = dict[str, str | int | float | bool | None]
@@ -84,7 +85,7 @@ class Denoiser(Model):
     loss: Literal["mse", "l1", "huber"] = Field("mse", description="training loss")
     steps: PositiveInt = Field(1000, description="training iterations")
     batch_size: PositiveInt = Field(64, description="images per iteration")
-    learning_rate: float = Field(2e-3, gt=0, le=1, description=PEAK)
+    learning_rate: float = Field(2e-3, gt=0, le=FINITE, description=PEAK)
     rate: Literal["warmup_cosine", "one_cycle"] = Field(
         "warmup_cosine",
         description="linear warm-up and cosine decay, or PyTorch's one-cycle rate (pct_start 0.25)",
@@ -116,7 +117,7 @@ class Classifier(Model):
                                              "that it sees; the judge sees the other")  # fmt: skip
     steps: PositiveInt = Field(300, description="training iterations")
     batch_size: PositiveInt = Field(64, description="images per iteration")
-    learning_rate: float = Field(2e-3, gt=0, le=1, description=PEAK)
+    learning_rate: float = Field(2e-3, gt=0, le=FINITE, description=PEAK)
     warmup: int | None = Field(None, ge=0, description="iterations of linear warm-up, cosine decay "
                                "follows; null: a twentieth of steps")  # fmt: skip
     weight_decay: float = Field(1e-2, ge=0, description="AdamW's weight decay")

@@ -8,6 +8,7 @@ from guidebench.pipeline.recording import Methods
 
 EACH = "each"
 NEIGHBOURS = 3  # of an image, in precision and recall
+FEWEST = 3  # images of a reference: with one left out, two have a covariance
 WITH_MEAN = ("ancestral", "euler_maruyama")  # samplers whose step has a mean that guidance shifts
 # a distance, and the sliced Wasserstein distance in the same features, which scales are chosen by
 CHOSEN_BY = {"fd_judge": "sw_judge", "cfd_judge": "csw_judge",

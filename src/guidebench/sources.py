@@ -92,7 +92,11 @@ def named(data: Any) -> list[Path]:
     found: list[Path] = []
     for value in data.options.values():
         path = Path(value) if isinstance(value, str) and value else None
-        if path and path.is_dir():
+        try:
+            is_folder = path is not None and path.is_dir()
+        except OSError:  # a text that is no path: too long
+            continue
+        if path and is_folder:
             for folder, _, names in sorted(os.walk(path, followlinks=True)):
                 found += [Path(folder) / name for name in sorted(names)]
         elif path:

@@ -121,7 +121,7 @@ TRAIN, HELD_OUT = [8, 8, 8, 8], [4, 4, 4, 4]
         ([8, 1, 8, 8], HELD_OUT, ["data.train: 1 images of class 'basketball', at least 2"]),
         ([8, 0, 8, 1], HELD_OUT, ["data.train: 0 images of class 'basketball', at least 2",
                                   "data.train: 1 images of class 'soccer ball', at least 2"]),
-        ([3, 8, 8, 8], HELD_OUT, ["data.train: 3 images of class 'baseball', at least 4"]),
+        ([3, 8, 8, 8], HELD_OUT, ["data.train: 3 images of class 'baseball', at least 6"]),
         (TRAIN, [4, 4, 0, 4], ["data.validation: 0 images of class 'volleyball', at least 1"]),
     ],
 )  # fmt: skip

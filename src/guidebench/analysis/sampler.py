@@ -28,12 +28,16 @@ def variance_ratios(
         x0 = alpha * variance / (alpha**2 * variance + sigma**2) * x
         return Prediction((x - alpha * x0) / sigma, x0)
 
+    def unit(row: int) -> Tensor:
+        found = torch.zeros(1 + steps, len(deviations), dtype=torch.float64)
+        found[row] = 1
+        return found
+
     # row 0 starts from one, row k + 1 gets its one as the noise of step k
-    units = torch.eye(1 + steps, dtype=torch.float64)[..., None].expand(-1, -1, len(deviations))
     own = {key: None if key == "limit" else options[key] for key in OPTIONS.get(name, [])}
     last = SAMPLERS[name](
-        predict, units[:, 0].clone(), schedule, times(name, schedule, steps),
-        lambda step: units[:, step + 1], **own,
+        predict, unit(0), schedule, times(name, schedule, steps),
+        lambda step: unit(step + 1), **own,
     )  # fmt: skip
     ratios: list[float] = (last.square().sum(0) / variance).tolist()
     return ratios

@@ -20,6 +20,13 @@ def admitted(data: DataSet, options: Any, where: str) -> DataSet:
     images, labels, size = data.images, data.labels, side(options)
     if not isinstance(data.extra, dict):
         raise _refused(where, f"extra of type {type(data.extra).__name__}", "arrays by name")
+    if wrong := [
+        name
+        for name in data.extra
+        if name in ("images", "labels", "meta") or not str(name).isidentifier()
+    ]:
+        raise _refused(where, f"extra named {wrong[0]!r}", "other names than images and labels, of "
+                       "letters, digits and _")  # fmt: skip
     form = f"uint8 images [N, 1 or 3, {size}, {size}]"
     for name, array in {"images": images, "labels": labels, **data.extra}.items():
         if not isinstance(array, np.ndarray):
@@ -40,8 +47,8 @@ def admitted(data: DataSet, options: Any, where: str) -> DataSet:
             count = len(array) if array.ndim else "one"
             raise _refused(where, f"{len(images)} images and {count} {name}", "as many")
     known = classes(options)
-    if data.classes not in (known, tuple(known)):
-        raise _refused(where, f"classes {data.classes}", f"{known}, as in data.classes")
+    if [*data.classes] != known:
+        raise _refused(where, f"classes {[*data.classes]}", f"{known}, as in data.classes")
     low, high = (0, len(known) - 1) if known else (-1, -1)
     if labels.min() < low or labels.max() > high:
         allowed = f"0 to {high}, numbers of {len(known)} classes" if known else "-1: no classes"

@@ -35,9 +35,9 @@ class Predict(Protocol):
         ...
 
 
-# logsnr of a process that ends far in the noise (DDPM's own ends at -10.1), and where that is
+# logsnr of a process that ends far in the noise (DDPM's own ends at -10 to -12), and where that is
 # walked instead: beyond |9| a variance of 1e-4 is not noise, or not data
-FAR, WALKED = -10.5, 9.0
+FAR, WALKED = -12.0, 9.0
 # their steps are not bounded where sigma / alpha, or beta, is not
 BOUNDED = ("heun", "euler_maruyama")
 

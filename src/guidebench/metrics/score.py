@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from guidebench.choices import CHOSEN_BY
+from guidebench.choices import CHOSEN_BY, FEWEST
 from guidebench.metrics.frechet import Fitted
 from guidebench.metrics.jackknife import (
     blocked,
@@ -24,8 +24,6 @@ from guidebench.pipeline.errors import UserError
 DISTANCES = {"judge": ("fd_judge", "cfd_judge"), "inception": ("fid", "cfid")}
 # what the jackknife takes a bias of order 1/n from; recall has no limit, the others no bias
 BIASED = {"is_judge"}
-# reference images: two are left, and so a covariance, when one is left out
-FEWEST = 3
 NONE = np.array([])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 
 from guidebench import sources
-from guidebench.choices import EACH, NEIGHBOURS, classes, target_name
+from guidebench.choices import EACH, FEWEST, NEIGHBOURS, classes, target_name
 from guidebench.pipeline.artifacts import read_json, sha256
 from guidebench.pipeline.config import Config, CustomData, Dataset
 from guidebench.pipeline.errors import UserError
@@ -37,7 +37,7 @@ def counted(dataset: Dataset, blocks: int) -> Iterator[Mistake]:
 def least_train(dataset: Dataset) -> int:
     """The least training images: four of a class, or neighbours in each half."""
     names = classes(dataset.data)
-    each = 2 * (NEIGHBOURS + 1) if dataset.target == EACH and names else 2
+    each = 2 * (NEIGHBOURS + 1 if dataset.target == EACH and names else FEWEST)
     # two in each half: one alone has no covariance
     return max(4 * len(names), each)
 
@@ -53,8 +53,8 @@ def short(dataset: Dataset, train: list[int], validation: list[int]) -> Iterator
     names, target = classes(dataset.data), target_name(dataset)
     for split, counts, least in (("train", train, 2), ("validation", validation, 1)):
         for name, count in zip(names, counts, strict=True):
-            # the covariance of the reference, the half that no judge saw, takes two
-            asked = 4 if split == "train" and name == target else least
+            # the reference is the half that no judge saw
+            asked = 2 * FEWEST if split == "train" and name == target else least
             if count < asked:
                 found = f"{count} images of class {name!r}"
                 yield f"data.{split}", found, f"at least {asked} of each class"
@@ -65,8 +65,8 @@ def short(dataset: Dataset, train: list[int], validation: list[int]) -> Iterator
 def floorless(dataset: Dataset, validation: list[int]) -> Iterator[str]:
     """Classes with too few held-out images for a floor, which takes as many as the samples."""
     n, names = dataset.sampling.evaluation, classes(dataset.data)
-    for name, count in zip(names, validation, strict=True):
-        asked = -(-n // len(names)) if dataset.target == EACH else n
+    for number, (name, count) in enumerate(zip(names, validation, strict=True)):
+        asked = len(range(number, n, len(names))) if dataset.target == EACH else n
         if count < asked and target_name(dataset) in (EACH, name):
             yield f"{count} images of class {name!r} give no floor, which takes {asked}"
 

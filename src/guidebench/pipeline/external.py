@@ -36,8 +36,9 @@ def content(data: Any, results: Path) -> str | None:
         cache = dict(json.loads((results / CACHE).read_text()))
     if known_by not in cache:
         # a name counts, and the folder that it is in, but not where all of it lies
-        above = Path(os.path.commonpath([path.parent for path in paths]))
-        names = [path.relative_to(above).as_posix() for path in paths]
+        whole = [path.absolute() for path in paths]
+        above = Path(os.path.commonpath([path.parent for path in whole]))
+        names = [path.relative_to(above).as_posix() for path in whole]
         cache[known_by] = digest_of([[n, sha256(p)] for n, p in zip(names, paths, strict=True)])
         if results.is_dir():
             with suppress(OSError):  # a folder that may not be written to

@@ -32,7 +32,9 @@ TRACKER_SECONDS = 60.0
 def workflow() -> Path:
     """The folder with the workflow: this one, else the checkout; UserError where there is none."""
     for folder in (Path(), CHECKOUT):
-        if (folder / "Snakefile").is_file() and (folder / "workflow/rules").is_dir():
+        if (folder / "Snakefile").is_file() and (
+            folder / "workflow/rules/ground_truth.smk"
+        ).is_file():
             return folder
     raise UserError(f"{Path.cwd()}: found no Snakefile of guidebench here or in {CHECKOUT}, "
                     "allowed: the folder of its repository")  # fmt: skip
@@ -85,7 +87,7 @@ class Run(NamedTuple):
                 return False
             slurm.check(profile, self.profile_file)
             return True
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             known = ", ".join(
                 sorted(path.parent.name for path in self.profiles.glob("*/config.yaml"))
             )

@@ -36,7 +36,10 @@ def _own(config: Config) -> Iterator[Mistake]:
                   for c, one in dataset.classifiers.items()}  # fmt: skip
         named |= {f"{key}.sensitivity.stabilizers.{s}.name": one.name
                   for s, one in dataset.sensitivity.stabilizers.items()}  # fmt: skip
-        for s, setup in dataset.setups.items():
+    setups = {f"datasets.{name}": dataset.setups for name, dataset in config.datasets.items()}
+    setups |= {f"worlds.{name}": world.setups for name, world in config.worlds.items()}
+    for key, section in setups.items():
+        for s, setup in section.items():
             named[f"{key}.setups.{s}.guidance"] = setup.guidance
             named[f"{key}.setups.{s}.stabilizer.name"] = setup.stabilizer.name
     for key, value in named.items():
@@ -58,6 +61,8 @@ def _classifiers(config: Config) -> Iterator[Mistake]:
     for name, dataset in config.datasets.items():
         for key, options in dataset.classifiers.items():
             path = f"datasets.{name}.classifiers.{key}"
+            if ":" in options.architecture and _imported(options.architecture):
+                continue  # said already
             if options.architecture not in ARCHITECTURES or options.batch_size == 1:
                 yield from _tried(path, options, dataset)
 

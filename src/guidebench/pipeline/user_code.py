@@ -16,6 +16,8 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.packages import distribution
 from guidebench.pipeline.syntax import chains, imported, strip
 
+INSTALLED = ("site-packages", "dist-packages")
+
 
 @cache
 def source_digest(name: str) -> str:
@@ -30,7 +32,7 @@ def source_digest(name: str) -> str:
     try:
         found = importlib.util.find_spec(dotted)
         path = Path(found.origin) if found and found.origin else None
-        tree = ast.parse(path.read_text()) if path else None
+        tree = ast.parse(path.read_bytes()) if path else None
     except SyntaxError as error:
         raise UserError(f"{name} (line {error.lineno}: {error.msg})") from error
     except Exception as error:  # looking inside a package runs that package's own code
@@ -52,7 +54,7 @@ def _of_user(root: Path, path: Path, texts: dict[str, str]) -> None:
     if key in texts:
         return
     try:
-        tree = ast.parse(path.read_text())
+        tree = ast.parse(path.read_bytes())  # in the encoding that the file says
     except SyntaxError as error:
         raise UserError(f"{path} (line {error.lineno}: {error.msg})") from error
     strip(tree)
@@ -63,6 +65,7 @@ def _of_user(root: Path, path: Path, texts: dict[str, str]) -> None:
         dotted = ".".join([bound.get(name, name), *attributes])
         if dotted.startswith(f"{recording.PACKAGE}."):
             texts[dotted] = named(dotted)
+    own, installed = key.partition("/")[0].removesuffix(".py"), root.name in INSTALLED
     for node in ast.walk(tree):
         base = (
             path.parents[node.level - 1]
@@ -79,6 +82,8 @@ def _of_user(root: Path, path: Path, texts: dict[str, str]) -> None:
             steps = name.split(".")
             if steps[0] != recording.PACKAGE and (other := distribution(steps[0])):
                 texts[other] = version(other)
+            if installed and base == root and steps[0] != own:
+                continue  # of an installed package its dependencies count by their versions
             for length in range(1, len(steps) + 1):  # packages on the way run, too
                 place = base.joinpath(*steps[:length])
                 for file in (place.with_suffix(".py"), place / "__init__.py"):

@@ -62,7 +62,7 @@ FORWARD = {
 }  # fmt: skip
 
 _FLOOR = ("Dotted line: floor, held-out real images scored like samples; dashed: unguided samples; "
-          "their bands and all bars are 95 % intervals over seeds. Crosses: broken, too many "
+          "their bands and all bars are 95 % intervals. Crosses: broken, too many "
           "images diverged. ")  # fmt: skip
 _CORRECTED = ("Corrected for the bias of n images by the jackknife, with the reference's error "
               "counted; tables give the raw value beside it. ")  # fmt: skip

@@ -63,7 +63,7 @@ def _turn(tables: Tables, dataset: str, setup: str, metric: str) -> Outcome:
     fall = fell(1)
     values: Values = {f"{metric} {setup}: scale of the minimum": low.scale}
     values |= fall.values(f"{metric} {setup}: fall from unguided")
-    start = f"The minimum on selection seeds is at scale {low.scale:g}; fall from unguided {fall}"
+    start = f"On selection seeds scale {low.scale:g} is best; fall from unguided {fall}"
     if low == cells[-1]:
         verdict = FAILS if fall.negative else UNDECIDED
         return Outcome(verdict, values, f"{start}; that is the largest scale, so the grid did not "
@@ -116,11 +116,15 @@ def _against(tables: Tables, dataset: str, others: list[str], metric: str) -> Ou
         values |= gap.values(f"{metric} {cell.setup} minus {EMA99}")
     better = [cell for cell, gap in found.items() if gap.negative]
     rival = min(better or found, key=lambda cell: levels[cell])
-    return Outcome(by_sign(list(found.values())), values, f"{metric} is {number(own.value)} for "
+    verdict = by_sign(list(found.values()))
+    compared = {cell.setup for cell in found}
+    if missing := ", ".join(setup for setup in others if setup not in compared):
+        verdict = UNDECIDED if verdict == HOLDS else verdict
+    return Outcome(verdict, values, f"{metric} is {number(own.value)} for "
                    f"{EMA99} (scale {champion.scale:g}) and {number(levels[rival])} for "
                    f"{rival.setup} (scale {rival.scale:g}); difference {found[rival]}; "
                    f"{sum(gap.positive for gap in found.values())} of {len(found)} above for "
-                   "certain.")  # fmt: skip
+                   f"certain.{f' Not compared: {missing}.' if missing else ''}")  # fmt: skip
 
 
 def _compared(tables: Tables, dataset: str, others: list[str]) -> Outcome:

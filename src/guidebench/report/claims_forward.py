@@ -178,7 +178,9 @@ def _ordered(tables: Tables, dataset: str, quantity: str, *curves: Curve) -> Out
     values: dict[str, float | None] = {}
     parts = []
     for first, second in pairwise(curves):
-        logs = [_logs(along(tables, dataset, quantity, *curve)) for curve in (first, second)]
+        pair = [along(tables, dataset, quantity, *curve) for curve in (first, second)]
+        both = pair[0].index.intersection(pair[1].index)  # on average over the same t
+        logs = [_logs(curve.loc[both]) for curve in pair]
         compared.append(partial(mean, (logs[0] - logs[1]).to_numpy(), 0.0, 0.0))
         interval = compared[-1](1)
         title = f"{_label(first)} over {_label(second)}"

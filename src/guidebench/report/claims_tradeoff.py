@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from guidebench.metrics.jackknife import agresti_coull
 from guidebench.report.rankings import overrated
 from guidebench.report.tables import Tables
 from guidebench.report.verdicts import (
     Interval,
     Outcome,
+    Unmeasured,
     by_sign,
     difference,
     measured,
@@ -58,7 +62,11 @@ def attack(tables: Tables, dataset: str) -> Outcome:
               for cell in cells]  # fmt: skip
     guided, free = (first - judge for first, judge in shares)
     left_out = [overrated(tables, dataset, cell, GUIDE) for cell in cells]
-    half = quantile(len(left_out[0]) - 1) * spread(left_out[0] - left_out[1])
+    apart = left_out[0] - left_out[1]
+    if len(apart) < 2 or not np.isfinite(apart).all():
+        raise Unmeasured(f"not measured: no jackknife blocks of {' and '.join(metrics)}")
+    n = measured(tables, dataset, cells[0], metrics[1]).n
+    half = quantile(len(apart) - 1) * max(spread(apart), agresti_coull(0, n))
     interval = Interval(guided - free, guided - free - half, guided - free + half)
     values = {f"{GUIDE} minus judge, {name} at {cell.scale:g}": found
               for cell, name, found in zip(cells, (NOISE_TRAINED, CFG), (guided, free),

@@ -68,8 +68,9 @@ CLAIMS = [
           "Spearman's correlation of {fd} with the scale is below 0.5, or {fd} falls again from "
           "its peak (interval below 0)", claims_distance.fd_rises),
     Claim("cFD falls with the scale, then turns (noise-trained classifier).",
-          f"minimum of {{cfd}} on selection seeds at an inner scale; unguided - minimum and "
-          f"largest scale - minimum: each {JACKKNIFE} above 0", claims_distance.cfd_turns),
+          "the scale with the lowest sliced distance on selection seeds is an inner one; {cfd} of "
+          "unguided minus that there, and of the largest scale minus that: each "
+          f"{JACKKNIFE} above 0", claims_distance.cfd_turns),
     Claim("Among the clean classifier's setups x0+EMA0.99 has the best cFD.",
           f"{{cfd}} of each other one minus clean/x0+ema0.99: all above 0; {JACKKNIFE}, Holm's "
           f"procedure over them, for “does not hold”, too; {CHOSEN}", claims_distance.ema99_best),

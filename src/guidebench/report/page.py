@@ -95,13 +95,13 @@ def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[
     """What the summary says of one data set: winners, unguided, floor, and the verdicts."""
     metric = tables.distance(dataset, "cfd")
     floor = tables.measure(dataset, Cell(FLOOR), metric)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for who, classifier in (*((words, name) for name, words in theme.WORDS.items()), ("any", None)):
         found = winners.winner(tables, dataset, classifier)
-        if found:
+        if found and found[0] not in [row["cell"] for row in rows]:
             cell, value = found
-            rows.append({"who": who, "setup": cell.setup, "scale": f"{cell.scale:g}",
-                         "value": measure(value)})  # fmt: skip
+            rows.append({"who": who, "cell": cell, "setup": cell.setup,
+                         "scale": f"{cell.scale:g}", "value": measure(value)})  # fmt: skip
     tied = [entry.cell.setup for entry in winners.contest(tables, dataset) if entry.tied]
     return {
         "name": dataset, "metric": metric, "rows": rows, "tied": tied,

@@ -111,6 +111,8 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
             axes.plot(point[0].value, point[1].value, marker="*", markersize=11, color=look.color,
                       linestyle="", label=label)  # fmt: skip
     theme.logarithmic(axes, "x")
+    if axes.dataLim.x0 <= 0:  # corrected, a floor's distance can fall below 0
+        axes.set_xscale("symlog", linthresh=axes.dataLim.minpos[0], linscale=0.5)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel(f"{distance}, logarithmic, lower is better")
     axes.set_ylabel("Inception score's formula on the judge")

@@ -147,7 +147,8 @@ class Tables:
     def has(self, dataset: str, metric: str) -> bool:
         """Whether evaluation rows of this metric exist."""
         table = self.results
-        return bool(((table.dataset == dataset) & (table.metric == metric)).any())
+        keep = (table.dataset == dataset) & (table.metric == metric)
+        return bool((keep & (table.split == EVALUATION)).any())
 
     def distance(self, dataset: str, kind: str) -> str:
         """The distance that verdicts use: `fid`/`cfid` when measured, else on the judge."""

@@ -10,11 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from guidebench.report.tables import Cell, Measure, Tables
+from guidebench.metrics.jackknife import agresti_coull, standard_error
+from guidebench.report.tables import BROKEN, Cell, Measure, Tables
 from guidebench.report.words import number
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 CONFIDENCE = 0.95
+# of images: an error from blocks that agree would be zero, and that of none of n hits is not
+SHARES = ("accuracy", "diverged")
 
 
 class Unmeasured(Exception):
@@ -75,8 +78,7 @@ def mean(values: np.ndarray, minus: float = 0.0, error: float = 0.0, tests: int 
 
 def spread(difference: pd.Series) -> float:
     """Jackknife standard error from values with one of K blocks left out each."""
-    k = len(difference)
-    return float(np.sqrt((k - 1) / k * ((difference - difference.mean()) ** 2).sum()))
+    return standard_error(difference.to_numpy())
 
 
 def difference(
@@ -90,9 +92,13 @@ def difference(
 
     Of corrected values. Both have the same seeds, and the same reference: each replicate leaves
     the same ones out of both. One of `tests` intervals that hold together. Raises Unmeasured when
-    a value or its blocks are missing.
+    a value or its blocks are missing, or when the images are too few for the correction.
     """
-    values = [measured(tables, dataset, cell, metric).value for cell, metric in (first, second)]
+    values = [measured(tables, dataset, cell, metric) for cell, metric in (first, second)]
+    if few := [value for value in values if value.few]:
+        raise Unmeasured(f"not measured: {first[1]} of {few[0].n} images and a reference of "
+                         f"{few[0].reference_n} has no interval: fewer than its {few[0].features} "
+                         "features")  # fmt: skip
     left_out = tables.left_out(dataset, *first) - tables.left_out(dataset, *second)
     if len(left_out) < 2 or not np.isfinite(left_out).all():
         raise Unmeasured(f"not measured: no jackknife blocks of {name(first[0])} and "
@@ -100,8 +106,11 @@ def difference(
     reference = (tables.reference_left_out(dataset, *first)
                  - tables.reference_left_out(dataset, *second)).dropna()  # fmt: skip
     parts = [left_out, reference] if len(reference) else [left_out]
-    half = quantile(min(map(len, parts)) - 1, tests) * math.hypot(*map(spread, parts))
-    estimate = values[0] - values[1]
+    estimate = values[0].value - values[1].value
+    error = math.hypot(*map(spread, parts))
+    if first[1].startswith(SHARES):
+        error = max(error, agresti_coull(0, values[0].n))
+    half = quantile(min(map(len, parts)) - 1, tests) * error
     return Interval(estimate, estimate - half, estimate + half)
 
 
@@ -143,8 +152,11 @@ def scales(tables: Tables, dataset: str, setup: str, least: int = 1) -> list[Cel
 def measured(
     tables: Tables, dataset: str, cell: Cell, metric: str, split: str = "evaluation"
 ) -> Measure:
-    """The value of a cell; Unmeasured when there is none or it is not finite."""
+    """The value of a cell; Unmeasured when there is none, it is not finite, or the cell broke."""
     found = tables.measure(dataset, cell, metric, split)
+    if not metric.startswith(SHARES) and cell.scale in tables.broken(dataset, cell.setup, split):
+        raise Unmeasured(f"not measured: {name(cell)} is broken, more than {100 * BROKEN:g} % of "
+                         f"its images diverged ({split})")  # fmt: skip
     if found is None:
         raise Unmeasured(f"not measured: {metric} of {name(cell)} has no finite value ({split})")
     return found
@@ -166,7 +178,8 @@ def along(
 ) -> pd.DataFrame:
     """Every image's curve along the forward process [t, image]; Unmeasured when it is empty."""
     rows = tables.along(dataset, quantity, classifier, source, stabilizer)
-    found = pd.DataFrame(list(rows["values"]), index=rows.t).dropna()
+    found = pd.DataFrame(list(rows["values"]), index=rows.t)
+    found = found.replace([np.inf, -np.inf], np.nan).dropna()
     if found.empty:
         stabilised = "" if stabilizer == "none" else f"+{stabilizer}"
         raise Unmeasured(f"not measured: no {quantity} of {classifier}/{source}{stabilised} "

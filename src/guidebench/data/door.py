@@ -47,8 +47,9 @@ def admitted(data: DataSet, options: Any, where: str) -> DataSet:
             count = len(array) if array.ndim else "one"
             raise _refused(where, f"{len(images)} images and {count} {name}", "as many")
     known = classes(options)
-    if [*data.classes] != known:
-        raise _refused(where, f"classes {[*data.classes]}", f"{known}, as in data.classes")
+    named = data.classes.tolist() if isinstance(data.classes, np.ndarray) else data.classes
+    if named not in (known, tuple(known)):
+        raise _refused(where, f"classes {named}", f"{known}, as in data.classes")
     low, high = (0, len(known) - 1) if known else (-1, -1)
     if labels.min() < low or labels.max() > high:
         allowed = f"0 to {high}, numbers of {len(known)} classes" if known else "-1: no classes"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from guidebench.metrics.jackknife import agresti_coull
 from guidebench.report.rankings import overrated
 from guidebench.report.tables import Tables
 from guidebench.report.verdicts import (
@@ -13,6 +12,7 @@ from guidebench.report.verdicts import (
     Unmeasured,
     by_sign,
     difference,
+    least,
     measured,
     quantile,
     scales,
@@ -66,7 +66,7 @@ def attack(tables: Tables, dataset: str) -> Outcome:
     if len(apart) < 2 or not np.isfinite(apart).all():
         raise Unmeasured(f"not measured: no jackknife blocks of {' and '.join(metrics)}")
     n = measured(tables, dataset, cells[0], metrics[1]).n
-    half = quantile(len(apart) - 1) * max(spread(apart), agresti_coull(0, n))
+    half = quantile(len(apart) - 1) * max(spread(apart), least(n))
     interval = Interval(guided - free, guided - free - half, guided - free + half)
     values = {f"{GUIDE} minus judge, {name} at {cell.scale:g}": found
               for cell, name, found in zip(cells, (NOISE_TRAINED, CFG), (guided, free),

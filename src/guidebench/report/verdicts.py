@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from guidebench.metrics.jackknife import agresti_coull, standard_error
 from guidebench.report.tables import BROKEN, Cell, Measure, Tables
 from guidebench.report.words import number
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 CONFIDENCE = 0.95
-# of images: an error from blocks that agree would be zero, and that of none of n hits is not
+# of images; their errors have a least
 SHARES = ("accuracy", "diverged")
 
 
@@ -78,7 +77,13 @@ def mean(values: np.ndarray, minus: float = 0.0, error: float = 0.0, tests: int 
 
 def spread(difference: pd.Series) -> float:
     """Jackknife standard error from values with one of K blocks left out each."""
-    return standard_error(difference.to_numpy())
+    k = len(difference)
+    return float(np.sqrt((k - 1) / k * ((difference - difference.mean()) ** 2).sum()))
+
+
+def least(n: int) -> float:
+    """Agresti and Coull's standard error of a share that none of n has: blocks that agree say 0."""
+    return math.sqrt(2 * (n + 2) / (n + 4) ** 3)
 
 
 def difference(
@@ -109,7 +114,7 @@ def difference(
     estimate = values[0].value - values[1].value
     error = math.hypot(*map(spread, parts))
     if first[1].startswith(SHARES):
-        error = max(error, agresti_coull(0, values[0].n))
+        error = max(error, least(values[0].n))
     half = quantile(min(map(len, parts)) - 1, tests) * error
     return Interval(estimate, estimate - half, estimate + half)
 

@@ -96,7 +96,7 @@ def test_the_floor_is_of_the_present_target_and_n(copy) -> None:
 
 def test_costs_are_not_in_the_table_of_numbers(finished) -> None:
     tables = finished.root / "results/smoke/tables"
-    measured = {"seconds", "peak_memory", "denoiser_evaluations"}
+    measured = {"seconds", "peak_memory", "load", "denoiser_evaluations", "backward_passes"}
     assert not measured & set(pd.read_parquet(tables / "results.parquet").metric)
     assert set(pd.read_parquet(tables / "cell_costs.parquet").metric) == measured
     listed = json.loads((tables / "manifest.json").read_text())

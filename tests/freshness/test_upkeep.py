@@ -15,6 +15,8 @@ from guidebench.pipeline.garbage import remove
 from guidebench.pipeline.jobs import Job, Layout
 
 SAMPLERS = "guidebench.diffusion.samplers"
+# the report tries the experiment's sampler on known data, too
+STAGES = ("sample", "collect")
 BLOCKS = {Job("sample", "digits", block=name) for name in ("selection-0", "evaluation-0")}
 
 
@@ -37,11 +39,12 @@ def test_adopted_results_stand_for_the_new_code(executed, copied, monkeypatch) -
     edited("corrected.eps) / 2", "corrected.eps) * 0.5", monkeypatch)
     stale = fresh.stale(executed.config, copied)
     assert set(stale) > BLOCKS
-    names = adopt(executed.config, copied, "sample", "the same number")
-    assert names == ["diffusion.samplers:heun"]
+    for stage in STAGES:
+        names = adopt(executed.config, copied, stage, "the same number")
+        assert names == ["diffusion.samplers:heun"]
     assert fresh.stale(executed.config, copied) == {}
     entry = {"functions": ["diffusion.samplers:heun"], "reason": "the same number"}
-    assert json.loads(ADOPTED.read_text()) == {"sample": [entry]}
+    assert json.loads(ADOPTED.read_text()) == dict.fromkeys(STAGES, [entry])
     # and only for that: another change makes them stale again
     edited("corrected.eps) / 2", "corrected.eps) / 3", monkeypatch)
     assert set(fresh.stale(executed.config, copied)) > BLOCKS
@@ -56,7 +59,8 @@ def test_a_function_that_the_new_code_calls_counts_from_then_on(
     first = recording.sources[SAMPLERS]
     monkeypatch.setitem(recording.sources, SAMPLERS, first + new.format(2))
     code.forget()
-    adopt(executed.config, copied, "sample", "as before")
+    for stage in STAGES:
+        adopt(executed.config, copied, stage, "as before")
     assert fresh.stale(executed.config, copied) == {}
     monkeypatch.setitem(recording.sources, SAMPLERS, first + new.format(3))
     code.forget()

@@ -44,7 +44,7 @@ def test_adopted_results_stand_for_the_new_code(executed, copied, monkeypatch) -
         assert names == ["diffusion.samplers:heun"]
     assert fresh.stale(executed.config, copied) == {}
     entry = {"functions": ["diffusion.samplers:heun"], "reason": "the same number"}
-    assert json.loads(ADOPTED.read_text()) == dict.fromkeys(STAGES, [entry])
+    assert json.loads(ADOPTED.read_text()) == {key: [entry] for key in STAGES}
     # and only for that: another change makes them stale again
     edited("corrected.eps) / 2", "corrected.eps) / 3", monkeypatch)
     assert set(fresh.stale(executed.config, copied)) > BLOCKS

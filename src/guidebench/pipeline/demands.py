@@ -44,7 +44,7 @@ def least_train(dataset: Dataset) -> int:
 
 def _why(split: str, names: list[str]) -> str:
     if not names:
-        return "one in each half" if split == "train" else "one"
+        return f"{FEWEST} in each half" if split == "train" else "one"
     return f"{'four' if split == 'train' else 'one'} of each of {len(names)} classes"
 
 

@@ -84,7 +84,7 @@ def sampling_cost(tables: Tables, dataset: str) -> dict[str, Any]:
             continue
         times = number(passes / base if base else None)
         evaluations, backward, memory, load = (
-            number(found[name].value if found[name] else None)  # type: ignore[union-attr]
+            number(one.value if (one := found[name]) else None)
             for name in ("denoiser_evaluations", "backward_passes", "peak_memory", "load")
         )
         rows.append({"cells": [_title(cell), _scale(cell), evaluations, backward, times, memory,

@@ -27,6 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     _session.enter_context(ended())
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
+        # a shell that started this in the background lets it, and all that it starts, ignore Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _interrupt(*_: int | FrameType | None) -> None:

@@ -61,9 +61,9 @@ lint: setup  ## formatting, style, types, workflow files
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 
-lock: $(UV)  ## resolve envs/requirements.in anew, with hashes and no addresses
+lock: $(UV)  ## resolve envs/*.in anew, with hashes and no addresses
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
-	  --no-emit-index-url --no-header envs/requirements.in -o $(LOCK)
+	  --no-emit-index-url --no-header envs/requirements.in envs/development.in -o $(LOCK)
 
 $(UV):
 	$(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv

@@ -16,7 +16,13 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-FILES = ["requirements.in", "requirements.txt", "guidebench.yaml", "Containerfile"]
+FILES = [
+    "requirements.in",
+    "development.in",
+    "requirements.txt",
+    "guidebench.yaml",
+    "Containerfile",
+]
 LOCK = "envs/requirements.txt"
 ADDRESS = re.compile(
     r"https?://|git\+|--(?:extra-)?index-url|--find-links|--trusted-host"
@@ -140,7 +146,9 @@ def edited(texts: dict[str, str], name: str, old: str, new: str) -> dict[str, st
 
 def complaints(texts: dict[str, str]) -> list[str]:
     return [
-        *lock_complaints(texts["requirements.in"], texts["requirements.txt"]),
+        *lock_complaints(
+            texts["requirements.in"] + texts["development.in"], texts["requirements.txt"]
+        ),
         *conda_complaints(texts["guidebench.yaml"]),
         *container_complaints(texts["Containerfile"]),
         *python_complaints(texts),
@@ -199,6 +207,14 @@ def test_this_environment_is_the_lock(texts: dict[str, str]) -> None:
     assert len(installed_complaints(changed, installed)) == 1
     for_others = re.sub(r"^pillow==\S+", "pillow==0.1 ; sys_platform == 'plan9'", lock, flags=re.M)
     assert installed_complaints(for_others, installed) == []
+
+
+def test_an_installed_package_brings_what_running_needs(texts: dict[str, str]) -> None:
+    brought = {Requirement(line).name for line in metadata.requires("guidebench") or []}
+    running, developing = ({Requirement(line).name for line in entries(texts[name])}
+                           for name in ("requirements.in", "development.in"))  # fmt: skip
+    assert brought == running
+    assert {"pytest", "mypy", "playwright"} <= developing - running
 
 
 def test_what_the_image_copies_is_enough(

@@ -34,7 +34,7 @@ EDITS: dict[tuple[str, ...], list[Any]] = {
 CODE: dict[str, tuple[str, str, str, str]] = {
     "ema": ("guidance.stabilizers", "EMA.__call__", "self.beta * mean", "0.5 * self.beta * mean"),
     "heun": ("diffusion.samplers", "heun", "corrected.eps) / 2", "corrected.eps) / 3"),
-    "frechet": ("metrics.frechet", "Reference.distance", "- 2 * cross", "- 3 * cross"),
+    "frechet": ("metrics.frechet", "Fitted.distance", "- 2 * cross", "- 3 * cross"),
     "unused": ("diffusion.samplers", "ddim", "eta > 0", "eta > 1"),
 }
 OURS = ("logs", "events", "benchmarks")  # what nobody reads

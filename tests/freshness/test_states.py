@@ -1,5 +1,6 @@
 """Whatever people do to an experiment: a run that finishes has the numbers of a fresh folder."""
 
+import importlib
 import os
 import shutil
 import tempfile
@@ -16,8 +17,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from states import CODE, EDITS, Experiment, damage
-from tiny import warm
+from states import CODE, EDITS, Experiment, damage, edit_code
+from tiny import apart, warm
 
 STEPS = 8
 SEED = int(os.environ.get("GUIDEBENCH_SEED", "2026"))
@@ -102,6 +103,25 @@ def _check(examples: int) -> None:
     except BaseException as error:
         error.add_note(f"sequences drawn with GUIDEBENCH_SEED={SEED}")
         raise
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_every_edit_of_code_changes_the_function_that_it_names(name: str) -> None:
+    module, function, _, _ = CODE[name]
+    *owner, method = function.split(".")
+
+    def loaded() -> tuple:
+        place = importlib.import_module(f"guidebench.{module}")
+        found = getattr(getattr(place, *owner) if owner else place, method).__code__
+        return found.co_code, found.co_consts
+
+    def edited() -> tuple:
+        edit_code(frozenset([name]))
+        return loaded()
+
+    before = loaded()
+    assert apart(edited) != before
+    assert loaded() == before
 
 
 @pytest.mark.timeout(3600)

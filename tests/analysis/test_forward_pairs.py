@@ -129,7 +129,7 @@ def test_x0_input_in_closed_form(kind: str) -> None:
 
 
 def test_the_network_sees_each_state_with_its_own_time() -> None:
-    """The public code denoises x_{t-1} with t (design, section 2, trap 5)."""
+    """The public code denoises x_{t-1} with t."""
     asked: list[tuple[int, Tensor]] = []
 
     def network(x: Tensor, t: int) -> Tensor:

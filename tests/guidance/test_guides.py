@@ -175,7 +175,7 @@ def test_scale_zero_is_unguided(injection: str) -> None:
 def test_both_injections_push_alike_over_a_step() -> None:
     """DDPM without a clip: the score's push on the mean is (beta / sqrt(1 - beta)) scale g.
 
-    The mean's is the posterior variance times scale g (design, section 2: they differ by a factor).
+    The mean's is the posterior variance times scale g (docs/mathematics.md): they differ.
     """
     x, (s, r) = _x(), (T, T - 1)
     silent = torch.zeros(3, 3, 8, 8)

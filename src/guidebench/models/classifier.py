@@ -97,7 +97,7 @@ class Classifier(nn.Module):
         return logits
 
     def log_prob(self, logits: Tensor, target: int | Tensor, temperature: float = 1.0) -> Tensor:
-        """Rows' log p(target | input): log_softmax, or logsigmoid(+-f) (design, section 2).
+        """Rows' log p(target | input): log_softmax, or logsigmoid(+-f) (docs/mathematics.md).
 
         `target`: one class number for all rows, or one a row [N].
         """

@@ -98,7 +98,7 @@ class ClassifierFree(Unguided):
 
 
 class ClassifierGuided:
-    """Classifier guidance with a stabilizer, injected in the mean or the score (docs/mathematics.md).
+    """Classifier guidance, stabilized, injected in the mean or the score (docs/mathematics.md).
 
     Where the scale is zero the denoiser alone is asked, and the stabilizer does not advance.
     """

@@ -166,15 +166,15 @@ def test_a_gpu_that_is_not_there_is_said_before_the_first_job(
     monkeypatch.chdir(tmp_path)
     arguments = argparse.Namespace(config="exp.yaml", set=[], results=Path("results"), cores=1,
                                    snakemake=[], profile=None)  # fmt: skip
+    started: list[Any] = []
+    monkeypatch.setattr("guidebench.pipeline.runner.run", lambda *given: started.append(given) or 7)
     with pytest.raises(UserError) as caught:
         cli.run_pipeline(arguments)
     assert str(caught.value) == (
         "exp.yaml: device: found cuda, allowed: auto or cpu (torch sees no GPU here)"
     )
-    assert not Path("results").exists()
+    assert started == []
     # other machines have their own
-    started: list[Any] = []
-    monkeypatch.setattr("guidebench.pipeline.runner.run", lambda *given: started.append(given) or 7)
     arguments.snakemake = ["--executor", "kubernetes"]
     assert cli.run_pipeline(arguments) == 7
     assert len(started) == 1

@@ -145,6 +145,10 @@ class Answer:
 
 @pytest.mark.parametrize(("answer", "said"), [
     (lambda x: x, "answered Tensor, allowed: a Prediction"),
+    (lambda x: None, "answered NoneType, allowed: a Prediction"),
+    (lambda x: Prediction(None, x), "answered eps of shape NoneType, allowed: that of x"),
+    (lambda x: Prediction(x, None), "answered x0 of shape NoneType, allowed: that of x"),
+    (lambda x: Prediction(x, x, 0.5), "answered shift of shape float, allowed: that of x"),
     (lambda x: Prediction(x, x[:1]), r"answered x0 of shape \(1, 1, 8, 8\), allowed: .*\(4, 1, 8"),
     (lambda x: Prediction(x, x, x.sum((1, 2, 3))), r"answered shift of shape \(4,\)"),
 ])  # fmt: skip

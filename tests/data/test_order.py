@@ -1,5 +1,6 @@
 """Whatever order files keep their images in, prepared ones are exchangeable, and so are halves."""
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,8 @@ import pytest
 from data_folders import write_faces, write_idx
 
 from guidebench.data import load
-from guidebench.data.store import Stored, half
+from guidebench.data.dataset import DataSet
+from guidebench.data.store import Stored, chosen, half, read, write
 
 COUNT = 240
 ORDERS = {
@@ -78,10 +80,36 @@ def test_halves_are_disjoint_in_stored_order_and_split_every_class(labels: np.nd
     """Labels that alternate put no class into one half."""
     data = Stored(np.arange(len(labels)), labels, [])
     first, second = (half(data, which) for which in ("first", "second"))
-    assert sorted([*first.images, *second.images]) == list(range(len(labels)))
+    assert sorted([*first.images[:], *second.images[:]]) == list(range(len(labels)))
     for one in (first, second):
-        assert (np.diff(one.images) > 0).all()
-        np.testing.assert_array_equal(one.labels, labels[one.images])
+        assert (np.diff(one.images[:]) > 0).all()
+        np.testing.assert_array_equal(one.labels, labels[one.images[:]])
     for label in np.unique(labels):
         assert abs((first.labels == label).sum() - (second.labels == label).sum()) <= 1
     assert 0 <= len(first.images) - len(second.images) <= 1
+
+
+def test_a_half_stays_on_disk_and_gives_its_images_by_batches(tmp_path: Path) -> None:
+    """Half of CelebA at 256 pixels is 16 GB."""
+    chance = np.random.default_rng(0)
+    images = chance.integers(0, 256, (400, 3, 48, 48), dtype=np.uint8)
+    write(DataSet(images, np.arange(400) % 5, list("abcde")), tmp_path)
+    rows, index = np.arange(400) // 5 % 2 == 1, chance.integers(0, 200, 16)
+    size = images.nbytes
+    tracemalloc.start()
+    second = half(read(tmp_path), "second")
+    batches = [second.images[index], second.images[32:48], second.images[190:999]]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size / 5  # the batches are a tenth
+    assert len(second.images) == 200
+    assert second.images.shape == (200, 3, 48, 48)
+    expected = images[rows]
+    for found, wanted in zip(
+        batches, (expected[index], expected[32:48], expected[190:]), strict=True
+    ):
+        np.testing.assert_array_equal(found, wanted)
+    # some of a half: the floor's images
+    few = chosen(second, index)
+    np.testing.assert_array_equal(few.images[:], expected[index])
+    np.testing.assert_array_equal(few.labels, second.labels[index])

@@ -13,6 +13,7 @@ from guidebench.analysis.sampler import variance_ratios
 from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.continuous import VPSDE, LogSNRCosine, LogSNRUniform
 from guidebench.diffusion.samplers import SAMPLERS, Prediction, times
+from guidebench.diffusion.schedule import CLEAN
 from guidebench.diffusion.schedules import DDPMLinear, build
 from guidebench.pipeline.sections import Steps
 
@@ -137,6 +138,45 @@ def test_a_process_that_ends_far_in_noise_is_walked_where_there_is_signal(name, 
         assert gap(times(name, schedule, steps)) < bound
     worse = 8 if "LogSNR" in type(schedule).__name__ else 2
     assert gap(schedule.grid(10)) > worse * gap(grid)
+
+
+FAR = {
+    "ddpm of 4000": DDPMLinear(4000),
+    "ddpm of 20": DDPMLinear(20, rescale=True),
+    "steep ddpm": DDPMLinear(60, beta_start=1e-6, beta_end=0.9),
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_steps_of_one_where_there_are_fewer_times_with_signal_than_steps(name: str) -> None:
+    """From within +-9 into the noise, one time at a time, until all of them are walked."""
+    schedule = FAR[name]
+    total, within = schedule.timesteps, times("heun", schedule, 1)[0]
+    assert float(schedule.logsnr(total - 1)) < -12
+    seen = 0
+    for steps in range(total - 1000 if total > 1000 else 1, total + 1, 1 + total // 100):
+        grid = times("heun", schedule, steps)
+        assert grid[-1] == CLEAN
+        assert len(grid) == len(set(grid)) == steps + 1
+        moves = [s - r for s, r in pairwise(grid[:-1])]
+        if all(move == 1 for move in moves) and steps > 1:
+            seen += 1
+            # no further in the noise than that takes
+            assert grid[0] == max(within, steps - 1)
+        else:
+            assert min(moves, default=1) >= 1
+            assert grid[0] == within
+    assert seen > 1
+    assert times("heun", schedule, total) == schedule.grid(total)
+
+
+def test_a_time_that_is_left_out_costs_more_than_noise_without_signal() -> None:
+    """Variance of data N(0, 0.3) by Heun; the schedule's own grid adds 9 to 6 % in 16 to 18."""
+    schedule = {"name": "ddpm_linear", "timesteps": 20, "rescale": True}
+    for steps in range(16, 21):
+        options = Steps(sampler="heun", steps=steps).model_dump()
+        (ratio,) = variance_ratios(build(schedule), options, [math.sqrt(0.3)])
+        assert ratio == pytest.approx(1.0248, abs=1e-4)
 
 
 def test_other_processes_and_samplers_walk_the_schedules_grid() -> None:

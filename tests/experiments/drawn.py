@@ -150,7 +150,7 @@ def _loaded(path: Path) -> tuple[Config | None, str]:
     """The config as a run reads it before its first job, or what it says."""
     try:
         config = load(str(path), [])
-        demands.check(config, str(path))
+        demands.check(config, str(path), path.parent)
         trial.check(config, str(path))
     except UserError as error:
         return None, str(error)

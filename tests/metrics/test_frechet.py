@@ -1,5 +1,6 @@
 """Fréchet distance and its errors against torch-fidelity, closed forms and brute force."""
 
+import tracemalloc
 from functools import reduce
 
 import numpy as np
@@ -89,6 +90,19 @@ def test_without_a_block_is_brute_force(count: int) -> None:
     np.testing.assert_allclose(
         [_fitted(features[block != number]).distance(moments(reference)) for number in range(8)],
         expected, rtol=1e-9)  # fmt: skip
+
+
+def test_no_more_scatters_are_held_than_memory_is_asked_for() -> None:
+    """workflow/rules/metrics.smk counts them: at d = 2048 each is 34 MB."""
+    size, blocks = 256, 16
+    features = _features(64, size, 0)
+    tracemalloc.start()
+    fitted = _fitted(features, blocks)
+    kept, peak = (value / (8 * size**2) for value in tracemalloc.get_traced_memory())
+    tracemalloc.stop()
+    assert len(fitted.without) == blocks
+    assert kept < blocks + 2
+    assert peak < 2 * blocks + 5
 
 
 def test_an_empty_block_changes_nothing_and_no_rows_have_no_distance() -> None:

@@ -90,6 +90,11 @@ CASES = {
                        "train": 8, "validation": 8}, "['a', 'b', 'a']", "two different names",
         "data.classes",
     ),
+    "a class named as all of them": Case(
+        (*S, "data"), {"source": "digits:write_digits", "classes": ["a", "each"], "size": 16,
+                       "train": 8, "validation": 8}, "['a', 'each']", "other names than each: as a",
+        "data.classes",
+    ),
     "no data sets": Case(("datasets",), {}, "none", "at least one data set"),
     "unknown sampler": Case((*S, "sampling", "sampler"), "huen", '"huen"', "dpmpp_2m, heun"),
     "unknown stabilizer": Case((*ADAM, "stabilizer", "name"), "adm", '"adm"', "none, ema, adam"),

@@ -58,6 +58,21 @@ def test_the_unedited_experiment_is_valid(smoke, tmp_path):
     assert messages(smoke, tmp_path) == []
 
 
+def test_unread_keys_may_be_written_with_their_defaults(smoke, tmp_path):
+    smoke["datasets"]["sportballs"]["denoiser"]["head_dim"] = 8
+    smoke["datasets"]["mnist"]["data"]["otherwise"] = "stop"
+    smoke["datasets"]["mnist"]["sampling"] |= {"grid_images": 0, "grid_setups": [],
+                                               "grid_steps": None}  # fmt: skip
+    assert messages(smoke, tmp_path) == []
+
+
+def test_read_keys_may_be_anything(smoke, tmp_path):
+    smoke["datasets"]["sportballs"]["denoiser"] |= {"attention": [False, True], "head_dim": 4}
+    smoke["datasets"]["mnist"]["sampling"] |= {"grid_images": 1, "grid_setups": ["unguided"],
+                                               "grid_steps": 3}  # fmt: skip
+    assert messages(smoke, tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("edits", "keys"),
     [
@@ -186,6 +201,17 @@ OVERRIDES = {
                  "sportballs?), allowed: "),
     "whole new setup": ({"sportballs": {"setups": {"clean/x0+em0.9": {"guidance": "cfg"}}}},
                         "datasets.sportballs.setups.clean/x0+em0.9.scales: found none, "),
+    "whole new classifier": ({"sportballs": {"classifiers": {"jury": {
+        "architecture": "small_cnn", "steps": 0}}}},
+        "datasets.sportballs.classifiers.jury.steps: found 0, allowed: "),
+    "whole new stabilizer": ({"sportballs": {"sensitivity": {"stabilizers": {"mine": {
+        "name": "ema", "beta1": 0.5}}}}},
+        "datasets.sportballs.sensitivity.stabilizers.mine.beta1: found 0.5, allowed: "),
+}  # fmt: skip
+WORLDS = {
+    "whole new world": ({"mine": {"components": []}}, "worlds.mine"),
+    "whole new sampler": ({"{world}": {"samplers": {"mine": {"sampler": "ddim", "steps": 0}}}},
+                          "worlds.{world}.samplers.mine.steps: found 0, allowed: "),
 }  # fmt: skip
 
 
@@ -203,6 +229,39 @@ def test_an_override_of_what_the_base_lacks_says_so(name, smoke, tmp_path, monke
     if name == "setup":
         with pytest.raises(UserError, match=r"no such setup in smoke\.yaml"):
             load("smoke.yaml", ["datasets.sportballs.setups.clean/x0+em0.9.scales=[3]"])
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_a_whole_new_part_of_a_world_is_one(name, smoke, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("smoke.yaml").write_text(yaml.safe_dump(smoke))
+    (world,) = smoke["worlds"]
+    edits, said = WORLDS[name]
+    mine = {key.format(world=world): value for key, value in edits.items()}
+    Path("mine.yaml").write_text(yaml.safe_dump({"base": "smoke.yaml", "worlds": mine}))
+    with pytest.raises(UserError) as caught:
+        load("mine.yaml")
+    lines = [line.removeprefix("mine.yaml (over smoke.yaml): ") for line in
+             str(caught.value).splitlines()]  # fmt: skip
+    assert lines[0].startswith(said.format(world=world))
+    assert "no such" not in str(caught.value)
+
+
+def test_every_mistake_of_a_new_entry_is_said_at_once(smoke, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("smoke.yaml").write_text(yaml.safe_dump(smoke))
+    entry = {"scales": [1, 1], "interval": [0.8, 0.2]}
+    sets = {"sportballs": {"setups": {"clean/new": entry}}}
+    Path("mine.yaml").write_text(yaml.safe_dump({"base": "smoke.yaml", "datasets": sets}))
+    with pytest.raises(UserError) as caught:
+        load("mine.yaml")
+    key = "datasets.sportballs.setups.clean/new"
+    lines = [line.removeprefix(f"mine.yaml (over smoke.yaml): {key}") for line in
+             str(caught.value).splitlines()]  # fmt: skip
+    assert lines[0].startswith(": found no such setup in smoke.yaml")
+    assert sorted(line.partition(": ")[0] for line in lines[1:]) == [
+        ".interval", ".interval", ".scales", ".scales"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("program", ["guidebench", "snakemake"])

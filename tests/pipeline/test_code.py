@@ -471,6 +471,46 @@ def test_versions_of_the_packages_that_it_imports_count(digest, monkeypatch) -> 
     assert digest() != first
 
 
+@pytest.mark.parametrize("place", user_code.INSTALLED)
+def test_of_an_installed_package_its_own_modules_count(
+    place: str, tmp_path: Path, monkeypatch
+) -> None:
+    """Beside it lie hundreds of others: those that it imports count by their versions."""
+    root = tmp_path / place
+    files = {
+        "my_package/__init__.py": "import my_dependency, PIL\nfrom . import near\nMine = 1\n",
+        "my_package/near.py": "import my_package.deep\nx = 1\n", "my_package/deep.py": "y = 1\n",
+        "my_dependency/__init__.py": "import my_other\nz = 1\n", "my_other.py": "import torch\n",
+    }  # fmt: skip
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    monkeypatch.syspath_prepend(root)
+
+    def digest(name: str = "my_package/deep.py", text: str = "y = 1\n") -> str:
+        (root / name).write_text(text)
+        code.forget()
+        return source_digest("my_package:Mine")
+
+    first = digest()
+    assert digest("my_dependency/__init__.py", "z = 2\n") == first
+    assert digest("my_package/deep.py", "y = 2\n") != first
+    assert digest() == first
+    told = user_code.version
+    monkeypatch.setattr(user_code, "version", lambda name: "0" if name in ("pillow", "Pillow")
+                        else told(name))  # fmt: skip
+    assert digest() != first
+
+
+def test_a_users_module_is_read_in_its_own_encoding(digest, tmp_path: Path) -> None:
+    first = digest(my_methods="# -*- coding: latin-1 -*-\nMine = 'e'\n", mine_a="")
+    path = tmp_path / "mine" / "my_methods.py"
+    for text in ("Mine = '\xe9'\n", "import mine_a\nMine = '\xe9'\n"):
+        path.write_bytes(f"# -*- coding: latin-1 -*-\n{text}".encode("latin-1"))
+        (tmp_path / "mine" / "mine_a.py").write_bytes(b"# coding: latin-1\nx = '\xe9'\n")
+        assert digest() != first
+
+
 @pytest.mark.parametrize(
     "text",
     ["from guidebench.toy.constants import SCALE\nMine = SCALE\n",

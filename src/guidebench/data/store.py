@@ -14,10 +14,25 @@ from guidebench.pipeline.artifacts import atomic, read_json, write_json
 from guidebench.pipeline.errors import UserError
 
 
+class Chosen:
+    """Images [N, C, H, W] at some rows [N] of others, copied as they are asked for, by batches."""
+
+    def __init__(self, images: np.ndarray | Chosen, rows: np.ndarray) -> None:
+        self.images, self.rows = images, rows
+        self.shape: tuple[int, ...] = (len(rows), *images.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
+        found: np.ndarray = self.images[self.rows[index]]
+        return found
+
+
 class Stored(NamedTuple):
     """A prepared split: images uint8 [N, C, H, W] (memory map), labels int64 [N], class names."""
 
-    images: np.ndarray
+    images: np.ndarray | Chosen
     labels: np.ndarray
     classes: list[str]
 
@@ -51,7 +66,12 @@ def half(data: Stored, which: str) -> Stored:
     """
     by_class = np.argsort(data.labels, kind="stable")
     part = np.sort(by_class[0 if which == "first" else 1 :: 2])
-    return Stored(data.images[part], data.labels[part], data.classes)
+    return chosen(data, part)
+
+
+def chosen(data: Stored, rows: np.ndarray) -> Stored:
+    """The images at `rows` [N], which stay on disk: half of CelebA's at 256 px are 16 GB."""
+    return Stored(Chosen(data.images, rows), data.labels[rows], data.classes)
 
 
 def to_float(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:

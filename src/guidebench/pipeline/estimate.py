@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from guidebench import grid
+from guidebench.choices import side
 from guidebench.grid import Block, Cell
 from guidebench.pipeline.config import Config, Dataset, IdxData
 from guidebench.pipeline.errors import UserError
@@ -57,7 +58,7 @@ def kinds(config: Config, dataset: str) -> dict[str, Setup]:
 
 def shape(options: Dataset) -> tuple[int, int, int]:
     """[C, H, W] of a data set's images; a user's own is taken for coloured."""
-    size: int = getattr(options.data, "size", 28)
+    size = side(options.data)
     return (1 if isinstance(options.data, IdxData) else 3, size, size)
 
 
@@ -69,10 +70,10 @@ def assumed(config: Config, name: str, images_per_second: float | None = None) -
     if name in config.worlds:
         return Rates(STARTUP_SECONDS, 0, 0, {}, {}, 0)
     options = config.datasets[name]
-    side = shape(options)[1] / 32
-    forward = FORWARD_SECONDS * side * side * (options.denoiser.channels[0] / 16) ** 1.5
+    area = (side(options.data) / 32) ** 2
+    forward = FORWARD_SECONDS * area * (options.denoiser.channels[0] / 16) ** 1.5
     # a classifier of ours costs about what the smallest denoiser does
-    small = FORWARD_SECONDS * side * side / 3
+    small = FORWARD_SECONDS * area / 3
     if images_per_second:
         forward, small = 1 / images_per_second, 0.1 / images_per_second
     costs = {"none": forward, "cfg": 2 * forward}

@@ -69,13 +69,7 @@ class Execution:
         """Where networks run; UserError when the config asks for a GPU that is not there."""
         import torch
 
-        available = torch.cuda.is_available()
-        if self.config.device == "cuda" and not available:
-            raise UserError("device: found cuda, allowed: auto or cpu (torch sees no GPU here)")
-        if self.config.device == "auto" and not available and launch.machine_gpus():
-            raise UserError("device: found auto and GPUs that torch cannot use (an old driver?), "
-                            "allowed: cpu")  # fmt: skip
-        if not available or self.config.device == "cpu":
+        if not launch.on_gpu(self.config.device):
             return torch.device("cpu")
         # several processes of a training: each has a GPU of its machine
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))

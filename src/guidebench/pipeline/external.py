@@ -14,17 +14,18 @@ from guidebench.pipeline.artifacts import digest_of, sha256, write_json
 CACHE = ".external.json"  # in results/: digests of contents, valid while sizes and times stand
 
 
-def files(data: Any) -> list[Path]:
+def files(data: Any, results: Path) -> list[Path]:
     """The files that are there of those that a data section names; KeyError for a new source."""
-    return [path for path in sources.files(data) if path.is_file()]
+    return [path for path in sources.files(data, results) if path.is_file()]
 
 
 def content(data: Any, results: Path) -> str | None:
     """One digest of the contents of a data section's files; None when it has none.
 
     It is kept in `results` with sizes, times and inodes, and computed anew when one is another.
+    UserError for a folder that cannot be read to its end.
     """
-    paths = files(data)
+    paths = files(data, results)
     if not paths:
         return None
     stats = [path.stat() for path in paths]

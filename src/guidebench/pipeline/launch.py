@@ -122,6 +122,22 @@ def machine_gpus() -> list[str]:
     return [] if done.returncode else done.stdout.split()
 
 
+def on_gpu(device: str) -> bool:
+    """Whether networks run on a GPU, as `device` (auto, cpu, cuda) asks; UserError where none can.
+
+    Starts torch.
+    """
+    import torch
+
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise UserError("device: found cuda, allowed: auto or cpu (torch sees no GPU here)")
+    if device == "auto" and not available and machine_gpus():
+        raise UserError("device: found auto and GPUs that torch cannot use (an old driver?), "
+                        "allowed: cpu")  # fmt: skip
+    return available and device != "cpu"
+
+
 def claim_gpus(count: int) -> list[str]:
     """Reserve `count` GPUs until this process ends, and show it no others.
 

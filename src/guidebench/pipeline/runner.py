@@ -79,14 +79,23 @@ class Run(NamedTuple):
 
     def on_slurm(self) -> bool:
         """Whether the profile hands the jobs to SLURM; UserError when it is missing or wrong."""
+        return self.executor() == "slurm"
+
+    def here(self) -> bool:
+        """Whether the jobs run on this machine."""
+        given = [word.partition("=")[0] for word in self.snakemake_args]
+        return self.executor() == "local" and not {"--executor", "-e"} & set(given)
+
+    def executor(self) -> str:
+        """Who runs the jobs, as the profile says; UserError when it is missing or wrong."""
         if self.profile is None:
-            return False
+            return "local"
         try:
             profile = yaml.safe_load(self.profile_file.read_text()) or {}
-            if profile.get("executor") != "slurm":
-                return False
-            slurm.check(profile, self.profile_file)
-            return True
+            executor: str = profile.get("executor") or "local"
+            if executor == "slurm":
+                slurm.check(profile, self.profile_file)
+            return executor
         except (FileNotFoundError, NotADirectoryError) as error:
             known = ", ".join(
                 sorted(path.parent.name for path in self.profiles.glob("*/config.yaml"))

@@ -67,7 +67,7 @@ class Denoiser(Model):
     channels: list[PositiveInt] = Field([32, 64], min_length=1, description="width of each level")
     layers_per_block: PositiveInt = Field(1, description="residual blocks per level")
     attention: list[bool] | None = Field(None, description="self-attention per level; null: none")
-    head_dim: PositiveInt = Field(8, description="channels per attention head")
+    head_dim: PositiveInt = Field(8, description="with attention: channels per head")
     norm_groups: PositiveInt = Field(8, description="groups of the group normalisation")
     architecture: Literal["unet2d", "shuffle_unet"] = Field(
         "unet2d",

@@ -1,17 +1,39 @@
-"""Own methods imported and classifiers tried before the first job: what only running them tells."""
+"""Before the first job: own methods imported, classifiers tried, a GPU looked for."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
-from guidebench.choices import classes
+from guidebench.choices import classes, side
+from guidebench.pipeline import demands, fresh, launch
 from guidebench.pipeline.config import ARCHITECTURES, Config, Dataset
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.estimate import shape
+from guidebench.pipeline.execute import ON_GPU
+from guidebench.pipeline.jobs import Layout
 from guidebench.pipeline.names import Mistake
 from guidebench.pipeline.sections import Classifier
+from guidebench.pipeline.validate import load
+
+
+def ready(path: str, settings: list[str], results: Path) -> Config:
+    """The experiment, when all that it needs is there; UserError with a line for what is not."""
+    config = load(path, settings)
+    demands.check(config, path, results)
+    check(config, path)
+    return config
+
+
+def gpu(config: Config, path: str, layout: Layout) -> None:
+    """UserError where a network is to run on a GPU of this machine and torch has none."""
+    wanted = config.device == "cuda" or (config.device == "auto" and launch.machine_gpus())
+    if wanted and any(job.stage in ON_GPU for job in fresh.stale(config, layout)):
+        try:
+            launch.on_gpu(config.device)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
 
 
 def check(config: Config, path: str) -> None:
@@ -52,7 +74,7 @@ def _imported(name: str) -> str | None:
     module, _, attribute = name.partition(":")
     try:
         getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # the user's own code runs here
+    except (Exception, SystemExit) as error:  # the user's own code runs here
         return _words(error)
     return None
 
@@ -68,19 +90,19 @@ def _classifiers(config: Config) -> Iterator[Mistake]:
 
 
 def _tried(path: str, options: Classifier, dataset: Dataset) -> Iterator[Mistake]:
-    outputs, side = len(classes(dataset.data)), shape(dataset)[-1]
-    if said := _refusal(options.architecture, outputs, options.hidden, side, 2):
-        allowed = f"one that takes images of {side} x {side} ({said})"
+    outputs, size = len(classes(dataset.data)), side(dataset.data)
+    if said := _refusal(options.architecture, outputs, options.hidden, size, 2):
+        allowed = f"one that takes images of {size} x {size} ({said})"
         yield f"{path}.architecture", options.architecture, allowed
     elif options.batch_size == 1 and (
-        said := _refusal(options.architecture, outputs, options.hidden, side, 1)
+        said := _refusal(options.architecture, outputs, options.hidden, size, 1)
     ):
         yield f"{path}.batch_size", 1, f"at least 2 for {options.architecture} ({said})"
 
 
 @cache
-def _refusal(architecture: str, outputs: int, hidden: int, side: int, batch: int) -> str | None:
-    """Why a classifier in training does not take images [batch, 3, side, side]; None: it does."""
+def _refusal(architecture: str, outputs: int, hidden: int, size: int, batch: int) -> str | None:
+    """Why a classifier in training does not take images [batch, 3, size, size]; None: it does."""
     import torch
 
     from guidebench.models import classifier
@@ -91,13 +113,13 @@ def _refusal(architecture: str, outputs: int, hidden: int, side: int, batch: int
         try:
             with torch.device(device), torch.no_grad():
                 network = classifier.Classifier(architecture, outputs, hidden).train()
-                network(torch.zeros(batch, 3, side, side))
+                network(torch.zeros(batch, 3, size, size))
                 return None
         except Exception as error:  # whatever a network says
             said = _words(error)
     return said
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
     """An error in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -8,6 +8,7 @@ from guidebench.pipeline.names import Mistake
 from guidebench.pipeline.sections import Model
 
 OWN = "module:attribute of your own"
+SOME, SOMEWHERE = "above 0", "true at some level"
 Readers = Mapping[str, tuple[str, ...]]
 # a key that is in no table is always read
 BY_GUIDANCE: Readers = {
@@ -32,7 +33,11 @@ BY_CLIP: Readers = {"clip_gradient": ("true",)}
 BY_ARCHITECTURE: Readers = dict.fromkeys(
     ("layers_per_block", "attention", "head_dim", "norm_groups"), ("unet2d",)
 )
+BY_ATTENTION: Readers = {"head_dim": (SOMEWHERE,)}
 BY_RATE: Readers = {"warmup": ("warmup_cosine",)}
+BY_GRIDS: Readers = dict.fromkeys(("grid_setups", "grid_steps"), (SOME,))
+BY_SOURCE: Readers = {"otherwise": ("mnist",)}
+BY_DOWNLOAD: Readers = {"otherwise": ("false",)}
 
 
 def unread(section: Model, readers: Readers, by: str) -> Iterator[Mistake]:
@@ -40,8 +45,7 @@ def unread(section: Model, readers: Readers, by: str) -> Iterator[Mistake]:
 
     Their defaults may be written: a base's key can be overridden, but not taken away.
     """
-    chosen = str(getattr(section, by))
-    chosen = OWN if ":" in chosen else chosen.lower()
+    chosen = _chosen(getattr(section, by))
     for key, names in readers.items():
         found, field = getattr(section, key), type(section).model_fields[key]
         default = field.get_default(call_default_factory=True)
@@ -49,11 +53,20 @@ def unread(section: Model, readers: Readers, by: str) -> Iterator[Mistake]:
             yield key, _shown(found), f"{_shown(default)}, unless {by} is {' or '.join(names)}"
 
 
+def _chosen(value: object) -> str:
+    """The value of a key as the tables name it."""
+    if isinstance(value, list):
+        return SOMEWHERE if any(value) else "false"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return SOME if value > 0 else "0"
+    return OWN if ":" in str(value) else str(value).lower()
+
+
 def _shown(value: object) -> object:
     """A value as a message shows it: of a section, the keys that are set."""
     if isinstance(value, Model):
         return value.model_dump(mode="json", exclude_defaults=True) or "nothing"
-    if value is None or value == {}:
+    if value in (None, {}, []):
         return "nothing"
     if isinstance(value, bool):
         return str(value).lower()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from guidebench import grid
-from guidebench.data.store import Stored, half, read
+from guidebench.data.store import Chosen, Stored, chosen, half, read
 from guidebench.metrics.extractors import ClassifierFeatures, extract, inception
 from guidebench.models import classifier as classifiers
 from guidebench.pipeline import recording, specs
@@ -32,7 +32,7 @@ class Extractors:
             for name in stage.options.classifiers
         }  # fmt: skip
 
-    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+    def __call__(self, images: np.ndarray | Chosen) -> dict[str, np.ndarray]:
         """`hidden:judge` [n, d], `predicted:<classifier>` [n], and `hidden:inception` [n, 2048]."""
         found: dict[str, np.ndarray] = {}
         for name, extractor in self.classifiers.items():
@@ -127,7 +127,7 @@ def _draw(data: Stored, targets: Sequence[int | None], n: int, stage: Stage) -> 
             return Stored(data.images[:0], data.labels[:0], data.classes)
         generator = np.random.Generator(np.random.Philox(derive(stage.seed("floor"), target)))
         places[:] = np.sort(generator.permutation(found)[: len(places)])
-    return Stored(data.images[index], data.labels[index], data.classes)
+    return chosen(data, index)
 
 
 def _save(

@@ -17,7 +17,7 @@ LAYERS = [
     # what everything may use
     {"pipeline.errors", "pipeline.recording", "pipeline.artifacts", "pipeline.events",
      "pipeline.launch", "pipeline.filesystem", "duration", "seeds", "plugins", "choices",
-     "sources"},
+     "sources", "jackknife"},
     # digests of code and content, and what is kept with them
     {"pipeline.syntax", "pipeline.described", "pipeline.user_code", "pipeline.code",
      "pipeline.packages", "pipeline.cache", "pipeline.checkpoint", "pipeline.external"},

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 import torch
 from conftest import REPOSITORY
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from guidebench.analysis.sampler import variance_ratios
 from guidebench.data.gaussian_mixture import GaussianMixture
@@ -191,6 +192,38 @@ def test_other_processes_and_samplers_walk_the_schedules_grid() -> None:
         assert times(name, LogSNRCosine(), 25) == LogSNRCosine().grid(25)
     # as many steps as times
     assert times("heun", DDPMLinear(4000), 4000) == DDPMLinear(4000).grid(4000)
+
+
+@pytest.mark.parametrize("name", ["heun", "euler_maruyama"])
+@pytest.mark.parametrize(("schedule", "end"), [
+    (DDPMLinear(50, rescale=True), -11.77), (VPSDE(b_max=23.9), -11.95),
+    (VPSDE(b_max=24.1), -12.05),
+], ids=["ddpm", "vp_sde above", "vp_sde below"])  # fmt: skip
+def test_a_short_rescaled_process_is_not_far_in_the_noise(name, schedule, end: float) -> None:
+    """DDPM's own ends at a logsnr of -10 to -12 with few times, and is walked as a whole."""
+    own = schedule.grid(25)
+    assert float(schedule.logsnr(own[0])) == pytest.approx(end, abs=0.03)
+    assert (times(name, schedule, 25) == own) == (end > -12)
+
+
+class Largest(TorchDispatchMode):
+    """Remembers the largest tensor, in bytes of its storage, that anything within made."""
+
+    size = 0
+
+    def __torch_dispatch__(self, function, kinds, args=(), kwargs=None):
+        found = function(*args, **(kwargs or {}))
+        if isinstance(found, torch.Tensor):
+            self.size = max(self.size, found.untyped_storage().nbytes())
+        return found
+
+
+def test_variance_ratios_of_many_steps_need_no_square_of_them() -> None:
+    """A column of unit vectors at a time: all at once, 20,000 steps were 3 GB."""
+    with Largest() as largest:
+        variance_ratios(VPSDE(), Steps(sampler="ancestral", steps=400).model_dump(), [0.5, 1.0])
+    column = 401 * 2 * 8
+    assert column <= largest.size < 10 * column
 
 
 @pytest.mark.parametrize("variance", [0.0, 0.5, 1.0])

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from guidebench.jackknife import blocked, corrected, standard_error
 from guidebench.metrics.collected import Row, Scores
-from guidebench.metrics.frechet import Fitted, Moments
-from guidebench.metrics.jackknife import blocked, corrected
+from guidebench.metrics.frechet import Fitted, Moments, moments
 from guidebench.metrics.score import Real, Reference, Scorer
 from guidebench.metrics.variety import Features, diversity, inception_score
 from guidebench.report.tables import Cell, Tables
@@ -64,10 +64,36 @@ def broken(share: float = 0.01) -> Population:
                       np.eye(D) + share * (1 - share) * np.outer(place, place))  # fmt: skip
 
 
+def clusters() -> Population:
+    """Four classes far apart, and within them variances from 10 down to 1e-6: a judge's features.
+
+    Three directions, between the classes, have 96 % of the variance (the default SportBalls judge:
+    99 % of 959).
+    """
+    within, places = np.geomspace(10, 1e-6, D), 36 * np.eye(4, D)
+
+    def draw(chance: np.random.Generator, n: int) -> np.ndarray:
+        return places[chance.integers(0, 4, n)] + chance.normal(size=(n, D)) * np.sqrt(within)
+
+    return Population(draw, places.mean(axis=0),
+                      np.diag(within) + np.cov(places, rowvar=False, ddof=0))  # fmt: skip
+
+
+def rare() -> Population:
+    """Rectified: each feature is 0 but in a share of the images, from half to one of 500."""
+    share = np.geomspace(0.5, 0.002, D)
+
+    def draw(chance: np.random.Generator, n: int) -> np.ndarray:
+        return (chance.random((n, D)) < share) * chance.exponential(4, size=(n, D))
+
+    return Population(draw, 4 * share, np.diag(16 * (2 * share - share**2)))
+
+
 FLAT = normal(np.ones(D))
 STEEP = normal(D * np.arange(1, D + 1.0) ** -2 / (np.arange(1, D + 1.0) ** -2).sum())
 POPULATIONS = {"Gaussian": FLAT, "Gaussian, variances i^-2": STEEP, "heavy tails (t, 5)": heavy(),
-               "1 % broken": broken()}  # fmt: skip
+               "1 % broken": broken(), "four classes": clusters(),
+               "rare features": rare()}  # fmt: skip
 
 
 def truth(one: Population, other: Population) -> float:
@@ -102,7 +128,7 @@ def coverage(name: str, n: int, reference: int, trials: int) -> Coverage:
     From `Scorer` to `verdicts.difference`, as the stages call them, on references drawn anew.
     """
     wide, narrow = (POPULATIONS[name].moved(spread, 0.5) for spread in (1.1, 0.9))
-    real = STEEP if "i^-2" in name else FLAT
+    real = FLAT if name in ("heavy tails (t, 5)", "1 % broken") else POPULATIONS[name]
     true, gap = truth(real, wide), truth(real, wide) - truth(real, narrow)
     cells = Cell("wide"), Cell("narrow")
     rows = []
@@ -129,6 +155,52 @@ def coverage(name: str, n: int, reference: int, trials: int) -> Coverage:
                      abs(one.raw - two.raw - gap) <= t * seeds[1],
                      one.value - true, one.raw - true])  # fmt: skip
     return Coverage(*np.mean(rows, axis=0))
+
+
+class AtZero(NamedTuple):
+    """Of images of the reference's own distribution, as a floor's are: means over trials.
+
+    `alone`, `least`: shares whose interval holds 0, with the jackknife's error alone and with at
+    least `least_error`. Then the value, corrected, and by FD-infinity (Chong & Forsyth 2020), each
+    with its standard deviation over trials.
+    """
+
+    alone: float
+    least: float
+    raw: float
+    corrected: float
+    deviation: float
+    infinity: float
+    deviation_infinity: float
+
+
+def at_zero(name: str, n: int, reference: int, trials: int) -> AtZero:
+    """A floor's distance, which is 0, from references drawn anew."""
+    rows = []
+    for trial in range(trials):
+        chance = np.random.default_rng(trial)
+        real, found = (POPULATIONS[name].draw(chance, count) for count in (reference, n))
+        scorer = Scorer(Real({"reference": images(real), "floor": images(found)}, None), False,
+                        BLOCKS)  # fmt: skip
+        one = next(scorer.floor())
+        t = quantile(BLOCKS - 1)
+        alone = standard_error(one.replicates, one.reference_replicates)
+        rows.append([abs(one.value) <= t * alone, abs(one.value) <= t * one.se, one.raw, one.value,
+                     infinity(real, found, chance)])  # fmt: skip
+    means, spread = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1)
+    return AtZero(*np.array([*means[:4], spread[3], means[4], spread[4]]))
+
+
+def infinity(real: np.ndarray, found: np.ndarray, chance: np.random.Generator) -> float:
+    """FD-infinity: where a line through distances of 15 subsets of both meets 1 / size = 0."""
+    shares = np.linspace(0.3, 1, 15)
+    values = []
+    for share in shares:
+        parts = [rows[chance.permutation(len(rows))[: round(share * len(rows))]]
+                 for rows in (real, found)]  # fmt: skip
+        fitted = Fitted(parts[0], np.zeros(len(parts[0])), 1)
+        values.append(fitted.distance(moments(parts[1])))
+    return float(np.polyfit(1 / shares, values, 1)[1])
 
 
 def kernel_distance(x: np.ndarray, y: np.ndarray) -> float:
@@ -158,8 +230,9 @@ def chosen(spectrum: Population, design: str, n: int, trials: int) -> dict[str, 
         found = []
         for step in range(-2, 3):
             x = (1 - narrower * step) * seeds + shift * step * way / np.linalg.norm(way)
-            (raw, left_out, _), (sliced, _, _) = reference.distances(x, blocked(n, BLOCKS))
-            found.append([raw, corrected(raw, left_out), kernel_distance(x, real), sliced])
+            frechet, sliced = reference.distances(x, blocked(n, BLOCKS))
+            found.append([frechet.raw, corrected(frechet.raw, frechet.replicates),
+                          kernel_distance(x, real), sliced.raw])  # fmt: skip
         hits += np.argmin(found, axis=0) == 2
     return dict(zip(MEASURES, hits / trials, strict=True))
 
@@ -204,7 +277,12 @@ def others(n: int, trials: int) -> dict[str, tuple[float, float, float]]:
 # what docs/statistics.md tells: population, n, images of the reference
 CASES = [("Gaussian", 256, 2000), ("Gaussian", 512, 2000), ("Gaussian", 128, 2000),
          ("Gaussian, variances i^-2", 256, 2000), ("heavy tails (t, 5)", 256, 2000),
-         ("1 % broken", 256, 2000), ("Gaussian", 256, 256), ("Gaussian", 256, 120)]  # fmt: skip
+         ("1 % broken", 256, 2000), ("four classes", 256, 2000), ("rare features", 256, 2000),
+         ("Gaussian", 256, 256), ("Gaussian", 256, 120)]  # fmt: skip
+# the default experiment's floor is of 256 images, its reference of 3,000
+FLOORS = [("Gaussian", 256, 3000), ("Gaussian, variances i^-2", 256, 3000),
+          ("heavy tails (t, 5)", 256, 3000), ("four classes", 256, 3000),
+          ("four classes", 1024, 3000), ("rare features", 256, 3000)]  # fmt: skip
 SIZES = (64, 128, 256, 512)
 TRIALS, CHOICES = 200, 100
 
@@ -215,6 +293,10 @@ def lines() -> Iterator[str]:
         found = coverage(name, n, reference, TRIALS)
         shares = " | ".join(f"{100 * share:.0f}" for share in found[:4])
         yield f"| {name} | {n} | {reference} | {shares} | {found.bias:.2f} | {found.raw_bias:.2f} |"
+    for name, n, reference in FLOORS:
+        zero = at_zero(name, n, reference, TRIALS)
+        yield (f"| {name} | {n} | {reference} | {100 * zero.alone:.0f} | {100 * zero.least:.0f} | "
+               + " | ".join(f"{value:.2f}" for value in zero[2:]) + " |")  # fmt: skip
     for spectrum, population in (("flat", FLAT), ("i^-2", STEEP)):
         for design in DESIGNS:
             for n in SIZES:

@@ -9,11 +9,13 @@ from simulations import (
     CHOICES,
     DESIGNS,
     FLAT,
+    FLOORS,
     POPULATIONS,
     SIZES,
     STEEP,
     TRIALS,
     D,
+    at_zero,
     chosen,
     coverage,
     others,
@@ -46,6 +48,19 @@ def test_intervals_hold_the_truth(name: str, n: int, reference: int) -> None:
         assert found.corrected >= 0.93
         assert found.pair >= 0.93
         assert abs(found.bias) < 0.3 * abs(found.raw_bias)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "n", "reference"), FLOORS)
+def test_intervals_of_a_floor_hold_zero(name: str, n: int, reference: int) -> None:
+    found = at_zero(name, n, reference, TRIALS)
+    told = documented(name, n, reference)
+    assert [100 * share for share in found[:2]] == pytest.approx(told[:2], abs=NEAR)
+    assert found[2:] == pytest.approx(told[2:], abs=0.02)
+    assert found.least >= 0.93
+    # an extrapolation is not better
+    assert abs(found.corrected) < 0.15 * found.raw
+    assert found.deviation < found.deviation_infinity
 
 
 @pytest.mark.slow
@@ -83,8 +98,10 @@ def test_populations_have_the_moments_they_say(name: str) -> None:
     drawn = population.draw(np.random.default_rng(0), 20_000)
     scale = np.sqrt(np.diag(population.covariance))
     assert (abs(drawn.mean(axis=0) - population.mean) < 0.05 * scale).all()
-    diagonal = np.diag(np.cov(drawn, rowvar=False)) / np.diag(population.covariance)
-    assert diagonal == pytest.approx(1, abs=0.15)
+    found, true = np.cov(drawn, rowvar=False).diagonal(), population.covariance.diagonal()
+    assert abs(found - true).sum() < 0.05 * true.sum()
+    # one that 40 of these images have is rough
+    assert ((found > true / 4) & (found < 4 * true)).all()
     assert np.trace(np.cov(drawn, rowvar=False)) == pytest.approx(
         np.trace(population.covariance), rel=0.03
     )

@@ -8,8 +8,8 @@ import pytest
 from torch import from_numpy
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from guidebench.metrics.frechet import Fitted, merge, moments
-from guidebench.metrics.jackknife import blocked
+from guidebench.jackknife import blocked
+from guidebench.metrics.frechet import Fitted, least_error, merge, moments
 
 KEY = "frechet_inception_distance"
 
@@ -67,6 +67,16 @@ def test_float32_features_far_from_zero_keep_their_digits() -> None:
     features = (_features(400, 4, 0) + 1000).astype(np.float32)
     expected = np.cov(features.astype(np.float64), rowvar=False)
     np.testing.assert_allclose(moments(features).covariance, expected, rtol=1e-12)
+
+
+def test_least_error_is_the_spread_of_the_means_distance() -> None:
+    """Of 40 and 100 rows of one distribution with unlike, dependent features."""
+    chance = np.random.default_rng(0)
+    mix = chance.normal(size=(5, 5)) * [3, 1, 1, 0.1, 0]
+    pairs = [[moments(chance.normal(size=(count, 5)) @ mix.T) for count in (40, 100)]
+             for _ in range(3000)]  # fmt: skip
+    spread = np.std([((a.mean - b.mean) ** 2).sum() for a, b in pairs])
+    assert np.mean([least_error(*pair) for pair in pairs]) == pytest.approx(spread, rel=0.05)
 
 
 @pytest.mark.parametrize("cuts", [[1], [1, 2, 99], [30, 60, 90]])

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from guidebench.jackknife import blocked, corrected, standard_error
 from guidebench.metrics.collected import Row, Scores
-from guidebench.metrics.frechet import Fitted, moments
-from guidebench.metrics.jackknife import blocked, corrected, standard_error
+from guidebench.metrics.frechet import Fitted, least_error, moments
 from guidebench.metrics.score import Real, Scorer
 from guidebench.metrics.sliced import Sliced
 from guidebench.pipeline.errors import UserError
@@ -74,6 +74,7 @@ def test_values_and_references() -> None:
 def test_value_and_error_count_images_and_reference() -> None:
     """From scratch: blocks of images left out, then blocks of the reference, on all images."""
     found = _set(48, 3)
+    found["hidden:judge"] += 1
     score = _scores(found)["fd_judge"]
     real, fake = _set(300, 0)["hidden:judge"], found["hidden:judge"]
     seeds = [_distance(real, fake[blocked(48, BLOCKS) != k]) for k in range(BLOCKS)]
@@ -86,6 +87,16 @@ def test_value_and_error_count_images_and_reference() -> None:
     assert score.se == pytest.approx(both)
     assert score.se > standard_error(score.replicates)
     assert score.value < score.raw
+
+
+def test_an_error_is_no_less_than_that_at_distance_zero() -> None:
+    """Blocks of the same twelve images: without any one of them nothing changes."""
+    found = {key: np.concatenate([rows[:12]] * BLOCKS) for key, rows in _set(48, 3).items()}
+    score = _scores(found)["fd_judge"]
+    assert standard_error(score.replicates) == pytest.approx(0, abs=1e-9)
+    real, fake = _set(300, 0)["hidden:judge"], found["hidden:judge"]
+    assert score.se == pytest.approx(least_error(moments(fake), moments(real)))
+    assert score.se > standard_error(score.replicates, score.reference_replicates)
 
 
 def test_the_same_blocks_of_the_reference_are_left_out_of_every_cell() -> None:

@@ -220,6 +220,13 @@ def test_without_a_floor_is_said(edited, caplog, tmp_path):
     assert list(demands.floorless(each, [4, 4, 3, 4])) == [
         "3 images of class 'volleyball' give no floor, which takes 4"
     ]
+    # 18 in turn are 5, 5, 4 and 4 of four classes
+    sampling = each.sampling.model_copy(update={"evaluation": 18})
+    uneven = each.model_copy(update={"sampling": sampling})
+    assert list(demands.floorless(uneven, [4, 5, 4, 3])) == [
+        "4 images of class 'baseball' give no floor, which takes 5",
+        "3 images of class 'soccer ball' give no floor, which takes 4",
+    ]
 
 
 def _skewed(tmp_path: Path, smoke: dict[str, Any]) -> Path:

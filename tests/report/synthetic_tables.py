@@ -127,7 +127,7 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
         "chance": 0.25, "schedule": "ddpm_linear", "timesteps": T,
         "terminal_snr": 0.0175, "steps": 50, "variance_ratios": {"0.1": 0.282, "1": 0.753},
         "sampler": "ancestral", "n": N, "n_selection": N // 2, "image_size": 32, "channels": 3,
-        "train": 4000, "validation": 1000, "denoiser_parameters": 262531, "inception": False,
+        "train": 4000, "validation": 1000, "denoiser_parameters": 262531,
         "setups": {setup: dict(zip(("kind", "classifier", "input", "stabilizer", "scales"), entry,
                                    strict=True)) | {"stabilizer_options": ADAM}
                    for setup, entry in SETUPS.items()},

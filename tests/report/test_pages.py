@@ -144,6 +144,32 @@ def test_best_table_shows_evaluation_at_the_selected_scale(root: Path) -> None:
     assert "<td>clean (non-robust), x0+ema0.99</td><td>100</td>" in row
     assert "<td>clean (non-robust), x0+ema0.99</td><td>100</td><td>3 [2.86, 3.14]</td>" in won
     assert "<td>3.00\u00a0±\u00a00.06</td>" in row
+    # shares with the exact intervals that claims have
+    assert "<td>97 [93.9, 98.6]</td>" in row
+
+
+def test_the_best_of_all_is_said_where_no_classifier_guides_it() -> None:
+    """`of all` only beside others, and a classifier's winner is not said twice."""
+    tables = synthetic.tables()
+
+    def line() -> str:
+        text = page.render(Path(), tables, findings.decide(tables), Path())
+        (found,) = [one for one in text.splitlines() if "of the best setup" in one]
+        return text[text.index(found) :].partition("<br>")[0]
+
+    assert "of all:" not in line()
+    setups = tables.facts("balls")["setups"]
+    for setup in ("clean/x0+ema0.99", "clean/x0"):  # the winner, and another clean one
+        setups[setup] |= {"kind": "cfg", "classifier": None}
+    assert "; of all: <code>clean/x0+ema0.99</code> at scale 100, 3.00" in line()
+    setups["cfg"] = setups.pop("clean/x0+ema0.99")
+    for rows in (tables.results, tables.jackknife):
+        rows.loc[rows.setup == "clean/x0+ema0.99", "setup"] = "cfg"
+    assert "; of all: <code>cfg</code> at weight 100, 3.00" in line()
+    for setup in set(setups) - {"unguided", "cfg"}:
+        del setups[setup]
+    assert ": <code>cfg</code> at weight 100, 3.00" in line()
+    assert "of all:" not in line()
 
 
 def test_sheet_pixels_are_whole_and_labelled_rows_align(root: Path) -> None:

@@ -11,9 +11,11 @@ import synthetic_tables as synthetic
 from test_findings import level, wobble
 
 from guidebench.choices import CHOSEN_BY
+from guidebench.jackknife import standard_error
 from guidebench.report import findings, page, plots_sampling, rankings, winners
-from guidebench.report.tables import BROKEN, Cell, Tables
-from guidebench.report.verdicts import FAILS, difference, quantile, spread
+from guidebench.report.intervals import proportion
+from guidebench.report.tables import BROKEN, Cell, Tables, columns
+from guidebench.report.verdicts import FAILS, difference, quantile
 
 EMA99, EMA9, ADAM = "clean/x0+ema0.99", "clean/x0+ema0.9", "clean/x0+adam"
 
@@ -81,7 +83,7 @@ def test_intervals_hold_together_and_ties_are_bold() -> None:
     pair = [(entries[setup].cell, "cfd_judge") for setup in (ADAM, EMA99)]
     alone = difference(tables, "balls", *pair)
     rivals = len(entries) - 1
-    error = spread(tables.left_out("balls", *pair[0]) - tables.left_out("balls", *pair[1]))
+    error = standard_error(tables.left_out("balls", *pair[0]) - tables.left_out("balls", *pair[1]))
     assert gap.high - gap.estimate == pytest.approx(quantile(synthetic.K - 1, rivals) * error)
     assert gap.high - gap.low > alone.high - alone.low
     bold = [entry["cells"][0] for entry in winners.table(tables, "balls")["rows"] if entry["best"]]
@@ -109,16 +111,18 @@ def test_a_shared_reference_cancels_in_a_difference_and_counts_alone() -> None:
     assert after.estimate == pytest.approx(before.estimate)
     t = quantile(synthetic.K - 1)
     seeds, both = (interval.high - interval.estimate for interval in (before, after))
-    assert both == pytest.approx(np.hypot(seeds, t * spread(pd.Series(2 * moves))))
+    assert both == pytest.approx(np.hypot(seeds, t * standard_error(2 * moves)))
 
 
 def test_same_images_are_named_whatever_the_order() -> None:
     cells = [Cell(EMA99, 100.0), Cell(EMA9, 30.0), Cell(ADAM, 0.3)]
-    rows = [["balls", EMA99, 100.0, EMA9, 30.0, 1.4, 24],
-            ["balls", ADAM, 0.3, EMA99, 100.0, 23, 24],
-            ["balls", EMA99, 30.0, ADAM, 0.3, 0.1, 24]]  # fmt: skip
-    columns = ["dataset", "setup", "scale", "other", "other_scale", "difference", "n"]
-    tables = dataclasses.replace(synthetic.tables(), pixels=pd.DataFrame(rows, columns=columns))
+    rows = [
+        ["balls", EMA99, 100.0, EMA9, 30.0, 1.4],
+        ["balls", ADAM, 0.3, EMA99, 100.0, 23],
+        ["balls", EMA99, 30.0, ADAM, 0.3, 0.1],
+    ]
+    pixels = pd.DataFrame(rows, columns=list(columns("pixels")))
+    tables = dataclasses.replace(synthetic.tables(), pixels=pixels)
     assert winners.twins(tables, "balls", cells[0], cells) == [cells[1]]
     assert winners.twins(tables, "balls", cells[1], cells) == [cells[0]]
     assert winners.twins(tables, "balls", cells[2], cells) == []
@@ -181,6 +185,54 @@ def test_a_corrected_distance_below_zero_is_on_the_axis(floor: float, highest: f
     axes = plots_sampling.against_scale(tables, "balls", "cfd_judge").axes[0]
     assert axes.get_ylim()[0] < floor
     assert axes.get_ylim()[1] > highest
+
+
+@pytest.mark.parametrize("floor", [0.4, -0.4])
+def test_a_floor_below_zero_is_in_the_trade_off_plot(floor: float) -> None:
+    """Its axis is logarithmic, and around zero linear where something lies there."""
+    tables = synthetic.tables()
+    frames = {}
+    for name in ("results", "jackknife"):
+        rows = getattr(tables, name)
+        clear = rows[rows.metric == "accuracy_judge"].assign(metric="is_judge")
+        frames[name] = pd.concat([rows, clear], ignore_index=True)
+    tables = dataclasses.replace(tables, **frames)
+    level("floor", "fd_judge", floor)(tables)
+    axes = plots_sampling.tradeoff(tables, "balls").axes[0]
+    assert axes.get_xscale() == ("log" if floor > 0 else "symlog")
+    (star,) = [line for line in axes.lines if line.get_label().startswith("floor")]
+    assert star.get_xdata().tolist() == [floor]
+    shown = axes.transData.transform((floor, star.get_ydata()[0]))
+    assert axes.get_xlim()[0] < floor
+    assert np.isfinite(shown).all()
+    assert axes.bbox.contains(*shown)
+
+
+@pytest.mark.parametrize("metric", ["accuracy_judge", "cfd_judge"])
+def test_bars_are_exact_intervals_of_shares_and_students_of_the_rest(metric: str) -> None:
+    tables = synthetic.tables()
+    axes = plots_sampling.against_scale(tables, "balls", metric).axes[0]
+    (bars,) = [one for one in axes.containers if one.get_label().endswith("x0+ema0.99")]
+    rows = tables.curve("balls", EMA99, metric)
+    ends = np.array([segment[:, 1] for segment in bars.lines[2][0].get_segments()])
+    for (low, high), (value, se) in zip(ends, zip(rows.value, rows.se, strict=True), strict=True):
+        half = quantile(synthetic.K - 1) * se
+        exact = proportion(value, synthetic.N) if metric.startswith("accuracy") else None
+        wanted = (exact.low, exact.high) if exact else (value - half, value + half)
+        assert (low, high) == pytest.approx(wanted)
+    assert metric == "cfd_judge" or ends.max() <= 1
+
+
+def test_the_guides_lead_over_the_judge_is_paired_and_never_certain() -> None:
+    tables = synthetic.tables()
+    shown = row(rankings.best_setups(tables, "balls"), "x0+ema0.99")
+    found = difference(tables, "balls", (Cell(EMA99, 100.0), "accuracy_guide"),
+                       (Cell(EMA99, 100.0), "accuracy_judge"))  # fmt: skip
+    assert shown[4] == str(found.times(100))
+    assert shown[4].startswith("2 [")
+    assert shown[-2] == "0 [0, 1.43]"
+    gone = dataclasses.replace(tables, jackknife=tables.jackknife[:0])
+    assert row(rankings.best_setups(gone, "balls"), "x0+ema0.99")[4] == "–"
 
 
 def test_few_images_and_a_small_reference_are_said_and_marked() -> None:

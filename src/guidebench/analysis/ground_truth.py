@@ -13,6 +13,7 @@ from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, times
 from guidebench.diffusion.schedule import Schedule
 from guidebench.guidance.networks import Networks
 from guidebench.guidance.sampling import Asked, build_guide
+from guidebench.jackknife import standard_error
 from guidebench.seeds import normal
 
 DIRECTIONS = 64
@@ -109,10 +110,7 @@ def jackknife(values: Tensor) -> Errors:
     values [1 + blocks]: of all seeds, then without each block in turn. A difference of two cells
     with the same seeds is a paired one.
     """
-    left_out = values[1:]
-    blocks = len(left_out)
-    spread = (left_out - left_out.mean()).square().sum() * (blocks - 1) / blocks
-    return Errors(float(values[0]), float(spread.sqrt()))
+    return Errors(float(values[0]), standard_error(values[1:].numpy()))
 
 
 class Reference:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
@@ -37,6 +38,14 @@ def merge(a: Moments, b: Moments) -> Moments:
     delta = b.mean - a.mean
     scatter = a.scatter + b.scatter + np.outer(delta, delta) * (a.size * b.size / count)
     return Moments(a.size + b.size, a.mean + delta * (b.size / count), scatter)
+
+
+def least_error(*parts: Moments) -> float:
+    """Standard error of |m1 - m2|^2 of two samples of one distribution: sqrt(2) |sum S / n|_F.
+
+    It is |N(0, C)|^2 with C the sum of S / n, whose variance is 2 tr C^2.
+    """
+    return math.sqrt(2) * float(np.linalg.norm(sum(one.covariance / one.size for one in parts)))
 
 
 class Fitted:

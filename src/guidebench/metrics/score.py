@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from guidebench.choices import CHOSEN_BY, FEWEST
-from guidebench.metrics.frechet import Fitted
-from guidebench.metrics.jackknife import (
+from guidebench.jackknife import (
     blocked,
     corrected,
     proportion,
     scattered,
     standard_error,
 )
+from guidebench.metrics.frechet import Fitted, least_error
 from guidebench.metrics.sliced import Sliced
 from guidebench.metrics.variety import Features, Neighbours, measures
 from guidebench.pipeline.errors import UserError
@@ -48,6 +48,19 @@ class Score(NamedTuple):
     reference_replicates: np.ndarray
 
 
+class Distance(NamedTuple):
+    """A formula's value, the least standard error of it, and the two kinds of its replicates.
+
+    The jackknife finds no error where images are as near to the reference as chance allows: there
+    a distance is quadratic in what they differ by, its slope is 0, and it is chance how near.
+    """
+
+    raw: float
+    least: float
+    replicates: np.ndarray
+    reference_replicates: np.ndarray
+
+
 class Reference:
     """Reference features [m, d], fitted and projected once for all cells; `words`: what they are.
 
@@ -62,10 +75,8 @@ class Reference:
         self.fitted = Fitted(features, scattered(self.size, own), own)
         self.sliced = Sliced(features)
 
-    def distances(
-        self, features: np.ndarray, block: np.ndarray
-    ) -> tuple[tuple[float, np.ndarray, np.ndarray], tuple[float, np.ndarray, np.ndarray]]:
-        """Fréchet and sliced distance of features [n, d], each with its two kinds of replicates.
+    def distances(self, features: np.ndarray, block: np.ndarray) -> tuple[Distance, Distance]:
+        """Fréchet and sliced distance of features [n, d].
 
         `block` [n] names each row's block of seeds. The sliced one is compared on one reference.
         """
@@ -76,7 +87,9 @@ class Reference:
         reference = own.distances(self.fitted.without) if np.isfinite(raw) else seeds
         rows = self.sliced.project(features)
         left_out = [self.sliced.distance(rows[block != number]) for number in range(self.blocks)]
-        return (raw, seeds, reference), (self.sliced.distance(rows), np.array(left_out), NONE)
+        least = least_error(own.whole, self.fitted.whole) if np.isfinite(raw) else raw
+        return (Distance(raw, least, seeds, reference),
+                Distance(self.sliced.distance(rows), 0.0, np.array(left_out), NONE))  # fmt: skip
 
 
 class Real:
@@ -179,11 +192,12 @@ class Scorer:
             reference = self.real.reference(extractor, conditional, self.blocks)
             metric = DISTANCES[extractor][conditional]
             both = reference.distances(features, block)
-            for name, (raw, *replicates) in zip((metric, CHOSEN_BY[metric]), both, strict=True):
+            for name, (raw, least, *replicates) in zip((metric, CHOSEN_BY[metric]), both,
+                                                       strict=True):  # fmt: skip
                 known = [one for one in replicates if len(one)]
-                yield Score(name, corrected(raw, *known), standard_error(*known), len(features),
-                            raw, extractor, reference.words, reference.size, features.shape[1],
-                            *replicates)  # fmt: skip
+                yield Score(name, corrected(raw, *known), max(standard_error(*known), least),
+                            len(features), raw, extractor, reference.words, reference.size,
+                            features.shape[1], *replicates)  # fmt: skip
 
 
 def _whole(real: Features) -> Features:

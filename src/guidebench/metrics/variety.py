@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from guidebench.choices import NEIGHBOURS
-from guidebench.metrics.jackknife import blocked
+from guidebench.jackknife import blocked
 from guidebench.pipeline.errors import UserError
 
 Features = dict[str, np.ndarray]

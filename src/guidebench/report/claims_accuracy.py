@@ -88,9 +88,9 @@ def clean_raw_fails(tables: Tables, dataset: str) -> Outcome:
 
 
 def _chosen(tables: Tables, dataset: str, setup: str) -> Cell | None:
-    """The scale with the highest smaller one of the two accuracies on selection seeds."""
-    chances = {}
-    for cell in scales(tables, dataset, setup):
+    """The scale, none that broke, with the highest smaller accuracy of two on selection seeds."""
+    chances, lost = {}, tables.broken(dataset, setup, SELECTION)
+    for cell in [cell for cell in scales(tables, dataset, setup) if cell.scale not in lost]:
         pair = [tables.measure(dataset, cell, f"accuracy_{who}", SELECTION)
                 for who in ("guide", "judge")]  # fmt: skip
         if pair[0] and pair[1]:

@@ -17,8 +17,8 @@ from guidebench.report.verdicts import (
     measured,
     rank_correlation,
     require,
-    scales,
     selected,
+    unbroken,
 )
 from guidebench.report.words import number
 
@@ -29,7 +29,7 @@ Values = dict[str, float | None]
 
 def fd_rises(tables: Tables, dataset: str) -> Outcome:
     """Claim 11: the unconditional distance rises with the noise-trained classifier's scale."""
-    cells = scales(tables, dataset, NOISE_TRAINED, least=3)
+    cells, said = unbroken(tables, dataset, NOISE_TRAINED, least=3)
     values: Values = {}
     outcome = None
     for metric in {"fd_judge": 0, tables.distance(dataset, "fd"): 0}:
@@ -49,7 +49,7 @@ def fd_rises(tables: Tables, dataset: str) -> Outcome:
             values |= turn.values(f"{metric} change after its peak")
             reason += f"; by {turn} from its peak at scale {peak.scale:g} on"
             verdict = UNDECIDED if verdict == HOLDS and turn.negative else verdict
-        reason += "."
+        reason += f".{said}"
         outcome = Outcome(verdict, values, reason)
     assert outcome is not None
     return outcome
@@ -57,7 +57,7 @@ def fd_rises(tables: Tables, dataset: str) -> Outcome:
 
 def _turn(tables: Tables, dataset: str, setup: str, metric: str) -> Outcome:
     """Whether the cFD of one setup falls below unguided's, then rises again."""
-    cells = scales(tables, dataset, setup, least=3)
+    cells, said = unbroken(tables, dataset, setup, least=3)
     low = selected(tables, dataset, setup, metric)
     fell = partial(difference, tables, dataset, (Cell(UNGUIDED), metric), (low, metric))
     fall = fell(1)
@@ -67,7 +67,7 @@ def _turn(tables: Tables, dataset: str, setup: str, metric: str) -> Outcome:
     if low == cells[-1]:
         verdict = FAILS if fall.negative else UNDECIDED
         return Outcome(verdict, values, f"{start}; that is the largest scale, so the grid did not "
-                       "reach the turn.")  # fmt: skip
+                       f"reach the turn.{said}")  # fmt: skip
     rose = partial(difference, tables, dataset, (cells[-1], metric), (low, metric))
     rise = rose(1)
     values |= rise.values(f"{metric} {setup}: rise to the largest scale")
@@ -75,8 +75,8 @@ def _turn(tables: Tables, dataset: str, setup: str, metric: str) -> Outcome:
     if low == cells[0]:
         verdict = FAILS if fell(2).negative or rose(2).negative else UNDECIDED
         return Outcome(verdict, values, f"{reason}; that is the smallest scale, so the grid does "
-                       "not show the fall.")  # fmt: skip
-    return Outcome(all_above([fell, rose]), values, f"{reason}.")
+                       f"not show the fall.{said}")  # fmt: skip
+    return Outcome(all_above([fell, rose]), values, f"{reason}.{said}")
 
 
 def cfd_turns(tables: Tables, dataset: str) -> Outcome:

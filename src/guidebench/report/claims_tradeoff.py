@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from guidebench.report.rankings import overrated
-from guidebench.report.tables import Tables
+from guidebench.report.tables import Cell, Tables
 from guidebench.report.verdicts import (
     Interval,
     Outcome,
-    Unmeasured,
     by_sign,
+    contrast,
     difference,
-    least,
-    measured,
-    quantile,
-    scales,
-    spread,
+    unbroken,
 )
-from guidebench.report.words import number
 
 CFG, GUIDE = "cfg", "noise_trained"
 NOISE_TRAINED = f"{GUIDE}/raw"
@@ -26,12 +18,12 @@ NOISE_TRAINED = f"{GUIDE}/raw"
 
 def _ends(tables: Tables, dataset: str, metric: str, sign: int) -> Outcome:
     """Whether a metric rises (`sign` 1) or falls (-1) from cfg's smallest to its largest weight."""
-    cells = scales(tables, dataset, CFG, least=2)
+    cells, said = unbroken(tables, dataset, CFG, least=2)
     change = difference(tables, dataset, (cells[-1], metric), (cells[0], metric))
     claimed = change if sign > 0 else Interval(-change.estimate, -change.high, -change.low)
     weights = f"from weight {cells[0].scale:g} to {cells[-1].scale:g}"
     return Outcome(by_sign([claimed]), change.values(f"change of {metric} {weights}"),
-                   f"{metric} changes by {change} {weights}.")  # fmt: skip
+                   f"{metric} changes by {change} {weights}.{said}")  # fmt: skip
 
 
 def clearer(tables: Tables, dataset: str) -> Outcome:
@@ -56,22 +48,18 @@ def recalls_less(tables: Tables, dataset: str) -> Outcome:
 
 def attack(tables: Tables, dataset: str) -> Outcome:
     """How far the noise-trained classifier overrates what it guided, and what cfg did, at most."""
-    cells = [scales(tables, dataset, name)[-1] for name in (NOISE_TRAINED, CFG)]
-    metrics = (f"accuracy_{GUIDE}", "accuracy_judge")
-    shares = [[measured(tables, dataset, cell, metric).value for metric in metrics]
-              for cell in cells]  # fmt: skip
-    guided, free = (first - judge for first, judge in shares)
-    left_out = [overrated(tables, dataset, cell, GUIDE) for cell in cells]
-    apart = left_out[0] - left_out[1]
-    if len(apart) < 2 or not np.isfinite(apart).all():
-        raise Unmeasured(f"not measured: no jackknife blocks of {' and '.join(metrics)}")
-    n = measured(tables, dataset, cells[0], metrics[1]).n
-    half = quantile(len(apart) - 1) * max(spread(apart), least(n))
-    interval = Interval(guided - free, guided - free - half, guided - free + half)
-    values = {f"{GUIDE} minus judge, {name} at {cell.scale:g}": found
-              for cell, name, found in zip(cells, (NOISE_TRAINED, CFG), (guided, free),
-                                           strict=True)}  # fmt: skip
-    reason = (f"The noise-trained classifier overrates what it guided (scale {cells[0].scale:g}) "
-              f"by {number(guided)}, cfg's images (weight {cells[1].scale:g}) by {number(free)}: "
-              f"a difference of {interval}.")  # fmt: skip
+    grids = [unbroken(tables, dataset, name) for name in (NOISE_TRAINED, CFG)]
+    guided, free = (grid.cells[-1] for grid in grids)
+
+    def overrated(cell: Cell, factor: int) -> list[tuple[float, Cell, str]]:
+        return [(factor, cell, f"accuracy_{GUIDE}"), (-factor, cell, "accuracy_judge")]
+
+    by = [contrast(tables, dataset, overrated(cell, 1)) for cell in (guided, free)]
+    interval = contrast(tables, dataset, [*overrated(guided, 1), *overrated(free, -1)])
+    values: dict[str, float | None] = {}
+    for cell, found in zip((guided, free), by, strict=True):
+        values |= found.values(f"{GUIDE} minus judge, {cell.setup} at {cell.scale:g}")
+    reason = (f"The noise-trained classifier overrates what it guided (scale {guided.scale:g}) "
+              f"by {by[0]}, cfg's images (weight {free.scale:g}) by {by[1]}: a difference of "
+              f"{interval}.{''.join(grid.said for grid in grids)}")  # fmt: skip
     return Outcome(by_sign([interval]), values | interval.values("difference"), reason)

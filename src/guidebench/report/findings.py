@@ -64,12 +64,12 @@ CLAIMS = [
           f"a scale >= 1/5 of one at which another does; {EXACT}, shared by all scales "
           "(Bonferroni)", claims_accuracy.adam_needs_less),
     Claim("Unconditional FD rises with the scale for the noise-trained classifier.",
-          f"{{fd}} at the largest minus at the smallest scale: {JACKKNIFE} above 0; open where "
-          "Spearman's correlation of {fd} with the scale is below 0.5, or {fd} falls again from "
-          "its peak (interval below 0)", claims_distance.fd_rises),
+          f"{{fd}} at the largest minus at the smallest unbroken scale: {JACKKNIFE} above 0; open "
+          "where Spearman's correlation of {fd} with the scale is below 0.5, or {fd} falls again "
+          "from its peak (interval below 0)", claims_distance.fd_rises),
     Claim("cFD falls with the scale, then turns (noise-trained classifier).",
           "the scale with the lowest sliced distance on selection seeds is an inner one; {cfd} of "
-          "unguided minus that there, and of the largest scale minus that: each "
+          "unguided minus that there, and of the largest unbroken scale minus that: each "
           f"{JACKKNIFE} above 0", claims_distance.cfd_turns),
     Claim("Among the clean classifier's setups x0+EMA0.99 has the best cFD.",
           f"{{cfd}} of each other one minus clean/x0+ema0.99: all above 0; {JACKKNIFE}, Holm's "
@@ -83,7 +83,7 @@ CLAIMS = [
 # the first ones speak of classifiers on noisy images, whatever is generated
 WITHOUT_TARGET = 4
 # of the CFG paper and the notebooks, where every class is generated in turn
-ENDS = f"the largest weight of cfg against its smallest: {JACKKNIFE} excludes 0"
+ENDS = f"cfg's largest unbroken weight against its smallest: {JACKKNIFE} excludes 0"
 TRADE_OFF = [
     Claim("Images get clearer with the weight: IS (on the judge) rises.", ENDS,
           claims_tradeoff.clearer),
@@ -95,8 +95,8 @@ TRADE_OFF = [
           claims_tradeoff.recalls_less),
     Claim("Classifier guidance is an adversarial attack on its classifier, unlike cfg.",
           "the noise-trained classifier's minus the judge's accuracy on samples of "
-          "noise_trained/raw, minus the same on samples of cfg, each at its largest scale: "
-          f"{JACKKNIFE} above 0", claims_tradeoff.attack),
+          "noise_trained/raw, minus the same on samples of cfg, each at its largest unbroken "
+          f"scale: {JACKKNIFE} above 0", claims_tradeoff.attack),
 ]  # fmt: skip
 
 

@@ -35,6 +35,12 @@ def proportion(share: float, n: int, tests: int = 1) -> Interval:
     return Interval(share, float(low), float(high))
 
 
+def proportions(shares: pd.Series, counts: pd.Series) -> np.ndarray:
+    """Lower and upper ends [2, k] of the intervals of k shares, of `counts` images each."""
+    found = [proportion(share, int(n)) for share, n in zip(shares, counts, strict=True)]
+    return np.array([(one.low, one.high) for one in found]).T
+
+
 def holm(compared: Mapping[Key, Callable[[int], Interval]]) -> dict[Key, Interval]:
     """Each comparison's interval at the level that Holm's procedure (1979) decides it at.
 

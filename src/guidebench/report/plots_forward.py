@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from guidebench.report import theme
+from guidebench.report.intervals import proportions
 from guidebench.report.tables import Tables
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ def accuracy(tables: Tables, dataset: str) -> Figure:
             continue
         n = int(rows.n.max())
         look = theme.style(setup(curve))
-        half = 1.96 * rows.sd / np.sqrt(rows.n)
-        low, high = (rows["mean"] - half).clip(0), (rows["mean"] + half).clip(upper=1)
+        low, high = proportions(rows["mean"], rows.n)
         axes.fill_between(rows.t, low, high, color=look.color, alpha=0.15, linewidth=0)
         axes.plot(rows.t, rows["mean"], color=look.color, marker=look.marker, markersize=4,
                   label=theme.title(setup(curve)))  # fmt: skip

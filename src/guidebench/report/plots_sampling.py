@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from guidebench.report import theme
+from guidebench.report.intervals import proportions
 from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Tables
-from guidebench.report.verdicts import quantile
+from guidebench.report.verdicts import SHARES, quantile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,6 +40,17 @@ def half_width(tables: Tables, dataset: str) -> float:
     return quantile(blocks - 1) if blocks > 1 else 1.96
 
 
+def bars(rows: pd.DataFrame, metric: str, width: float) -> np.ndarray:
+    """How far 95 % intervals reach below and above the values [2, k]; of a share, exact ones.
+
+    `rows`: columns of a `Measure`; `width`: how many standard errors the others reach.
+    """
+    if metric.startswith(SHARES):
+        low, high = proportions(rows.value, rows.n)
+        return np.array([rows.value - low, high - rows.value])
+    return np.array([width * rows.se.fillna(0)] * 2)
+
+
 def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     """A metric against the guidance scale, one line per setup, with floor and unguided."""
     drawn, axes = theme.figure()
@@ -60,16 +72,16 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
         n = int(rows.n.max())
         scales += list(rows.scale)
         levels += list(rows.value)
-        axes.errorbar(rows.scale, rows.value, yerr=width * rows.se.fillna(0), color=look.color,
+        axes.errorbar(rows.scale, rows.value, yerr=bars(rows, metric, width), color=look.color,
                       marker=look.marker, linestyle=look.line, capsize=2.5, elinewidth=1,
                       label=theme.title(setup))  # fmt: skip
     for name, look in ((UNGUIDED, theme.UNGUIDED), (FLOOR, theme.FLOOR)):
         level = tables.measure(dataset, Cell(name), metric)
         if level is None:
             continue
-        error = 0.0 if np.isnan(level.se) else width * level.se
+        below, above = bars(pd.DataFrame([level]), metric, width)[:, 0]
         levels.append(level.value)
-        axes.axhspan(level.value - error, level.value + error, color=look.color, alpha=0.12, lw=0)
+        axes.axhspan(level.value - below, level.value + above, color=look.color, alpha=0.12, lw=0)
         label = "floor (held-out real images)" if name == FLOOR else name
         axes.axhline(level.value, color=look.color, linestyle=look.line, label=label)
     _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from guidebench.duration import duration
 from guidebench.report import theme, winners
+from guidebench.report.intervals import proportion
 from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Measure, Tables
-from guidebench.report.verdicts import spread
-from guidebench.report.words import distance, measure, number
+from guidebench.report.verdicts import Unmeasured, difference
+from guidebench.report.words import MISSING, distance, measure, number
 
 METRICS = ("fd_judge", "cfd_judge", "fid", "cfid")
 COSTS = ("denoiser_evaluations", "backward_passes", "peak_memory", "seconds", "load")
@@ -25,21 +24,18 @@ def cells(tables: Tables, dataset: str) -> list[Cell]:
     return [Cell(FLOOR), Cell(UNGUIDED), *(cell for cell in chosen if cell)]
 
 
-def gap(tables: Tables, dataset: str, cell: Cell) -> Measure | None:
-    """Guide's minus judge's accuracy on the same images, error by the paired jackknife."""
-    guide, judge = (tables.measure(dataset, cell, f"accuracy_{who}") for who in ("guide", "judge"))
-    if guide is None or judge is None:
-        return None
-    left_out = overrated(tables, dataset, cell, "guide")
-    error = spread(left_out) if len(left_out) > 1 else math.nan
-    return Measure(guide.value - judge.value, error, guide.n)
+def gap(tables: Tables, dataset: str, cell: Cell) -> str:
+    """Guide's minus judge's accuracy on the same images, in points with its paired interval."""
+    try:
+        found = difference(tables, dataset, (cell, "accuracy_guide"), (cell, "accuracy_judge"))
+    except Unmeasured:
+        return MISSING
+    return str(found.times(100))
 
 
-def overrated(tables: Tables, dataset: str, cell: Cell, classifier: str) -> pd.Series:
-    """A classifier's minus the judge's accuracy with each block of seeds left out."""
-    first, judge = (tables.left_out(dataset, cell, f"accuracy_{who}")
-                    for who in (classifier, "judge"))  # fmt: skip
-    return first - judge
+def share(found: Measure | None) -> str:
+    """A share of images in % with the exact interval that claims and figures have, too."""
+    return str(proportion(found.value, found.n).times(100)) if found else MISSING
 
 
 def _scale(cell: Cell) -> str:
@@ -63,9 +59,8 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
             continue
         diverged = tables.measure(dataset, cell, "diverged")
         broken = " (broken)" if diverged and diverged.value > BROKEN else ""
-        row = [_title(cell), _scale(cell), *(measure(share, 100) for share in shares),
-               measure(gap(tables, dataset, cell), 100), *map(distance, known),
-               measure(diverged, 100) + broken, str(n)]  # fmt: skip
+        row = [_title(cell), _scale(cell), *map(share, shares), gap(tables, dataset, cell),
+               *map(distance, known), share(diverged) + broken, str(n)]  # fmt: skip
         rows.append({"cells": row, "best": cell in tied})
     head = ["setup", "scale", "accuracy by guide, %", "accuracy by judge, %",
             "guide − judge, points", *(TITLES[metric] for metric in distances),
@@ -109,7 +104,7 @@ def classifiers(tables: Tables, dataset: str) -> dict[str, Any]:
     rows = []
     for name in table.classifier[table.dataset == dataset]:
         row = table[(table.dataset == dataset) & (table.classifier == name)].iloc[0]
-        shown = measure(tables.clean_accuracy(dataset, name), 100)
+        shown = share(tables.clean_accuracy(dataset, name))
         rows.append({"cells": [theme.WORDS.get(name, name), str(row.architecture),
                                number(row.parameters), shown, str(int(row.n))],
                      "best": False})  # fmt: skip

@@ -34,7 +34,7 @@ COLUMNS = {
     "jackknife": _BLOCK,
     "reference_jackknife": _BLOCK,
     "pixels": "dataset: str, setup: str, scale: float64, other: str, other_scale: float64, "
-    "difference: float64, n: int64",
+    "difference: float64",
     "sensitivity": f"{_ALONG}, t: int64, quantity: str, mean: float64, sd: float64, n: int64, "
     "values: object",
     "classifiers": "dataset: str, classifier: str, architecture: str, accuracy: float64, "
@@ -46,10 +46,14 @@ COLUMNS = {
 }
 
 
+def columns(name: str) -> dict[str, str]:
+    """Columns and types of the table of that name."""
+    return dict(column.split(": ") for column in COLUMNS[name].split(", "))
+
+
 def joined(name: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows of all frames as the table of that name, which has its columns without any row."""
-    columns = dict(column.split(": ") for column in COLUMNS[name].split(", "))
-    empty = pd.DataFrame({key: pd.Series(dtype=kind) for key, kind in columns.items()})
+    empty = pd.DataFrame({key: pd.Series(dtype=kind) for key, kind in columns(name).items()})
     found = [frame for frame in frames if len(frame)]
     return pd.concat(found, ignore_index=True) if found else empty
 

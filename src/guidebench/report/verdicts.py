@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from guidebench.jackknife import agresti_coull, standard_error
 from guidebench.report.tables import BROKEN, Cell, Measure, Tables
 from guidebench.report.words import number
 
@@ -48,6 +49,10 @@ class Interval(NamedTuple):
         """Entirely below 0."""
         return self.high < 0
 
+    def times(self, factor: float) -> Interval:
+        """The interval in other units; `factor` > 0."""
+        return Interval(*(factor * end for end in self))
+
     def values(self, name: str) -> dict[str, float | None]:
         """The three numbers under readable keys."""
         return {name: self.estimate, f"{name}, low": self.low, f"{name}, high": self.high}
@@ -75,15 +80,37 @@ def mean(values: np.ndarray, minus: float = 0.0, error: float = 0.0, tests: int 
     return Interval(estimate, estimate - half, estimate + half)
 
 
-def spread(difference: pd.Series) -> float:
-    """Jackknife standard error from values with one of K blocks left out each."""
-    k = len(difference)
-    return float(np.sqrt((k - 1) / k * ((difference - difference.mean()) ** 2).sum()))
+def contrast(
+    tables: Tables, dataset: str, terms: Sequence[tuple[float, Cell, str]], tests: int = 1
+) -> Interval:
+    """Sum of metrics, each (factor, cell, metric) on evaluation seeds, by the paired jackknife.
 
-
-def least(n: int) -> float:
-    """Agresti and Coull's standard error of a share that none of n has: blocks that agree say 0."""
-    return math.sqrt(2 * (n + 2) / (n + 4) ** 3)
+    Of corrected values. All have the same seeds, and the same reference: each replicate leaves
+    the same ones out of all. One of `tests` intervals that hold together. Raises Unmeasured when
+    a value or its blocks are missing, or when the images are too few for the correction.
+    """
+    values = [measured(tables, dataset, cell, metric) for _, cell, metric in terms]
+    first = terms[0][2]
+    if few := [value for value in values if value.few]:
+        raise Unmeasured(f"not measured: {first} of {few[0].n} images and a reference of "
+                         f"{few[0].reference_n} has no interval: fewer than its {few[0].features} "
+                         "features")  # fmt: skip
+    seeds, reference = (
+        pd.concat([factor * left_out(dataset, cell, metric) for factor, cell, metric in terms],
+                  axis=1).sum(axis=1, skipna=False).to_numpy(float)
+        for left_out in (tables.left_out, tables.reference_left_out)
+    )  # fmt: skip
+    if len(seeds) < 2 or not np.isfinite(seeds).all():
+        cells = " and ".join(dict.fromkeys(name(cell) for _, cell, _ in terms))
+        raise Unmeasured(f"not measured: no jackknife blocks of {cells} for {first}")
+    reference = reference[~np.isnan(reference)]
+    parts = [seeds, reference] if len(reference) else [seeds]
+    estimate = sum(factor * value.value for (factor, *_), value in zip(terms, values, strict=True))
+    error = standard_error(*parts)
+    if first.startswith(SHARES):  # blocks that agree would say 0
+        error = max(error, agresti_coull(0, values[0].n))
+    half = quantile(min(map(len, parts)) - 1, tests) * error
+    return Interval(estimate, estimate - half, estimate + half)
 
 
 def difference(
@@ -93,30 +120,8 @@ def difference(
     second: tuple[Cell, str],
     tests: int = 1,
 ) -> Interval:
-    """`first` minus `second`, each (cell, metric) on evaluation seeds, by the paired jackknife.
-
-    Of corrected values. Both have the same seeds, and the same reference: each replicate leaves
-    the same ones out of both. One of `tests` intervals that hold together. Raises Unmeasured when
-    a value or its blocks are missing, or when the images are too few for the correction.
-    """
-    values = [measured(tables, dataset, cell, metric) for cell, metric in (first, second)]
-    if few := [value for value in values if value.few]:
-        raise Unmeasured(f"not measured: {first[1]} of {few[0].n} images and a reference of "
-                         f"{few[0].reference_n} has no interval: fewer than its {few[0].features} "
-                         "features")  # fmt: skip
-    left_out = tables.left_out(dataset, *first) - tables.left_out(dataset, *second)
-    if len(left_out) < 2 or not np.isfinite(left_out).all():
-        raise Unmeasured(f"not measured: no jackknife blocks of {name(first[0])} and "
-                         f"{name(second[0])} for {first[1]}")  # fmt: skip
-    reference = (tables.reference_left_out(dataset, *first)
-                 - tables.reference_left_out(dataset, *second)).dropna()  # fmt: skip
-    parts = [left_out, reference] if len(reference) else [left_out]
-    estimate = values[0].value - values[1].value
-    error = math.hypot(*map(spread, parts))
-    if first[1].startswith(SHARES):
-        error = max(error, least(values[0].n))
-    half = quantile(min(map(len, parts)) - 1, tests) * error
-    return Interval(estimate, estimate - half, estimate + half)
+    """`first` minus `second`, each (cell, metric), as `contrast` has it."""
+    return contrast(tables, dataset, [(1, *first), (-1, *second)], tests)
 
 
 def by_sign(intervals: Sequence[Interval]) -> str:
@@ -152,6 +157,29 @@ def scales(tables: Tables, dataset: str, setup: str, least: int = 1) -> list[Cel
     if len(grid) < least:
         raise Unmeasured(f"not measured: {setup} has {len(grid)} scales, {least} are needed")
     return [Cell(setup, float(scale)) for scale in grid]
+
+
+class Grid(NamedTuple):
+    """A setup's cells that did not break, ascending by scale, and a sentence on those that did."""
+
+    cells: list[Cell]
+    said: str
+
+
+def unbroken(tables: Tables, dataset: str, setup: str, least: int = 1) -> Grid:
+    """`scales` without those that broke on evaluation seeds: what is compared at a grid's ends."""
+    cells, lost = scales(tables, dataset, setup, least), tables.broken(dataset, setup)
+    kept = [cell for cell in cells if cell.scale not in lost]
+    if len(kept) < least:
+        raise Unmeasured(f"not measured: {len(kept)} of {len(cells)} scales of {setup} are not "
+                         f"broken, {least} are needed")  # fmt: skip
+    if len(kept) == len(cells):
+        return Grid(kept, "")
+    gone = [f"{cell.scale:g}" for cell in cells if cell not in kept]
+    ends = [f"; the {end} unbroken is {kept[at].scale:g}"
+            for end, at in (("smallest", 0), ("largest", -1)) if kept[at] != cells[at]]  # fmt: skip
+    verb = "scales {} are" if gone[1:] else "scale {} is"
+    return Grid(kept, f" Of {setup} {verb.format(', '.join(gone))} broken{''.join(ends)}.")
 
 
 def measured(

@@ -26,18 +26,14 @@ def decimals(error: float) -> int:
     return max(0, -place + int(error / 10**place < 2.95))
 
 
-def measure(found: Measure | None, factor: float = 1) -> str:
-    """`12.3 ± 0.4`: value and standard error, both times `factor`, to the same decimals."""
+def measure(found: Measure | None) -> str:
+    """`12.3 ± 0.4`: value and standard error, to the same decimals."""
     if found is None:
         return MISSING
-    value, error = found.value * factor, found.se * factor
-    if not math.isfinite(error):
-        return number(value)
-    if error == 0:
-        places = 1 if factor == 100 else 3
-        return f"{value:.{places}f}{PLUS_MINUS}{0:.{places}f}"
-    places = decimals(error)
-    return f"{value:.{places}f}{PLUS_MINUS}{error:.{places}f}"
+    if not math.isfinite(found.se):
+        return number(found.value)
+    places = decimals(found.se) if found.se else 3
+    return f"{found.value:.{places}f}{PLUS_MINUS}{found.se:.{places}f}"
 
 
 def distance(found: Measure | None) -> str:

@@ -177,7 +177,6 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
         "train": len(train.images),
         "validation": len(held_out.images),
         "denoiser_parameters": parameters,
-        "inception": bool(config.metrics.inception.weights or config.metrics.inception.download),
         "setups": {
             name: {
                 "kind": "unguided" if setup.guidance == "none" else setup.guidance,

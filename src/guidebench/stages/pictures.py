@@ -15,11 +15,11 @@ from guidebench.diffusion.schedules import build
 from guidebench.grid import Cell
 from guidebench.pipeline.config import Config
 from guidebench.pipeline.sections import DDPMLinear
+from guidebench.report.tables import columns
 from guidebench.seeds import normal
 from guidebench.stages.stage import Stage
 
 SHOWN = 24
-PIXELS = ["dataset", "setup", "scale", "other", "other_scale", "difference", "n"]
 
 
 def shown(config: Config, dataset: str) -> list[str]:
@@ -66,7 +66,7 @@ def pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
 
 
 def pixels(config: Config, dataset: str, found: dict[str, np.ndarray]) -> pd.DataFrame:
-    """A row of PIXELS for every pair of cells: how much their shown samples differ.
+    """A row of the table `pixels` for every pair of cells: how much their shown samples differ.
 
     Mean absolute difference in [0, 255] over pixels and images of the same seeds.
     """
@@ -78,8 +78,8 @@ def pixels(config: Config, dataset: str, found: dict[str, np.ndarray]) -> pd.Dat
         difference = np.maximum(one, two) - np.minimum(one, two)  # uint8 has no signs
         scales = [np.nan if part.scale is None else part.scale for part in (cell, other)]
         rows.append([dataset, cell.setup, scales[0], other.setup, scales[1],
-                     float(difference.mean()), len(one)])  # fmt: skip
-    return pd.DataFrame(rows, columns=PIXELS)
+                     float(difference.mean())])  # fmt: skip
+    return pd.DataFrame(rows, columns=list(columns("pixels")))
 
 
 def _scale(cell: Cell) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from safetensors.torch import save_file
 
 from guidebench.data.store import half, read
-from guidebench.metrics.jackknife import agresti_coull
+from guidebench.jackknife import agresti_coull
 from guidebench.pipeline.artifacts import atomic, write_json
 from guidebench.stages.stage import Stage
 from guidebench.stages.training import write_history

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from guidebench.metrics.jackknife import (
+from guidebench.jackknife import (
     blocked,
     corrected,
     proportion,

@@ -13,4 +13,4 @@ rule all:
     default_target: True
     input:
         # every result, not the report alone: none may be missing
-        [str(jobs.manifest(LAYOUT, job)) for job in jobs.jobs(EXPERIMENT)],
+        [str(listing.manifest(LAYOUT, job)) for job in listing.jobs(EXPERIMENT)],

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from guidebench.seeds import normal
+from guidebench.base.seeds import normal
 
 SHAPE = (3, 32, 32)
 REPETITIONS = 15

@@ -13,7 +13,7 @@ from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.samplers import times
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.schedules import build
-from guidebench.pipeline.sections import Setup, Steps
+from guidebench.pipeline.experiment.sections import Setup, Steps
 
 POINTS, FOLLOWED = 4096, 256
 SCHEDULES: dict[str, Schedule] = {

@@ -18,7 +18,7 @@ from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
-from guidebench.pipeline.sections import Sampling, Setup, Stabilizer
+from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer
 
 NETWORK = {"architecture": "unet2d", "channels": [16, 32, 64],
            "layers_per_block": 1, "attention": None, "norm_groups": 8,

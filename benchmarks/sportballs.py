@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from guidebench.choices import SPORT_BALLS
+from guidebench.base.choices import SPORT_BALLS
 from guidebench.data.balls import SURFACES, matrices
 from guidebench.data.sportballs import bank, draw
 

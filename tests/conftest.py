@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from guidebench.pipeline.config import Config
+from guidebench.pipeline.experiment.config import Config
 
 REPOSITORY = Path(__file__).parents[1]
 pytest_plugins = ["housekeeping"]

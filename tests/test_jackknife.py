@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from guidebench.jackknife import (
+from guidebench.base.jackknife import (
     blocked,
     corrected,
     proportion,

@@ -10,7 +10,8 @@ import torch
 import yaml
 from conftest import REPOSITORY
 
-from guidebench import data, grid
+from guidebench import data, workload
+from guidebench.base.seeds import normal
 from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, Prediction
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
@@ -20,12 +21,12 @@ from guidebench.guidance.own import Denoise, Own, TargetClassifier
 from guidebench.guidance.sampling import Asked, Sampler, build_guide
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
-from guidebench.pipeline import code, specs
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.jobs import jobs
-from guidebench.pipeline.sections import Setup
-from guidebench.pipeline.validate import load
-from guidebench.seeds import normal
+from guidebench.pipeline.experiment.reading import load
+from guidebench.pipeline.experiment.sections import Setup
+from guidebench.pipeline.jobs import slices
+from guidebench.pipeline.jobs.listing import jobs
+from guidebench.pipeline.records import code
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -209,10 +210,10 @@ def test_wrong_options_of_a_method_are_one_line(config, setup, said) -> None:
 
 
 def test_their_code_is_in_the_specs(config, tmp_path) -> None:
-    block = grid.blocks(config, "own")[0]
-    before = {job.stage: specs.spec(config, job) for job in jobs(config)
+    block = workload.blocks(config, "own")[0]
+    before = {job.stage: slices.spec(config, job) for job in jobs(config)
             if job.classifier in ("", "clean")}  # fmt: skip
-    old = [specs.cell_spec(config, "own", cell, block) for cell in grid.cells(config, "own")]
+    old = [slices.cell_spec(config, "own", cell, block) for cell in workload.cells(config, "own")]
     file = tmp_path / "my_methods.py"
     file.write_text(file.read_text() + "\nMORE = 1\n")
     code.forget()
@@ -220,6 +221,6 @@ def test_their_code_is_in_the_specs(config, tmp_path) -> None:
     for stage in ("prepare", "train_classifier", "sample"):
         job = next(job for job in jobs(after) if job.stage == stage
                    and job.classifier in ("", "clean"))  # fmt: skip
-        assert specs.spec(after, job) != before[stage], stage
-    for cell, spec in zip(grid.cells(after, "own"), old, strict=True):
-        assert specs.cell_spec(after, "own", cell, block) != spec
+        assert slices.spec(after, job) != before[stage], stage
+    for cell, spec in zip(workload.cells(after, "own"), old, strict=True):
+        assert slices.cell_spec(after, "own", cell, block) != spec

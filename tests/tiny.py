@@ -113,14 +113,14 @@ def warm() -> None:
 
 def run_job(config: Any, job: Any, layout: Any) -> None:
     """One job, as its command would run it."""
-    from guidebench.pipeline.execute import run_stage
+    from guidebench.pipeline.run.stage_process import run_stage
 
     run_stage(config, job, layout)
 
 
 def configured(values: dict[str, Any], path: Path) -> Any:
     """The experiment as the command line reads it."""
-    from guidebench.pipeline.validate import load
+    from guidebench.pipeline.experiment.reading import load
 
     path.write_text(json.dumps(values))
     return load(str(path), [])

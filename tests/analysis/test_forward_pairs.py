@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from guidebench.analysis.sensitivity import Table, Views, accuracy, indices, norm, pairs
+from guidebench.base.seeds import normal
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
 from guidebench.guidance.stabilizers import EMA, Adam, Identity
 from guidebench.models.classifier import Classifier
-from guidebench.seeds import normal
 
 SCHEDULE = DDPMLinear(30, rescale=True)
 SHAPE = (3, 4, 4)

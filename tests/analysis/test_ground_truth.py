@@ -21,7 +21,7 @@ from guidebench.diffusion.continuous import VPSDE
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
 from guidebench.guidance.networks import Networks
-from guidebench.pipeline.sections import Setup, Steps
+from guidebench.pipeline.experiment.sections import Setup, Steps
 
 SCHEDULES = {"vp_sde": VPSDE(b_min=0.1, b_max=20.0), "ddpm_linear": DDPMLinear(200, rescale=True)}
 SAMPLERS = ["ancestral", "euler_maruyama", "ddim", "dpmpp_2m", "heun"]

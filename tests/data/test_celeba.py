@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from guidebench import sources
+from guidebench.base import sources
 from guidebench.data import load
 from guidebench.data.dataset import DataSet
 from guidebench.pipeline.errors import UserError

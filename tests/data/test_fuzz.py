@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from guidebench import sources
+from guidebench.base import sources
 from guidebench.data import load
 from guidebench.data.dataset import DataSet
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.yaml12 import parse
+from guidebench.pipeline.experiment.yaml12 import parse
 
 SEED = int(os.environ.get("GUIDEBENCH_SEED", "2026"))
 COUNT = 12

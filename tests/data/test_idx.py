@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from data_folders import write_idx
 
-from guidebench import sources
+from guidebench.base import sources
 from guidebench.data import load
 from guidebench.data.idx import package_digits, read
 from guidebench.pipeline.errors import UserError

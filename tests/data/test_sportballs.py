@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
-from guidebench.choices import SPORT_BALLS
+from guidebench.base.choices import SPORT_BALLS
 from guidebench.data.balls import SURFACES, matrices
 from guidebench.data.dataset import DataSet
 from guidebench.data.sportballs import draw

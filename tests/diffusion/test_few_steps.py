@@ -16,7 +16,7 @@ from guidebench.diffusion.continuous import VPSDE, LogSNRCosine, LogSNRUniform
 from guidebench.diffusion.samplers import SAMPLERS, Prediction, times
 from guidebench.diffusion.schedule import CLEAN
 from guidebench.diffusion.schedules import DDPMLinear, build
-from guidebench.pipeline.sections import Steps
+from guidebench.pipeline.experiment.sections import Steps
 
 _spec = importlib.util.spec_from_file_location("bench", REPOSITORY / "benchmarks/samplers.py")
 assert _spec is not None

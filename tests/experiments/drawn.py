@@ -15,11 +15,13 @@ from model_edits import edits as model_edits
 from pydantic import BaseModel
 from tiny import TRAINED
 
-from guidebench.pipeline import config as models
-from guidebench.pipeline import demands, sections, trial, worlds
-from guidebench.pipeline.config import Config
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.validate import load
+from guidebench.pipeline.experiment import config as models
+from guidebench.pipeline.experiment import sections, world_section
+from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.experiment.reading import load
+from guidebench.pipeline.jobs import demands
+from guidebench.pipeline.plan import trial
 
 NAMES = ["b", "A-b_1", "0", "no", "judge", "two words", "ünï", "b.c", "b/c+0.9", "floor", "x" * 60,
          "x" * 250, "-"]  # fmt: skip
@@ -39,9 +41,9 @@ TINY: dict[type[BaseModel], dict[str, Any]] = {
     sections.Steps: {"steps": 2},
     sections.Sampling: {"steps": 2, "selection": 8, "evaluation": 8, "block": 8, "micro_batch": 4,
                         "trajectories": 1},
-    worlds.Component: {"mean": [0.0, 1.0], "label": 0},
-    worlds.Drawn: {"shape": [2], "components": 2, "classes": 2},
-    worlds.World: {"drawn": {"shape": [3], "components": 3, "classes": 2}, "samples": 16,
+    world_section.Component: {"mean": [0.0, 1.0], "label": 0},
+    world_section.Drawn: {"shape": [2], "components": 2, "classes": 2},
+    world_section.World: {"drawn": {"shape": [3], "components": 3, "classes": 2}, "samples": 16,
                    "schedule": {"timesteps": 20}, "samplers": {"ddim": {"steps": 2}},
                    "setups": {"unguided": {}}},
     models.Metrics: {"jackknife_blocks": 4},
@@ -98,7 +100,7 @@ def bases(folder: Path) -> dict[str, dict[str, Any]]:
         "bare": COMMON | {"data": own | NO_CLASS} | plain,
         "none": COMMON | {"data": faces | {"attribute": None}} | plain,
     }  # fmt: skip
-    world = {"worlds": {"world": TINY[worlds.World]}}
+    world = {"worlds": {"world": TINY[world_section.World]}}
     found: dict[str, Any] = {name: {"datasets": {name: dataset}} for name, dataset in sets.items()}
     found |= {"world": world, "both": world | found["none"]}
     shared = {"name": "drawn", "metrics": TINY[models.Metrics]}

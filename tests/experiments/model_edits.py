@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from guidebench.pipeline.schema import models as sections_of
+from guidebench.pipeline.experiment.type_words import models as sections_of
 
 SPREAD = 8  # values of an open range, from its lower end
 EXTREME = [1e-30, 1e30]  # and of an open range of numbers, also these

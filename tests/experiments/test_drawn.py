@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from model_edits import DROP, Edit
 from tiny import apart, run_job, warm
 
-from guidebench.pipeline.check import problems
-from guidebench.pipeline.estimate import assumed, seconds
-from guidebench.pipeline.jobs import Job, Layout, jobs
+from guidebench.pipeline.jobs.check import problems
+from guidebench.pipeline.jobs.listing import Job, Layout, jobs
+from guidebench.pipeline.plan.cost_model import assumed, seconds
 
 SEED = int(os.environ.get("GUIDEBENCH_SEED", "2026"))
 
@@ -38,7 +38,7 @@ def run(base: dict[str, Any], edits: list[Edit], results: Path) -> Layout:
     """Every job of an experiment, in a fork of this process; the report's files."""
 
     def work() -> None:
-        from guidebench.report import theme
+        from guidebench.report.figures import theme
 
         theme.save = _drawn_small
         results.mkdir(exist_ok=True)

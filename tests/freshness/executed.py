@@ -9,9 +9,9 @@ from digits import write_digits
 from tiny import apart, configured, experiment, warm
 from tracing import Traced, run_traced
 
-from guidebench import grid
-from guidebench.pipeline import fresh
-from guidebench.pipeline.jobs import Job, Layout, jobs
+from guidebench import workload
+from guidebench.pipeline.jobs import freshness
+from guidebench.pipeline.jobs.listing import Job, Layout, jobs
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Traced:
     values = experiment(root / "data")
     config, layout = configured(values, root / "tiny.json"), Layout(root / "results", "tiny")
     ran = {job: apart(lambda job=job: run_traced(config, job, layout)) for job in jobs(config)}
-    assert fresh.stale(config, layout) == {}
+    assert freshness.stale(config, layout) == {}
     return Traced(config, layout, ran, _cells(values, root, layout))
 
 
@@ -37,8 +37,8 @@ def _cells(values: dict[str, Any], root: Path, whole: Layout) -> dict[Path, set[
                 one = values | {"name": "one", "worlds": {}, "datasets": {
                     name: dataset | {"setups": {setup: only}}}}  # fmt: skip
                 config, layout = configured(one, root / "one.json"), Layout(root / "ones", "one")
-                (cell,) = grid.cells(config, name)
-                for block in grid.blocks(config, name):
+                (cell,) = workload.cells(config, name)
+                for block in workload.blocks(config, name):
                     path = Path("samples") / cell.path / f"{block.name}.npz"
                     (layout.root / name / path).unlink()
                     job = Job("sample", name, block=block.name)

@@ -16,11 +16,13 @@ import numpy as np
 from digits import write_digits
 from tiny import Died, apart, configured, experiment, run_job
 
-from guidebench.pipeline import code, fresh, recording
-from guidebench.pipeline.artifacts import results_digest
-from guidebench.pipeline.check import problems
+from guidebench.pipeline import recording
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.jobs import Job, Layout, inputs, jobs, manifest
+from guidebench.pipeline.jobs import freshness
+from guidebench.pipeline.jobs.check import problems
+from guidebench.pipeline.jobs.listing import Job, Layout, inputs, jobs, manifest
+from guidebench.pipeline.records import code
+from guidebench.pipeline.records.artifacts import results_digest
 
 # keys of the data set that are edited, with what they are set to
 EDITS: dict[tuple[str, ...], list[Any]] = {
@@ -64,7 +66,7 @@ def values(root: Path) -> dict[str, Any]:
 @contextmanager
 def drawn_quickly() -> Iterator[None]:
     """Every figure is a small file that says from which tables it is: drawing takes seconds."""
-    from guidebench.report import figures, films, sheets
+    from guidebench.report.figures import drawing, films, sheets
 
     def draw(tables: Any, dataset: str, folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,14 +74,14 @@ def drawn_quickly() -> Iterator[None]:
         path.write_text(tables.results[tables.results.metric == "cfd_judge"].to_csv(index=False))
         return [path]
 
-    kept = figures.draw, figures.draw_costs, sheets.draw, films.draw
-    figures.draw = draw
-    figures.draw_costs = lambda tables, folder: []  # type: ignore[assignment]
+    kept = drawing.draw, drawing.draw_costs, sheets.draw, films.draw
+    drawing.draw = draw
+    drawing.draw_costs = lambda tables, folder: []  # type: ignore[assignment]
     sheets.draw = films.draw = lambda *_: []  # type: ignore[assignment]
     try:
         yield
     finally:
-        figures.draw, figures.draw_costs, sheets.draw, films.draw = kept  # type: ignore[assignment]
+        drawing.draw, drawing.draw_costs, sheets.draw, films.draw = kept  # type: ignore[assignment]
 
 
 def edit_code(names: frozenset[str]) -> None:
@@ -185,7 +187,7 @@ class Experiment:
         """Run what is stale, as Snakemake does with --keep-going; None when it was killed."""
 
         def work(config: Any, layout: Layout) -> Outcome:
-            planned = list(fresh.stale(config, layout))
+            planned = list(freshness.stale(config, layout))
             ran, failed, lost = [], [], set()
             with trouble(at, kill):
                 for job in planned:

@@ -9,9 +9,11 @@ import pytest
 from executed import executed  # noqa: F401
 from tracing import PACKAGE, Traced
 
-from guidebench.pipeline import code, fresh, recording
-from guidebench.pipeline.artifacts import read_json
-from guidebench.pipeline.jobs import manifest
+from guidebench.pipeline import recording
+from guidebench.pipeline.jobs import freshness
+from guidebench.pipeline.jobs.listing import manifest
+from guidebench.pipeline.records import code
+from guidebench.pipeline.records.artifacts import read_json
 
 DRAWN = 60
 SEED = 2026
@@ -102,7 +104,7 @@ def test_exactly_the_jobs_and_cells_that_run_a_changed_function_are_stale(
     monkeypatch.setitem(recording.sources, module, source)
     code.forget()
     try:
-        stale = fresh.stale(executed.config, executed.layout)
+        stale = freshness.stale(executed.config, executed.layout)
         for job, ran in executed.jobs.items():
             changed = stale.get(job, "").startswith("changed: the code of")
             assert changed == (name in ran), f"{job}: {stale.get(job)}"
@@ -142,7 +144,7 @@ def test_what_names_stand_for_counts(
     monkeypatch.setitem(recording.sources, module, path.read_text() + "\n\n" + added)
     code.forget()
     try:
-        stale = fresh.stale(executed.config, executed.layout)
+        stale = freshness.stale(executed.config, executed.layout)
         assert any(reason.startswith("changed: the code of") for reason in stale.values())
     finally:
         monkeypatch.undo()

@@ -8,11 +8,13 @@ import pytest
 from executed import executed  # noqa: F401
 from tracing import Traced
 
-from guidebench.pipeline import code, fresh, recording
-from guidebench.pipeline.adopt import ADOPTED, adopt
+from guidebench.pipeline import recording
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.garbage import remove
-from guidebench.pipeline.jobs import Job, Layout
+from guidebench.pipeline.jobs import freshness
+from guidebench.pipeline.jobs.adopt import ADOPTED, adopt
+from guidebench.pipeline.jobs.garbage import remove
+from guidebench.pipeline.jobs.listing import Job, Layout
+from guidebench.pipeline.records import code
 
 SAMPLERS = "guidebench.diffusion.samplers"
 # the report tries the experiment's sampler on known data, too
@@ -37,17 +39,17 @@ def edited(old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_adopted_results_stand_for_the_new_code(executed, copied, monkeypatch) -> None:
     edited("corrected.eps) / 2", "corrected.eps) * 0.5", monkeypatch)
-    stale = fresh.stale(executed.config, copied)
+    stale = freshness.stale(executed.config, copied)
     assert set(stale) > BLOCKS
     for stage in STAGES:
         names = adopt(executed.config, copied, stage, "the same number")
         assert names == ["diffusion.samplers:heun"]
-    assert fresh.stale(executed.config, copied) == {}
+    assert freshness.stale(executed.config, copied) == {}
     entry = {"functions": ["diffusion.samplers:heun"], "reason": "the same number"}
     assert json.loads(ADOPTED.read_text()) == {key: [entry] for key in STAGES}
     # and only for that: another change makes them stale again
     edited("corrected.eps) / 2", "corrected.eps) / 3", monkeypatch)
-    assert set(fresh.stale(executed.config, copied)) > BLOCKS
+    assert set(freshness.stale(executed.config, copied)) > BLOCKS
 
 
 def test_a_function_that_the_new_code_calls_counts_from_then_on(
@@ -61,10 +63,10 @@ def test_a_function_that_the_new_code_calls_counts_from_then_on(
     code.forget()
     for stage in STAGES:
         adopt(executed.config, copied, stage, "as before")
-    assert fresh.stale(executed.config, copied) == {}
+    assert freshness.stale(executed.config, copied) == {}
     monkeypatch.setitem(recording.sources, SAMPLERS, first + new.format(3))
     code.forget()
-    assert set(fresh.stale(executed.config, copied)) > BLOCKS
+    assert set(freshness.stale(executed.config, copied)) > BLOCKS
 
 
 def test_what_cannot_be_adopted_is_said(executed, copied, monkeypatch) -> None:
@@ -97,5 +99,5 @@ def test_garbage_is_what_no_run_can_use(executed, copied) -> None:
     # records of code that only states of trainings referred to
     gone = [path for path in used if not path.exists()]
     assert all(path.parent.name == ".code" for path in gone)
-    assert fresh.stale(executed.config, copied) == {}
+    assert freshness.stale(executed.config, copied) == {}
     assert remove(executed.config, copied) == (0, 0)

@@ -10,8 +10,8 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import guidebench
-from guidebench.pipeline.config import Config
-from guidebench.pipeline.jobs import Job, Layout
+from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.jobs.listing import Job, Layout
 
 PACKAGE = Path(guidebench.__file__).parent
 
@@ -83,7 +83,7 @@ def run_traced(config: Any, job: Job, layout: Any) -> set[str]:
     import importlib
 
     from guidebench.pipeline import recording
-    from guidebench.pipeline.events import Events
+    from guidebench.pipeline.records.events import Events
     from guidebench.stages.stage import Stage
 
     module = importlib.import_module(f"guidebench.stages.{job.stage}")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from guidebench.base.seeds import normal
 from guidebench.diffusion.samplers import OPTIONS as OPTIONS_OF
 from guidebench.diffusion.samplers import SAMPLERS
 from guidebench.diffusion.schedules import DDPMLinear
@@ -17,7 +18,6 @@ from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Unguide
 from guidebench.guidance.stabilizers import build as stabilizer
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import build
-from guidebench.seeds import normal
 
 OPTIONS = {"architecture": "unet2d", "channels": [8, 16],
            "layers_per_block": 1, "attention": [False, True],

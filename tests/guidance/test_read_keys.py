@@ -10,8 +10,8 @@ from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
-from guidebench.pipeline import unread
-from guidebench.pipeline.sections import Sampling, Setup, Stabilizer, Steps
+from guidebench.pipeline.experiment import unread_keys
+from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer, Steps
 
 OPTIONS = {"architecture": "unet2d", "channels": [8, 16], "layers_per_block": 1, "attention": None,
            "norm_groups": 4, "head_dim": 8, "condition_dropout": 0.2}  # fmt: skip
@@ -72,11 +72,13 @@ SAMPLING = Sampling(steps=6, micro_batch=2)
 
 
 @pytest.mark.parametrize("guidance", ["none", "cfg", "classifier", OWN])
-@pytest.mark.parametrize("key", sorted({*unread.BY_GUIDANCE, *unread.BY_INPUT} - {"classifier"}))
+@pytest.mark.parametrize(
+    "key", sorted({*unread_keys.BY_GUIDANCE, *unread_keys.BY_INPUT} - {"classifier"})
+)
 def test_of_a_setup(key: str, guidance: str, sampler) -> None:
     """`classifier`, which nothing can be sampled without, is left out."""
-    readers = unread.BY_GUIDANCE.get(key, ("classifier",))
-    name = unread.OWN if ":" in guidance else guidance
+    readers = unread_keys.BY_GUIDANCE.get(key, ("classifier",))
+    name = unread_keys.OWN if ":" in guidance else guidance
     base = Setup(guidance=guidance, classifier="clean", input="x0_frozen" if key == "hold" else
                  "raw")  # fmt: skip
     changed = base.model_copy(update={key: OTHER[key]})
@@ -89,11 +91,11 @@ def test_of_a_setup(key: str, guidance: str, sampler) -> None:
 def test_of_an_input(kind: str, sampler) -> None:
     base = Setup(guidance="classifier", classifier="clean", input=kind)
     changed = base.model_copy(update={"hold": "eps"})
-    acts = kind in unread.BY_INPUT["hold"]
+    acts = kind in unread_keys.BY_INPUT["hold"]
     assert (sampler(base, SAMPLING) != sampler(changed, SAMPLING)) == acts
 
 
-@pytest.mark.parametrize("key", sorted(unread.BY_STABILIZER))
+@pytest.mark.parametrize("key", sorted(unread_keys.BY_STABILIZER))
 def test_of_a_stabilizer(key: str, sampler) -> None:
     own = f"{__name__}:Damped"
     for name in ("none", "ema", "adam", "nesterov", "rmsprop", "norm_clip", own):
@@ -103,16 +105,16 @@ def test_of_a_stabilizer(key: str, sampler) -> None:
             sampler(Setup(guidance="classifier", classifier="clean", stabilizer=section), SAMPLING)
             for section in (plain, plain.model_copy(update={key: other}))
         ]
-        acts = (unread.OWN if name == own else name) in unread.BY_STABILIZER[key]
+        acts = (unread_keys.OWN if name == own else name) in unread_keys.BY_STABILIZER[key]
         assert (pair[0] != pair[1]) == acts, name
 
 
-@pytest.mark.parametrize("key", sorted(unread.BY_SAMPLER_OF_IMAGES))
+@pytest.mark.parametrize("key", sorted(unread_keys.BY_SAMPLER_OF_IMAGES))
 def test_of_a_sampler(key: str, sampler) -> None:
     for name in ("ancestral", "euler_maruyama", "ddim", "heun", "dpmpp_2m"):
         plain = SAMPLING.model_copy(update={"sampler": name})
         changed = plain.model_copy(update={key: OTHER[key]})
-        acts = name in unread.BY_SAMPLER_OF_IMAGES[key]
+        acts = name in unread_keys.BY_SAMPLER_OF_IMAGES[key]
         assert (sampler(Setup(), plain) != sampler(Setup(), changed)) == acts, name
 
 
@@ -121,16 +123,16 @@ def test_the_gradient_of_a_clip_needs_one(sampler) -> None:
     for clip in (True, False):
         plain = SAMPLING.model_copy(update={"clip": clip})
         changed = plain.model_copy(update={"clip_gradient": "zero"})
-        acts = str(clip).lower() in unread.BY_CLIP["clip_gradient"]
+        acts = str(clip).lower() in unread_keys.BY_CLIP["clip_gradient"]
         assert (sampler(setup, plain) != sampler(setup, changed)) == acts
 
 
 def test_no_key_is_forgotten() -> None:
     """Every key of these sections has its readers in a table, or is read by all."""
     always = {"guidance", "steps", "scales"}
-    assert set(Setup.model_fields) == always | {*unread.BY_GUIDANCE, *unread.BY_INPUT}
-    assert set(Stabilizer.model_fields) == {"name", *unread.BY_STABILIZER}
-    assert set(Steps.model_fields) == {"sampler", "steps", *unread.BY_SAMPLER}
+    assert set(Setup.model_fields) == always | {*unread_keys.BY_GUIDANCE, *unread_keys.BY_INPUT}
+    assert set(Stabilizer.model_fields) == {"name", *unread_keys.BY_STABILIZER}
+    assert set(Steps.model_fields) == {"sampler", "steps", *unread_keys.BY_SAMPLER}
     options = {key: tuple(name for name, keys in OPTIONS_OF.items() if key in keys)
-               for key in unread.BY_SAMPLER}  # fmt: skip
-    assert options == dict(unread.BY_SAMPLER)
+               for key in unread_keys.BY_SAMPLER}  # fmt: skip
+    assert options == dict(unread_keys.BY_SAMPLER)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from guidebench.base.seeds import normal
 from guidebench.data.store import to_uint8
 from guidebench.diffusion.samplers import SAMPLERS, ancestral
 from guidebench.diffusion.schedules import DDPMLinear
@@ -13,8 +14,7 @@ from guidebench.guidance.networks import Networks
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
-from guidebench.pipeline.sections import Sampling, Setup, Stabilizer
-from guidebench.seeds import normal
+from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer
 
 OPTIONS = {"architecture": "unet2d", "channels": [8, 16],
            "layers_per_block": 1, "attention": None, "norm_groups": 4,

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from guidebench.base.seeds import derive
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
-from guidebench.pipeline.sections import Sampling, Setup, Stabilizer
-from guidebench.seeds import derive
+from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer
 
 OPTIONS = {"architecture": "unet2d", "channels": [8, 16],
            "layers_per_block": 1, "attention": None, "norm_groups": 4,

@@ -8,7 +8,7 @@ import pytest
 from torch import from_numpy
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from guidebench.jackknife import blocked
+from guidebench.base.jackknife import blocked
 from guidebench.metrics.frechet import Fitted, least_error, merge, moments
 
 KEY = "frechet_inception_distance"

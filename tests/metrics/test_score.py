@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from guidebench.jackknife import blocked, corrected, standard_error
+from guidebench.base.jackknife import blocked, corrected, standard_error
 from guidebench.metrics.collected import Row, Scores
 from guidebench.metrics.frechet import Fitted, least_error, moments
 from guidebench.metrics.score import Real, Scorer

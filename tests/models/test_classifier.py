@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 from guidebench.models.classifier import Classifier, load, predicted
-from guidebench.pipeline.artifacts import write_json
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.records.artifacts import write_json
 
 CPU = torch.device("cpu")
 

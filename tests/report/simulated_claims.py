@@ -16,9 +16,9 @@ import pandas as pd
 import synthetic_tables as synthetic
 from scipy import stats
 
-from guidebench.report.findings import CLAIMS
+from guidebench.report.claims.findings import CLAIMS
+from guidebench.report.claims.verdicts import FAILS, HOLDS
 from guidebench.report.tables import Tables
-from guidebench.report.verdicts import FAILS, HOLDS
 
 TRIALS = 400
 BOTH = (HOLDS, FAILS)

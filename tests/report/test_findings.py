@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import synthetic_tables as synthetic
 
-from guidebench.report.findings import claims, decide, decide_one
+from guidebench.report.claims.findings import claims, decide, decide_one
+from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.tables import Tables
-from guidebench.report.verdicts import FAILS, HOLDS, UNDECIDED
 
 Edit = Callable[[Tables], None]
 EMA99, NOISE, ADAM = "clean/x0+ema0.99", "noise_trained/raw", "clean/x0+adam"

@@ -7,8 +7,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from guidebench.report.intervals import all_above, holm, proportion, rank_correlation_along
-from guidebench.report.verdicts import FAILS, HOLDS, UNDECIDED, Interval, Unmeasured, quantile
+from guidebench.report.claims.intervals import all_above, holm, proportion, rank_correlation_along
+from guidebench.report.claims.verdicts import (
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Interval,
+    Unmeasured,
+    quantile,
+)
 
 
 @pytest.mark.parametrize(("count", "n"), [(0, 40), (7, 40), (40, 40), (230, 256)])

@@ -13,9 +13,12 @@ from conftest import REPOSITORY
 from PIL import Image
 
 from guidebench.pipeline.errors import UserError
-from guidebench.report import figures, films, findings, index, page, sheets, words
-from guidebench.report.plots_forward import band
-from guidebench.report.plots_sampling import against_scale
+from guidebench.report import words
+from guidebench.report.claims import findings
+from guidebench.report.figures import drawing, films, sheets
+from guidebench.report.figures.forward import band
+from guidebench.report.figures.sampling import against_scale
+from guidebench.report.pages import index, page
 from guidebench.report.tables import Measure, Tables
 
 EXPECTED = {"accuracy", "logit_sensitivity", "grad_sensitivity", "grad_sensitivity_stabilized",
@@ -28,8 +31,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tables = synthetic.tables()
     synthetic.write(tables, root / "tables")
     synthetic.pictures(root / "pictures" / "balls.npz", tables, "balls")
-    figures.draw(tables, "balls", root / "figures" / "balls")
-    figures.draw_costs(tables, root / "figures")
+    drawing.draw(tables, "balls", root / "figures" / "balls")
+    drawing.draw_costs(tables, root / "figures")
     draw_pictures(root, tables, root / "figures" / "balls")
     return root
 
@@ -64,7 +67,7 @@ def test_every_figure_is_there_twice(root: Path) -> None:
 
 def test_figures_and_sheets_have_the_same_bytes_again(root: Path, tmp_path: Path) -> None:
     tables = Tables.read(root / "tables")
-    again = figures.draw(tables, "balls", tmp_path)
+    again = drawing.draw(tables, "balls", tmp_path)
     again += draw_pictures(root, tables, tmp_path)
     for path in again:
         digests = {hashlib.sha256(file.read_bytes()).hexdigest()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from guidebench.report.findings import CLAIMS
+from guidebench.report.claims.findings import CLAIMS
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import synthetic_tables as synthetic
 
-from guidebench.pipeline.worlds import World
-from guidebench.report import theme, truth
+from guidebench.pipeline.experiment.world_section import World
+from guidebench.report.figures import theme
+from guidebench.report.pages import truth
 from guidebench.report.tables import Tables
 from guidebench.stages.collect import _temperatures
 

@@ -12,10 +12,9 @@ import synthetic_tables as synthetic
 from test_findings import ADAM, EMA99, NOISE, level, verdict, without
 from test_winners import diverge, with_columns
 
-from guidebench.jackknife import agresti_coull, standard_error
-from guidebench.report.claims_tradeoff import attack, clearer
-from guidebench.report.tables import BROKEN, Cell, Tables
-from guidebench.report.verdicts import (
+from guidebench.base.jackknife import agresti_coull, standard_error
+from guidebench.report.claims.tradeoff import attack, clearer
+from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
     UNDECIDED,
@@ -28,6 +27,7 @@ from guidebench.report.verdicts import (
     scales,
     unbroken,
 )
+from guidebench.report.tables import BROKEN, Cell, Tables
 
 BEST = Cell(EMA99, 100.0)
 

@@ -10,12 +10,14 @@ import pytest
 import synthetic_tables as synthetic
 from test_findings import level, wobble
 
-from guidebench.choices import CHOSEN_BY
-from guidebench.jackknife import standard_error
-from guidebench.report import findings, page, plots_sampling, rankings, winners
-from guidebench.report.intervals import proportion
+from guidebench.base.choices import CHOSEN_BY
+from guidebench.base.jackknife import standard_error
+from guidebench.report.claims import findings
+from guidebench.report.claims.intervals import proportion
+from guidebench.report.claims.verdicts import FAILS, difference, quantile
+from guidebench.report.figures import sampling
+from guidebench.report.pages import page, rankings, winners
 from guidebench.report.tables import BROKEN, Cell, Tables, columns
-from guidebench.report.verdicts import FAILS, difference, quantile
 
 EMA99, EMA9, ADAM = "clean/x0+ema0.99", "clean/x0+ema0.9", "clean/x0+adam"
 
@@ -168,11 +170,11 @@ def test_a_broken_cell_is_a_cross_in_the_plots() -> None:
     tables = synthetic.tables()
     diverge(tables, EMA99, 1.0, "evaluation")
     level(EMA99, "cfd_judge", np.nan)(tables)
-    axes = plots_sampling.against_scale(tables, "balls", "cfd_judge").axes[0]
+    axes = sampling.against_scale(tables, "balls", "cfd_judge").axes[0]
     crosses = [line for line in axes.lines if line.get_marker() == "x" and len(line.get_xdata())]
     assert [line.get_xdata().tolist() for line in crosses] == [[10.0, 30.0, 100.0, 300.0]]
     assert "broken: over 2 % diverged" in axes.get_legend_handles_labels()[1]
-    axes = plots_sampling.against_scale(synthetic.tables(), "balls", "cfd_judge").axes[0]
+    axes = sampling.against_scale(synthetic.tables(), "balls", "cfd_judge").axes[0]
     assert not any(line.get_marker() == "x" for line in axes.lines)
 
 
@@ -182,7 +184,7 @@ def test_a_corrected_distance_below_zero_is_on_the_axis(floor: float, highest: f
     tables = synthetic.tables()
     level("floor", "cfd_judge", floor)(tables)
     level("clean/raw", "cfd_judge", highest)(tables)
-    axes = plots_sampling.against_scale(tables, "balls", "cfd_judge").axes[0]
+    axes = sampling.against_scale(tables, "balls", "cfd_judge").axes[0]
     assert axes.get_ylim()[0] < floor
     assert axes.get_ylim()[1] > highest
 
@@ -198,7 +200,7 @@ def test_a_floor_below_zero_is_in_the_trade_off_plot(floor: float) -> None:
         frames[name] = pd.concat([rows, clear], ignore_index=True)
     tables = dataclasses.replace(tables, **frames)
     level("floor", "fd_judge", floor)(tables)
-    axes = plots_sampling.tradeoff(tables, "balls").axes[0]
+    axes = sampling.tradeoff(tables, "balls").axes[0]
     assert axes.get_xscale() == ("log" if floor > 0 else "symlog")
     (star,) = [line for line in axes.lines if line.get_label().startswith("floor")]
     assert star.get_xdata().tolist() == [floor]
@@ -211,7 +213,7 @@ def test_a_floor_below_zero_is_in_the_trade_off_plot(floor: float) -> None:
 @pytest.mark.parametrize("metric", ["accuracy_judge", "cfd_judge"])
 def test_bars_are_exact_intervals_of_shares_and_students_of_the_rest(metric: str) -> None:
     tables = synthetic.tables()
-    axes = plots_sampling.against_scale(tables, "balls", metric).axes[0]
+    axes = sampling.against_scale(tables, "balls", metric).axes[0]
     (bars,) = [one for one in axes.containers if one.get_label().endswith("x0+ema0.99")]
     rows = tables.curve("balls", EMA99, metric)
     ends = np.array([segment[:, 1] for segment in bars.lines[2][0].get_segments()])

@@ -3,14 +3,14 @@
 import numpy as np
 from conftest import REPOSITORY
 
-from guidebench import grid
-from guidebench.pipeline.validate import load
+from guidebench import workload
+from guidebench.pipeline.experiment.reading import load
 from guidebench.stages.pictures import pixels
 
 
 def test_every_pair_of_cells_once_by_mean_absolute_difference() -> None:
     config = load(str(REPOSITORY / "workflow/config/smoke.yaml"))
-    cells = grid.cells(config, "mnist")
+    cells = workload.cells(config, "mnist")
     assert [cell.path.split("/")[-1] for cell in cells] == [
         "scale-none", "scale-10", "scale-0", "scale-3"
     ]  # fmt: skip

@@ -13,9 +13,9 @@ import torch
 from guidebench.data.store import Stored
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.models import denoiser as network
-from guidebench.pipeline.checkpoint import Checkpoint
-from guidebench.pipeline.events import Events
-from guidebench.pipeline.sections import Denoiser
+from guidebench.pipeline.experiment.sections import Denoiser
+from guidebench.pipeline.records.checkpoint import Checkpoint
+from guidebench.pipeline.records.events import Events
 from guidebench.train.denoiser import train
 
 CLASSES, STEPS, BATCH = 4, 25, 32

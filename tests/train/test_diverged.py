@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from guidebench.data.store import Stored
 from guidebench.pipeline import recording
-from guidebench.pipeline.checkpoint import Checkpoint
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.events import FAILED, Events, read
-from guidebench.pipeline.execute import run_stage
-from guidebench.pipeline.jobs import Job, Layout, manifest
+from guidebench.pipeline.jobs.listing import Job, Layout, manifest
+from guidebench.pipeline.records.checkpoint import Checkpoint
+from guidebench.pipeline.records.events import FAILED, Events, read
+from guidebench.pipeline.run.stage_process import run_stage
 from guidebench.train import classifier as classifiers
 from guidebench.train import denoiser as denoisers
 from guidebench.train.loop import Plan, fit

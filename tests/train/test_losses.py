@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from guidebench.data.store import Stored
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.models import denoiser as network
-from guidebench.pipeline.checkpoint import Checkpoint
-from guidebench.pipeline.events import Events
-from guidebench.pipeline.sections import Denoiser
+from guidebench.pipeline.experiment.sections import Denoiser
+from guidebench.pipeline.records.checkpoint import Checkpoint
+from guidebench.pipeline.records.events import Events
 from guidebench.train.denoiser import train
 
 SCHEDULE = DDPMLinear(10, beta_start=0.02, beta_end=0.3)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from guidebench.data.store import Stored
-from guidebench.pipeline import sections
-from guidebench.pipeline.checkpoint import Checkpoint
-from guidebench.pipeline.events import Events
+from guidebench.pipeline.experiment import sections
+from guidebench.pipeline.records.checkpoint import Checkpoint
+from guidebench.pipeline.records.events import Events
 from guidebench.train import classifier as classifiers
 from guidebench.train import denoiser as denoisers
 from guidebench.train.loop import Plan, fit

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from guidebench.data.store import Stored
 from guidebench.diffusion.schedules import DDPMLinear
-from guidebench.pipeline import code, recording
-from guidebench.pipeline.artifacts import digest_of, write_json
-from guidebench.pipeline.checkpoint import Checkpoint
-from guidebench.pipeline.events import Events
+from guidebench.pipeline import recording
+from guidebench.pipeline.records import code
+from guidebench.pipeline.records.artifacts import digest_of, write_json
+from guidebench.pipeline.records.checkpoint import Checkpoint
+from guidebench.pipeline.records.events import Events
 from guidebench.train import classifier as classifiers
 from guidebench.train import denoiser as denoisers
 from guidebench.train.loop import Plan, fit, generator

@@ -50,10 +50,10 @@ CODE = {
         "src/guidebench/pipeline/cli.py", "def main() -> None:",
         "assert True\n\n\ndef main() -> None:", {}),
     "plotting code": (
-        "src/guidebench/report/figures.py", "    paths: list[Path] = []",
+        "src/guidebench/report/figures/drawing.py", "    paths: list[Path] = []",
         "    paths: list[Path] = list()", {"plots": 1, "report": 1}),
     "the page's template": (
-        "src/guidebench/report/page.html.j2", "<body>", "<body><!-- new -->", {"report": 1}),
+        "src/guidebench/report/pages/page.html.j2", "<body>", "<body><!-- new -->", {"report": 1}),
     "the sampler": (
         "src/guidebench/diffusion/samplers.py", "    for step, (s, r)",
         "    assert grid\n    for step, (s, r)", BOTH | {"ground_truth": 1}),
@@ -64,7 +64,7 @@ CODE = {
         "src/guidebench/diffusion/schedules.py", "[CLEAN]", "[CLEAN - 0]",
         {"sensitivity": 4, "ground_truth": 1} | BOTH),
     "the order of the sport balls": (
-        "src/guidebench/choices.py", '"baseball", "basketball"', '"basketball", "baseball"',
+        "src/guidebench/base/choices.py", '"baseball", "basketball"', '"basketball", "baseball"',
         {"prepare": 1, "train_denoiser": 1, "train_classifier": 3, "sensitivity": 2} | BALLS
         | {"features": 3}),
     "one sampler of two in use": (

@@ -2,7 +2,7 @@
 
 import re
 
-from guidebench.pipeline.execute import ON_GPU
+from guidebench.pipeline.run.stage_process import ON_GPU
 
 
 def _resources(checkout, *settings: str, attempt: int = 1) -> dict[str, dict[str, str]]:

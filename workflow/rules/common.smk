@@ -9,13 +9,14 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.enums import RerunTrigger
 from snakemake.utils import min_version
 
-from guidebench import grid
-from guidebench.grid import REAL
-from guidebench.pipeline import demands, fresh, jobs, specs, trial
+from guidebench import workload
+from guidebench.workload import REAL
+from guidebench.pipeline.jobs import demands, freshness, listing, slices
+from guidebench.pipeline.plan import trial
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.jobs import Job, Layout
-from guidebench.pipeline.leftovers import MARK
-from guidebench.pipeline.validate import load
+from guidebench.pipeline.jobs.listing import Job, Layout
+from guidebench.pipeline.run.killed_runs import MARK
+from guidebench.pipeline.experiment.reading import load
 
 min_version("9.0")
 
@@ -70,7 +71,7 @@ wildcard_constraints:
         {c for d in EXPERIMENT.datasets.values() for c in d.classifiers} or {"-"}
     ),
     block="|".join(
-        {REAL} | {b.name for d in DATASETS for b in grid.blocks(EXPERIMENT, d)}
+        {REAL} | {b.name for d in DATASETS for b in workload.blocks(EXPERIMENT, d)}
     ),
 
 
@@ -80,7 +81,7 @@ wildcard_constraints:
 STALE = {}
 try:
     if workflow.is_main_process:
-        STALE = fresh.stale(EXPERIMENT, LAYOUT)
+        STALE = freshness.stale(EXPERIMENT, LAYOUT)
         demands.check_prepared(EXPERIMENT, CONFIG_FILE, LAYOUT, STALE)
         # it may start torch: not where nothing is to do, nor after `guidebench run`, which did it
         if STALE and MARK not in os.environ:
@@ -108,12 +109,12 @@ def reads(stage):
         if workflow.execution_settings:
             workflow.execution_settings.keep_incomplete = True
         if job in STALE:
-            workflow.dag.forcefiles.add(str(jobs.manifest(LAYOUT, job)))
+            workflow.dag.forcefiles.add(str(listing.manifest(LAYOUT, job)))
         by_hand = settings.forceall or settings.forcerun or settings.forcetargets
         return [
             path if by_hand or other in STALE else ancient(path)
-            for other in jobs.inputs(EXPERIMENT, job)
-            for path in [str(jobs.manifest(LAYOUT, other))]
+            for other in listing.inputs(EXPERIMENT, job)
+            for path in [str(listing.manifest(LAYOUT, other))]
         ]
 
     return manifests

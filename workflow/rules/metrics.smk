@@ -24,7 +24,7 @@ rule features:
 # are 1.3 GB, those of the half that is the judge's reference 0.7, and where the first are projected,
 # as float64, 2.7 more, beside K + 1 matrices (0.6): 5.3 GB, and 0.4 for Python.
 SCATTERS = 34 * (4 * EXPERIMENT.metrics.jackknife_blocks + 8)
-WITH_INCEPTION = specs.inception(EXPERIMENT)["used"]
+WITH_INCEPTION = slices.inception(EXPERIMENT)["used"]
 
 
 rule metrics:

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from guidebench.base.jackknife import standard_error
+from guidebench.base.seeds import normal
 from guidebench.data.gaussian_mixture import ExactClassifier, GaussianMixture
 from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, times
 from guidebench.diffusion.schedule import Schedule
 from guidebench.guidance.networks import Networks
 from guidebench.guidance.sampling import Asked, build_guide
-from guidebench.jackknife import standard_error
-from guidebench.seeds import normal
 
 DIRECTIONS = 64
 REFERENCE = 16_384

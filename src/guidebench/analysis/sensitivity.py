@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from guidebench.base.seeds import normal
 from guidebench.diffusion.convert import to_eps_x0
 from guidebench.diffusion.schedule import Schedule
 from guidebench.guidance.gradients import ClassifierGradient, Network
 from guidebench.guidance.stabilizers import Stabilize
 from guidebench.models.classifier import predicted
-from guidebench.seeds import normal
 
 BATCH = 64
 

@@ -6,12 +6,12 @@ import importlib
 import logging
 from typing import Any
 
+from guidebench.base.seeds import derive
+from guidebench.base.sources import from_package
 from guidebench.data.dataset import DataSet, split, subset
 from guidebench.data.door import admitted, pair
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.recording import Methods
-from guidebench.seeds import derive
-from guidebench.sources import from_package
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from guidebench import sources
-from guidebench.choices import attribute_values
+from guidebench.base import sources
+from guidebench.base.choices import attribute_values
+from guidebench.base.seeds import derive
 from guidebench.data.dataset import DataSet, subset
 from guidebench.data.lists import Row, rows
 from guidebench.pipeline.errors import UserError
-from guidebench.seeds import derive
 
 # what damaged, encrypted, oddly packed and enormous files make zipfile and Pillow raise
 BROKEN = (UnidentifiedImageError, zipfile.BadZipFile, zlib.error, OSError, SyntaxError, ValueError,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from guidebench.choices import classes, side
+from guidebench.base.choices import classes, side
 from guidebench.data.dataset import DataSet
 from guidebench.pipeline.errors import UserError
 

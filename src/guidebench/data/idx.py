@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from guidebench import sources
-from guidebench.choices import DIGITS, FASHION
+from guidebench.base import sources
+from guidebench.base.choices import DIGITS, FASHION
 from guidebench.data.dataset import DataSet
 from guidebench.data.door import admitted
 from guidebench.pipeline.errors import UserError

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from guidebench.choices import SPORT_BALLS
+from guidebench.base.choices import SPORT_BALLS
+from guidebench.base.seeds import derive
 from guidebench.data.balls import SURFACES, albedo, shade
 from guidebench.data.dataset import DataSet
-from guidebench.seeds import derive
 
 BATCH = 250
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from guidebench.data.dataset import DataSet
-from guidebench.pipeline.artifacts import atomic, read_json, write_json
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.records.artifacts import atomic, read_json, write_json
 
 
 class Chosen:

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from guidebench.base.plugins import made
+from guidebench.base.seeds import normal
 from guidebench.data.store import to_uint8
 from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, Prediction, times
 from guidebench.diffusion.schedule import Schedule
@@ -20,8 +22,6 @@ from guidebench.guidance.own import Denoise, Own, TargetClassifier
 from guidebench.guidance.stabilizers import build
 from guidebench.models.denoiser import Denoiser
 from guidebench.pipeline.recording import Methods
-from guidebench.plugins import made
-from guidebench.seeds import normal
 
 # before the last step x_t is nearly an image in [-1, 1]: a larger root mean square never came back
 LARGEST_RMS = 1.5

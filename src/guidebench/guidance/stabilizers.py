@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from guidebench.base.plugins import made
 from guidebench.pipeline.recording import Methods
-from guidebench.plugins import made
 
 Stabilize = Callable[[Tensor], Tensor]
 

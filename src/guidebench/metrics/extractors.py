@@ -13,8 +13,8 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 
 from guidebench.data.store import Chosen, to_float
 from guidebench.models.classifier import Classifier, predicted
-from guidebench.pipeline.artifacts import sha256
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.records.artifacts import sha256
 
 log = logging.getLogger(__name__)
 

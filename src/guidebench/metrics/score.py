@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from guidebench.choices import CHOSEN_BY, FEWEST
-from guidebench.jackknife import (
+from guidebench.base.choices import CHOSEN_BY, FEWEST
+from guidebench.base.jackknife import (
     blocked,
     corrected,
     proportion,

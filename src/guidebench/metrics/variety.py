@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from guidebench.choices import NEIGHBOURS
-from guidebench.jackknife import blocked
+from guidebench.base.choices import NEIGHBOURS
+from guidebench.base.jackknife import blocked
 from guidebench.pipeline.errors import UserError
 
 Features = dict[str, np.ndarray]

@@ -15,10 +15,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from guidebench.pipeline.artifacts import read_json
+from guidebench.base.plugins import plugin
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.recording import Methods
-from guidebench.plugins import plugin
+from guidebench.pipeline.records.artifacts import read_json
 
 
 def small_cnn(outputs: int) -> nn.Module:

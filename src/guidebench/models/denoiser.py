@@ -12,9 +12,9 @@ from diffusers import ModelMixin, UNet2DModel
 from torch import Tensor
 
 from guidebench.models.shuffle_unet import ShuffleUNet
-from guidebench.pipeline.artifacts import write_json
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.recording import Methods
+from guidebench.pipeline.records.artifacts import write_json
 
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 FILES = [WEIGHTS, "unet/config.json", "scheduler/scheduler_config.json", "model_index.json"]

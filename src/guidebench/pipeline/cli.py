@@ -9,14 +9,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from guidebench import grid
-from guidebench.pipeline import fresh, trial
-from guidebench.pipeline.artifacts import results_digest
+from guidebench import workload
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.estimate import assumed, seconds
-from guidebench.pipeline.execute import run_stage
-from guidebench.pipeline.jobs import Job, Layout, jobs, manifest
-from guidebench.pipeline.validate import load
+from guidebench.pipeline.experiment.reading import load
+from guidebench.pipeline.jobs import freshness
+from guidebench.pipeline.jobs.listing import Job, Layout, jobs, manifest
+from guidebench.pipeline.plan import trial
+from guidebench.pipeline.plan.cost_model import assumed, seconds
+from guidebench.pipeline.records.artifacts import results_digest
+from guidebench.pipeline.run.stage_process import run_stage
 
 STAGES = {
     "prepare": ("draw or read a data set", ["dataset"]),
@@ -104,11 +105,12 @@ def stage(arguments: argparse.Namespace) -> int:
 
 def run_pipeline(arguments: argparse.Namespace) -> int:
     """Validate, then run Snakemake with the tracker beside it."""
-    from guidebench.pipeline import runner, tracking
-    from guidebench.pipeline.progress import PlannedJob
+    from guidebench.pipeline.run import runner
+    from guidebench.pipeline.run.progress import PlannedJob
+    from guidebench.pipeline.tracking import mlflow_store
 
     config = trial.ready(arguments.config, arguments.set, arguments.results)
-    tracking.check(tracking.store(arguments.results))
+    mlflow_store.check(mlflow_store.store(arguments.results))
     rates = {name: assumed(config, name) for name in [*config.datasets, *config.worlds]}
     plan = [PlannedJob(job.stage, job.name, seconds(config, job, rates)) for job in jobs(config)]
     request = runner.Run(
@@ -126,7 +128,8 @@ def run_pipeline(arguments: argparse.Namespace) -> int:
 
 def plan(arguments: argparse.Namespace) -> int:
     """Forecast jobs, time, memory and disk."""
-    from guidebench.pipeline import forecast, runner
+    from guidebench.pipeline.plan import forecast
+    from guidebench.pipeline.run import runner
 
     config = trial.ready(arguments.config, arguments.set, arguments.results)
     if arguments.workers is not None and arguments.workers < 1:
@@ -146,7 +149,7 @@ def validate(arguments: argparse.Namespace) -> int:
         return 0
     config = trial.ready(arguments.config, arguments.set, arguments.results)
     for dataset in config.datasets:
-        cells, blocks = grid.cells(config, dataset), grid.blocks(config, dataset)
+        cells, blocks = workload.cells(config, dataset), workload.blocks(config, dataset)
         sys.stdout.write(f"{dataset}: {len(cells)} cells, {len(blocks)} seed blocks\n")
     sys.stdout.write(f"{config.name}: {len(list(jobs(config)))} jobs; the config is valid\n")
     return 0
@@ -154,27 +157,27 @@ def validate(arguments: argparse.Namespace) -> int:
 
 def track(arguments: argparse.Namespace) -> int:
     """Follow event files into MLflow."""
-    from guidebench.pipeline import tracking
+    from guidebench.pipeline.tracking import mlflow_store
 
-    uri = tracking.store(arguments.results)
-    tracking.check(uri)
-    tracking.track(arguments.results, uri, arguments.watch)
+    uri = mlflow_store.store(arguments.results)
+    mlflow_store.check(uri)
+    mlflow_store.track(arguments.results, uri, arguments.watch)
     return 0
 
 
 def ui(arguments: argparse.Namespace) -> int:
     """Serve the MLflow pages."""
-    from guidebench.pipeline import mlserver, tracking
+    from guidebench.pipeline.tracking import mlflow_store, server
 
-    mlserver.ui(arguments.results, tracking.store(arguments.results), arguments.port)
+    server.ui(arguments.results, mlflow_store.store(arguments.results), arguments.port)
     return 0
 
 
 def server(arguments: argparse.Namespace) -> int:
     """Serve an MLflow store to many machines."""
-    from guidebench.pipeline import mlserver
+    from guidebench.pipeline.tracking import server
 
-    mlserver.server(arguments.results, arguments.host, arguments.port)
+    server.server(arguments.results, arguments.host, arguments.port)
     return 0
 
 
@@ -183,7 +186,7 @@ def digest(arguments: argparse.Namespace) -> int:
     config = load(arguments.config, arguments.set)
     layout = Layout(arguments.results, config.name)
     # report.html shows times: what it is drawn from counts, not the page
-    if stale := fresh.stale(config, layout):
+    if stale := freshness.stale(config, layout):
         job, reason = next(iter(stale.items()))
         raise UserError(f"{layout.root}: {len(stale)} results are missing or stale "
                         f"({job.stage} {job.name}: {reason}); run again")  # fmt: skip
@@ -194,7 +197,7 @@ def digest(arguments: argparse.Namespace) -> int:
 
 def check_results(arguments: argparse.Namespace) -> int:
     """Check every file of the experiment; one line each for what is stale, missing or damaged."""
-    from guidebench.pipeline.check import problems
+    from guidebench.pipeline.jobs.check import problems
 
     config = load(arguments.config, arguments.set)
     layout = Layout(arguments.results, config.name)
@@ -208,8 +211,8 @@ def check_results(arguments: argparse.Namespace) -> int:
 
 def collect_garbage(arguments: argparse.Namespace) -> int:
     """Remove states of unfinished trainings, and cells that the config does not name."""
-    from guidebench.pipeline.garbage import remove
-    from guidebench.pipeline.runner import only_one
+    from guidebench.pipeline.jobs.garbage import remove
+    from guidebench.pipeline.run.runner import only_one
 
     config = load(arguments.config, arguments.set)
     layout = Layout(arguments.results, config.name)
@@ -222,7 +225,7 @@ def collect_garbage(arguments: argparse.Namespace) -> int:
 
 def adopt(arguments: argparse.Namespace) -> int:
     """Let a stage's present results stand for its new code, and record that in adopted.json."""
-    from guidebench.pipeline import adopt as adopting
+    from guidebench.pipeline.jobs import adopt as adopting
 
     config = load(arguments.config, arguments.set)
     layout = Layout(arguments.results, config.name)

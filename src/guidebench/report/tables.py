@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from guidebench.choices import CHOSEN_BY
-from guidebench.pipeline.artifacts import read_json
+from guidebench.base.choices import CHOSEN_BY
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.records.artifacts import read_json
 
 EVALUATION, SELECTION = "evaluation", "selection"
 FLOOR, UNGUIDED = "floor", "unguided"

@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from guidebench import grid
+from guidebench import workload
 from guidebench.analysis.sampler import variance_ratios
-from guidebench.choices import classes, target_name
+from guidebench.base.choices import classes, target_name
 from guidebench.data.store import read
 from guidebench.diffusion.schedule import Schedule
-from guidebench.pipeline.artifacts import (
+from guidebench.pipeline.experiment.config import Config, Dataset
+from guidebench.pipeline.experiment.world_section import World
+from guidebench.pipeline.jobs.listing import Layout, inputs, provenance
+from guidebench.pipeline.records.artifacts import (
     atomic,
     canonical,
     environment,
     read_json,
     write_json,
 )
-from guidebench.pipeline.config import Config, Dataset
-from guidebench.pipeline.jobs import Layout, inputs, provenance
-from guidebench.pipeline.worlds import World
 from guidebench.report.tables import joined
 from guidebench.stages.pictures import pictures, pixels, shown
 from guidebench.stages.stage import Stage
@@ -55,7 +55,7 @@ def run(stage: Stage) -> None:
         "truth": _read([layout.truth(world) / "errors.parquet" for world in config.worlds]),
         "sensitivity": _read([layout.sensitivity(dataset, guide) / "sensitivity.parquet"
                               for dataset in config.datasets
-                              for guide in grid.guides(config, dataset)]),
+                              for guide in workload.guides(config, dataset)]),
     }  # fmt: skip
     tables = {name: joined(name, parts) for name, parts in frames.items()}
     for name, frame in (tables | {"costs": pd.DataFrame(_costs(stage))}).items():
@@ -81,7 +81,7 @@ def _check(stage: Stage) -> None:
     for job in inputs(stage.config, stage.job):
         names = None
         if job.stage == "sample":
-            cells = grid.sampled(stage.config, job.dataset, grid.block(
+            cells = workload.sampled(stage.config, job.dataset, workload.block(
                 stage.config, job.dataset, job.block))  # fmt: skip
             blocks = shown(stage.config, job.dataset)
             names = (

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from guidebench import grid
+from guidebench import workload
+from guidebench.base.seeds import derive
 from guidebench.data.store import Chosen, Stored, chosen, half, read
 from guidebench.metrics.extractors import ClassifierFeatures, extract, inception
 from guidebench.models import classifier as classifiers
-from guidebench.pipeline import recording, specs
-from guidebench.pipeline.artifacts import atomic, digest_of
-from guidebench.pipeline.cache import remember, standing
-from guidebench.seeds import derive
+from guidebench.pipeline import recording
+from guidebench.pipeline.jobs import slices
+from guidebench.pipeline.records.artifacts import atomic, digest_of
+from guidebench.pipeline.records.finished_cells import remember, standing
 from guidebench.stages.stage import Stage
 
 
@@ -51,8 +52,13 @@ def run(stage: Stage) -> None:
     layout, dataset = stage.layout, stage.job.dataset
     folder = layout.features(dataset)
     used = [digest_of(stage.use("train_classifier", dataset, n)) for n in stage.options.classifiers]
-    setting = [used, stage.spec["classifiers"], specs.inception(stage.config), stage.config.threads]
-    if stage.job.block == grid.REAL:
+    setting = [
+        used,
+        stage.spec["classifiers"],
+        slices.inception(stage.config),
+        stage.config.threads,
+    ]
+    if stage.job.block == workload.REAL:
         names = _real(stage, folder, setting)
     else:
         names = _cells(stage, folder, setting)
@@ -90,7 +96,7 @@ def _real(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
     judge = stage.options.classifiers.get("judge")
     reference = half(train, "first" if judge and judge.half == "second" else "second")
     # classes cluster: a floor of other proportions than the samples' would be no floor
-    asked = range(len(held_out.classes)) if grid.each(stage.options) else [None]
+    asked = range(len(held_out.classes)) if workload.each(stage.options) else [None]
     sets = {"reference": reference, "floor": _draw(held_out, asked, n, stage)}
     if stage.config.metrics.inception.weights or stage.config.metrics.inception.download:
         sets["reference_inception"] = train

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from guidebench.pipeline.artifacts import write_json
-from guidebench.report.findings import decide
+from guidebench.pipeline.records.artifacts import write_json
+from guidebench.report.claims.findings import decide
 from guidebench.report.tables import Tables
 from guidebench.stages.stage import Stage
 

@@ -18,13 +18,13 @@ from guidebench.analysis.ground_truth import (
     exponent,
     jackknife,
 )
-from guidebench.choices import WITH_MEAN
+from guidebench.base.choices import WITH_MEAN
+from guidebench.base.seeds import derive
 from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.schedules import build
-from guidebench.pipeline.artifacts import atomic
-from guidebench.pipeline.config import Config
 from guidebench.pipeline.errors import UserError
-from guidebench.seeds import derive
+from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.records.artifacts import atomic
 from guidebench.stages.stage import Stage
 
 FILES = ["errors.parquet", "pictures.npz"]

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from guidebench import grid
+from guidebench import workload
 from guidebench.metrics.collected import Row, Scores
 from guidebench.metrics.score import Real, Scorer
-from guidebench.pipeline.artifacts import atomic, read_json
+from guidebench.pipeline.records.artifacts import atomic, read_json
 from guidebench.stages.stage import Stage
 
 FILES = ["metrics.parquet", "jackknife.parquet", "reference_jackknife.parquet"]
@@ -21,9 +21,9 @@ def run(stage: Stage) -> None:
     """Score all cells on the selection and on the evaluation seeds, and the floor."""
     layout, dataset, config = stage.layout, stage.job.dataset, stage.config
     features, folder = layout.features(dataset), layout.metrics(dataset)
-    sets = stage.use("features", dataset, block=grid.REAL)
-    blocks = grid.scored(config, dataset)
-    cells = grid.cells(config, dataset)
+    sets = stage.use("features", dataset, block=workload.REAL)
+    blocks = workload.scored(config, dataset)
+    cells = workload.cells(config, dataset)
     for block in blocks:
         stage.use("features", dataset, block=block.name)
         costs_of = [f"{cell.path}/{block.name}.cost.json" for cell in cells]

@@ -8,25 +8,25 @@ import numpy as np
 import pandas as pd
 import torch
 
-from guidebench import grid
-from guidebench.choices import classes, target_name
+from guidebench import workload
+from guidebench.base.choices import classes, target_name
+from guidebench.base.seeds import normal
 from guidebench.data.store import read, to_float, to_uint8
 from guidebench.diffusion.schedules import build
-from guidebench.grid import Cell
-from guidebench.pipeline.config import Config
-from guidebench.pipeline.sections import DDPMLinear
+from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.experiment.sections import DDPMLinear
 from guidebench.report.tables import columns
-from guidebench.seeds import normal
 from guidebench.stages.stage import Stage
+from guidebench.workload import Cell
 
 SHOWN = 24
 
 
 def shown(config: Config, dataset: str) -> list[str]:
     """The blocks whose images are shown: the first of the evaluation, and the picture grids."""
-    blocks = grid.blocks(config, dataset)
+    blocks = workload.blocks(config, dataset)
     evaluation = [block.name for block in blocks if block.split == "evaluation"]
-    return evaluation[:1] + [block.name for block in blocks if block.split == grid.PICTURES]
+    return evaluation[:1] + [block.name for block in blocks if block.split == workload.PICTURES]
 
 
 def pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
@@ -46,19 +46,19 @@ def pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
     noisy = [to_uint8(schedule.diffuse(image, noise, t)) for t in times]
     found = {"real": data.images[:64], "forward": np.concatenate(noisy),
              "forward_t": np.array(times)}  # fmt: skip
-    if options.target is not None and not grid.each(options):
+    if options.target is not None and not workload.each(options):
         wanted = classes(options.data).index(target_name(options))
         found["target"] = data.images[np.flatnonzero(data.labels == wanted)[:16]]
-    blocks = grid.blocks(config, dataset)
+    blocks = workload.blocks(config, dataset)
     first = shown(config, dataset)[0]
-    for cell in grid.cells(config, dataset):
+    for cell in workload.cells(config, dataset):
         with np.load(layout.samples(dataset) / cell.path / f"{first}.npz") as file:
             found[f"sample:{cell.setup}:{_scale(cell)}"] = file["images"][:SHOWN]
             found[f"film:{cell.setup}:{_scale(cell)}"] = file["film"]
         parts = [
             np.load(layout.samples(dataset) / cell.path / f"{block.name}.npz")["images"]
             for block in blocks
-            if block.split == grid.PICTURES and cell in grid.sampled(config, dataset, block)
+            if block.split == workload.PICTURES and cell in workload.sampled(config, dataset, block)
         ]
         if parts:
             found[f"grid:{cell.setup}:{_scale(cell)}"] = np.concatenate(parts)
@@ -71,7 +71,8 @@ def pixels(config: Config, dataset: str, found: dict[str, np.ndarray]) -> pd.Dat
     Mean absolute difference in [0, 255] over pixels and images of the same seeds.
     """
     samples = {
-        cell: found[f"sample:{cell.setup}:{_scale(cell)}"] for cell in grid.cells(config, dataset)
+        cell: found[f"sample:{cell.setup}:{_scale(cell)}"]
+        for cell in workload.cells(config, dataset)
     }
     rows = []
     for (cell, one), (other, two) in combinations(samples.items(), 2):

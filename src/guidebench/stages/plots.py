@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guidebench.report import figures, films, plots_truth, sheets
+from guidebench.report.figures import drawing, films, sheets, truth
 from guidebench.report.tables import Tables
 from guidebench.stages.stage import Stage
 
@@ -14,17 +14,17 @@ def run(stage: Stage) -> None:
     layout = stage.layout
     stage.use("collect")
     tables = Tables.read(layout.tables)
-    paths = figures.draw_costs(tables, layout.figures)
+    paths = drawing.draw_costs(tables, layout.figures)
     for done, dataset in enumerate(tables.datasets):
         folder = layout.figures / dataset
-        paths += figures.draw(tables, dataset, folder)
+        paths += drawing.draw(tables, dataset, folder)
         pictures = sheets.read(layout.pictures / f"{dataset}.npz")
         paths += sheets.draw(pictures, tables, dataset, folder)
         paths += films.draw(pictures, tables, dataset, folder)
         stage.events.progress(done + 1, len(tables.datasets))
     for world in tables.worlds:
         pictures = sheets.read(layout.pictures / f"{world}.npz")
-        paths += plots_truth.draw(tables, world, pictures, layout.figures / world)
+        paths += truth.draw(tables, world, pictures, layout.figures / world)
     for path in paths:
         if path.suffix in (".png", ".gif"):
             stage.events.artifact(path)

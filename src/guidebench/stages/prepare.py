@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from guidebench.data import load
 from guidebench.data.store import write
-from guidebench.pipeline import demands
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.jobs import demands
 from guidebench.stages.stage import Stage
 
 

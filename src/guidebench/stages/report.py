@@ -6,11 +6,11 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from guidebench.pipeline.artifacts import atomic, read_json
-from guidebench.pipeline.check import check
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.jobs import inputs
-from guidebench.report import index, page
+from guidebench.pipeline.jobs.check import check
+from guidebench.pipeline.jobs.listing import inputs
+from guidebench.pipeline.records.artifacts import atomic, read_json
+from guidebench.report.pages import index, page
 from guidebench.report.tables import Tables
 from guidebench.stages.stage import Stage
 

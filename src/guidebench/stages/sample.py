@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from guidebench import grid
+from guidebench import workload
 from guidebench.data.store import read
 from guidebench.guidance.sampling import Sampler, Samples
 from guidebench.models import classifier as classifiers
 from guidebench.models.denoiser import Denoiser
-from guidebench.pipeline import recording, specs
-from guidebench.pipeline.artifacts import atomic, digest_of, write_json
-from guidebench.pipeline.cache import remember, standing
-from guidebench.pipeline.execution import peak_memory, reset_peak_memory
+from guidebench.pipeline import recording
+from guidebench.pipeline.jobs import slices
+from guidebench.pipeline.jobs.execution import peak_memory, reset_peak_memory
+from guidebench.pipeline.records.artifacts import atomic, digest_of, write_json
+from guidebench.pipeline.records.finished_cells import remember, standing
 from guidebench.stages.stage import Stage
 
 log = logging.getLogger(__name__)
@@ -56,20 +57,20 @@ class _Models:
 def run(stage: Stage) -> None:
     """Each finished cell is a file of its own with its key beside it: a killed job loses none."""
     config, dataset, layout = stage.config, stage.job.dataset, stage.layout
-    folder, block = layout.samples(dataset), grid.block(config, dataset, stage.job.block)
+    folder, block = layout.samples(dataset), workload.block(config, dataset, stage.job.block)
     inputs = {"denoiser": digest_of(stage.use("train_denoiser", dataset))}
     stage.use("prepare", dataset)
-    for name in grid.used_guides(config, dataset):
+    for name in workload.used_guides(config, dataset):
         inputs[name] = digest_of(stage.use("train_classifier", dataset, name))
-    seeds = grid.image_seeds(config, dataset, block)
-    labels = grid.labels(config, dataset, block)
-    cells = grid.sampled(config, dataset, block)
+    seeds = workload.image_seeds(config, dataset, block)
+    labels = workload.labels(config, dataset, block)
+    cells = workload.sampled(config, dataset, block)
     shown = (block.split, block.number) == ("evaluation", 0)
     models = _Models(stage)
     for done, cell in enumerate(cells):
-        setup = specs.cell_spec(config, dataset, cell, block)["setup"]
+        setup = slices.cell_spec(config, dataset, cell, block)["setup"]
         path = folder / cell.path / f"{block.name}.npz"
-        key = specs.cell_key(config, dataset, cell, block, inputs)
+        key = slices.cell_key(config, dataset, cell, block, inputs)
         cost = path.with_suffix(".cost.json")
         names = standing(path, key, layout.root)
         if names is None:

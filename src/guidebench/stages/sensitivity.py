@@ -10,14 +10,14 @@ import pandas as pd
 import torch
 
 from guidebench.analysis.sensitivity import Table, Views, accuracy, implicit, indices, pairs
+from guidebench.base.seeds import derive
 from guidebench.data.store import Stored, read, to_float
 from guidebench.guidance.gradients import ClassifierGradient
 from guidebench.guidance.networks import Networks
 from guidebench.guidance.stabilizers import Stabilize, build
 from guidebench.models import classifier as classifiers
 from guidebench.models.denoiser import Denoiser
-from guidebench.pipeline.artifacts import atomic
-from guidebench.seeds import derive
+from guidebench.pipeline.records.artifacts import atomic
 from guidebench.stages.stage import Stage
 
 FILE = "sensitivity.parquet"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from guidebench.choices import EACH, classes, target_name
-from guidebench.pipeline.execution import Execution
-from guidebench.seeds import derive
+from guidebench.base.choices import EACH, classes, target_name
+from guidebench.base.seeds import derive
+from guidebench.pipeline.jobs.execution import Execution
 
 
 class Stage(Execution):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from safetensors.torch import save_file
 
+from guidebench.base.jackknife import agresti_coull
 from guidebench.data.store import half, read
-from guidebench.jackknife import agresti_coull
-from guidebench.pipeline.artifacts import atomic, write_json
+from guidebench.pipeline.records.artifacts import atomic, write_json
 from guidebench.stages.stage import Stage
 from guidebench.stages.training import write_history
 from guidebench.train.classifier import accuracy, train

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from guidebench.data.store import read
 from guidebench.models.denoiser import FILES, save
-from guidebench.pipeline import launch
+from guidebench.pipeline.jobs import parallel
 from guidebench.stages.stage import Stage
 from guidebench.stages.training import write_history
 from guidebench.train.denoiser import train
@@ -22,7 +22,7 @@ def run(stage: Stage) -> None:
         read(data_folder / "train"), options, schedule, stage.seed("denoiser"), checkpoint,
         stage.events, stage.device,
     )  # fmt: skip
-    if launch.rank():
+    if parallel.rank():
         return
     save(model, folder, schedule.discrete_betas().tolist(), options["prediction"])
     write_history(folder, history)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from guidebench.pipeline.artifacts import atomic
+from guidebench.pipeline.records.artifacts import atomic
 
 
 def write_history(folder: Path, history: list[dict[str, Any]]) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from guidebench.base.seeds import derive
 from guidebench.data.store import Stored, to_float
 from guidebench.diffusion.schedule import Schedule
 from guidebench.models.classifier import Classifier, predicted
-from guidebench.pipeline.checkpoint import Checkpoint
-from guidebench.pipeline.events import Events
-from guidebench.seeds import derive
+from guidebench.pipeline.records.checkpoint import Checkpoint
+from guidebench.pipeline.records.events import Events
 from guidebench.train.loop import Batches, Plan, fit, flip, generator
 
 

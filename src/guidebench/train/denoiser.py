@@ -9,15 +9,15 @@ from accelerate import PartialState
 from torch import Tensor, nn
 from torch.nn import functional
 
+from guidebench.base.seeds import derive
 from guidebench.data.store import Stored, to_float
 from guidebench.diffusion.continuous import LogSNRCosine
 from guidebench.diffusion.convert import target
 from guidebench.diffusion.schedule import Schedule
 from guidebench.models import denoiser as network
-from guidebench.pipeline.checkpoint import Checkpoint
-from guidebench.pipeline.events import Events
 from guidebench.pipeline.recording import Methods
-from guidebench.seeds import derive
+from guidebench.pipeline.records.checkpoint import Checkpoint
+from guidebench.pipeline.records.events import Events
 from guidebench.train.loop import Batches, Plan, fit, flip, generator
 
 LOSSES = Methods(mse=functional.mse_loss, l1=functional.l1_loss, huber=functional.smooth_l1_loss)

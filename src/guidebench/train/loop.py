@@ -14,10 +14,10 @@ from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from guidebench.pipeline.checkpoint import Checkpoint
+from guidebench.base.seeds import derive
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.events import Events
-from guidebench.seeds import derive
+from guidebench.pipeline.records.checkpoint import Checkpoint
+from guidebench.pipeline.records.events import Events
 
 
 class Plan(NamedTuple):

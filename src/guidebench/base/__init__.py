@@ -1,0 +1,1 @@
+"""What every room may use: seeds, plug-ins, units, and choices that checks and science share."""

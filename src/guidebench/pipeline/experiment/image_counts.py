@@ -1,0 +1,63 @@
+"""How many images of each class an experiment asks for, and which numbers are too few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from guidebench.base.choices import EACH, FEWEST, NEIGHBOURS, classes, target_name
+from guidebench.pipeline.experiment.allowed_names import Mistake
+from guidebench.pipeline.experiment.config import Dataset
+
+
+def counted(dataset: Dataset, blocks: int) -> Iterator[Mistake]:
+    """Numbers of images that are too small whatever the images are."""
+    data, names = dataset.data, classes(dataset.data)
+    asked = {"train": least_train(dataset), "validation": max(1, len(names))}
+    for split, least in asked.items():
+        found = getattr(data, split)
+        if found is not None and found < least:
+            yield f"data.{split}", found, f"at least {least}: {_why(split, names)}"
+    if dataset.target == EACH and names:
+        for split in ("selection", "evaluation"):
+            seeds = getattr(dataset.sampling, split)
+            if seeds - -(-seeds // blocks) <= NEIGHBOURS:
+                allowed = (f"more than {NEIGHBOURS} images in all jackknife blocks but one, for "
+                           "precision and recall")  # fmt: skip
+                yield f"sampling.{split}", seeds, allowed
+
+
+def least_train(dataset: Dataset) -> int:
+    """The least training images: four of a class, or neighbours in each half."""
+    names = classes(dataset.data)
+    each = 2 * (NEIGHBOURS + 1 if dataset.target == EACH and names else FEWEST)
+    # two in each half: one alone has no covariance
+    return max(4 * len(names), each)
+
+
+def _why(split: str, names: list[str]) -> str:
+    if not names:
+        return f"{FEWEST} in each half" if split == "train" else "one"
+    return f"{'four' if split == 'train' else 'one'} of each of {len(names)} classes"
+
+
+def short(dataset: Dataset, train: list[int], validation: list[int]) -> Iterator[Mistake]:
+    """What prepared splits lack, by the images of each class in them."""
+    names, target = classes(dataset.data), target_name(dataset)
+    for split, counts, least in (("train", train, 2), ("validation", validation, 1)):
+        for name, count in zip(names, counts, strict=True):
+            # the reference is the half that no judge saw
+            asked = 2 * FEWEST if split == "train" and name == target else least
+            if count < asked:
+                found = f"{count} images of class {name!r}"
+                yield f"data.{split}", found, f"at least {asked} of each class"
+    if dataset.target == EACH and names and sum(train) < (least := least_train(dataset)):
+        yield "data.train", sum(train), f"at least {least}"
+
+
+def floorless(dataset: Dataset, validation: list[int]) -> Iterator[str]:
+    """Classes with too few held-out images for a floor, which takes as many as the samples."""
+    n, names = dataset.sampling.evaluation, classes(dataset.data)
+    for number, (name, count) in enumerate(zip(names, validation, strict=True)):
+        asked = len(range(number, n, len(names))) if dataset.target == EACH else n
+        if count < asked and target_name(dataset) in (EACH, name):
+            yield f"{count} images of class {name!r} give no floor, which takes {asked}"

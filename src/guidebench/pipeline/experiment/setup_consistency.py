@@ -1,0 +1,54 @@
+"""What the types of a setup cannot see, on a data set as in a world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.allowed_names import Mistake
+from guidebench.pipeline.experiment.sections import Setup, Stabilizer
+from guidebench.pipeline.experiment.unread_keys import BY_GUIDANCE, BY_INPUT, BY_STABILIZER, unread
+from guidebench.pipeline.records.user_code import source_digest
+
+PLUGIN = ("module:attribute that Python can import, also from a file in the folder that "
+          "guidebench is started in")  # fmt: skip
+
+
+def plugin_mistakes(key: str, name: str) -> Iterator[Mistake]:
+    """A method of the user's own, `module:attribute`, that is not there."""
+    if ":" not in name:
+        return
+    try:
+        source_digest(name)
+    except UserError as error:
+        yield key, error, PLUGIN
+
+
+def stabilizer_mistakes(key: str, stabilizer: Stabilizer) -> Iterator[Mistake]:
+    """A stabilizer that is not there, and keys that it does not read."""
+    yield from plugin_mistakes(f"{key}.name", stabilizer.name)
+    for name, found, allowed in unread(stabilizer, BY_STABILIZER, "name"):
+        yield f"{key}.{name}", found, allowed
+
+
+def setup_mistakes(setup: Setup, guides: list[str]) -> Iterator[Mistake]:
+    """Keys of one setup that do not fit each other; `guides` are the classifiers that may guide."""
+    yield from stabilizer_mistakes("stabilizer", setup.stabilizer)
+    yield from plugin_mistakes("guidance", setup.guidance)
+    yield from unread(setup, BY_GUIDANCE, "guidance")
+    yield from unread(setup, BY_INPUT, "input")
+    scales, own = setup.scales, ":" in setup.guidance
+    if setup.interval[0] > setup.interval[1]:
+        yield "interval", list(setup.interval), "low <= high"
+    guided = own or setup.guidance == "classifier"
+    if guided and setup.classifier not in guides and not (own and setup.classifier is None):
+        known = ", ".join(guides) or "there is none"
+        allowed = f"a defined classifier that is not the judge ({known})"
+        yield "classifier", setup.classifier or "nothing", allowed
+    if setup.guidance == "none":
+        if scales:
+            yield "scales", scales, "none without guidance"
+    elif not scales:
+        yield "scales", "none", "at least one in a guided setup"
+    if len({f"{scale:g}" for scale in scales}) < len(scales):
+        yield "scales", scales, "each scale once (six digits count)"

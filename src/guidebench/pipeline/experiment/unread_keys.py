@@ -1,0 +1,73 @@
+"""Keys that would do nothing: which value of one key reads which others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from guidebench.pipeline.experiment.allowed_names import Mistake
+from guidebench.pipeline.experiment.sections import Model
+
+OWN = "module:attribute of your own"
+SOME, SOMEWHERE = "above 0", "true at some level"
+Readers = Mapping[str, tuple[str, ...]]
+# a key that is in no table is always read
+BY_GUIDANCE: Readers = {
+    "options": (OWN,), "classifier": ("classifier", OWN), "input": ("classifier",),
+    "injection": ("classifier",), "stabilizer": ("classifier",), "temperature": ("classifier",),
+    "interval": ("classifier", "cfg"), "ramp": ("classifier", "cfg"),
+    "conditional": ("none", "classifier", "cfg"),
+}  # fmt: skip
+BY_INPUT: Readers = {"hold": ("x0_frozen",)}
+BY_STABILIZER: Readers = {
+    "beta": ("ema", "nesterov", "rmsprop"), "beta1": ("adam",), "beta2": ("adam",),
+    "eps": ("adam", "rmsprop"), "max_norm": ("norm_clip",), "options": (OWN,),
+    "per_step": ("ema", "nesterov", "rmsprop", "adam", OWN),
+}  # fmt: skip
+BY_SAMPLER: Readers = {
+    "variance": ("ancestral",), "eta": ("ddim",), "limit": ("euler_maruyama",)
+}  # fmt: skip
+BY_SAMPLER_OF_IMAGES: Readers = {
+    **BY_SAMPLER, "recompute_eps": ("euler_maruyama", "ddim", "heun")
+}  # fmt: skip
+BY_CLIP: Readers = {"clip_gradient": ("true",)}
+BY_ARCHITECTURE: Readers = dict.fromkeys(
+    ("layers_per_block", "attention", "head_dim", "norm_groups"), ("unet2d",)
+)
+BY_ATTENTION: Readers = {"head_dim": (SOMEWHERE,)}
+BY_RATE: Readers = {"warmup": ("warmup_cosine",)}
+BY_GRIDS: Readers = dict.fromkeys(("grid_setups", "grid_steps"), (SOME,))
+BY_SOURCE: Readers = {"otherwise": ("mnist",)}
+BY_DOWNLOAD: Readers = {"otherwise": ("false",)}
+
+
+def unread(section: Model, readers: Readers, by: str) -> Iterator[Mistake]:
+    """Keys of a section that ask for something which nothing reads at its value of the key `by`.
+
+    Their defaults may be written: a base's key can be overridden, but not taken away.
+    """
+    chosen = _chosen(getattr(section, by))
+    for key, names in readers.items():
+        found, field = getattr(section, key), type(section).model_fields[key]
+        default = field.get_default(call_default_factory=True)
+        if chosen not in names and found != default:
+            yield key, _shown(found), f"{_shown(default)}, unless {by} is {' or '.join(names)}"
+
+
+def _chosen(value: object) -> str:
+    """The value of a key as the tables name it."""
+    if isinstance(value, list):
+        return SOMEWHERE if any(value) else "false"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return SOME if value > 0 else "0"
+    return OWN if ":" in str(value) else str(value).lower()
+
+
+def _shown(value: object) -> object:
+    """A value as a message shows it: of a section, the keys that are set."""
+    if isinstance(value, Model):
+        return value.model_dump(mode="json", exclude_defaults=True) or "nothing"
+    if value in (None, {}, []):
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return list(value) if isinstance(value, tuple | dict) else value

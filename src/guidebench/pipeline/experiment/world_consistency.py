@@ -1,0 +1,72 @@
+"""What the types of a world cannot see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from guidebench.base.choices import WITH_MEAN
+from guidebench.pipeline.experiment.allowed_names import Mistake
+from guidebench.pipeline.experiment.sections import DDPMLinear
+from guidebench.pipeline.experiment.setup_consistency import setup_mistakes
+from guidebench.pipeline.experiment.unread_keys import BY_SAMPLER, unread
+from guidebench.pipeline.experiment.world_section import World
+
+EXACT = ["clean", "noise_trained"]
+
+
+def world_mistakes(world: World, blocks: int) -> Iterator[Mistake]:
+    """Keys of one world that do not fit each other."""
+    if bool(world.components) == (world.drawn is not None):
+        yield "components", f"{len(world.components)} of them", "either components or drawn"
+        return
+    yield from _components(world)
+    if world.samples % blocks:
+        allowed = f"a multiple of metrics.jackknife_blocks ({blocks})"
+        yield "samples", world.samples, allowed
+    timesteps = world.schedule.timesteps
+    for name, sampler in world.samplers.items():
+        if isinstance(world.schedule, DDPMLinear) and sampler.steps > timesteps:
+            allowed = f"at most schedule.timesteps ({timesteps})"
+            yield f"samplers.{name}.steps", sampler.steps, allowed
+        for key, found, allowed in unread(sampler, BY_SAMPLER, "sampler"):
+            yield f"samplers.{name}.{key}", found, allowed
+    for name, setup in world.setups.items():
+        key = f"setups.{name}"
+        if setup.steps is not None:
+            yield f"{key}.steps", setup.steps, "nothing in a world: its samplers have their own"
+        for part, found, allowed in setup_mistakes(setup, EXACT):
+            yield f"{key}.{part}", found, allowed
+        shifts_mean = setup.guidance == "classifier" and setup.injection == "mean"
+        if shifts_mean and not {one.sampler for one in world.samplers.values()} & set(WITH_MEAN):
+            yield f"{key}.injection", "mean", f"score, or a sampler of {', '.join(WITH_MEAN)}"
+
+
+def _components(world: World) -> Iterator[Mistake]:
+    if world.drawn is not None:
+        classes = world.drawn.classes
+        if world.drawn.components < classes:
+            yield "drawn.components", world.drawn.components, f"at least drawn.classes ({classes})"
+    else:
+        labels = sorted({component.label for component in world.components})
+        classes = len(labels)
+        if labels != list(range(classes)):
+            yield "components", f"labels {labels}", "0 to classes - 1, each used"
+        sizes = {len(component.mean) for component in world.components}
+        if len(sizes) > 1:
+            yield "components", f"means of {sorted(sizes)} numbers", "means of one length"
+        for number, component in enumerate(world.components):
+            size, matrix = len(component.mean), component.covariance
+            if matrix is not None and [len(row) for row in matrix] != [size] * size:
+                yield f"components.{number}.covariance", matrix, f"{size} rows of {size} numbers"
+            elif matrix is not None and not _positive_definite(matrix):
+                allowed = "a symmetric, positive definite matrix"
+                yield f"components.{number}.covariance", matrix, allowed
+    if world.target >= classes:
+        yield "target", world.target, f"0 to {classes - 1}"
+
+
+def _positive_definite(matrix: list[list[float]]) -> bool:
+    import numpy as np
+
+    values = np.array(matrix)
+    return np.allclose(values, values.T) and bool((np.linalg.eigvalsh(values) > 0).all())

@@ -1,0 +1,37 @@
+"""Whether every result of an experiment is there, fresh, and what it was when it was written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.jobs import freshness
+from guidebench.pipeline.jobs.listing import Job, Layout, folder, manifest
+from guidebench.pipeline.records.artifacts import damaged
+
+SHOWN = 5
+
+
+def problems(config: Config, layout: Layout, wanted: Iterable[Job]) -> Iterator[str]:
+    """One line for each job that is stale, and for each file that is missing or damaged."""
+    stale = freshness.stale(config, layout)
+    jobs = list(wanted)
+    for job in jobs:
+        if job in stale:
+            yield f"{job.stage} {job.name}: stale ({stale[job]}); run again"
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        whole = [job for job in jobs if job not in stale]
+        for lines in pool.map(
+            lambda job: list(damaged(manifest(layout, job), folder(layout, job))), whole
+        ):
+            yield from lines
+
+
+def check(config: Config, layout: Layout, wanted: Iterable[Job]) -> None:
+    """UserError with the first problems of the wanted jobs' results, if there are any."""
+    if lines := list(problems(config, layout, wanted)):
+        more = [f"and {len(lines) - SHOWN} more; `guidebench check` lists all"]
+        raise UserError("; ".join(lines[:SHOWN] + more * (len(lines) > SHOWN)))

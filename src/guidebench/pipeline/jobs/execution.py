@@ -1,0 +1,171 @@
+"""One execution of a job: its slice of the config, its paths, its event stream, its bookkeeping."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from guidebench.pipeline import recording
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.config import Config, Dataset
+from guidebench.pipeline.jobs import freshness, listing, parallel, slices
+from guidebench.pipeline.jobs.freshness import EXTERNAL, Basis
+from guidebench.pipeline.jobs.listing import Job, Layout
+from guidebench.pipeline.records import code, outside_files
+from guidebench.pipeline.records.artifacts import (
+    check_files,
+    digest_of,
+    environment,
+    ordered_digest,
+    tidy,
+    write_manifest,
+    write_provenance,
+)
+from guidebench.pipeline.records.checkpoint import Checkpoint
+from guidebench.pipeline.records.events import Events
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass
+class Execution:
+    """What every stage gets, but for what a number could depend on (`stages.stage.Stage`)."""
+
+    config: Config
+    job: Job
+    layout: Layout
+    events: Events
+    carried: set[str] = field(default_factory=set)  # functions behind the cells that it took over
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def options(self) -> Dataset:
+        """The data set's section of the config."""
+        return self.config.datasets[self.job.dataset]
+
+    @cached_property
+    def dump(self) -> dict[str, Any]:
+        """The same section as plain values."""
+        return self.options.model_dump(mode="json")
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """What the results depend on."""
+        return slices.spec(self.config, self.job)
+
+    @cached_property
+    def inputs(self) -> dict[str, str]:
+        """Everything that the job reads, with digests, as it is when the job begins."""
+        return freshness.read(self.config, self.layout, self.job)
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where networks run; UserError when the config asks for a GPU that is not there."""
+        import torch
+
+        if not parallel.on_gpu(self.config.device):
+            return torch.device("cpu")
+        # several processes of a training: each has a GPU of its machine
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+    @property
+    def where(self) -> str:
+        """The device in words, without starting torch in stages that have no network."""
+        if "device" not in self.__dict__:
+            return "cpu"
+        import torch
+
+        return torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu"
+
+    def use(
+        self, stage: str, dataset: str = "", classifier: str = "", block: str = "",
+        names: Iterable[str] | None = None,
+    ) -> dict[str, str]:  # fmt: skip
+        """Check the files of a job that this one reads, or `names` of them alone.
+
+        Returns name -> sha256. UserError names a file that is missing, not listed, or has another
+        content than when it was written.
+        """
+        job = Job(stage, dataset, classifier, block)
+        if job not in listing.inputs(self.config, self.job):
+            raise ValueError(f"{self.job.stage} reads {job}, which jobs.inputs does not say")
+        path = listing.manifest(self.layout, job)
+        files = check_files(path, listing.folder(self.layout, job), names)
+        if digest_of(files) != self.inputs[str(path.relative_to(self.layout.root))]:
+            raise UserError(f"{path}: written anew while this job ran; run again")
+        return files
+
+    def resume(self) -> Checkpoint:
+        """Where this training stands, for the same slice of the config and the same inputs."""
+        key = digest_of([self.spec, sorted(self.inputs.items())])
+        path = self.layout.resume(self.job.stage, self.job.name, key)
+        return Checkpoint(path, self.layout.root)
+
+    def finish(self, names: list[str], measured: Sequence[str] = ()) -> None:
+        """Write provenance, then the manifest: the declared output comes last.
+
+        `names` and `measured` lie below `jobs.folder`; other files in the job's own folders go.
+        """
+        ran = {name for name in recording.ran if ":" in name} | self.carried
+        assert f"stages.{self.job.stage}:run" in ran, "the recording of what runs is not on"
+        basis = Basis(ordered_digest(self.spec), self._inputs(), code.keep(self.layout.root, ran))
+        path = listing.manifest(self.layout, self.job)
+        place = listing.folder(self.layout, self.job)
+        provenance = listing.provenance(self.layout, self.job)
+        write_provenance(provenance, place, {
+            "stage": self.job.stage,
+            "dataset": self.job.dataset,
+            "job": self.job.name,
+            "spec": self.spec,
+            "inputs": basis.inputs,
+            "code": str(Path(code.FOLDER) / f"{basis.code}.json"),
+            "device": self.where,
+            "seconds": round(time.monotonic() - self.started, 3),
+            "peak_memory_mib": round(peak_memory(), 1),
+            **environment(),
+        }, measured)  # fmt: skip
+        listed = [place / name for name in (*names, *measured)]
+        beside_cells = [cell.with_suffix(".key.json") for cell in listed]
+        for own in listing.owned(self.layout, self.job):
+            tidy(own, {path, provenance, *listed, *beside_cells})
+        beside = os.path.relpath(provenance, place)
+        write_manifest(path, place, basis._asdict(), names, [*measured, beside])
+
+    def _inputs(self) -> dict[str, str]:
+        """The inputs, which are still those that the job began with; a download is new."""
+        if self.job.stage != "prepare":
+            return self.inputs
+        now = outside_files.content(self.options.data, self.layout.root.parent)
+        before = self.inputs.get(EXTERNAL, now)
+        if before != now:
+            raise UserError("its files changed while they were read; run again")
+        return {EXTERNAL: now} if now else {}
+
+
+def peak_memory() -> float:
+    """Peak memory in MiB since the last reset: the GPU's where one is used, else the process's."""
+    if "torch" in sys.modules and sys.modules["torch"].cuda.is_initialized():
+        return float(sys.modules["torch"].cuda.max_memory_allocated() / 2**20)
+    try:
+        status = Path("/proc/self/status").read_text()
+        return float(status.partition("VmHWM:")[2].split()[0]) / 1024
+    except (OSError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def reset_peak_memory() -> None:
+    """Start a new peak, where the system allows it (Linux; CUDA)."""
+    if "torch" in sys.modules and sys.modules["torch"].cuda.is_initialized():
+        sys.modules["torch"].cuda.reset_peak_memory_stats()
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return

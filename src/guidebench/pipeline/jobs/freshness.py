@@ -1,0 +1,144 @@
+"""The one rule for what is fresh: which results stand, which are stale, and why.
+
+A result stands while three things are what they were when it was made: its slice of the config,
+the content of what it reads, and the code that ran for it. They are its basis, and are written
+with every result: in a job's manifest, beside a finished cell, in a training's checkpoint. A job
+is stale, too, when a file of its manifest is missing, or when a job that it reads from is stale.
+Snakemake runs the jobs that are stale here (workflow/rules/common.smk), and `plan` names them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.jobs import slices
+from guidebench.pipeline.jobs.listing import Job, Layout, folder, inputs, jobs, manifest, provenance
+from guidebench.pipeline.records import code, outside_files
+from guidebench.pipeline.records.artifacts import (
+    canonical,
+    digest_of,
+    incomplete,
+    ordered_digest,
+    read_json,
+    read_manifest,
+)
+
+EXTERNAL = "external files"
+SHOWN = 3
+
+
+class Basis(NamedTuple):
+    """What a result stands on."""
+
+    spec: str  # digest of its slice of the config
+    inputs: dict[str, str]  # what it reads -> digest of the content
+    code: str  # of the functions that ran, as `code.keep` names it
+
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> Basis:
+        """The basis in a manifest, a sidecar or a checkpoint; KeyError when it has none."""
+        return cls(content["spec"], content["inputs"], content["code"])
+
+
+def read(
+    config: Config, layout: Layout, job: Job, known: dict[Job, str] | None = None
+) -> dict[str, str]:
+    """Digest of the content of everything that a job reads: manifests, and files from outside.
+
+    `known`: contents of other jobs that were read before. UserError when a manifest is missing or
+    damaged.
+    """
+    found, known = {}, {} if known is None else known
+    for other in inputs(config, job):
+        path = manifest(layout, other)
+        if other not in known:
+            known[other] = content(path)
+        found[str(path.relative_to(layout.root))] = known[other]
+    if job.stage == "prepare":
+        outside = outside_files.content(config.datasets[job.dataset].data, layout.root.parent)
+        if outside is not None:
+            found[EXTERNAL] = outside
+    return found
+
+
+def content(path: Path) -> str:
+    """Digest of the files that a manifest lists; UserError when it is missing or damaged."""
+    return digest_of(read_manifest(path)["files"])
+
+
+def stale(config: Config, layout: Layout) -> dict[Job, str]:
+    """Every job that has to run, with the reason in plain words, in an order that works."""
+    found: dict[Job, str] = {}
+    known: dict[Job, str] = {}
+    for job in jobs(config):
+        if reason := _why(config, layout, job, found, known):
+            found[job] = reason
+    return found
+
+
+def _why(
+    config: Config, layout: Layout, job: Job, before: dict[Job, str], known: dict[Job, str]
+) -> str:
+    """Why a job is stale, given the stale ones before it; "" when it is not."""
+    path = manifest(layout, job)
+    if not path.is_file():
+        return "not computed yet"
+    try:
+        stored = read_manifest(path)
+    except UserError:
+        return "its manifest is damaged"
+    basis = Basis.of(stored)
+    spec = slices.spec(config, job)
+    if basis.spec != ordered_digest(spec):
+        return f"changed: {_keys(layout, job, spec)}"
+    if names := code.changed(layout.root, basis.code):
+        return f"changed: {listed(names)}"
+    if any(other in before for other in inputs(config, job)):
+        return "what it reads runs again"
+    known[job] = digest_of(stored["files"])
+    if basis.inputs != read(config, layout, job, known):
+        return "what it reads has changed"
+    return incomplete(stored, folder(layout, job)) or ""
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """`the code of a, b, c and 2 more`."""
+    if names == (code.LOST,):
+        return code.LOST
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"the code of {', '.join(names[:SHOWN])}{more}"
+
+
+def _keys(layout: Layout, job: Job, spec: dict[str, Any]) -> str:
+    """The keys of the config that differ from those of the last execution."""
+    try:
+        keys = differences(read_json(provenance(layout, job))["spec"], spec)
+    except (UserError, KeyError, TypeError):
+        return "the experiment"
+    more = [f"{len(keys) - SHOWN} more"] if len(keys) > SHOWN else []
+    return "; ".join(keys[:SHOWN] + more) or "the order of keys"
+
+
+def differences(old: Any, new: Any, path: str = "") -> list[str]:
+    """Readable lines `a.b: 1 -> 2` for every leaf that differs."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [
+            line
+            for key in {**old, **new}
+            for line in differences(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
+        ]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [
+            line
+            for number, (before, after) in enumerate(zip(old, new, strict=True))
+            for line in differences(before, after, f"{path}[{number}]")
+        ]
+    if canonical(old) == canonical(new):
+        return []
+    shown = [canonical(value) for value in (old, new)]
+    if max(map(len, shown)) > 60:
+        return [path]
+    return [f"{path}: {shown[0]} -> {shown[1]}"]

@@ -1,0 +1,50 @@
+"""What no run of an experiment can use any more."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from guidebench import workload
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.jobs.listing import Layout, jobs, manifest
+from guidebench.pipeline.records import code
+from guidebench.pipeline.records.artifacts import read_json
+
+CELL = (".npz", ".key.json", ".cost.json")
+
+
+def remove(config: Config, layout: Layout) -> tuple[int, int]:
+    """Remove it; returns the number of files, and their bytes.
+
+    States of unfinished trainings, cells that the config does not name, what killed writers left,
+    and records of code that no result refers to.
+    """
+    found = [*(layout.root / ".resume").glob("*.pt"), *layout.root.rglob(".*.tmp*")]
+    kept = [manifest(layout, job) for job in jobs(config)]
+    for dataset in config.datasets:
+        for folder in (layout.samples(dataset), layout.features(dataset)):
+            for block in workload.blocks(config, dataset):
+                cells = workload.sampled(config, dataset, block)
+                kept += [folder / cell.path / f"{block.name}.key.json" for cell in cells]
+            kept += (folder / workload.REAL).glob("*.key.json")
+            named = {path.with_name(path.name.replace(".key.json", suffix))
+                     for path in kept for suffix in CELL}  # fmt: skip
+            found += [path for path in folder.rglob("*")
+                      if path.name.endswith(CELL) and path not in named]  # fmt: skip
+    used = set()
+    for path in kept:
+        with suppress(UserError, KeyError, TypeError):
+            used.add(read_json(path)["code"])
+    found += [path for path in (layout.root / code.FOLDER).glob("*.json") if path.stem not in used]
+    return _unlinked(found)
+
+
+def _unlinked(paths: list[Path]) -> tuple[int, int]:
+    count = size = 0
+    for path in paths:
+        if path.is_file():
+            count, size = count + 1, size + path.stat().st_size
+            path.unlink()
+    return count, size

@@ -1,0 +1,200 @@
+"""Each job's slice of the config: what its results depend on, and so what re-runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from guidebench import workload
+from guidebench.pipeline.experiment.config import Config, Dataset
+from guidebench.pipeline.jobs.listing import Job
+from guidebench.pipeline.records.artifacts import digest_of
+from guidebench.pipeline.records.user_code import source_digest
+from guidebench.workload import Block, Cell
+
+# by identity, which lasts as long as the section is held here
+_DUMPS: dict[int, tuple[Dataset, dict[str, Any]]] = {}
+RUNTIME_KEYS = {"checkpoint_every", "nodes"}
+# where files from outside lie: they are known by their content (`external`)
+PLACES = {"root", "download", "otherwise"}
+
+
+def with_code(options: dict[str, Any], key: str = "name") -> dict[str, Any]:
+    """A method's slice: a user's own one, named at `key`, comes with a digest of its code."""
+    if ":" in options[key]:
+        return options | {"code": source_digest(options[key])}
+    return options
+
+
+def spec(config: Config, job: Job) -> dict[str, Any]:
+    """The slice of the config that the job's results depend on, as JSON values.
+
+    KeyError for a stage that is not here: a stage without a slice would never be stale.
+    """
+    return _SLICES[job.stage](config, job)
+
+
+def _common(config: Config) -> dict[str, Any]:
+    return {"seed": config.seed, "threads": config.threads}
+
+
+def _ground_truth(config: Config, job: Job) -> dict[str, Any]:
+    world = config.worlds[job.dataset].model_dump(mode="json")
+    for name, setup in world["setups"].items():
+        world["setups"][name] = _setup(setup)
+    return _common(config) | {
+        "world": world, "jackknife_blocks": config.metrics.jackknife_blocks
+    }  # fmt: skip
+
+
+def _prepare(config: Config, job: Job) -> dict[str, Any]:
+    data = with_code(_dump(config.datasets[job.dataset])["data"], "source")
+    return {"seed": config.seed, "data": _placeless(data)}
+
+
+def _train_denoiser(config: Config, job: Job) -> dict[str, Any]:
+    dump = _dump(config.datasets[job.dataset])
+    return _common(config) | {
+        "schedule": dump["schedule"], "denoiser": _results(dump["denoiser"])
+    }  # fmt: skip
+
+
+def _train_classifier(config: Config, job: Job) -> dict[str, Any]:
+    dump = _dump(config.datasets[job.dataset])
+    classifier = dump["classifiers"][job.classifier]
+    schedule = dump["schedule"] if classifier["noise_trained"] else None
+    used = with_code(_results(classifier), "architecture")
+    return _common(config) | {"classifier": used, "schedule": schedule}
+
+
+def _sensitivity(config: Config, job: Job) -> dict[str, Any]:
+    dump = _dump(config.datasets[job.dataset])
+    named = dump["sensitivity"]["stabilizers"].items()
+    options = dump["sensitivity"] | {"stabilizers": {k: with_code(v) for k, v in named}}
+    clip = {key: dump["sampling"][key] for key in ("clip", "clip_gradient")}
+    noisy = dump["classifiers"][job.classifier]["noise_trained"]
+    options["architecture"] = _architecture(dump, job.classifier)
+    return _common(config) | {"sensitivity": options, "target": dump["target"], "clip": clip,
+                              "schedule": dump["schedule"], "noise_trained": noisy}  # fmt: skip
+
+
+def _sample(config: Config, job: Job) -> dict[str, Any]:
+    part = workload.block(config, job.dataset, job.block)
+    cells = [
+        cell_spec(config, job.dataset, cell, part)
+        for cell in workload.sampled(config, job.dataset, part)
+    ]
+    return _common(config) | {"cells": cells, "block": list(part)}
+
+
+def _features(config: Config, job: Job) -> dict[str, Any]:
+    dataset = config.datasets[job.dataset]
+    dump = _dump(dataset)
+    judge = dataset.classifiers.get("judge")
+    scope: dict[str, Any] = {"n": dataset.sampling.evaluation, "target": dump["target"],
+                             "judge_half": judge and judge.half}  # fmt: skip
+    if job.block != workload.REAL:
+        scope = {"cells": [cell.path for cell in workload.cells(config, job.dataset)]}
+    return _common(config) | scope | {
+        "inception": inception(config),
+        "classifiers": {name: _architecture(dump, name) for name in sorted(dump["classifiers"])},
+    }  # fmt: skip
+
+
+def _metrics(config: Config, job: Job) -> dict[str, Any]:
+    dump = _dump(config.datasets[job.dataset])
+    return {
+        "seed": config.seed,
+        "cells": [cell.path for cell in workload.cells(config, job.dataset)],
+        "blocks": [list(part) for part in workload.scored(config, job.dataset)],
+        "target": dump["target"],
+        "guide": {name: setup["classifier"] for name, setup in dump["setups"].items()},
+        "metrics": config.metrics.model_dump(mode="json") | {"inception": inception(config)},
+    }
+
+
+_SLICES: dict[str, Callable[[Config, Job], dict[str, Any]]] = {
+    "prepare": _prepare,
+    "train_denoiser": _train_denoiser,
+    "train_classifier": _train_classifier,
+    "sensitivity": _sensitivity,
+    "sample": _sample,
+    "features": _features,
+    "metrics": _metrics,
+    "ground_truth": _ground_truth,
+    "collect": lambda config, job: {"config": effective(config)},
+    # these read tables, findings and figures alone
+    "findings": lambda config, job: {},
+    "plots": lambda config, job: {},
+    "report": lambda config, job: {},
+}
+
+
+def _dump(dataset: Dataset) -> dict[str, Any]:
+    """A data set's section as plain values, made once: thousands of cells ask for it."""
+    if id(dataset) not in _DUMPS:
+        _DUMPS[id(dataset)] = (dataset, dataset.model_dump(mode="json"))
+    return _DUMPS[id(dataset)][1]
+
+
+def _setup(setup: dict[str, Any]) -> dict[str, Any]:
+    """A setup with digests of the user's own code in it."""
+    return with_code(setup, "guidance") | {"stabilizer": with_code(setup["stabilizer"])}
+
+
+def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[str, Any]:
+    """What one cell's images depend on, beside its seeds, its models and the code."""
+    dump = _dump(config.datasets[dataset])
+    setup = _setup(dump["setups"][cell.setup])
+    del setup["scales"]
+    setup["architecture"] = _architecture(dump, setup["classifier"])
+    other = ("selection", "evaluation", "block", "grid_images", "grid_steps")
+    sampling = {key: value for key, value in dump["sampling"].items() if key not in other}
+    setup["steps"] = sampling["steps"] = workload.steps(config, dataset, cell, block)
+    return {"setup": setup, "scale": cell.scale, "sampling": sampling, "target": dump["target"],
+            "schedule": dump["schedule"], "threads": config.threads}  # fmt: skip
+
+
+def cell_key(config: Config, dataset: str, cell: Cell, block: Block, models: dict[str, str]) -> str:
+    """Digest of all that a finished cell is asked to be; `models`: `denoiser`'s and guides'."""
+    spec = cell_spec(config, dataset, cell, block)
+    used = [models["denoiser"], models.get(spec["setup"]["classifier"] or "")]
+    seeds, labels = (
+        workload.image_seeds(config, dataset, block),
+        workload.labels(config, dataset, block),
+    )
+    return digest_of([spec, seeds, labels, used])
+
+
+def effective(config: Config) -> dict[str, Any]:
+    """The whole config without the keys that change nothing but how a run goes."""
+    values: dict[str, Any] = config.model_dump(mode="json")
+    del values["device"]
+    values["metrics"]["inception"] = inception(config)
+    for dataset in values["datasets"].values():
+        dataset["data"] = _placeless(dataset["data"])
+        dataset["denoiser"] = _results(dataset["denoiser"])
+        dataset["classifiers"] = {k: _results(v) for k, v in dataset["classifiers"].items()}
+    return values
+
+
+def _architecture(dump: dict[str, Any], classifier: str | None) -> dict[str, Any]:
+    """What a classifier is built from, for who runs it: a user's own code runs there, too."""
+    named = dump["classifiers"][classifier]["architecture"] if classifier else ""
+    return with_code({"name": named})
+
+
+def inception(config: Config) -> dict[str, Any]:
+    """Which Inception network scores the samples, wherever its weights lie."""
+    options = config.metrics.inception
+    return {"used": bool(options.weights or options.download), "sha256": options.sha256}
+
+
+def _placeless(data: dict[str, Any]) -> dict[str, Any]:
+    """A data section without the keys that say where its files are."""
+    return {key: value for key, value in data.items() if key not in PLACES}
+
+
+def _results(model: dict[str, Any]) -> dict[str, Any]:
+    """A denoiser's or classifier's section without the keys of how a run goes."""
+    return {key: value for key, value in model.items() if key not in RUNTIME_KEYS}

@@ -1,0 +1,195 @@
+"""What jobs cost: units of work from the config, seconds per unit assumed or from a probe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from guidebench import workload
+from guidebench.base.choices import side
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.config import Config, Dataset, IdxData
+from guidebench.pipeline.experiment.sections import Setup
+from guidebench.pipeline.experiment.world_section import World
+from guidebench.pipeline.jobs.listing import Job
+from guidebench.workload import Block, Cell
+
+# one image, one forward pass of a 16-channel network at 32 x 32 on one core of 2024
+FORWARD_SECONDS = 0.0015
+STARTUP_SECONDS = 6.0
+# in forward passes, measured: an image in a training step, and in a step guided on x0_pred
+TRAINING, THROUGH_DENOISER = 3.0, 2.8
+# over all data sets, in start-ups: no network, pandas and matplotlib on small tables
+LAST = {"collect": 1.5, "findings": 0.5, "report": 0.5, "metrics": 0.5}
+PLOTS = 1.0
+
+
+class Rates(NamedTuple):
+    """Seconds per unit of work of one data set or world on one worker."""
+
+    startup: float  # of a job: Python and its imports
+    prepared: float  # one image drawn or read
+    denoiser_step: float  # one training iteration
+    classifier_step: Mapping[str, float]  # one training iteration, by classifier
+    sampled: Mapping[str, float]  # one image, one sampling step, by `kind` of the setup
+    featured: float  # one image through all classifiers
+    world_cell: float = 30.0  # one setup at one scale by all samplers of a world
+
+
+def kind(setup: Setup) -> str:
+    """What decides the cost of a setup's step: `none`, `cfg`, `classifier:clean:x0`."""
+    if setup.guidance in ("none", "cfg"):
+        return setup.guidance
+    return f"{setup.guidance}:{setup.classifier}:{setup.input}"
+
+
+def kinds(config: Config, dataset: str) -> dict[str, Setup]:
+    """A setup of every kind that sampling and sensitivity analysis need."""
+    options = config.datasets[dataset]
+    found = {"none": Setup()} | {kind(setup): setup for setup in options.setups.values()}
+    for name in workload.guides(config, dataset):
+        plain = Setup(guidance="classifier", classifier=name, injection="score")
+        found.setdefault(kind(plain), plain)
+        if not options.classifiers[name].noise_trained:
+            through = plain.model_copy(update={"input": "x0"})
+            found.setdefault(kind(through), through)
+    return found
+
+
+def shape(options: Dataset) -> tuple[int, int, int]:
+    """[C, H, W] of a data set's images; a user's own is taken for coloured."""
+    size = side(options.data)
+    return (1 if isinstance(options.data, IdxData) else 3, size, size)
+
+
+def assumed(config: Config, name: str, images_per_second: float | None = None) -> Rates:
+    """Rates without a probe, from the size of the network or from images per second.
+
+    `images_per_second`: denoiser evaluations (one image, one forward pass) on the target.
+    """
+    if name in config.worlds:
+        return Rates(STARTUP_SECONDS, 0, 0, {}, {}, 0)
+    options = config.datasets[name]
+    area = (side(options.data) / 32) ** 2
+    forward = FORWARD_SECONDS * area * (options.denoiser.channels[0] / 16) ** 1.5
+    # a classifier of ours costs about what the smallest denoiser does
+    small = FORWARD_SECONDS * area / 3
+    if images_per_second:
+        forward, small = 1 / images_per_second, 0.1 / images_per_second
+    costs = {"none": forward, "cfg": 2 * forward}
+    for key in kinds(config, name):
+        if key.endswith(":x0"):
+            costs[key] = THROUGH_DENOISER * forward
+        elif key not in costs:
+            costs[key] = forward + TRAINING * small
+    step = TRAINING * options.denoiser.batch_size * forward / options.denoiser.gpus
+    classifiers = {key: TRAINING * value.batch_size * small
+                   for key, value in options.classifiers.items()}  # fmt: skip
+    featured = small * len(options.classifiers)
+    return Rates(STARTUP_SECONDS, 0.001, step, classifiers, costs, featured)
+
+
+def stated(config: Config, asked: list[str]) -> dict[str, Rates]:
+    """Rates from `R` or `data=R` images per second; UserError when one is no positive number."""
+    given: dict[str, float] = {}
+    for text in asked:
+        name, _, number = text.rpartition("=")
+        try:
+            given[name] = float(number)
+            wrong = not given[name] > 0 or name not in ("", *config.datasets)
+        except ValueError:
+            wrong = True
+        if wrong:
+            known = ", ".join(config.datasets)
+            raise UserError(f"--images-per-second: found {text}, allowed: a number above 0, or "
+                            f"NAME=NUMBER with a data set ({known})")  # fmt: skip
+    return {name: assumed(config, name, given.get(name, given.get("")))
+            for name in [*config.datasets, *config.worlds]}  # fmt: skip
+
+
+def seconds(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
+    """Expected seconds of a job on one worker; `rates` by data set or world."""
+    if not job.dataset:
+        startup = max(rate.startup for rate in rates.values())
+        if job.stage == "plots":
+            return startup * (1 + PLOTS * len(rates))
+        return startup * LAST[job.stage]
+    rate = rates[job.dataset]
+    if job.stage == "ground_truth":
+        return rate.startup + rate.world_cell * world_cells(config.worlds[job.dataset])
+    options = config.datasets[job.dataset]
+    if job.stage == "metrics":
+        return rate.startup * LAST[job.stage]
+    work = {
+        "prepare": lambda: rate.prepared * images(options),
+        "train_denoiser": lambda: rate.denoiser_step * options.denoiser.steps,
+        "train_classifier": lambda: (
+            rate.classifier_step[job.classifier] * options.classifiers[job.classifier].steps
+        ),
+        "sensitivity": lambda: _sensitivity(options, job.classifier, rate),
+        "sample": lambda: _sampling(config, job, rate),
+        "features": lambda: rate.featured * _featured(config, job),
+    }
+    return rate.startup + work[job.stage]()
+
+
+def images(options: Dataset) -> int:
+    """Prepared images of a data set; those of the full one where the config says `all`."""
+    train, validation = options.data.train, options.data.validation
+    every = (162_770, 19_867) if options.data.source == "celeba" else (60_000, 10_000)
+    return (train or every[0]) + (validation or every[1])
+
+
+def world_cells(world: World) -> int:
+    """Setups times scales of a world."""
+    return sum(max(1, len(setup.scales)) for setup in world.setups.values())
+
+
+def evaluations(config: Config, dataset: str, part: Block, cell: Cell) -> float:
+    """Denoiser evaluations (images times forward passes) of a cell of a seed block."""
+    options = config.datasets[dataset]
+    setup, batch = options.setups[cell.setup], options.sampling.micro_batch
+    rows = -(-part.count // batch) * batch  # the last micro-batch is padded
+    both = 2 if setup.guidance == "cfg" and cell.scale else 1
+    heun = 2 if options.sampling.sampler == "heun" else 1
+    return float(rows * workload.steps(config, dataset, cell, part) * both * heun)
+
+
+def cell_seconds(config: Config, dataset: str, part: Block, cell: Cell, rate: Rates) -> float:
+    """Expected seconds of one cell of a seed block."""
+    setup = config.datasets[dataset].setups[cell.setup]
+    low, high = setup.interval
+    share = high - low if cell.scale else 0.0
+    step = share * rate.sampled[kind(setup)] + (1 - share) * rate.sampled["none"]
+    both = 2 if setup.guidance == "cfg" and cell.scale else 1
+    return evaluations(config, dataset, part, cell) / both * step
+
+
+def _sampling(config: Config, job: Job, rate: Rates) -> float:
+    part = workload.block(config, job.dataset, job.block)
+    cells = workload.sampled(config, job.dataset, part)
+    return sum(cell_seconds(config, job.dataset, part, cell, rate) for cell in cells)
+
+
+def _sensitivity(options: Dataset, classifier: str, rate: Rates) -> float:
+    """Pairs of gradients, accuracy, and for a conditional denoiser the implicit classifier's."""
+    asked, forward = options.sensitivity, rate.sampled["none"]
+    pairs = 2 * asked.steps
+    if asked.stabilizers:  # these walk every t, whose x_{t-1} is the next one's x_t
+        pairs = options.schedule.timesteps * (2 if asked.noise == "per_t" else 1)
+    raw = rate.sampled[f"classifier:{classifier}:raw"] - forward
+    total = 2 * asked.images * raw + asked.accuracy_images * raw / TRAINING
+    if not options.classifiers[classifier].noise_trained:
+        through = rate.sampled[f"classifier:{classifier}:x0"]
+        total += asked.images * pairs / asked.steps * through + asked.accuracy_images * forward
+    if options.denoiser.condition_dropout is not None:
+        total += asked.images * (raw + 2 * forward)
+    return asked.steps * total
+
+
+def _featured(config: Config, job: Job) -> int:
+    options = config.datasets[job.dataset]
+    if job.block == workload.REAL:
+        return images(options) // 2
+    part = workload.block(config, job.dataset, job.block)
+    return part.count * len(workload.cells(config, job.dataset))

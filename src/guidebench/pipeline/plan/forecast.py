@@ -1,0 +1,244 @@
+"""`guidebench plan`: what would run and why, what it costs, before anything is submitted."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+from guidebench import workload
+from guidebench.base.choices import classes
+from guidebench.base.units import duration, size
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.jobs import freshness
+from guidebench.pipeline.jobs.listing import Job, Layout, jobs, manifest
+from guidebench.pipeline.jobs.parallel import visible_gpus
+from guidebench.pipeline.plan import cost_model
+from guidebench.pipeline.plan.cost_model import Rates
+from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, pending
+
+SHORT, LONG = 600.0, 3600.0
+FOLLOWING_BYTES = 3_000_000  # figures, tables and report of a data set
+
+
+class Cost(NamedTuple):
+    """What a pending job takes: seconds, samples, denoiser evaluations, bytes, workers at once."""
+
+    seconds: float
+    samples: int = 0
+    evaluations: float = 0.0
+    disk: float = 0.0
+    workers: int = 1
+
+
+def probe_all(
+    config: Config, path: str, settings: list[str], workers: int
+) -> tuple[dict[str, Rates], dict[str, dict[str, float]]]:
+    """Rates and memory of every data set and world, measured with `workers` probes at a time.
+
+    As many at a time as jobs will run: they share caches, memory and clock. UserError with its last
+    line when a probe fails.
+    """
+    names = [*config.datasets, *config.worlds]
+    # all workers are busy while one is measured, as they will be
+    queue = [names[number % len(names)] for number in range(max(len(names), workers))]
+
+    def run(name: str) -> tuple[str, dict[str, Any]]:
+        command = [sys.executable, "-m", "guidebench.pipeline.plan.probe", path, name, *settings]
+        threads = {"OMP_NUM_THREADS": str(config.threads)}
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=os.environ | threads
+        )
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no message"]
+            raise UserError(f"probe of {name}: {lines[-1]}; allowed: plan on a machine like those "
+                            "that run the jobs, or --images-per-second")  # fmt: skip
+        return name, json.loads(done.stdout)
+
+    with ThreadPoolExecutor(workers) as pool:
+        found = dict(pool.map(run, queue))
+    rates = {name: Rates(**answer["rates"]) for name, answer in found.items()}
+    return rates, {name: answer["memory"] for name, answer in found.items()}
+
+
+def cost(
+    config: Config, layout: Layout, job: Job, rates: Mapping[str, Rates], running: set[Job]
+) -> Cost:
+    """Cost of a pending job; `running` are all that will run."""
+    if not job.dataset:
+        return Cost(cost_model.seconds(config, job, rates), disk=FOLLOWING_BYTES / 4)
+    if job.stage != "sample":
+        trains = job.stage == "train_denoiser"
+        return Cost(
+            cost_model.seconds(config, job, rates),
+            disk=_disk(config, job),
+            workers=config.datasets[job.dataset].denoiser.gpus if trains else 1,
+        )
+    rate = rates[job.dataset]
+    cells = missing_cells(config, layout, job, running)
+    part = workload.block(config, job.dataset, job.block)
+    spent = [cost_model.cell_seconds(config, job.dataset, part, cell, rate) for cell in cells]
+    count = part.count * len(cells)
+    pixels = _bytes(config, job.dataset)
+    total = sum(cost_model.evaluations(config, job.dataset, part, cell) for cell in cells)
+    return Cost(rate.startup + sum(spent), count, total, count * pixels)
+
+
+def _bytes(config: Config, dataset: str) -> int:
+    channels, height, width = cost_model.shape(config.datasets[dataset])
+    return channels * height * width
+
+
+def _disk(config: Config, job: Job) -> float:
+    """Bytes that a job leaves; models are counted with the probe's weights."""
+    if job.dataset in config.worlds:
+        return FOLLOWING_BYTES
+    options = config.datasets[job.dataset]
+    if job.stage == "prepare":
+        return float(cost_model.images(options) * (_bytes(config, job.dataset) + 8))
+    if job.stage == "features":
+        judge = options.classifiers.get("judge")
+        inception = config.metrics.inception
+        wide = 2048 if inception.weights or inception.download else 0
+        row = 4 * ((judge.hidden if judge else 0) + len(classes(options.data)) + wide)
+        row += 8 * (len(options.classifiers) + 1) + 1
+        if job.block == workload.REAL:
+            return float(cost_model.images(options) // 2 * row)
+        part = workload.block(config, job.dataset, job.block)
+        return float(part.count * len(workload.cells(config, job.dataset)) * row)
+    return 100_000.0
+
+
+def makespan(items: list[Pending], costs: list[Cost], outputs: dict[str, Job], workers: int
+) -> float:  # fmt: skip
+    """Seconds until the last job ends when `workers` take ready jobs in order of priority."""
+    place = {item.job: number for number, item in enumerate(items)}
+    waits = [{place[outputs[path]] for path in item.inputs if outputs.get(path) in place}
+             for item in items]  # fmt: skip
+    followers: dict[int, list[int]] = defaultdict(list)
+    for number, before in enumerate(waits):
+        for other in before:
+            followers[other].append(number)
+    ready = [(-item.priority, number) for number, item in enumerate(items) if not waits[number]]
+    heapq.heapify(ready)
+    running: list[tuple[float, int]] = []
+    now, free = 0.0, workers
+    wide = [min(price.workers, workers) for price in costs]
+    while ready or running:
+        while ready and wide[ready[0][1]] <= free:
+            _, number = heapq.heappop(ready)
+            free -= wide[number]
+            heapq.heappush(running, (now + costs[number].seconds, number))
+        now, number = heapq.heappop(running)
+        free += wide[number]
+        for other in followers[number]:
+            waits[other].discard(number)
+            if not waits[other]:
+                heapq.heappush(ready, (-items[other].priority, other))
+    return now
+
+
+def lines(
+    config: Config, layout: Layout, items: list[Pending], costs: list[Cost],
+    memory: Mapping[str, Mapping[str, float]], workers: int,
+) -> list[str]:  # fmt: skip
+    """The forecast as text."""
+    total = list(jobs(config))
+    done = len(total) - len(items)
+    text = [f"{config.name}: {len(total)} jobs, {done} up to date, {len(items)} to run", ""]
+    if not items:
+        return [*text[:1], "nothing to do"]
+    form = "{:17}{:>6}{:>12}{:>16}{:>14}{:>12}{:>9}{:>10}"
+    text.append(form.format("stage", "jobs", "samples", "evaluations", "all jobs", "longest",
+                            "memory", "disk"))  # fmt: skip
+    rows: dict[str, list[tuple[Pending, Cost]]] = defaultdict(list)
+    for item, price in zip(items, costs, strict=True):
+        rows[item.job.stage].append((item, price))
+    for stage in (stage for stage in dict.fromkeys(job.stage for job in total) if stage in rows):
+        group, prices = rows[stage], [price for _, price in rows[stage]]
+        asked = max(item.mem_mb for item, _ in group)
+        samples, evaluations = sum(p.samples for p in prices), sum(p.evaluations for p in prices)
+        text.append(form.format(
+            stage, len(group), f"{samples:,}" if samples else "",
+            f"{evaluations:,.0f}" if evaluations else "", duration(sum(p.seconds for p in prices)),
+            duration(max(p.seconds for p in prices)), f"{asked / 1000:g} GB",
+            size(sum(p.disk for p in prices)),
+        ))  # fmt: skip
+    hours = sum(price.seconds * price.workers for price in costs) / 3600
+    outputs = {str(manifest(layout, job)): job for job in total}
+    wall = makespan(items, costs, outputs, workers)
+    text += ["", f"about {duration(wall)} with {workers} jobs at a time "
+             f"({hours:.2f} worker hours); "
+             f"disk {size(sum(price.disk for price in costs))}"]  # fmt: skip
+    for name, found in memory.items():
+        if found:
+            text.append(f"{name}: the probe's peak memory is {found['training']:,.0f} MiB in "
+                        f"training and {found['sampling']:,.0f} MiB in sampling")  # fmt: skip
+    text += _blocks(config, rows["sample"]) if "sample" in rows else []
+    text.append("")
+    reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
+    stale = freshness.stale(config, layout)
+    place = {job: number for number, job in enumerate(total)}
+    for item in sorted(items, key=lambda item: place[item.job]):
+        reason = stale.get(item.job, "asked for")
+        reasons[reason, item.job.stage].append(item.job.name)
+    for (reason, stage), names in reasons.items():
+        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        text.append(f"{stage} {shown}: {reason}" if names != ["all"] else f"{stage}: {reason}")
+    return text
+
+
+def _blocks(config: Config, group: list[tuple[Pending, Cost]]) -> list[str]:
+    """A block size where sampling jobs of a large experiment are shorter or longer than is good."""
+    text = []
+    for name, options in config.datasets.items():
+        spent = [price.seconds for item, price in group if item.job.dataset == name]
+        longest = max(spent, default=0.0)
+        if sum(spent) > LONG and not SHORT <= longest <= LONG:
+            block, batch = options.sampling.block, options.sampling.micro_batch
+            wanted = block * (SHORT * LONG) ** 0.5 / longest / batch
+            better = max(1, round(wanted)) * batch
+            text.append(f"{name}: its sampling jobs take up to {duration(longest)}; with "
+                        f"sampling.block {better} instead of {block} it would be about "
+                        f"{duration(longest * better / block)} (10 to 60 min is good)")  # fmt: skip
+    return text
+
+
+def forecast(
+    config: Config, layout: Layout, command: list[str], path: str, settings: list[str],
+    asked: int | None, rates: list[str],
+) -> list[str]:  # fmt: skip
+    """All of it: the dry run by Snakemake's `command`, the probe or stated `rates`, the text.
+
+    `asked`: jobs at a time; None: one for each GPU that is visible here, else for each core.
+    """
+    items = pending(command)
+    gpus = visible_gpus() if config.device != "cpu" else []
+    here = len(gpus) or max(1, (os.cpu_count() or 1) // config.threads)
+    workers = asked or here
+    memory: dict[str, dict[str, float]] = {}
+    started = time.monotonic()
+    if rates:
+        speed, head = cost_model.stated(config, rates), [f"stated: {', '.join(rates)} images/s"]
+    elif items:
+        probes = min(workers, here)
+        speed, memory = probe_all(config, path, settings, probes)
+        head = [f"probed on this machine in {duration(time.monotonic() - started)}, {probes} at a "
+                "time"]  # fmt: skip
+    else:
+        speed, head = {}, []
+    running = {item.job for item in items}
+    costs = [cost(config, layout, item.job, speed, running) for item in items]
+    for number, item in enumerate(items):
+        if item.job.stage == "train_denoiser" and item.job.dataset in memory:
+            weights = memory[item.job.dataset]["weights"] * 2**20
+            costs[number] = costs[number]._replace(disk=weights)
+    return [*head, *lines(config, layout, items, costs, memory, workers)]

@@ -1,0 +1,208 @@
+"""What a function of the package says and names, as a digest.
+
+A name is that of `recording`: `diffusion.samplers:heun`, `guidance.stabilizers:EMA.__call__`, or
+`diffusion.samplers:SAMPLERS[heun]` for an entry of a table of methods. `describe` covers a
+function's source without comments, docstrings and annotations; the shell of its class (bases,
+fields, names of methods); and each module-level name in it: a constant with its value and what that
+is made from, a class with its shell, a function only as to which one it is, for one that runs is
+recorded itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from functools import cache
+from typing import NamedTuple
+
+from guidebench.pipeline import recording
+from guidebench.pipeline.records.syntax import Module, call, chains, effects, imported, module
+
+BESIDE = (".j2", ".css")  # files that belong to the function that names them
+
+
+class _Facts:
+    """What a piece of code says and names, collected as readable lines."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, str] = {}
+        self.packages: set[str] = set()
+        self.named: set[str] = set()  # functions that it may call
+
+    def function(self, home: Module, name: str, runs: bool) -> None:
+        """A function's source and what it names; `runs`: with all that it calls, unrecorded."""
+        key = f"{home.name}:{name}" + " and what it calls" * runs
+        if key in self.lines:
+            return
+        self.lines[key] = "\n".join(map(ast.unparse, home.functions[name]))
+        for node in home.functions[name]:
+            self._names(home, node, runs, imported(node.body))
+            early = (*node.args.defaults, *node.args.kw_defaults, *map(call, node.decorator_list))
+            for expression in filter(None, early):
+                self._names(home, expression)
+        parent = name.rpartition(".")[0]
+        if parent in home.classes:
+            self.shell(home, parent)
+        self._bound_anew(home, name.partition(".")[0])
+
+    def shell(self, home: Module, name: str, runs: bool = False) -> None:
+        """A class without the bodies of its methods; `runs`: with them and all that they call."""
+        key = f"{home.name}:{name} (class)"
+        self.named |= {f"{recording.module_name(home.name)}:{method}" for method in home.functions
+                       if method.startswith(f"{name}.")}  # fmt: skip
+        node = home.classes[name]
+        if runs:
+            for method in [f for f in home.functions if f.startswith(f"{name}.")]:
+                self.function(home, method, True)
+            for base in node.bases:
+                self._names(home, call(base))
+        if key in self.lines:
+            return
+        body = [item for item in node.body
+                if not isinstance(item, ast.FunctionDef | ast.ClassDef)]  # fmt: skip
+        early = ast.ClassDef(node.name, node.bases, node.keywords, body or [ast.Pass()],
+                             node.decorator_list)  # fmt: skip
+        names = [item.name for item in node.body if isinstance(item, ast.FunctionDef)]
+        self.lines[key] = f"{ast.unparse(early)}\n{names}"
+        for part in (*body, *node.bases, *node.keywords, *map(call, node.decorator_list)):
+            self._names(home, part)
+        self._bound_anew(home, name.partition(".")[0])
+
+    def constant(self, home: Module, statement: ast.AST) -> None:
+        """A top-level statement, or an entry of a table of methods."""
+        key = f"{home.name}: {ast.unparse(statement)}"
+        if key not in self.lines:
+            self.lines[key] = ""
+            self._names(home, statement)
+
+    def _bound_anew(self, home: Module, name: str) -> None:
+        """The statements that bind a name, which may be a function's, a class's or an import's."""
+        for statement in home.constants.get(name, []):
+            self.constant(home, statement)
+
+    def _names(
+        self,
+        home: Module,
+        node: ast.AST,
+        runs: bool | None = None,
+        inner: dict[str, str] | None = None,
+    ) -> None:
+        """Follow every name in the code.
+
+        `runs`: all that it names runs unrecorded (an import calls it), or nothing does; None: it is
+        what an import evaluates, so that what it calls, or hands to a call, runs.
+        """
+        bound = home.imports | (inner or {})
+        for chain, called, handed_to in chains(node):
+            now = called or (handed_to is not None and not _stores(home, handed_to, bound))
+            self._name(home, chain, now if runs is None else runs, bound)
+        for text in ast.walk(node):
+            if isinstance(text, ast.Constant) and str(text.value).endswith(BESIDE):
+                file = home.folder / str(text.value)
+                if file.is_file():
+                    self.lines[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+
+    def _name(self, home: Module, chain: list[str], runs: bool, bound: dict[str, str]) -> None:
+        name, *rest = chain
+        if name in bound:
+            self.follow(home, bound[name].split(".") + rest, runs)
+        elif name in home.functions:
+            self._function(home, name, runs)
+        elif name in home.classes:
+            self.shell(home, name, runs)
+        elif home.table(name) is not None:
+            self.lines[f"{home.name}:{name}"] = "a table of methods"
+            return
+        self._bound_anew(home, name)
+
+    def _function(self, home: Module, name: str, runs: bool) -> None:
+        if runs:
+            self.function(home, name, True)
+        else:
+            self.lines[f"{home.name}:{name} (named)"] = ""
+            self.named.add(f"{recording.module_name(home.name)}:{name}")
+
+    def follow(self, home: Module | None, path: list[str], runs: bool) -> None:
+        """Follow `package.module.name.attribute`; in other packages their version counts."""
+        if path[0] != recording.PACKAGE:
+            self.packages.add(path[0])
+            return
+        for length in range(len(path), 0, -1):
+            dotted = ".".join(path[:length])
+            found = module(dotted)
+            if found is None:
+                continue
+            rest = path[length:]
+            self.lines[f"{dotted} {'.'.join(rest)}"] = ""
+            if rest and recording.recorded(dotted) and found is not home:
+                self._name(found, rest, runs, found.imports)
+            return
+
+
+def _stores(home: Module, chain: list[str], bound: dict[str, str]) -> bool:
+    """Whether a call makes an object of ours that only keeps what it is handed: no code runs."""
+    dotted, _, name = bound.get(chain[0], f"{home.name}.{chain[0]}").rpartition(".")
+    found = module(dotted)
+    if len(chain) > 1 or found is None or name not in found.classes:
+        return False
+    made = {f"{name}.{method}" for method in ("__init__", "__new__", "__post_init__")}
+    bases = [ast.unparse(base) for base in found.classes[name].bases]
+    return not made & found.functions.keys() and set(bases) <= {"NamedTuple", "Protocol"}
+
+
+def named(dotted: str) -> str:
+    """Digest of what a module of the package binds to a name (`guidebench.base.seeds.derive`)."""
+    facts = _Facts()
+    facts.follow(None, dotted.split("."), runs=False)
+    return hashlib.sha256(json.dumps(sorted(facts.lines.items())).encode()).hexdigest()[:16]
+
+
+@cache
+def _effects() -> list[tuple[str, str]]:
+    """What the effects of all imports say and name."""
+    facts = _Facts()
+    for home, statement in effects():
+        facts.constant(home, statement)
+    return sorted(facts.lines.items())
+
+
+def forget() -> None:
+    """Read sources anew, in a process that outlives an edit (tests)."""
+    for cached in (module, effects, _effects, describe):
+        cached.cache_clear()
+
+
+class Described(NamedTuple):
+    """A recorded name, as it is now."""
+
+    digest: str  # 16 hex digits
+    packages: frozenset[str]  # top-level packages of others that it names
+    functions: frozenset[str]  # functions of ours that it may call
+
+
+@cache
+def describe(name: str) -> Described | None:
+    """A recorded function, or entry of a table; None when it is there no more."""
+    dotted, _, place = name.partition(":")
+    home = module(f"{recording.PACKAGE}.{dotted}")
+    if home is None:
+        return None
+    facts = _Facts()
+    if place.endswith("]"):
+        table, _, key = place[:-1].partition("[")
+        entries = home.table(table)
+        if entries is None:
+            return None
+        for name in entries if key == "*" else [key]:
+            if name in entries:
+                if key == "*":
+                    facts.lines[f"{table}[{name}]"] = ""
+                facts.constant(home, entries[name])
+    elif place in home.functions:
+        facts.function(home, place, runs=False)
+    else:
+        return None
+    text = json.dumps([sorted(facts.lines.items()), _effects()])
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return Described(digest, frozenset(facts.packages), frozenset(facts.named))

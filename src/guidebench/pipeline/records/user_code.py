@@ -1,0 +1,104 @@
+"""A digest of the code of a user's own methods."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from guidebench.pipeline import recording
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.records.artifacts import digest_of
+from guidebench.pipeline.records.descriptions import named
+from guidebench.pipeline.records.packages import distribution
+from guidebench.pipeline.records.syntax import chains, imported, strip
+
+INSTALLED = ("site-packages", "dist-packages")
+
+
+@cache
+def source_digest(name: str) -> str:
+    """sha256 (16 hex digits) of a user's method: its module, and those of the user's that it reads.
+
+    `name`: `module:attribute`. Without comments and docstrings. Raises UserError when there is no
+    such module or attribute.
+    """
+    dotted, _, attribute = name.partition(":")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = importlib.util.find_spec(dotted)
+        path = Path(found.origin) if found and found.origin else None
+        tree = ast.parse(path.read_bytes()) if path else None
+    except SyntaxError as error:
+        raise UserError(f"{name} (line {error.lineno}: {error.msg})") from error
+    except Exception as error:  # looking inside a package runs that package's own code
+        raise UserError(f"{name} ({type(error).__name__}: {error})") from error
+    if path is None or tree is None:
+        raise UserError(f"{name} (no such module)")
+    if not {attribute, "*", "__getattr__"} & _bound(tree):
+        raise UserError(f"{name} (no {attribute} in {dotted})")
+    parts = dotted.split(".") + ["__init__"] * (path.name == "__init__.py")
+    root = path.parents[len(parts) - 1]
+    texts: dict[str, str] = {}
+    _of_user(root, path, texts)
+    return digest_of(texts)[:16]
+
+
+def _of_user(root: Path, path: Path, texts: dict[str, str]) -> None:
+    """Add a module's source, and those below `root` that it imports, to `texts`."""
+    key = path.relative_to(root).as_posix()
+    if key in texts:
+        return
+    try:
+        tree = ast.parse(path.read_bytes())  # in the encoding that the file says
+    except SyntaxError as error:
+        raise UserError(f"{path} (line {error.lineno}: {error.msg})") from error
+    strip(tree)
+    texts[key] = ast.unparse(tree)
+    # of guidebench its constants count here: its functions are recorded when they run
+    bound = imported([n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)])
+    for name, *attributes in (chain for chain, *_ in chains(tree)):
+        dotted = ".".join([bound.get(name, name), *attributes])
+        if dotted.startswith(f"{recording.PACKAGE}."):
+            texts[dotted] = named(dotted)
+    own, installed = key.partition("/")[0].removesuffix(".py"), root.name in INSTALLED
+    for node in ast.walk(tree):
+        base = (
+            path.parents[node.level - 1]
+            if isinstance(node, ast.ImportFrom) and node.level
+            else root
+        )
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = node.module or ""
+            names = [above, *(f"{above}.{alias.name}".lstrip(".") for alias in node.names)]
+        for name in filter(None, names):
+            steps = name.split(".")
+            if steps[0] != recording.PACKAGE and (other := distribution(steps[0])):
+                texts[other] = version(other)
+            if installed and base == root and steps[0] != own:
+                continue  # of an installed package its dependencies count by their versions
+            for length in range(1, len(steps) + 1):  # packages on the way run, too
+                place = base.joinpath(*steps[:length])
+                for file in (place.with_suffix(".py"), place / "__init__.py"):
+                    if file.is_file() and "site-packages" not in file.relative_to(root).parts:
+                        _of_user(root, file, texts)
+
+
+def _bound(tree: ast.Module) -> set[str]:
+    """Every name that a module defines, assigns or imports."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names

@@ -1,0 +1,1 @@
+"""MLflow beside a run."""

@@ -1,0 +1,1 @@
+"""The papers' claims, and how their verdicts are reached."""

@@ -1,0 +1,104 @@
+"""Intervals of what the claims measure, and how several of them share one error of 5 %."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from guidebench.report.claims.verdicts import (
+    CONFIDENCE,
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Interval,
+    Unmeasured,
+    quantile,
+)
+
+RESAMPLES = 2000
+RELIABLE = 0.25  # a curve of which more is noise does not tell how high its correlation is
+Key = TypeVar("Key", bound=Hashable)
+
+
+def proportion(share: float, n: int, tests: int = 1) -> Interval:
+    """Clopper and Pearson's exact interval (1934) of a share of `n` images.
+
+    It is one of `tests` intervals that miss with 5 % together (Bonferroni).
+    """
+    count, tail = round(share * n), (1 - CONFIDENCE) / 2 / tests
+    low = stats.beta.ppf(tail, count, n - count + 1) if count else 0.0
+    high = stats.beta.ppf(1 - tail, count + 1, n - count) if count < n else 1.0
+    return Interval(share, float(low), float(high))
+
+
+def proportions(shares: pd.Series, counts: pd.Series) -> np.ndarray:
+    """Lower and upper ends [2, k] of the intervals of k shares, of `counts` images each."""
+    found = [proportion(share, int(n)) for share, n in zip(shares, counts, strict=True)]
+    return np.array([(one.low, one.high) for one in found]).T
+
+
+def holm(compared: Mapping[Key, Callable[[int], Interval]]) -> dict[Key, Interval]:
+    """Each comparison's interval at the level that Holm's procedure (1979) decides it at.
+
+    `compared` gives an interval for the number of those that hold together. With a probability of
+    5 % or less any of the returned ones that exclude 0 lies on the wrong side of it.
+    """
+    decided: dict[Key, Interval] = {}
+    while len(decided) < len(compared):
+        rest = {key: interval(len(compared) - len(decided))
+                for key, interval in compared.items() if key not in decided}  # fmt: skip
+        clear = {key: found for key, found in rest.items() if found.positive or found.negative}
+        decided |= clear or rest
+    return {key: decided[key] for key in compared}
+
+
+def all_above(compared: Sequence[Callable[[int], Interval]]) -> str:
+    """Holds when each is above 0, does not when one of all is below (Bonferroni).
+
+    Each gives an interval for the number of those that hold together: where one is not above 0
+    it alone must seem so for all to, but one of several seems below more often than one alone.
+    """
+    if any(interval(len(compared)).negative for interval in compared):
+        return FAILS
+    return HOLDS if all(interval(1).positive for interval in compared) else UNDECIDED
+
+
+def rank_correlation_along(curve: pd.DataFrame) -> Interval:
+    """Spearman's correlation of the mean over images with the index; `curve` is [t, image].
+
+    Images are drawn with replacement, each with its whole curve, so neighbouring t move together;
+    of the percentile and the basic bootstrap the wider end counts. Noise pulls a rank correlation
+    towards 0, so a high end above 0 is divided by the reliability's root (Spearman 1904), and is 1
+    where the reliability is below a quarter.
+    Raises Unmeasured with fewer than 3 t or 2 images, or a constant curve.
+    """
+    times, n = curve.shape
+    mean = curve.mean(axis=1).to_numpy()
+    if times < 3 or n < 2 or len(set(mean)) < 2:
+        raise Unmeasured(f"not measured: {times} points of {n} images give no rank correlation")
+    weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
+    drawn = _ranks(weights @ curve.to_numpy(float).T)
+    found, along = _ranks(mean), _ranks(curve.index.to_numpy())
+    estimate = float(found @ along)
+    # a bootstrap of n images is narrow by sqrt((n - 1) / n) and by normal against Student's tails
+    tail = stats.norm.cdf(-np.sqrt(n / (n - 1)) * quantile(n - 1))
+    ends = np.quantile(drawn @ along, [tail, 1 - tail])
+    low, high = min(ends[0], 2 * estimate - ends[1]), max(ends[1], 2 * estimate - ends[0])
+    # drawn curves have the noise twice: their squared agreement is (signal + noise) / (signal +
+    # 2 noise), the estimate's reliability signal / (signal + noise)
+    reliability = 2 - 1 / float(np.mean(drawn @ found)) ** 2
+    if high > 0:
+        high = high / reliability**0.5 if reliability > RELIABLE else 1.0
+    return Interval(estimate, max(-1.0, low), min(1.0, high))
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks along the last axis with mean 0 and norm 1, or 0 where all values are equal."""
+    ranks = stats.rankdata(values, axis=-1)
+    ranks -= ranks.mean(axis=-1, keepdims=True)
+    norm = np.linalg.norm(ranks, axis=-1, keepdims=True)
+    return np.divide(ranks, norm, out=np.zeros_like(ranks), where=norm > 0)

@@ -1,0 +1,227 @@
+"""How a verdict is reached: intervals, and what is said when something was not measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from guidebench.base.jackknife import agresti_coull, standard_error
+from guidebench.report.tables import BROKEN, Cell, Measure, Tables
+from guidebench.report.words import number
+
+HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
+CONFIDENCE = 0.95
+# of images; their errors have a least
+SHARES = ("accuracy", "diverged")
+
+
+class Unmeasured(Exception):
+    """What a claim needs is not in the tables; the message says what."""
+
+
+class Outcome(NamedTuple):
+    """A verdict, the numbers it rests on, and one sentence that says why."""
+
+    verdict: str
+    values: Mapping[str, float | None]
+    reason: str
+
+
+class Interval(NamedTuple):
+    """An estimate with its 95 % confidence interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+    @property
+    def positive(self) -> bool:
+        """Entirely above 0."""
+        return self.low > 0
+
+    @property
+    def negative(self) -> bool:
+        """Entirely below 0."""
+        return self.high < 0
+
+    def times(self, factor: float) -> Interval:
+        """The interval in other units; `factor` > 0."""
+        return Interval(*(factor * end for end in self))
+
+    def values(self, name: str) -> dict[str, float | None]:
+        """The three numbers under readable keys."""
+        return {name: self.estimate, f"{name}, low": self.low, f"{name}, high": self.high}
+
+    def __str__(self) -> str:
+        return f"{number(self.estimate)} [{number(self.low)}, {number(self.high)}]"
+
+
+def quantile(degrees: int, tests: int = 1) -> float:
+    """Student's t quantile of a two-sided 95 % interval; of `tests` together (Bonferroni)."""
+    return float(stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / tests, degrees))
+
+
+def mean(values: np.ndarray, minus: float = 0.0, error: float = 0.0, tests: int = 1) -> Interval:
+    """Mean over images with Student's interval; `minus` is taken off, `error` its standard error.
+
+    One of `tests` intervals that hold together. Raises Unmeasured with fewer than two images.
+    """
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        raise Unmeasured(f"not measured: {len(values)} paired images, at least 2 are needed")
+    estimate = float(values.mean()) - minus
+    own = float(values.std(ddof=1)) / len(values) ** 0.5
+    half = quantile(len(values) - 1, tests) * math.hypot(own, error)
+    return Interval(estimate, estimate - half, estimate + half)
+
+
+def contrast(
+    tables: Tables, dataset: str, terms: Sequence[tuple[float, Cell, str]], tests: int = 1
+) -> Interval:
+    """Sum of metrics, each (factor, cell, metric) on evaluation seeds, by the paired jackknife.
+
+    Of corrected values. All have the same seeds, and the same reference: each replicate leaves
+    the same ones out of all. One of `tests` intervals that hold together. Raises Unmeasured when
+    a value or its blocks are missing, or when the images are too few for the correction.
+    """
+    values = [measured(tables, dataset, cell, metric) for _, cell, metric in terms]
+    first = terms[0][2]
+    if few := [value for value in values if value.few]:
+        raise Unmeasured(f"not measured: {first} of {few[0].n} images and a reference of "
+                         f"{few[0].reference_n} has no interval: fewer than its {few[0].features} "
+                         "features")  # fmt: skip
+    seeds, reference = (
+        pd.concat([factor * left_out(dataset, cell, metric) for factor, cell, metric in terms],
+                  axis=1).sum(axis=1, skipna=False).to_numpy(float)
+        for left_out in (tables.left_out, tables.reference_left_out)
+    )  # fmt: skip
+    if len(seeds) < 2 or not np.isfinite(seeds).all():
+        cells = " and ".join(dict.fromkeys(name(cell) for _, cell, _ in terms))
+        raise Unmeasured(f"not measured: no jackknife blocks of {cells} for {first}")
+    reference = reference[~np.isnan(reference)]
+    parts = [seeds, reference] if len(reference) else [seeds]
+    estimate = sum(factor * value.value for (factor, *_), value in zip(terms, values, strict=True))
+    error = standard_error(*parts)
+    if first.startswith(SHARES):  # blocks that agree would say 0
+        error = max(error, agresti_coull(0, values[0].n))
+    half = quantile(min(map(len, parts)) - 1, tests) * error
+    return Interval(estimate, estimate - half, estimate + half)
+
+
+def difference(
+    tables: Tables,
+    dataset: str,
+    first: tuple[Cell, str],
+    second: tuple[Cell, str],
+    tests: int = 1,
+) -> Interval:
+    """`first` minus `second`, each (cell, metric), as `contrast` has it."""
+    return contrast(tables, dataset, [(1, *first), (-1, *second)], tests)
+
+
+def by_sign(intervals: Sequence[Interval]) -> str:
+    """Holds when every interval is above 0, does not hold when any is below 0."""
+    if any(interval.negative for interval in intervals):
+        return FAILS
+    return HOLDS if all(interval.positive for interval in intervals) else UNDECIDED
+
+
+def against(interval: Interval, limit: float) -> str:
+    """Holds when all of the interval is at or above `limit`, does not when all is below."""
+    if interval.high < limit:
+        return FAILS
+    return HOLDS if interval.low >= limit else UNDECIDED
+
+
+def name(cell: Cell) -> str:
+    """`clean/x0 at scale 3`; the setup alone where there is no scale."""
+    return cell.setup if np.isnan(cell.scale) else f"{cell.setup} at scale {cell.scale:g}"
+
+
+def require(tables: Tables, dataset: str, *setups: str) -> None:
+    """Raise Unmeasured if one of the setups is not in the data set's config."""
+    for setup in setups:
+        if setup not in tables.facts(dataset)["setups"]:
+            raise Unmeasured(f"not measured: setup {setup} is not in this data set's config")
+
+
+def scales(tables: Tables, dataset: str, setup: str, least: int = 1) -> list[Cell]:
+    """The setup at each scale of the config, ascending."""
+    require(tables, dataset, setup)
+    grid = sorted(tables.facts(dataset)["setups"][setup]["scales"])
+    if len(grid) < least:
+        raise Unmeasured(f"not measured: {setup} has {len(grid)} scales, {least} are needed")
+    return [Cell(setup, float(scale)) for scale in grid]
+
+
+class Grid(NamedTuple):
+    """A setup's cells that did not break, ascending by scale, and a sentence on those that did."""
+
+    cells: list[Cell]
+    said: str
+
+
+def unbroken(tables: Tables, dataset: str, setup: str, least: int = 1) -> Grid:
+    """`scales` without those that broke on evaluation seeds: what is compared at a grid's ends."""
+    cells, lost = scales(tables, dataset, setup, least), tables.broken(dataset, setup)
+    kept = [cell for cell in cells if cell.scale not in lost]
+    if len(kept) < least:
+        raise Unmeasured(f"not measured: {len(kept)} of {len(cells)} scales of {setup} are not "
+                         f"broken, {least} are needed")  # fmt: skip
+    if len(kept) == len(cells):
+        return Grid(kept, "")
+    gone = [f"{cell.scale:g}" for cell in cells if cell not in kept]
+    ends = [f"; the {end} unbroken is {kept[at].scale:g}"
+            for end, at in (("smallest", 0), ("largest", -1)) if kept[at] != cells[at]]  # fmt: skip
+    verb = "scales {} are" if gone[1:] else "scale {} is"
+    return Grid(kept, f" Of {setup} {verb.format(', '.join(gone))} broken{''.join(ends)}.")
+
+
+def measured(
+    tables: Tables, dataset: str, cell: Cell, metric: str, split: str = "evaluation"
+) -> Measure:
+    """The value of a cell; Unmeasured when there is none, it is not finite, or the cell broke."""
+    found = tables.measure(dataset, cell, metric, split)
+    if not metric.startswith(SHARES) and cell.scale in tables.broken(dataset, cell.setup, split):
+        raise Unmeasured(f"not measured: {name(cell)} is broken, more than {100 * BROKEN:g} % of "
+                         f"its images diverged ({split})")  # fmt: skip
+    if found is None:
+        raise Unmeasured(f"not measured: {metric} of {name(cell)} has no finite value ({split})")
+    return found
+
+
+def selected(tables: Tables, dataset: str, setup: str, metric: str) -> Cell:
+    """The setup at the scale with the lowest `metric` on selection seeds; else Unmeasured."""
+    require(tables, dataset, setup)
+    cell = tables.best(dataset, setup, metric)
+    if cell is None:
+        raise Unmeasured(
+            f"not measured: {metric} of {setup} has no finite value on selection seeds"
+        )
+    return cell
+
+
+def along(
+    tables: Tables, dataset: str, quantity: str, classifier: str, source: str, stabilizer: str
+) -> pd.DataFrame:
+    """Every image's curve along the forward process [t, image]; Unmeasured when it is empty."""
+    rows = tables.along(dataset, quantity, classifier, source, stabilizer)
+    found = pd.DataFrame(list(rows["values"]), index=rows.t)
+    found = found.replace([np.inf, -np.inf], np.nan).dropna()
+    if found.empty:
+        stabilised = "" if stabilizer == "none" else f"+{stabilizer}"
+        raise Unmeasured(f"not measured: no {quantity} of {classifier}/{source}{stabilised} "
+                         "in this data set's config")  # fmt: skip
+    return found
+
+
+def rank_correlation(x: Sequence[float] | pd.Series, y: Sequence[float] | pd.Series) -> float:
+    """Spearman's correlation; Unmeasured with fewer than 3 points or a constant."""
+    if len(x) < 3 or len(set(y)) < 2:
+        raise Unmeasured(f"not measured: {len(x)} points give no rank correlation")
+    return float(stats.spearmanr(x, y).statistic)

@@ -1,0 +1,198 @@
+"""Figures of guided samples against the scale (nrCG, figures 5 to 8), and of the costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from guidebench.report.claims.intervals import proportions
+from guidebench.report.claims.verdicts import SHARES, quantile
+from guidebench.report.figures import theme
+from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+METRICS = {
+    "accuracy_guide": "accuracy by the guiding classifier",
+    "accuracy_judge": "accuracy by the judge",
+    "fd_judge": "fd_judge (all classes)",
+    "cfd_judge": "cfd_judge (target class)",
+    "is_judge": "Inception score's formula on the judge",
+    "precision_judge": "precision in the judge's features",
+    "recall_judge": "recall in the judge's features",
+    "diversity_judge": "mean distance within a class (judge)",
+    "fid": "FID (all classes)",
+    "cfid": "cFID (target class)",
+}
+FILES = {"accuracy_guide": "accuracy_guide", "accuracy_judge": "accuracy_judge",
+         "is_judge": "is", "precision_judge": "precision", "recall_judge": "recall",
+         "diversity_judge": "diversity", "fd_judge": "fd", "cfd_judge": "cfd", "fid": "fid",
+         "cfid": "cfid"}  # fmt: skip
+WIDE = 20.0
+
+
+def half_width(tables: Tables, dataset: str) -> float:
+    """How many standard errors a 95 % interval reaches: Student's, for the jackknife's blocks."""
+    blocks = tables.jackknife.block[tables.jackknife.dataset == dataset].nunique()
+    return quantile(blocks - 1) if blocks > 1 else 1.96
+
+
+def bars(rows: pd.DataFrame, metric: str, width: float) -> np.ndarray:
+    """How far 95 % intervals reach below and above the values [2, k]; of a share, exact ones.
+
+    `rows`: columns of a `Measure`; `width`: how many standard errors the others reach.
+    """
+    if metric.startswith(SHARES):
+        low, high = proportions(rows.value, rows.n)
+        return np.array([rows.value - low, high - rows.value])
+    return np.array([width * rows.se.fillna(0)] * 2)
+
+
+def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
+    """A metric against the guidance scale, one line per setup, with floor and unguided."""
+    drawn, axes = theme.figure()
+    width = half_width(tables, dataset)
+    setups = tables.guided(dataset)
+    n, scales, levels = 0, [], []
+    crosses = None
+    for setup in setups:
+        look = theme.style(setup, setups.index(setup))
+        rows, lost = tables.curve(dataset, setup, metric), tables.broken(dataset, setup)
+        rows = rows[~rows.scale.isin(lost)]
+        if lost:
+            scales += lost
+            crosses = axes.plot(lost, [1.0] * len(lost), transform=axes.get_xaxis_transform(),
+                                marker="x", markersize=9, markeredgewidth=2, linestyle="",
+                                color=look.color, clip_on=False, zorder=5)  # fmt: skip
+        if rows.empty:
+            continue
+        n = int(rows.n.max())
+        scales += list(rows.scale)
+        levels += list(rows.value)
+        axes.errorbar(rows.scale, rows.value, yerr=bars(rows, metric, width), color=look.color,
+                      marker=look.marker, linestyle=look.line, capsize=2.5, elinewidth=1,
+                      label=theme.title(setup))  # fmt: skip
+    for name, look in ((UNGUIDED, theme.UNGUIDED), (FLOOR, theme.FLOOR)):
+        level = tables.measure(dataset, Cell(name), metric)
+        if level is None:
+            continue
+        below, above = bars(pd.DataFrame([level]), metric, width)[:, 0]
+        levels.append(level.value)
+        axes.axhspan(level.value - below, level.value + above, color=look.color, alpha=0.12, lw=0)
+        label = "floor (held-out real images)" if name == FLOOR else name
+        axes.axhline(level.value, color=look.color, linestyle=look.line, label=label)
+    _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
+    _value_axis(axes, metric, levels)
+    axes.set_title(f"{dataset}: {METRICS[metric]}, n = {n}, 95 % intervals")
+    if crosses:
+        # one entry for all of them, in no setup's colour
+        axes.plot([], [], marker="x", linestyle="", color="#333333",
+                  label=f"broken: over {100 * BROKEN:g} % diverged")  # fmt: skip
+    if levels or crosses:
+        theme.legend(axes)
+    return drawn
+
+
+def tradeoff(tables: Tables, dataset: str) -> Figure:
+    """Clearness (IS on the judge) against distance (FD), one line per setup over its scales.
+
+    The headline figure of Ho & Salimans 2021 (figure 4), on other features.
+    """
+    drawn, axes = theme.figure()
+    width = half_width(tables, dataset)
+    distance = tables.distance(dataset, "fd")
+    setups = tables.guided(dataset)
+    for setup in setups:
+        x, y = (tables.curve(dataset, setup, metric) for metric in (distance, "is_judge"))
+        rows = x.merge(y, on="scale", suffixes=("_x", "_y"))
+        rows = rows[~rows.scale.isin(tables.broken(dataset, setup))]
+        look = theme.style(setup, setups.index(setup))
+        axes.errorbar(rows.value_x, rows.value_y, xerr=width * rows.se_x, yerr=width * rows.se_y,
+                      color=look.color, marker=look.marker, linestyle=look.line, capsize=2,
+                      elinewidth=0.8, label=theme.title(setup))  # fmt: skip
+        for row in rows.to_dict("records"):
+            axes.annotate(f"{row['scale']:g}", (row["value_x"], row["value_y"]), fontsize=8,
+                          xytext=(4, 4), textcoords="offset points")  # fmt: skip
+    for name, look in ((UNGUIDED, theme.UNGUIDED), (FLOOR, theme.FLOOR)):
+        point = [tables.measure(dataset, Cell(name), metric) for metric in (distance, "is_judge")]
+        if point[0] and point[1]:
+            label = "floor (held-out real images)" if name == FLOOR else name
+            axes.plot(point[0].value, point[1].value, marker="*", markersize=11, color=look.color,
+                      linestyle="", label=label)  # fmt: skip
+    theme.logarithmic(axes, "x")
+    if axes.dataLim.x0 <= 0:  # corrected, a floor's distance can fall below 0
+        axes.set_xscale("symlog", linthresh=axes.dataLim.minpos[0], linscale=0.5)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel(f"{distance}, logarithmic, lower is better")
+    axes.set_ylabel("Inception score's formula on the judge")
+    axes.set_title(f"{dataset}: clear against varied; labels are scales")
+    theme.legend(axes)
+    return drawn
+
+
+def _scale_axis(axes: Any, scales: list[float], cfg: bool) -> None:
+    positive = [scale for scale in scales if scale > 0]
+    if positive and min(scales) > 0:
+        axes.set_xscale("log")
+    elif positive:
+        axes.set_xscale("symlog", linthresh=min(positive), linscale=0.5)
+        # left to itself the axis would go on to negative scales
+        axes.set_xlim(-0.3 * min(positive), 1.5 * max(positive))
+    name = "guidance scale (cfg: weight w)" if cfg else "guidance scale"
+    axes.set_xlabel(f"{name}, logarithmic")
+    if positive:
+        # unlike the default, readable as plain numbers
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def _value_axis(axes: Any, metric: str, levels: list[float]) -> None:
+    if metric.startswith(("accuracy", "precision", "recall")):
+        axes.set_ylim(-0.02, 1.04)
+        word = "accuracy (share in the class asked for)" if metric.startswith("a") else "share"
+        axes.set_ylabel(word)
+        return
+    if metric in ("is_judge", "diversity_judge"):
+        axes.set_ylabel(METRICS[metric])
+        return
+    positive = [level for level in levels if level > 0]
+    names = {"fid": "FID", "cfid": "conditional FID"}
+    name = f"{names.get(metric, 'Frechet distance')}, corrected, lower is better"
+    if positive and max(positive) > WIDE * min(positive):
+        if min(levels) > 0:
+            axes.set_yscale("log")
+            axes.set_ylim(min(positive) / 2, max(positive) * 2)
+        else:  # corrected, a distance near 0 can fall below it
+            axes.set_yscale("symlog", linthresh=min(positive), linscale=0.5)
+            axes.set_ylim(2 * min(levels), max(positive) * 2)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        name += " (log scale)"
+    elif positive:
+        axes.set_ylim(1.15 * min(0.0, *levels), max(positive) * 1.15)
+    axes.set_ylabel(name)
+
+
+def costs(table: pd.DataFrame) -> Figure:
+    """Seconds per stage, one bar per stage, stacked over data sets."""
+    table = table.assign(dataset=table.dataset.fillna("").replace("", "all data sets"))
+    seconds = table.pivot_table(index="stage", columns="dataset", values="seconds", aggfunc="sum")
+    seconds = seconds.fillna(0).sort_index(axis=1)
+    # the slowest stage on top
+    seconds = seconds.loc[seconds.sum(axis=1).sort_values(kind="stable").index]
+    drawn, axes = theme.figure(8.6, 1.2 + 0.3 * len(seconds))
+    palette = ["#0072B2", "#E69F00", "#009E73", "#B0558A", "#56B4E9"]
+    left = np.zeros(len(seconds))
+    for position, dataset in enumerate(seconds.columns):
+        color = "#888888" if dataset == "all data sets" else palette[position % len(palette)]
+        axes.barh(seconds.index, seconds[dataset], left=left, color=color, label=dataset)
+        left += seconds[dataset].to_numpy()
+    for stage, total in zip(seconds.index, left, strict=True):
+        axes.annotate(f" {total:,.0f}", (total, stage), va="center", fontsize=9)
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.08)
+    axes.set_xlabel("seconds of all jobs together (jobs run side by side)")
+    axes.set_title("cost per stage")
+    theme.legend(axes)
+    return drawn

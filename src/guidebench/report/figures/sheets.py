@@ -1,0 +1,153 @@
+"""Picture sheets: real images, the forward process, and samples of the same seeds side by side."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.records.artifacts import atomic
+from guidebench.report.tables import UNGUIDED, Tables
+
+SIDE = 56
+GAP = 2
+PER_ROW, UNLABELLED = 12, 16
+LABEL = 170
+TEXT, FRAME = "#222222", "#d4d4d4"
+
+Row = tuple[str, np.ndarray]
+
+
+def read(npz_path: Path) -> dict[str, np.ndarray]:
+    """The uint8 arrays of one data set that stage `collect` wrote; UserError when missing."""
+    try:
+        with np.load(npz_path) as file:
+            return dict(file)
+    except FileNotFoundError as error:
+        raise UserError(f"{npz_path}: missing; run the stage `collect` first") from error
+
+
+def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: Path) -> list[Path]:
+    """Draw the sheets of one data set into `folder` as PNG; nearest-neighbour, never smoothed."""
+    sheets = {"sheet_real": [("", pictures["real"])]}
+    if "target" in pictures:
+        sheets["sheet_target"] = [("", pictures["target"])]
+    sheets["sheet_best"] = _best(pictures, tables, dataset)
+    for setup in tables.guided(dataset):
+        sheets[scales_name(setup)] = _scales(pictures, tables, dataset, setup)
+    for key, images in pictures.items():
+        if key.startswith("grid:"):
+            _, setup, scale = key.split(":")
+            sheets[grid_name(setup, scale)] = _classes(images, tables.facts(dataset), setup)
+    paths = [save(_forward(pictures), folder / "sheet_forward.png")]
+    for name, rows in sheets.items():
+        if rows:
+            paths.append(save(sheet(rows), folder / f"{name}.png"))
+    return paths
+
+
+def scales_name(setup: str) -> str:
+    """`sheet_scales_clean-x0-ema0.99`: the file stem of a setup's sheet of all scales."""
+    return "sheet_scales_" + re.sub(r"[^A-Za-z0-9.]+", "-", setup)
+
+
+def grid_name(setup: str, scale: str) -> str:
+    """`sheet_grid_cfg_3`: the file stem of a cell's picture grid."""
+    return f"sheet_grid_{re.sub(r'[^A-Za-z0-9.]+', '-', setup)}_{scale}"
+
+
+def _classes(images: np.ndarray, facts: dict[str, Any], setup: str) -> list[Row]:
+    """One row per class where classes are asked for in turn, else full rows of no name."""
+    if facts["target"] != "each":
+        return [("", images)]
+    if not facts["setups"][setup]["asked"]:
+        return [("", images[: len(images) // UNLABELLED * UNLABELLED or len(images)])]
+    names = facts["classes"]
+    return [(name, images[number :: len(names)]) for number, name in enumerate(names)]
+
+
+def _best(pictures: dict[str, np.ndarray], tables: Tables, dataset: str) -> list[Row]:
+    rows = []
+    if f"sample:{UNGUIDED}:none" in pictures:
+        rows.append((UNGUIDED, pictures[f"sample:{UNGUIDED}:none"]))
+    for setup in tables.guided(dataset):
+        cell = tables.best(dataset, setup)
+        key = f"sample:{setup}:{cell.scale:g}" if cell else ""
+        if cell and key in pictures:
+            rows.append((f"{setup}\nscale {cell.scale:g}", pictures[key]))
+    return rows
+
+
+def _scales(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, setup: str) -> list[Row]:
+    scales = sorted(tables.facts(dataset)["setups"][setup]["scales"])
+    keys = {scale: f"sample:{setup}:{scale:g}" for scale in scales}
+    rows = [(f"scale {scale:g}", pictures[key][:PER_ROW]) for scale, key in keys.items()
+            if key in pictures]  # fmt: skip
+    unguided = pictures.get(f"sample:{UNGUIDED}:none")
+    return [(UNGUIDED, unguided[:PER_ROW]), *rows] if rows and unguided is not None else rows
+
+
+def _upscaled(images: np.ndarray) -> np.ndarray:
+    """uint8 [N, C, H, W] -> uint8 [N, H', W', 3], each pixel a square of whole pixels."""
+    factor = max(1, round(SIDE / images.shape[2]))
+    images = images.repeat(factor, axis=2).repeat(factor, axis=3).transpose(0, 2, 3, 1)
+    return images if images.shape[3] == 3 else images.repeat(3, axis=3)
+
+
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(13)
+
+
+def sheet(rows: Sequence[Row], per_row: int = PER_ROW) -> Image.Image:
+    """Rows of pictures uint8 [N, C, H, W], each with a label at its left; long rows are folded."""
+    drawn = [(label, _upscaled(images)) for label, images in rows]
+    height, width = drawn[0][1].shape[1:3]
+    left = LABEL if any(label for label, _ in rows) else 0
+    columns = min(per_row if left else UNLABELLED, max(len(images) for _, images in drawn))
+    lines = [math.ceil(len(images) / columns) for _, images in drawn]
+    space = 5 * GAP  # between labelled rows
+    total = sum(lines) * (height + GAP) + space * (len(drawn) - 1) + GAP
+    canvas = Image.new("RGB", (left + columns * (width + GAP) + GAP, total), "white")
+    pen, y = ImageDraw.Draw(canvas), GAP
+    for (label, images), count in zip(drawn, lines, strict=True):
+        pen.multiline_text((4, y + count * height / 2), label, fill=TEXT, font=_font(), anchor="lm")
+        for number, image in enumerate(images):
+            x = left + GAP + number % columns * (width + GAP)
+            _paste(canvas, image, x, y + number // columns * (height + GAP))
+        y += count * (height + GAP) + space
+    return canvas
+
+
+def _paste(canvas: Image.Image, image: np.ndarray, x: int, y: int) -> None:
+    """Put a picture on the sheet; its frame shows where it ends, on white backgrounds too."""
+    height, width = image.shape[:2]
+    frame = (x - 1, y - 1, x + width, y + height)
+    ImageDraw.Draw(canvas).rectangle(frame, outline=FRAME)
+    canvas.paste(Image.fromarray(image), (x, y))
+
+
+def _forward(pictures: dict[str, np.ndarray]) -> Image.Image:
+    """One image at growing noise, its t written above each picture."""
+    images = _upscaled(pictures["forward"]).repeat(2, axis=1).repeat(2, axis=2)
+    height, width = images.shape[1:3]
+    top = 20
+    canvas = Image.new("RGB", (len(images) * (width + GAP) + GAP, top + height + GAP), "white")
+    pen = ImageDraw.Draw(canvas)
+    for number, (image, t) in enumerate(zip(images, pictures["forward_t"], strict=True)):
+        x = GAP + number * (width + GAP)
+        pen.text((x + width / 2, top / 2), f"t = {t:g}", fill=TEXT, font=_font(), anchor="mm")
+        _paste(canvas, image, x, top)
+    return canvas
+
+
+def save(image: Image.Image, path: Path) -> Path:
+    """Write a PNG; returns its path."""
+    with atomic(path) as temporary:
+        image.save(temporary, optimize=True)
+    return path

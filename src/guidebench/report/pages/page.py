@@ -1,0 +1,159 @@
+"""The report of one experiment: one HTML file that needs nothing outside itself."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from guidebench.base.units import duration
+from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
+from guidebench.report.figures import sheets, theme
+from guidebench.report.pages import captions, rankings, truth, winners
+from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Tables
+from guidebench.report.words import lines, measure, number, plural
+
+MIME = {".svg": "image/svg+xml", ".png": "image/png", ".gif": "image/gif"}
+VERDICTS = {HOLDS: "holds", FAILS: "fails", UNDECIDED: "undecided"}
+
+
+def render(root: Path, tables: Tables, findings: list[dict[str, Any]], figures: Path) -> str:
+    """The report as HTML: pictures and style inlined, no request leaves the page.
+
+    `root` is `results/<name>`; `figures` holds `<data set>/*.svg|png` of `figures.draw` and
+    `sheets.draw`, and `costs.svg`. A picture that is not there is left out.
+    """
+    environment = templates()
+    summary = tables.summary
+    page: str = environment.get_template("page.html.j2").render(
+        summary=summary,
+        date=_date(root),
+        verdicts=VERDICTS,
+        counts=Counter(finding["verdict"] for finding in findings),
+        findings={name: [f for f in findings if f["dataset"] == name] for name in tables.datasets},
+        best=[_best(tables, dataset, findings) for dataset in tables.datasets],
+        setups={name: theme.title(name) for name in _setups(tables)},
+        same=f"{winners.SAME:g}",
+        broken=f"{100 * BROKEN:g}",
+        inception=any(tables.has(dataset, "fid") for dataset in tables.datasets),
+        datasets=[_dataset(tables, dataset, figures / dataset) for dataset in tables.datasets],
+        worlds=[_world(tables, world, figures / world) for world in tables.worlds],
+        costs=_picture(figures, "costs", captions.COSTS),
+        stage_cost=rankings.stage_cost(tables),
+        total=duration(float(tables.costs.seconds.sum())),
+    )
+    return page
+
+
+def templates() -> Any:
+    """The jinja2 environment of this folder's templates; undefined names are errors."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    folder = Path(__file__).parent
+    environment = Environment(
+        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"number": number, "lines": lines}
+    environment.globals |= {"plural": plural, "style": (folder / "style.css").read_text()}
+    return environment
+
+
+def inline(path: Path) -> str:
+    """A picture file as a data URI."""
+    return f"data:{MIME[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _date(root: Path) -> str:
+    """When the experiment's tables were written."""
+    path = root / "tables" / "summary.json"
+    if not path.exists():
+        return "not recorded"
+    return f"{datetime.fromtimestamp(path.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _setups(tables: Tables) -> list[str]:
+    names = [name for dataset in tables.datasets for name in tables.guided(dataset)]
+    return list(dict.fromkeys(names))
+
+
+def _picture(folder: Path, stem: str, caption: captions.Caption) -> dict[str, str] | None:
+    for suffix in MIME:
+        path = folder / f"{stem}{suffix}"
+        if path.exists():
+            return {"stem": stem, "uri": inline(path)} | caption._asdict()
+    return None
+
+
+def _pictures(folder: Path, wanted: dict[str, captions.Caption]) -> list[dict[str, str]]:
+    found = (_picture(folder, stem, caption) for stem, caption in wanted.items())
+    return [picture for picture in found if picture]
+
+
+def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the summary says of one data set: winners, unguided, floor, and the verdicts."""
+    metric = tables.distance(dataset, "cfd")
+    floor = tables.measure(dataset, Cell(FLOOR), metric)
+    rows: list[dict[str, Any]] = []
+    for who, classifier in (*((words, name) for name, words in theme.WORDS.items()), ("any", None)):
+        found = winners.winner(tables, dataset, classifier)
+        if found and found[0] not in [row["cell"] for row in rows]:
+            cell, value = found
+            rows.append({"who": who, "cell": cell, "setup": cell.setup,
+                         "scale": f"{cell.scale:g}", "value": measure(value)})  # fmt: skip
+    tied = [entry.cell.setup for entry in winners.contest(tables, dataset) if entry.tied]
+    return {
+        "name": dataset, "metric": metric, "rows": rows, "tied": tied,
+        "unguided": measure(tables.measure(dataset, Cell(UNGUIDED), metric)),
+        "floor": measure(floor) if floor else (
+            f"none (fewer than {tables.facts(dataset)['n']} held-out images of the target class)"),
+        "claims": {verdict: [finding["id"] for finding in findings
+                             if (finding["dataset"], finding["verdict"]) == (dataset, verdict)]
+                   for verdict in VERDICTS},
+    }  # fmt: skip
+
+
+def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:
+    """Everything that the page shows of one world."""
+    return {
+        "name": world,
+        "facts": tables.summary["worlds"][world],
+        "pictures": _pictures(folder, captions.TRUTH),
+        "bias": truth.bias(tables, world),
+        "every_sampler": truth.every_sampler(tables, world),
+    }
+
+
+def _grids(tables: Tables, dataset: str, folder: Path) -> list[dict[str, str]]:
+    """The picture grids of all cells."""
+    wanted = {}
+    for setup, entry in tables.facts(dataset)["setups"].items():
+        for scale in [f"{scale:g}" for scale in entry["scales"]] or ["none"]:
+            text = "" if scale == "none" else f", {scale}"
+            title = captions.Caption(f"{theme.title(setup)}{text}", "")
+            wanted[sheets.grid_name(setup, scale)] = title
+    return _pictures(folder, wanted)
+
+
+def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
+    """Everything that the page shows of one data set."""
+    scales = {sheets.scales_name(setup): captions.Caption(theme.title(setup), "")
+              for setup in tables.guided(dataset)}  # fmt: skip
+    return {
+        "name": dataset,
+        "facts": tables.facts(dataset),
+        "data": _pictures(folder, captions.DATA),
+        "forward": _pictures(folder, captions.FORWARD),
+        "guided": _pictures(folder, captions.GUIDED),
+        "samples": _pictures(folder, captions.SAMPLES),
+        "scales": _pictures(folder, scales),
+        "grids": _grids(tables, dataset, folder),
+        "training": _pictures(folder, captions.TRAINING),
+        "winners": winners.table(tables, dataset),
+        "warnings": winners.warnings(tables, dataset),
+        "best": rankings.best_setups(tables, dataset),
+        "cost": rankings.sampling_cost(tables, dataset),
+        "classifiers": rankings.classifiers(tables, dataset),
+    }

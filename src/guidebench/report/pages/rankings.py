@@ -1,0 +1,126 @@
+"""The report's tables: setups at their selected scale, trained models, and what everything cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from guidebench.base.units import duration
+from guidebench.report.claims.intervals import proportion
+from guidebench.report.claims.verdicts import Unmeasured, difference
+from guidebench.report.figures import theme
+from guidebench.report.pages import winners
+from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Measure, Tables
+from guidebench.report.words import MISSING, distance, measure, number
+
+METRICS = ("fd_judge", "cfd_judge", "fid", "cfid")
+COSTS = ("denoiser_evaluations", "backward_passes", "peak_memory", "seconds", "load")
+TITLES = {"fd_judge": "fd_judge", "cfd_judge": "cfd_judge", "fid": "FID", "cfid": "cFID"}
+
+
+def cells(tables: Tables, dataset: str) -> list[Cell]:
+    """Floor, unguided, and every guided setup at the scale chosen on selection seeds."""
+    chosen = [tables.best(dataset, setup) for setup in tables.guided(dataset)]
+    return [Cell(FLOOR), Cell(UNGUIDED), *(cell for cell in chosen if cell)]
+
+
+def gap(tables: Tables, dataset: str, cell: Cell) -> str:
+    """Guide's minus judge's accuracy on the same images, in points with its paired interval."""
+    try:
+        found = difference(tables, dataset, (cell, "accuracy_guide"), (cell, "accuracy_judge"))
+    except Unmeasured:
+        return MISSING
+    return str(found.times(100))
+
+
+def share(found: Measure | None) -> str:
+    """A share of images in % with the exact interval that claims and figures have, too."""
+    return str(proportion(found.value, found.n).times(100)) if found else MISSING
+
+
+def _scale(cell: Cell) -> str:
+    return "" if np.isnan(cell.scale) else f"{cell.scale:g}"
+
+
+def _title(cell: Cell) -> str:
+    return "floor (held-out real images)" if cell.setup == FLOOR else theme.title(cell.setup)
+
+
+def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
+    """Head and rows of the table of best setups; rows carry `best` where none is known better."""
+    distances = [metric for metric in METRICS if tables.has(dataset, metric)]
+    tied = {entry.cell for entry in winners.contest(tables, dataset) if entry.tied}
+    rows = []
+    for cell in cells(tables, dataset):
+        shares = [tables.measure(dataset, cell, f"accuracy_{who}") for who in ("guide", "judge")]
+        known = [tables.measure(dataset, cell, metric) for metric in distances]
+        n = next((item.n for item in [*known, *shares] if item), None)
+        if n is None:
+            continue
+        diverged = tables.measure(dataset, cell, "diverged")
+        broken = " (broken)" if diverged and diverged.value > BROKEN else ""
+        row = [_title(cell), _scale(cell), *map(share, shares), gap(tables, dataset, cell),
+               *map(distance, known), share(diverged) + broken, str(n)]  # fmt: skip
+        rows.append({"cells": row, "best": cell in tied})
+    head = ["setup", "scale", "accuracy by guide, %", "accuracy by judge, %",
+            "guide − judge, points", *(TITLES[metric] for metric in distances),
+            "diverged, %", "n"]  # fmt: skip
+    return {"head": head, "rows": rows}
+
+
+def sampling_cost(tables: Tables, dataset: str) -> dict[str, Any]:
+    """Head and rows: passes through the denoiser per setup at its selected scale, and seconds."""
+    rows = []
+    base = _passes(tables, dataset, Cell(UNGUIDED))
+    for cell in cells(tables, dataset)[1:]:
+        found = {name: tables.measure(dataset, cell, name) for name in COSTS}
+        passes = _passes(tables, dataset, cell)
+        if passes is None:
+            continue
+        times = number(passes / base if base else None)
+        evaluations, backward, memory, load = (
+            number(one.value if (one := found[name]) else None)
+            for name in ("denoiser_evaluations", "backward_passes", "peak_memory", "load")
+        )
+        rows.append({"cells": [_title(cell), _scale(cell), evaluations, backward, times, memory,
+                               measure(found["seconds"]), load], "best": False})  # fmt: skip
+    head = ["setup", "scale", "denoiser evaluations per image", "of them with a backward pass",
+            "passes, times unguided", "peak memory, MiB", "seconds per image",
+            "load meanwhile"]  # fmt: skip
+    return {"head": head, "rows": rows}
+
+
+def _passes(tables: Tables, dataset: str, cell: Cell) -> float | None:
+    """Forward and backward passes through the denoiser per image; each costs about the same."""
+    found = [tables.measure(dataset, cell, name)
+             for name in ("denoiser_evaluations", "backward_passes")]  # fmt: skip
+    known = [one.value for one in found if one]
+    return sum(known) if len(known) == len(found) else None
+
+
+def classifiers(tables: Tables, dataset: str) -> dict[str, Any]:
+    """Head and rows: the classifiers' architecture, size and accuracy on clean images."""
+    table = tables.classifiers
+    rows = []
+    for name in table.classifier[table.dataset == dataset]:
+        row = table[(table.dataset == dataset) & (table.classifier == name)].iloc[0]
+        shown = share(tables.clean_accuracy(dataset, name))
+        rows.append({"cells": [theme.WORDS.get(name, name), str(row.architecture),
+                               number(row.parameters), shown, str(int(row.n))],
+                     "best": False})  # fmt: skip
+    head = ["classifier", "architecture", "parameters", "accuracy on clean images, %", "n"]
+    return {"head": head, "rows": rows}
+
+
+def stage_cost(tables: Tables) -> dict[str, Any]:
+    """Head and rows: jobs, time and peak memory of every stage and data set."""
+    table = tables.costs.assign(dataset=tables.costs.dataset.fillna(""))
+    rows = []
+    for (stage, dataset), jobs in table.groupby(["stage", "dataset"], sort=True):
+        devices = ", ".join(sorted(set(jobs.device.astype(str))))
+        row = [str(stage), str(dataset) or "all", str(len(jobs)), duration(jobs.seconds.sum()),
+               number(jobs.peak_memory_mib.max()), devices]  # fmt: skip
+        rows.append({"cells": row, "best": False})
+    head = ["stage", "data set", "jobs", "time of all jobs", "peak memory, MiB", "device"]
+    return {"head": head, "rows": rows}

@@ -1,0 +1,118 @@
+"""What there is to sample: cells, and the blocks of seeds that each one has."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from guidebench.base.choices import EACH, classes, target_name
+from guidebench.base.seeds import derive
+from guidebench.pipeline.experiment.config import Config, Dataset
+
+REAL, PICTURES = "real", "grid"
+
+
+class Cell(NamedTuple):
+    """One setup at one scale; None is the unguided scale."""
+
+    setup: str
+    scale: float | None
+
+    @property
+    def path(self) -> str:
+        """Readable folder: `clean/x0+ema0.99/scale-10`, `unguided/scale-none`."""
+        return f"{self.setup}/scale-{'none' if self.scale is None else format(self.scale, 'g')}"
+
+
+class Block(NamedTuple):
+    """A block of consecutive seeds of one split, sampled by one job."""
+
+    split: str
+    number: int
+    start: int
+    count: int  # type: ignore[assignment]  # nobody counts the values of a Block
+
+    @property
+    def name(self) -> str:
+        """`selection-0`, `evaluation-1`."""
+        return f"{self.split}-{self.number}"
+
+
+def cells(config: Config, dataset: str) -> list[Cell]:
+    """All cells of a data set, in the config's order."""
+    return [
+        Cell(name, scale)
+        for name, setup in config.datasets[dataset].setups.items()
+        for scale in (setup.scales if setup.guidance != "none" else [None])
+    ]
+
+
+def blocks(config: Config, dataset: str) -> list[Block]:
+    """All seed blocks of a data set: selection first, those of the picture grids last."""
+    options = config.datasets[dataset]
+    sampling = options.sampling
+    pictures = sampling.grid_images * max(1, len(classes(options.data)) if each(options) else 1)
+    splits = (("selection", sampling.selection), ("evaluation", sampling.evaluation),
+              (PICTURES, pictures))  # fmt: skip
+    return [
+        Block(split, number, start, min(sampling.block, total - start))
+        for split, total in splits
+        for number, start in enumerate(range(0, total, sampling.block))
+    ]
+
+
+def sampled(config: Config, dataset: str, block: Block) -> list[Cell]:
+    """The cells that a block samples: all, or those that get a picture grid."""
+    wanted = config.datasets[dataset].sampling.grid_setups
+    if block.split != PICTURES or not wanted:
+        return cells(config, dataset)
+    return [cell for cell in cells(config, dataset) if cell.setup in wanted]
+
+
+def scored(config: Config, dataset: str) -> list[Block]:
+    """The blocks whose samples are measured."""
+    return [block for block in blocks(config, dataset) if block.split != PICTURES]
+
+
+def each(options: Dataset) -> bool:
+    """Whether every class is generated in turn."""
+    return options.target == EACH
+
+
+def labels(config: Config, dataset: str, block: Block) -> list[int]:
+    """The class that each image of a block is to show; -1 without labels."""
+    options = config.datasets[dataset]
+    names = classes(options.data)
+    if options.target is None:
+        return [-1] * block.count
+    if each(options):
+        return [number % len(names) for number in range(block.start, block.start + block.count)]
+    return [names.index(target_name(options))] * block.count
+
+
+def steps(config: Config, dataset: str, cell: Cell, block: Block) -> int:
+    """Sampling steps of a cell: the setup's own, the picture grid's, or the data set's."""
+    options = config.datasets[dataset]
+    own = options.setups[cell.setup].steps or options.sampling.steps
+    return (options.sampling.grid_steps or own) if block.split == PICTURES else own
+
+
+def block(config: Config, dataset: str, name: str) -> Block:
+    """The seed block of that name; KeyError when there is none."""
+    return {block.name: block for block in blocks(config, dataset)}[name]
+
+
+def image_seeds(config: Config, dataset: str, block: Block) -> list[int]:
+    """One 63-bit seed per image: all setups of a data set share them (paired comparison)."""
+    numbers = range(block.start, block.start + block.count)
+    return [derive(config.seed, "sample", dataset, block.split, number) for number in numbers]
+
+
+def guides(config: Config, dataset: str) -> list[str]:
+    """The classifiers that may guide: all but the judge."""
+    return [name for name in config.datasets[dataset].classifiers if name != "judge"]
+
+
+def used_guides(config: Config, dataset: str) -> list[str]:
+    """The classifiers that some setup is guided by."""
+    setups = config.datasets[dataset].setups.values()
+    return sorted({setup.classifier for setup in setups if setup.classifier})

@@ -1,0 +1,189 @@
+"""The default experiment shows and explains every key, and docs/config.md is the config model."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment import consistency
+from guidebench.pipeline.experiment.config import ARCHITECTURES, Config, SportBallsData
+from guidebench.pipeline.experiment.reading import load
+from guidebench.pipeline.experiment.reference_page import document
+from guidebench.pipeline.experiment.type_words import models
+
+EXPERIMENTS = ["config.yaml", *sorted(
+    path.relative_to(REPOSITORY).as_posix()
+    for path in (REPOSITORY / "workflow/config").glob("*.yaml"))]  # fmt: skip
+# of stabilizers that the default experiment has none of: a user's own, and norm_clip
+EXCEPTED = {
+    "datasets.*.setups.*.stabilizer.options",
+    "datasets.*.sensitivity.stabilizers.*.options",
+    # norm_clip's
+    "datasets.*.setups.*.stabilizer.max_norm",
+    "datasets.*.sensitivity.stabilizers.*.max_norm",
+}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_repositorys_experiments_are_valid(name, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    config = load(name)
+    assert config.datasets or config.worlds
+
+
+def test_experiments_have_names_of_their_own(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    names = [load(name).name for name in EXPERIMENTS]
+    assert len(set(names)) == len(names)
+
+
+def _model_keys(path: str, model: Any) -> Iterator[str]:
+    """Every key of the model, as `datasets.*.denoiser.steps`; of the data, SportBalls'."""
+    for key, field in model.model_fields.items():
+        below = f"{path}.{key}".lstrip(".")
+        yield below
+        inner = models(field.annotation)
+        if inner:
+            yield from _model_keys(below, SportBallsData if SportBallsData in inner else inner[0])
+            continue
+        for entry in (
+            entry for argument in get_args(field.annotation) for entry in models(argument)
+        ):
+            yield from _model_keys(f"{below}.*", entry)
+
+
+def _shown_keys(lines: list[str]) -> dict[str, bool]:
+    """Every key of config.yaml in the same form, and whether a comment stands by it somewhere."""
+    found: dict[str, bool] = {}
+
+    def walk(node: yaml.Node, path: str, named: bool) -> None:
+        if not isinstance(node, yaml.MappingNode):
+            return
+        for key, value in node.value:
+            here = f"{path}.{'*' if named else key.value}".lstrip(".")
+            line = key.start_mark.line
+            comment = "  #" in lines[line] or lines[line - 1].lstrip().startswith("#")
+            found[here] = found.get(here, False) or comment
+            last = here.rpartition(".")[2]
+            walk(value, here, last in ("datasets", "classifiers", "setups", "stabilizers"))
+
+    walk(yaml.compose("\n".join(lines)), "", False)
+    return found
+
+
+def test_the_default_experiment_comments_every_key():
+    shown = _shown_keys((REPOSITORY / "config.yaml").read_text().splitlines())
+    # ground_truth.yaml shows what a world's keys are
+    keys = {key for key in _model_keys("", Config) if not key.startswith("worlds.")}
+    wanted = keys - EXCEPTED
+    # either place explains what a stabilizer's keys are
+    place, other = "datasets.*.setups.*.stabilizer", "datasets.*.sensitivity.stabilizers.*"
+    for key in [key for key in wanted if key.startswith((f"{place}.", f"{other}."))]:
+        last = key.rpartition(".")[2]
+        either = [f"{place}.{last}", f"{other}.{last}"]
+        shown[key] = any(shown.get(name, False) for name in either)
+    assert wanted - set(shown) == set(), "not in config.yaml"
+    assert {key for key in wanted if not shown[key]} == set(), "without a comment"
+
+
+def test_the_documentation_is_the_models(monkeypatch):
+    written = (REPOSITORY / "docs/config.md").read_text()
+    assert written == document(), (
+        "run `python -m guidebench.pipeline.experiment.reference_page > docs/config.md`"
+    )
+
+
+def test_the_documented_defaults_are_what_a_file_without_the_keys_gets(tmp_path):
+    (tmp_path / "least.yaml").write_text(yaml.safe_dump({
+        "name": "least",
+        "datasets": {"balls": {
+            "data": {"source": "sportballs"}, "target": "baseball",
+            "classifiers": {"judge": {}}, "setups": {"unguided": {"stabilizer": {}}},
+            "sensitivity": {"stabilizers": {"none": {}}},
+        }},
+    }))  # fmt: skip
+    values = load(str(tmp_path / "least.yaml")).model_dump(mode="json")
+    balls = values["datasets"]["balls"]
+    sections = {
+        "Top level": values, "`metrics`": values["metrics"],
+        "`metrics.inception`": values["metrics"]["inception"],
+        "`datasets.<name>.data` (source: sportballs)": balls["data"],
+        "`datasets.<name>.classifiers.<name>`": balls["classifiers"]["judge"],
+        "`datasets.<name>.setups.<name>`": balls["setups"]["unguided"],
+        "`datasets.<name>.setups.<name>.stabilizer`": balls["setups"]["unguided"]["stabilizer"],
+        **{f"`datasets.<name>.{key}`": balls[key]
+           for key in ("denoiser", "sensitivity", "sampling")},
+        "`datasets.<name>.schedule` (name: ddpm_linear)": balls["schedule"],
+    }  # fmt: skip
+    checked = 0
+    for title, section in sections.items():
+        part = document().split(f"## {title}\n")[1].partition("\n## ")[0]
+        rows = [line.split(" | ") for line in part.splitlines() if line.startswith("| `")]
+        assert [row[0] for row in rows] == [f"| `{key}`" for key in section]
+        for row in rows:
+            if row[2].startswith("`"):
+                assert section[row[0].strip("| `")] == json.loads(row[2].strip("`"))
+                checked += 1
+    assert checked > 50
+
+
+@pytest.mark.parametrize(("seeds", "wrong"), [(4, True), (8, False)])
+def test_every_class_in_turn_needs_images_with_neighbours(seeds, wrong):
+    values = yaml.safe_load((REPOSITORY / "workflow/config/smoke.yaml").read_text())
+    values["datasets"]["sportballs"] |= {"target": "each"}
+    values["datasets"]["sportballs"]["sampling"] |= {"selection": seeds}
+    said = consistency.mistakes(Config.model_validate(values))
+    key = "datasets.sportballs.sampling.selection: found 4, allowed: more than 3 images"
+    assert [line.startswith(key) for line in said] == [True] * wrong
+
+
+def test_every_key_has_a_meaning():
+    rows = [line for line in document().splitlines() if line.startswith("| `")]
+    assert len(rows) > 110
+    assert all(row.count(" | ") == 4 and not row.endswith("|  |") for row in rows)
+
+
+def test_the_named_architectures_are_the_classifiers_own():
+    from guidebench.models import classifier
+
+    assert list(classifier.ARCHITECTURES) == ARCHITECTURES
+    for name in ("small_cnn", "resnet18", "mobilenet_v3_small"):
+        assert list(consistency._architecture("key", name)) == []
+    # these answer with more than logits in training
+    assert len(list(consistency._architecture("key", "googlenet"))) == 1
+
+
+def test_a_file_is_laid_over_its_base(tmp_path: Path) -> None:
+    base = REPOSITORY / "workflow/config/smoke.yaml"
+    (tmp_path / "smoke.yaml").write_text(base.read_text())
+    (tmp_path / "more.yaml").write_text(
+        "base: smoke.yaml\nname: more\ndatasets: {mnist: {denoiser: {steps: 99}, target: '4'}}\n"
+    )
+    (tmp_path / "most.yaml").write_text("base: more.yaml\nname: most\n")
+    smoke, most = load(str(base)), load(str(tmp_path / "most.yaml"))
+    expected = smoke.model_dump(mode="json")
+    expected["name"] = "most"
+    expected["datasets"]["mnist"]["denoiser"]["steps"] = 99
+    expected["datasets"]["mnist"]["target"] = "4"
+    assert most.model_dump(mode="json") == expected
+
+
+def test_a_mistake_names_the_base_too(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("name: x\nseeds: 3\nworlds: {}\n")
+    (tmp_path / "own.yaml").write_text("base: base.yaml\nname: y\n")
+    with pytest.raises(UserError, match=r"own.yaml \(over \S*base.yaml\): seeds: .*mean seed"):
+        load(str(tmp_path / "own.yaml"))
+
+
+@pytest.mark.parametrize("base", ["nowhere.yaml", "own.yaml", "../{here}/own.yaml", "[a]", "."])
+def test_a_base_that_is_no_other_file_is_one_line(base: str, tmp_path: Path) -> None:
+    named = base.format(here=tmp_path.name)
+    (tmp_path / "own.yaml").write_text(f"base: {named}\nname: x\n")
+    with pytest.raises(UserError, match=r"own.yaml: base: found .*, allowed: another exp") as error:
+        load(str(tmp_path / "own.yaml"))
+    assert "\n" not in str(error.value)

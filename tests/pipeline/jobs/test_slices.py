@@ -1,0 +1,174 @@
+"""Which jobs' slices of the config an edit changes."""
+
+import pytest
+
+from guidebench import workload
+from guidebench.pipeline.jobs import slices
+from guidebench.pipeline.jobs.listing import Job, jobs
+from guidebench.pipeline.records import code
+from guidebench.pipeline.records.artifacts import canonical, ordered_digest
+from guidebench.workload import Cell
+
+BALLS = "sportballs"
+S = ("datasets", BALLS)
+CLEAN = (*S, "classifiers", "clean")
+# these read tables, findings and figures alone
+DRAWN = {"findings", "plots", "report"}
+RAW = (*S, "setups", "clean/raw", "scales")
+
+
+def changed(before, after):
+    """Jobs of `after` whose spec is new or another than `before`, as `stage name`."""
+    old = {job: canonical(slices.spec(before, job)) for job in jobs(before)}
+    return {
+        f"{job.stage} {job.name}"
+        for job in jobs(after)
+        if old.get(job) != canonical(slices.spec(after, job))
+    }
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {("device",): "cpu"},
+        {(*S, "denoiser", "checkpoint_every"): 3, (*CLEAN, "checkpoint_every"): 7},
+    ],
+    ids=["device", "checkpoint_every"],
+)
+def test_keys_that_change_no_result_change_no_spec(edits, edited):
+    assert changed(edited({}), edited(edits)) == set()
+
+
+def test_where_files_lie_changes_no_spec(edited):
+    """They are known by their content, see `external`."""
+    source = ("datasets", "mnist", "data")
+    here, there = (edited({(*source, "root"): root}) for root in ("/data", "/scratch/data"))
+    assert changed(here, there) == set()
+    weights = ("metrics", "inception", "weights")
+    here, there = (edited({weights: path}) for path in ("/a.pth", "/b.pth"))
+    assert changed(here, there) == set()
+    assert changed(edited({}), here) >= {"features sportballs.real", "metrics mnist"}
+    other = edited({weights: "/a.pth", ("metrics", "inception", "sha256"): "0" * 64})
+    assert changed(here, other) >= {"features sportballs.real", "metrics mnist"}
+
+
+def test_another_name_of_the_experiment_is_another_folder_and_no_other_work(edited):
+    assert changed(edited({}), edited({("name",): "other"})) <= {"collect all"}
+
+
+def test_a_classifiers_learning_rate_retrains_that_classifier_alone(edited):
+    # sensitivity, samples and what follows re-run because their input changed, not their spec
+    edit = {(*CLEAN, "learning_rate"): 1e-3}
+    assert changed(edited({}), edited(edit)) == {"train_classifier sportballs.clean", "collect all"}
+
+
+def test_a_schedule_retrains_what_sees_noise(edited):
+    found = changed(edited({}), edited({(*S, "schedule", "beta_end"): 0.03}))
+    assert "train_denoiser sportballs" in found
+    assert "train_classifier sportballs.noise_trained" in found
+    assert "train_classifier sportballs.clean" not in found
+    assert not any("mnist" in job for job in found)
+
+
+def test_one_data_sets_keys_leave_the_other_alone(edited):
+    found = changed(edited({}), edited({("datasets", "mnist", "data", "train"): 128}))
+    assert found == {"prepare mnist", "collect all"}
+
+
+def test_the_seed_changes_everything(edited):
+    before, after = edited({}), edited({("seed",): 1})
+    every = {f"{job.stage} {job.name}" for job in jobs(before) if job.stage not in DRAWN}
+    assert changed(before, after) == every
+
+
+def test_a_new_scale_is_new_cells_and_leaves_the_old_ones(edited):
+    before, after = edited({}), edited({RAW: [1, 10, 100]})
+    found = changed(before, after)
+    assert {job.partition(" ")[0] for job in found} == {"sample", "features", "metrics", "collect"}
+    assert all("mnist" not in job for job in found)
+    assert "features sportballs.real" not in found
+    old, new = workload.cells(before, BALLS), workload.cells(after, BALLS)
+    assert set(new) - set(old) == {Cell("clean/raw", 100)}
+    for cell in old:
+        block = workload.blocks(before, BALLS)[0]
+        found = [slices.cell_spec(config, BALLS, cell, block) for config in (before, after)]
+        assert found[0] == found[1]
+
+
+def test_a_cells_spec_is_its_own_setup_and_the_sampler(edited):
+    before = edited({})
+
+    def cells(edits):
+        after = edited(edits)
+        pairs = [
+            (cell, *(slices.cell_spec(config, BALLS, cell, workload.blocks(config, BALLS)[0])
+                     for config in (before, after)))
+            for cell in workload.cells(before, BALLS)
+        ]  # fmt: skip
+        return {cell.setup for cell, old, new in pairs if old != new}
+
+    assert cells({(*S, "setups", "clean/x0", "temperature"): 2.0}) == {"clean/x0"}
+    every = {cell.setup for cell in workload.cells(before, BALLS)}
+    for key, value in (("steps", 5), ("micro_batch", 4), ("clip", False)):
+        assert cells({(*S, "sampling", key): value}) == every
+    # how many seeds there are, and in which jobs, is no property of a cell
+    assert cells({(*S, "sampling", "evaluation"): 32, (*S, "sampling", "block"): 4}) == set()
+    assert cells({(*CLEAN, "learning_rate"): 1e-3}) == set()
+
+
+def test_a_users_stabilizer_and_data_set_count_with_their_code(edited, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = tmp_path / "mine_for_grid.py"
+    module.write_text("class Mine:\n    size = 1\n")
+    data = {"source": "mine_for_grid:Mine", "classes": ["a", "b"], "train": 8, "validation": 8}
+    name = (*S, "setups", "clean/x0", "stabilizer")
+    config = edited({name: {"name": "mine_for_grid:Mine"}, (*S, "data"): data})
+    two = [Job("prepare", BALLS), Job("sample", BALLS, block="evaluation-0")]
+    first = [canonical(slices.spec(config, job)) for job in two]
+    module.write_text("# a comment\nclass Mine:\n    size = 1\n")
+    code.forget()
+    assert [canonical(slices.spec(config, job)) for job in two] == first
+    module.write_text("class Mine:\n    size = 2\n")
+    code.forget()
+    assert all(canonical(slices.spec(config, job)) != old
+               for job, old in zip(two, first, strict=True))  # fmt: skip
+
+
+def test_a_stage_without_a_slice_is_refused(edited):
+    """It would never be stale."""
+    config = edited({})
+    for job in jobs(config):
+        assert slices.spec(config, job) or job.stage in DRAWN
+    with pytest.raises(KeyError):
+        slices.spec(config, Job("smaple", BALLS))
+
+
+def test_the_order_of_samplers_and_setups_counts(edited):
+    """The first sampler is the one that is shown."""
+    world = ("worlds", "two", "samplers")
+    here = edited({})
+    names = list(here.worlds["two"].samplers)
+    values = {name: here.worlds["two"].samplers[name].model_dump() for name in reversed(names)}
+    there = edited({world: values})
+    assert here == there
+    job = Job("ground_truth", "two")
+    first, second = (ordered_digest(slices.spec(config, job)) for config in (here, there))
+    assert first != second
+
+
+def test_a_users_architecture_counts_wherever_it_runs(edited, tmp_path, monkeypatch):
+    """In eval mode, at other times and in gradients its code does what training never did."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_net.py").write_text("def net(outputs):\n    return outputs\n")
+    code.forget()
+    config = edited({(*CLEAN, "architecture"): "own_net:net"})
+    before = {job: canonical(slices.spec(config, job)) for job in jobs(config)}
+    (tmp_path / "own_net.py").write_text("def net(outputs):\n    return 2 * outputs\n")
+    code.forget()
+    found = {job for job in jobs(config) if canonical(slices.spec(config, job)) != before[job]}
+    expected = {job for job in jobs(config) if job.dataset == BALLS
+                and job.stage in ("sample", "features", "train_classifier", "sensitivity")
+                and job.classifier in ("", "clean")}  # fmt: skip
+    assert found == expected

@@ -1,0 +1,191 @@
+"""The forecast: pending jobs and reasons, costs, the makespan, and the words for all of it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from guidebench import workload
+from guidebench.base.units import size
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.reading import load
+from guidebench.pipeline.jobs import freshness, slices
+from guidebench.pipeline.jobs.listing import Job, Layout, jobs
+from guidebench.pipeline.plan import cost_model
+from guidebench.pipeline.plan.cost_model import Rates, stated
+from guidebench.pipeline.plan.forecast import Cost, lines, makespan
+from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, parse
+from guidebench.pipeline.records.artifacts import digest_of, read_json, seal, write_json
+from guidebench.pipeline.records.finished_cells import remember
+
+DRY = """Building DAG of jobs...
+[Sat Nov 21 10:58:41 2026]
+rule prepare:
+    output: results/x/mnist/data/manifest.json
+    jobid: 16
+    reason: Missing output files: results/x/mnist/data/manifest.json
+    wildcards: dataset=mnist
+    priority: 100
+    resources: tmpdir=/tmp, runtime=60, mem_mb=4000, mem=4 GB, mem_mib=3815
+[Sat Nov 21 10:58:41 2026]
+rule train_classifier:
+    input: results/x/mnist/data/manifest.json
+    output: results/x/mnist/classifiers/judge/manifest.json
+    jobid: 8
+    reason: Input files updated by another job: results/x/mnist/data/manifest.json
+    wildcards: dataset=mnist, classifier=judge
+    priority: 40
+    resources: tmpdir=/tmp, gpu=1, runtime=720, mem_mb=8000, mem=8 GB, mem_mib=7630
+
+[Sat Nov 21 10:58:41 2026]
+rule all:
+    input: results/x/report.html
+    jobid: 0
+    reason: Input files updated by another job: results/x/report.html
+"""
+SMOKE = "workflow/config/smoke.yaml"
+
+
+@pytest.fixture
+def smoke(repository: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(repository)
+    return load(SMOKE, [])
+
+
+def test_a_dry_run_is_read() -> None:
+    first, second = parse(DRY)
+    assert first.job == Job("prepare", "mnist")
+    assert second.job == Job("train_classifier", "mnist", "judge")
+    assert second.inputs == ["results/x/mnist/data/manifest.json"]
+    assert (first.priority, second.mem_mb) == (100, 8000)
+
+
+def test_the_makespan_is_that_of_a_list_schedule() -> None:
+    every = [Job("prepare", "a"), Job("prepare", "b"), Job("train_denoiser", "a"),
+            Job("train_denoiser", "b"), Job("collect")]  # fmt: skip
+    outputs = {f"{job.stage}{job.dataset}": job for job in every}
+    items = [Pending(every[0], [], 0, 0), Pending(every[1], [], 5, 0),
+             Pending(every[2], ["preparea"], 0, 0), Pending(every[3], ["prepareb"], 0, 0),
+             Pending(every[4], ["train_denoisera", "train_denoiserb", "old"], 0, 0)]  # fmt: skip
+    costs = [Cost(seconds) for seconds in (1.0, 2.0, 10.0, 10.0, 1.0)]
+    assert makespan(items, costs, outputs, 2) == 2 + 10 + 1
+    assert makespan(items, costs, outputs, 1) == 24
+    # trainings that need both workers go one after the other
+    costs[2], costs[3] = Cost(10.0, workers=2), Cost(10.0, workers=2)
+    assert makespan(items, costs, outputs, 2) == 2 + 10 + 10 + 1
+
+
+def test_costs_follow_the_config(smoke) -> None:
+    rates = {name: cost_model.assumed(smoke, name) for name in [*smoke.datasets, *smoke.worlds]}
+    priced = {job: cost_model.seconds(smoke, job, rates) for job in jobs(smoke)}
+    assert all(value > 0 for value in priced.values())
+    faster = {name: cost_model.assumed(smoke, name, 1e12) for name in rates}
+    training = Job("train_denoiser", "mnist")
+    assert cost_model.seconds(smoke, training, faster) == pytest.approx(cost_model.STARTUP_SECONDS)
+    known = Rates(0, 0, 0.5, {}, {"none": 0.1, "cfg": 0.2, "classifier:noise_trained:raw": 1.0}, 0)
+    assert cost_model.seconds(smoke, training, {"mnist": known}) == 0.5 * 40
+    # 8 rows padded to a micro-batch of 8, four steps: unguided, guided, cfg at 0 and at 3
+    sampling = Job("sample", "mnist", block="selection-0")
+    expected = 8 * 4 * (0.1 + 1.0 + 0.1 + 0.2)
+    assert cost_model.seconds(smoke, sampling, {"mnist": known}) == pytest.approx(expected)
+    part = workload.block(smoke, "mnist", "selection-0")
+    cells = [
+        cost_model.evaluations(smoke, "mnist", part, c) for c in workload.cells(smoke, "mnist")
+    ]
+    assert sum(cells) == 8 * 4 * (1 + 1 + 1 + 2)
+
+
+def test_without_results_every_cell_is_missing(smoke, tmp_path: Path) -> None:
+    layout, job = Layout(tmp_path, "smoke"), Job("sample", "mnist", block="evaluation-0")
+    assert missing_cells(smoke, layout, job, set()) == workload.cells(smoke, "mnist")
+    text = lines(smoke, layout, [Pending(job, [], 0, 0)], [Cost(1.0)], {}, 2)
+    assert text[-1] == "sample mnist.evaluation-0: not computed yet"
+
+
+@pytest.mark.parametrize("lost", [".npz", ".key.json", "torn", "truncated", "another key"])
+def test_a_cell_without_its_images_or_its_key_is_missing(smoke, tmp_path: Path, lost: str) -> None:
+    layout, job = Layout(tmp_path, "smoke"), Job("sample", "mnist", block="evaluation-0")
+    block, cells = workload.block(smoke, "mnist", "evaluation-0"), workload.cells(smoke, "mnist")
+    models = {}
+    for name, place in {"denoiser": layout.denoiser("mnist")}.items() | {
+        (guide, layout.classifier("mnist", guide)) for guide in workload.used_guides(smoke, "mnist")
+    }:
+        basis = {"spec": "", "inputs": {}, "code": "", "measured": [], "bytes": {}}
+        seal(place / "manifest.json", basis | {"files": {name: "0"}})
+        models[name] = digest_of({name: "0"})
+    for cell in cells:
+        path = layout.samples("mnist") / cell.path / f"{block.name}.npz"
+        key = slices.cell_key(smoke, "mnist", cell, block, models)
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"images")
+        remember(path, key, layout.root, {"stages.sample:run", "diffusion.samplers:ddim"})
+    assert missing_cells(smoke, layout, job, set()) == []
+    path = layout.samples("mnist") / cells[0].path / f"{block.name}.npz"
+    if lost == "torn":
+        path.with_suffix(".key.json").write_text("{")
+    elif lost == "truncated":
+        path.write_bytes(b"image")
+    elif lost == "another key":
+        entry = read_json(path.with_suffix(".key.json"))
+        write_json(path.with_suffix(".key.json"), entry | {"key": "0"})
+    else:
+        path.with_suffix(lost).unlink()
+    assert missing_cells(smoke, layout, job, set()) == cells[:1]
+    # what a network draws is not known before it is trained
+    assert missing_cells(smoke, layout, job, {Job("train_denoiser", "mnist")}) == cells
+
+
+def test_nothing_to_do_is_said_in_one_line(smoke, tmp_path: Path) -> None:
+    text = lines(smoke, Layout(tmp_path, "smoke"), [], [], {}, 2)
+    assert text == ["smoke: 31 jobs, 31 up to date, 0 to run", "nothing to do"]
+
+
+def test_reasons_are_those_of_what_is_stale(smoke, tmp_path: Path, monkeypatch) -> None:
+    names = ("selection-0", "evaluation-0")
+    items = [Pending(Job("sample", "mnist", block=name), [], 0, 0) for name in names]
+    items.append(Pending(Job("report"), [], 0, 0))
+    reasons = {item.job: "changed: seed: 1 -> 2" for item in items[:2]}
+    monkeypatch.setattr(freshness, "stale", lambda config, layout: reasons)
+    text = lines(smoke, Layout(tmp_path, "smoke"), items, [Cost(1.0)] * 3, {}, 2)
+    assert text[-2:] == [
+        "sample mnist.selection-0, mnist.evaluation-0: changed: seed: 1 -> 2",
+        "report: asked for",
+    ]
+
+
+def test_a_better_block_is_named_where_jobs_are_short(smoke, tmp_path: Path) -> None:
+    job = Job("sample", "mnist", block="evaluation-0")
+    text = lines(smoke, Layout(tmp_path, "smoke"), [Pending(job, [], 0, 0)] * 80,
+                 [Cost(60.0, 16, 100.0, 10.0)] * 80, {}, 2)  # fmt: skip
+    assert any("with sampling.block 392 instead of 16" in line for line in text)
+    fine = lines(smoke, Layout(tmp_path, "smoke"), [Pending(job, [], 0, 0)] * 80,
+                 [Cost(1200.0, 16, 100.0, 10.0)] * 80, {}, 2)  # fmt: skip
+    assert not any("sampling.block" in line for line in fine)
+
+
+@pytest.mark.parametrize(("asked", "rate"), [(["100"], 0.01), (["100", "mnist=50"], 0.02)])
+def test_stated_speeds(asked: list[str], rate: float, smoke) -> None:
+    assert stated(smoke, asked)["mnist"].sampled["none"] == rate
+
+
+@pytest.mark.parametrize("asked", ["fast", "0", "-3", "mnist=", "faces=3", "nan"])
+def test_a_wrong_speed_is_one_line(asked: str, smoke) -> None:
+    with pytest.raises(UserError, match=r"--images-per-second: found .*, allowed: a number above"):
+        stated(smoke, [asked])
+
+
+def test_sizes() -> None:
+    assert [size(n) for n in (12, 3_456, 7.1e6, 2e13)] == ["12 B", "3.46 kB", "7.1 MB", "20 TB"]
+
+
+def test_the_command_on_a_stated_target(repository: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "guidebench", "plan", "--config", SMOKE, "--images-per-second",
+         "1000", "--workers", "4", "--set", "name=never_run"],
+        cwd=repository, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "never_run: 31 jobs, 0 up to date, 31 to run" in done.stdout
+    assert "with 4 jobs at a time" in done.stdout
+    assert "prepare sportballs, mnist: not computed yet" in done.stdout

@@ -1,0 +1,203 @@
+"""What only an import or a forward tells about a method, told before the first job."""
+
+import argparse
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import put
+
+from guidebench.pipeline import cli
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.reading import load
+from guidebench.pipeline.jobs import freshness, parallel
+from guidebench.pipeline.jobs.listing import Job, Layout
+from guidebench.pipeline.plan import trial
+
+CLASSIFIER = ("datasets", "mnist", "classifiers", "noise_trained")
+
+
+def said(values: dict[str, Any], folder: Path, **classifier: Any) -> list[str]:
+    """The lines about the smoke experiment with one classifier of the digits changed."""
+    values = copy.deepcopy(values)
+    values["datasets"]["mnist"]["classifiers"]["noise_trained"] |= classifier
+    path = folder / "exp.yaml"
+    path.write_text(yaml.safe_dump(values))
+    try:
+        trial.check(load(str(path)), str(path))
+    except UserError as error:
+        return [line.removeprefix(f"{path}: ") for line in str(error).splitlines()]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("vgg11", "Output size is too small"), ("alexnet", "Output size is too small"),
+     ("vit_b_16", "Wrong image height! Expected 224 but got 28!")],
+)  # fmt: skip
+def test_a_network_for_larger_images_is_one_line(name, why, smoke, tmp_path) -> None:
+    (line,) = said(smoke, tmp_path, architecture=name)
+    assert line.startswith(f"{'.'.join(CLASSIFIER)}.architecture: found {name}, allowed: one that "
+                           "takes images of 28 x 28 (")  # fmt: skip
+    assert why in line
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "squeezenet1_1"])
+def test_a_network_that_takes_them_is_not_refused(name, smoke, tmp_path) -> None:
+    assert said(smoke, tmp_path, architecture=name) == []
+
+
+def test_batches_of_one_image_need_more_than_one_pixel_left(smoke, tmp_path) -> None:
+    assert said(smoke, tmp_path, batch_size=1) == []  # 4 x 4 are left of 28 x 28
+    smoke["datasets"]["mnist"]["data"] = {"source": "sportballs", "size": 8, "canvas": 8,
+                                          "train": 64, "validation": 64}  # fmt: skip
+    smoke["datasets"]["mnist"] |= {"target": "baseball"}
+    smoke["datasets"]["mnist"]["denoiser"] |= {"channels": [8, 16]}
+    (line,) = said(smoke, tmp_path, batch_size=1)
+    assert line.startswith(f"{'.'.join(CLASSIFIER)}.batch_size: found 1, allowed: at least 2 for ")
+    assert "Expected more than 1 value per channel" in line
+
+
+OWN = """
+import torch
+from torch import nn
+
+class Shapes(nn.Module):  # a forward that needs numbers
+    def __init__(self, outputs):
+        super().__init__()
+        self.last = nn.Linear(3, outputs)
+    def forward(self, x):
+        assert float(x.abs().max()) >= 0
+        return self.last(x.mean((2, 3)))
+
+class Wide(nn.Module):
+    def __init__(self, outputs):
+        super().__init__()
+        self.last = nn.Linear(3 * 99 * 99, outputs)
+    def forward(self, x):
+        return self.last(x.flatten(1))
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "attribute", "why"),
+    [("own_shapes", OWN, "Shapes", None), ("own_wide", OWN, "Wide", "RuntimeError: "),
+     ("own_broken", "raise OSError('no licence')\ndef Net(outputs): ...", "Net",
+      "OSError: no licence"),
+     ("own_leaving", "raise SystemExit('no GPU')\ndef Net(outputs): ...", "Net",
+      "SystemExit: no GPU")],
+)  # fmt: skip
+def test_an_own_classifier_is_tried(
+    module, text, attribute, why, smoke, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / f"{module}.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    lines = said(smoke, tmp_path, architecture=f"{module}:{attribute}")
+    assert len(lines) == bool(why)
+    if why:
+        assert lines[0].startswith(f"{'.'.join(CLASSIFIER)}.architecture: found {module}:")
+        assert why in lines[0]
+
+
+KEYS = {
+    ("worlds", "two", "setups", "mine", "guidance"): "worlds.two.setups.mine.guidance",
+    ("worlds", "two", "setups", "cfg", "stabilizer"): "worlds.two.setups.cfg.stabilizer.name",
+    (*CLASSIFIER[:2], "setups", "mine", "guidance"): "datasets.mnist.setups.mine.guidance",
+    (*CLASSIFIER[:2], "setups", "noise_trained/raw", "stabilizer"):
+        "datasets.mnist.setups.noise_trained/raw.stabilizer.name",
+    (*CLASSIFIER[:2], "sensitivity", "stabilizers", "mine"):
+        "datasets.mnist.sensitivity.stabilizers.mine.name",
+    (*CLASSIFIER[:2], "data", "source"): "datasets.mnist.data.source",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", KEYS, ids=KEYS.values())
+def test_own_methods_are_imported_wherever_they_are_named(
+    path, smoke, tmp_path, monkeypatch
+) -> None:
+    """One that is broken was found by the job that asked for it, of a world always."""
+    (tmp_path / "own_unlicensed.py").write_text("raise OSError('no licence')\nMine = 1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    *parents, last = path
+    name = "own_unlicensed:Mine"
+    if last == "guidance":
+        value: Any = {"scales": [1], "guidance": name}
+        put(smoke, tuple(parents), value)
+    elif last == "source":
+        put(smoke, tuple(parents), {"source": name, "classes": ["a", "b"], "train": 80,
+                                    "validation": 80})  # fmt: skip
+        smoke["datasets"]["mnist"] |= {"target": "a"}
+    else:
+        put(smoke, path, {"name": name})
+    smoke["worlds"]["two"]["setups"]["cfg"] |= {"guidance": "classifier", "classifier": "clean",
+                                                "injection": "score"}  # fmt: skip
+    assert said(smoke, tmp_path) == [
+        f"{KEYS[path]}: found {name}, allowed: a module that can be imported (OSError: no licence)"
+    ]
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "run_pipeline"])
+def test_commands_try_before_anything_starts(command, smoke, tmp_path, monkeypatch) -> None:
+    smoke["datasets"]["mnist"]["classifiers"]["noise_trained"]["architecture"] = "vit_b_16"
+    (tmp_path / "exp.yaml").write_text(yaml.safe_dump(smoke))
+    monkeypatch.chdir(tmp_path)
+    arguments = argparse.Namespace(config="exp.yaml", set=[], print_name=False,
+                                   results=tmp_path / "results")  # fmt: skip
+    with pytest.raises(UserError, match=r"^exp.yaml: datasets.mnist.*found vit_b_16, allowed: "):
+        getattr(cli, command)(arguments)
+    assert [path.name for path in tmp_path.iterdir()] == ["exp.yaml"]
+
+
+@pytest.fixture
+def without_gpu(monkeypatch) -> None:
+    """A machine on which torch sees none."""
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(parallel, "machine_gpus", list)
+
+
+def test_a_gpu_that_is_not_there_is_said_before_the_first_job(
+    smoke, tmp_path, monkeypatch, without_gpu
+) -> None:
+    (tmp_path / "exp.yaml").write_text(yaml.safe_dump(smoke | {"device": "cuda"}))
+    monkeypatch.chdir(tmp_path)
+    arguments = argparse.Namespace(config="exp.yaml", set=[], results=Path("results"), cores=1,
+                                   snakemake=[], profile=None)  # fmt: skip
+    started: list[Any] = []
+    monkeypatch.setattr(
+        "guidebench.pipeline.run.runner.run", lambda *given: started.append(given) or 7
+    )
+    with pytest.raises(UserError) as caught:
+        cli.run_pipeline(arguments)
+    assert str(caught.value) == (
+        "exp.yaml: device: found cuda, allowed: auto or cpu (torch sees no GPU here)"
+    )
+    assert started == []
+    # other machines have their own
+    arguments.snakemake = ["--executor", "kubernetes"]
+    assert cli.run_pipeline(arguments) == 7
+    assert len(started) == 1
+
+
+@pytest.mark.parametrize(
+    ("device", "listed", "stage", "words"),
+    [("cuda", [], "sample", "found cuda"), ("auto", ["0"], "features", "found auto and GPUs"),
+     ("auto", [], "sample", None), ("cpu", ["0"], "sample", None), ("cuda", [], "plots", None)],
+)  # fmt: skip
+def test_only_jobs_with_a_network_need_one(
+    device, listed, stage, words, edited, tmp_path, monkeypatch, without_gpu
+) -> None:
+    """What a cluster computed can be drawn on a laptop."""
+    config, layout = edited({("device",): device}), Layout(tmp_path, "smoke")
+    monkeypatch.setattr(parallel, "machine_gpus", lambda: listed)
+    monkeypatch.setattr(freshness, "stale", lambda config, layout: {Job(stage): "why"})
+    if words is None:
+        trial.gpu(config, "exp.yaml", layout)
+        return
+    with pytest.raises(UserError, match=f"^exp.yaml: device: {words}"):
+        trial.gpu(config, "exp.yaml", layout)

@@ -1,0 +1,69 @@
+"""What `lint-imports` (pyproject.toml) does not see."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import guidebench
+from guidebench.pipeline import recording
+
+PACKAGE = Path(guidebench.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+HEAVY = {"torch", "torchvision", "pandas", "mlflow", "matplotlib", "diffusers"}
+
+
+def test_what_has_numbers_is_recorded_and_the_pipeline_is_not():
+    assert len(FILES) > 100
+    for path in FILES:
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts != ("__init__",):
+            name = ".".join(("guidebench", *parts)).removesuffix(".__init__")
+            assert recording.recorded(name) == (parts[0] != "pipeline"), name
+
+
+def test_nothing_is_printed():
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id != "print", f"{path}:{node.lineno}"
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "guidebench.pipeline.cli",
+        "guidebench.pipeline.experiment.reading",
+        "guidebench.workload",
+        "guidebench.pipeline.records.code",
+        "guidebench.pipeline.jobs.freshness",
+    ],
+)
+def test_the_front_door_opens_without_heavy_libraries(module):
+    code = f"import sys, {module}; print(*{HEAVY!r} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+def test_validating_an_experiment_needs_no_heavy_library(repository, tmp_path):
+    code = (
+        "import sys; from pathlib import Path;"
+        "from guidebench.pipeline.jobs import freshness, listing;"
+        "from guidebench.pipeline.jobs.layout import Layout; from guidebench.pipeline.jobs.listing import jobs;"
+        "from guidebench.pipeline.experiment.reading import load;"
+        "config = load(sys.argv[1]);"
+        "[listing.spec(config, job) for job in jobs(config)];"
+        "freshness.stale(config, Layout(Path(sys.argv[2]), config.name));"
+        f"print(*{HEAVY!r} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "config.yaml", tmp_path],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []

@@ -1,0 +1,82 @@
+import pytest
+
+from guidebench import workload
+from guidebench.pipeline.jobs import slices
+from guidebench.pipeline.jobs.listing import Job, jobs
+from guidebench.workload import Block, Cell
+
+BALLS = "sportballs"
+S = ("datasets", BALLS)
+
+
+def test_cells_are_setups_times_scales_in_the_configs_order(edited):
+    cells = workload.cells(edited({}), BALLS)
+    assert cells[:5] == [
+        Cell("unguided", None),
+        Cell("noise_trained/raw", 1),
+        Cell("noise_trained/raw", 10),
+        Cell("clean/raw", 1),
+        Cell("clean/raw", 10),
+    ]
+    assert len(cells) == len(set(cells)) == 10
+    assert [cell.path for cell in cells[:3]] == [
+        "unguided/scale-none", "noise_trained/raw/scale-1", "noise_trained/raw/scale-10",
+    ]  # fmt: skip
+    assert Cell("clean/x0+adam", 0.1).path == "clean/x0+adam/scale-0.1"
+
+
+def test_blocks_cover_every_seed_of_both_splits_once(edited):
+    config = edited({(*S, "sampling"): {"selection": 40, "evaluation": 100, "block": 48}})
+    assert workload.blocks(config, BALLS) == [
+        Block("selection", 0, 0, 40),
+        Block("evaluation", 0, 0, 48),
+        Block("evaluation", 1, 48, 48),
+        Block("evaluation", 2, 96, 4),
+    ]
+    assert workload.block(config, BALLS, "evaluation-2").start == 96
+    with pytest.raises(KeyError):
+        workload.block(config, BALLS, "evaluation-3")
+
+
+def test_an_images_seed_depends_on_its_number_and_not_on_its_block(edited):
+    def seeds(config, dataset=BALLS, split="evaluation"):
+        blocks = [part for part in workload.blocks(config, dataset) if part.split == split]
+        return [seed for part in blocks for seed in workload.image_seeds(config, dataset, part)]
+
+    whole = seeds(edited({}))
+    assert len(whole) == len(set(whole)) == 16
+    assert all(0 <= seed < 2**63 for seed in whole)
+    assert seeds(edited({(*S, "sampling", "block"): 5})) == whole
+    # neither the setups nor the models enter: comparisons are paired
+    assert seeds(edited({(*S, "setups"): {"unguided": {}}})) == whole
+    for other in (seeds(edited({}), split="selection"), seeds(edited({}), "mnist"),
+                  seeds(edited({("seed",): 1}))):  # fmt: skip
+        assert not set(other) & set(whole)
+
+
+def test_each_class_in_turn_and_picture_grids(edited):
+    """Pictures have seeds, labels and steps of their own, and nobody scores them."""
+    base = ("datasets", BALLS)
+    config = edited({(*base, "target"): "each", (*base, "sampling", "grid_images"): 3,
+                     (*base, "sampling", "grid_steps"): 7})  # fmt: skip
+    blocks = workload.blocks(config, BALLS)
+    pictures = [block for block in blocks if block.split == workload.PICTURES]
+    assert sum(block.count for block in pictures) == 12
+    assert workload.labels(config, BALLS, pictures[0]) == [0, 1, 2, 3] * 3
+    assert workload.scored(config, BALLS) == blocks[: -len(pictures)]
+    cell = workload.cells(config, BALLS)[0]
+    assert workload.steps(config, BALLS, cell, pictures[0]) == 7
+    assert workload.steps(config, BALLS, cell, blocks[0]) == config.datasets[BALLS].sampling.steps
+    every = list(jobs(config))
+    assert Job("sample", BALLS, block="grid-0") in every
+    assert Job("features", BALLS, block="grid-0") not in every
+    few = edited({(*base, "sampling", "grid_images"): 3,
+                  (*base, "sampling", "grid_setups"): ["unguided"]})  # fmt: skip
+    assert workload.sampled(few, BALLS, pictures[0]) == [Cell("unguided", None)]
+    assert workload.sampled(few, BALLS, blocks[0]) == workload.cells(few, BALLS)
+    # the grid is no part of what a scored cell depends on
+    plain = edited({(*base, "target"): "each"})
+    specs_of = [slices.cell_spec(each, BALLS, cell, blocks[0]) for each in (config, plain)]
+    assert specs_of[0] == specs_of[1]
+    seeds = [set(workload.image_seeds(config, BALLS, block)) for block in blocks]
+    assert len(set().union(*seeds)) == sum(map(len, seeds))

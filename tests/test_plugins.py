@@ -24,7 +24,7 @@ from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.sections import Setup
-from guidebench.pipeline.jobs import slices
+from guidebench.pipeline.jobs import listing, slices
 from guidebench.pipeline.jobs.listing import jobs
 from guidebench.pipeline.records import code
 
@@ -211,7 +211,7 @@ def test_wrong_options_of_a_method_are_one_line(config, setup, said) -> None:
 
 def test_their_code_is_in_the_specs(config, tmp_path) -> None:
     block = workload.blocks(config, "own")[0]
-    before = {job.stage: slices.spec(config, job) for job in jobs(config)
+    before = {job.stage: listing.spec(config, job) for job in jobs(config)
             if job.classifier in ("", "clean")}  # fmt: skip
     old = [slices.cell_spec(config, "own", cell, block) for cell in workload.cells(config, "own")]
     file = tmp_path / "my_methods.py"
@@ -221,6 +221,6 @@ def test_their_code_is_in_the_specs(config, tmp_path) -> None:
     for stage in ("prepare", "train_classifier", "sample"):
         job = next(job for job in jobs(after) if job.stage == stage
                    and job.classifier in ("", "clean"))  # fmt: skip
-        assert slices.spec(after, job) != before[stage], stage
+        assert listing.spec(after, job) != before[stage], stage
     for cell, spec in zip(workload.cells(after, "own"), old, strict=True):
         assert slices.cell_spec(after, "own", cell, block) != spec

@@ -2,7 +2,8 @@ import pytest
 
 from guidebench import workload
 from guidebench.pipeline.jobs import slices
-from guidebench.pipeline.jobs.listing import Job, jobs
+from guidebench.pipeline.jobs.layout import Job
+from guidebench.pipeline.jobs.listing import jobs
 from guidebench.workload import Block, Cell
 
 BALLS = "sportballs"

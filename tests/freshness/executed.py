@@ -11,7 +11,8 @@ from tracing import Traced, run_traced
 
 from guidebench import workload
 from guidebench.pipeline.jobs import freshness
-from guidebench.pipeline.jobs.listing import Job, Layout, jobs
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import jobs
 
 
 @pytest.fixture(scope="session")

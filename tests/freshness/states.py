@@ -20,7 +20,8 @@ from guidebench.pipeline import recording
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.jobs import freshness
 from guidebench.pipeline.jobs.check import problems
-from guidebench.pipeline.jobs.listing import Job, Layout, inputs, jobs, manifest
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import inputs, jobs, manifest
 from guidebench.pipeline.records import code
 from guidebench.pipeline.records.artifacts import results_digest
 

@@ -13,7 +13,7 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.jobs import freshness
 from guidebench.pipeline.jobs.adopt import ADOPTED, adopt
 from guidebench.pipeline.jobs.garbage import remove
-from guidebench.pipeline.jobs.listing import Job, Layout
+from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.records import code
 
 SAMPLERS = "guidebench.diffusion.samplers"

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import guidebench
 from guidebench.pipeline.experiment.config import Config
-from guidebench.pipeline.jobs.listing import Job, Layout
+from guidebench.pipeline.jobs.layout import Job, Layout
 
 PACKAGE = Path(guidebench.__file__).parent
 

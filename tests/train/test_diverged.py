@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from guidebench.data.store import Stored
 from guidebench.pipeline import recording
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.jobs.listing import Job, Layout, manifest
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import manifest
 from guidebench.pipeline.records.checkpoint import Checkpoint
 from guidebench.pipeline.records.events import FAILED, Events, read
 from guidebench.pipeline.run.stage_process import run_stage

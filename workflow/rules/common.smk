@@ -14,7 +14,7 @@ from guidebench.workload import REAL
 from guidebench.pipeline.jobs import demands, freshness, listing, slices
 from guidebench.pipeline.plan import trial
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.jobs.listing import Job, Layout
+from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.run.killed_runs import MARK
 from guidebench.pipeline.experiment.reading import load
 

@@ -13,26 +13,13 @@ from guidebench import workload
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.jobs import freshness
-from guidebench.pipeline.jobs.listing import Job, Layout, jobs, manifest
+from guidebench.pipeline.jobs.cost_model import assumed
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import jobs, manifest, seconds
+from guidebench.pipeline.jobs.stages import STAGES
 from guidebench.pipeline.plan import trial
-from guidebench.pipeline.plan.cost_model import assumed, seconds
 from guidebench.pipeline.records.artifacts import results_digest
 from guidebench.pipeline.run.stage_process import run_stage
-
-STAGES = {
-    "prepare": ("draw or read a data set", ["dataset"]),
-    "train_denoiser": ("train a data set's denoiser", ["dataset"]),
-    "train_classifier": ("train one classifier", ["dataset", "classifier"]),
-    "sensitivity": ("analyse a classifier along the forward process", ["dataset", "classifier"]),
-    "sample": ("sample the missing cells of a seed block", ["dataset", "block"]),
-    "features": ("extract features of a seed block, or of `real` images", ["dataset", "block"]),
-    "metrics": ("score every cell of a data set", ["dataset"]),
-    "ground_truth": ("compare guided samples of a Gaussian mixture with the truth", ["dataset"]),
-    "collect": ("gather the tables and pictures", []),
-    "findings": ("decide the paper's claims from the tables", []),
-    "plots": ("draw the figures", []),
-    "report": ("write the HTML report", []),
-}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
         parents = [common] if name in ("run", "plan") else [common, place]
         command = commands.add_parser(name, help=text, description=text, parents=parents)
         command.set_defaults(action=action, results=Path("results"))
-        for option in STAGES.get(name, ("", []))[1]:
+        for option in STAGES[name].wildcards if name in STAGES else ():
             command.add_argument(f"--{option}", required=True)
         if name == "run":
             command.add_argument("--cores", type=int, default=os.cpu_count() or 1)
@@ -80,8 +67,8 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--stage", required=True, choices=STAGES)
             command.add_argument("--reason", required=True, help="why the old result still stands")
 
-    for name, (text, _) in STAGES.items():
-        add(name, text, stage)
+    for name, record in STAGES.items():
+        add(name, record.text, stage)
     add("run", "run the whole pipeline, with progress and tracking", run_pipeline)
     add("plan", "say what would run and why, and what it costs, before it does", plan)
     add("validate", "check the experiment file and say what it would compute", validate)
@@ -98,7 +85,9 @@ def parser() -> argparse.ArgumentParser:
 def stage(arguments: argparse.Namespace) -> int:
     """Run one stage."""
     config = load(arguments.config, arguments.set)
-    job = Job(arguments.command, **{o: getattr(arguments, o) for o in STAGES[arguments.command][1]})
+    job = Job(
+        arguments.command, **{o: getattr(arguments, o) for o in STAGES[arguments.command].wildcards}
+    )
     run_stage(config, job, Layout(arguments.results, config.name))
     return 0
 

@@ -16,7 +16,8 @@ from guidebench.data.store import read
 from guidebench.diffusion.schedule import Schedule
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.world_section import World
-from guidebench.pipeline.jobs.listing import Layout, inputs, provenance
+from guidebench.pipeline.jobs.layout import Layout
+from guidebench.pipeline.jobs.listing import inputs, provenance
 from guidebench.pipeline.records.artifacts import (
     atomic,
     canonical,

@@ -20,7 +20,8 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment import image_counts
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.jobs import demands
-from guidebench.pipeline.jobs.listing import Job, Layout, manifest
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import manifest
 from guidebench.pipeline.run.killed_runs import MARK
 from guidebench.pipeline.run.stage_process import run_stage
 

@@ -11,9 +11,10 @@ import pytest
 from guidebench.base import sources
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
-from guidebench.pipeline.jobs import check, freshness, slices
+from guidebench.pipeline.jobs import check, freshness, listing
 from guidebench.pipeline.jobs.freshness import Basis, differences, listed, stale
-from guidebench.pipeline.jobs.listing import Job, Layout, folder, inputs, jobs, manifest, provenance
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import folder, inputs, jobs, manifest, provenance
 from guidebench.pipeline.records import code
 from guidebench.pipeline.records.artifacts import (
     digest_of,
@@ -49,7 +50,7 @@ class Results:
         path = self.file(job)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        spec = slices.spec(self.config, job)
+        spec = listing.spec(self.config, job)
         write_json(provenance(self.layout, job), {"spec": spec})
         basis = Basis(
             ordered_digest(spec),
@@ -309,7 +310,7 @@ def test_a_users_edited_method_makes_its_jobs_stale(edited, tmp_path: Path, monk
 
 def test_an_unknown_stage_is_refused(done: Results) -> None:
     """A stage that nothing is known of would be fresh for ever."""
-    for what in (lambda job: slices.spec(done.config, job), lambda job: inputs(done.config, job),
+    for what in (lambda job: listing.spec(done.config, job), lambda job: inputs(done.config, job),
                  lambda job: manifest(done.layout, job)):  # fmt: skip
         with pytest.raises((KeyError, ValueError)):
             what(Job("smaple", BALLS))

@@ -4,17 +4,17 @@ from itertools import pairwise
 
 import pytest
 
+from guidebench.pipeline.jobs.cost_model import assumed
+from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import (
-    Job,
-    Layout,
     folder,
     inputs,
     jobs,
     manifest,
     owned,
     provenance,
+    seconds,
 )
-from guidebench.pipeline.plan.cost_model import assumed, seconds
 
 BALLS = "sportballs"
 S = ("datasets", BALLS)

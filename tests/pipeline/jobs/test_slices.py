@@ -3,8 +3,9 @@
 import pytest
 
 from guidebench import workload
-from guidebench.pipeline.jobs import slices
-from guidebench.pipeline.jobs.listing import Job, jobs
+from guidebench.pipeline.jobs import listing, slices
+from guidebench.pipeline.jobs.layout import Job
+from guidebench.pipeline.jobs.listing import jobs
 from guidebench.pipeline.records import code
 from guidebench.pipeline.records.artifacts import canonical, ordered_digest
 from guidebench.workload import Cell
@@ -19,11 +20,11 @@ RAW = (*S, "setups", "clean/raw", "scales")
 
 def changed(before, after):
     """Jobs of `after` whose spec is new or another than `before`, as `stage name`."""
-    old = {job: canonical(slices.spec(before, job)) for job in jobs(before)}
+    old = {job: canonical(listing.spec(before, job)) for job in jobs(before)}
     return {
         f"{job.stage} {job.name}"
         for job in jobs(after)
-        if old.get(job) != canonical(slices.spec(after, job))
+        if old.get(job) != canonical(listing.spec(after, job))
     }
 
 
@@ -125,13 +126,13 @@ def test_a_users_stabilizer_and_data_set_count_with_their_code(edited, tmp_path,
     name = (*S, "setups", "clean/x0", "stabilizer")
     config = edited({name: {"name": "mine_for_grid:Mine"}, (*S, "data"): data})
     two = [Job("prepare", BALLS), Job("sample", BALLS, block="evaluation-0")]
-    first = [canonical(slices.spec(config, job)) for job in two]
+    first = [canonical(listing.spec(config, job)) for job in two]
     module.write_text("# a comment\nclass Mine:\n    size = 1\n")
     code.forget()
-    assert [canonical(slices.spec(config, job)) for job in two] == first
+    assert [canonical(listing.spec(config, job)) for job in two] == first
     module.write_text("class Mine:\n    size = 2\n")
     code.forget()
-    assert all(canonical(slices.spec(config, job)) != old
+    assert all(canonical(listing.spec(config, job)) != old
                for job, old in zip(two, first, strict=True))  # fmt: skip
 
 
@@ -139,9 +140,9 @@ def test_a_stage_without_a_slice_is_refused(edited):
     """It would never be stale."""
     config = edited({})
     for job in jobs(config):
-        assert slices.spec(config, job) or job.stage in DRAWN
+        assert listing.spec(config, job) or job.stage in DRAWN
     with pytest.raises(KeyError):
-        slices.spec(config, Job("smaple", BALLS))
+        listing.spec(config, Job("smaple", BALLS))
 
 
 def test_the_order_of_samplers_and_setups_counts(edited):
@@ -153,7 +154,7 @@ def test_the_order_of_samplers_and_setups_counts(edited):
     there = edited({world: values})
     assert here == there
     job = Job("ground_truth", "two")
-    first, second = (ordered_digest(slices.spec(config, job)) for config in (here, there))
+    first, second = (ordered_digest(listing.spec(config, job)) for config in (here, there))
     assert first != second
 
 
@@ -164,10 +165,10 @@ def test_a_users_architecture_counts_wherever_it_runs(edited, tmp_path, monkeypa
     (tmp_path / "own_net.py").write_text("def net(outputs):\n    return outputs\n")
     code.forget()
     config = edited({(*CLEAN, "architecture"): "own_net:net"})
-    before = {job: canonical(slices.spec(config, job)) for job in jobs(config)}
+    before = {job: canonical(listing.spec(config, job)) for job in jobs(config)}
     (tmp_path / "own_net.py").write_text("def net(outputs):\n    return 2 * outputs\n")
     code.forget()
-    found = {job for job in jobs(config) if canonical(slices.spec(config, job)) != before[job]}
+    found = {job for job in jobs(config) if canonical(listing.spec(config, job)) != before[job]}
     expected = {job for job in jobs(config) if job.dataset == BALLS
                 and job.stage in ("sample", "features", "train_classifier", "sensitivity")
                 and job.classifier in ("", "clean")}  # fmt: skip

@@ -10,10 +10,10 @@ from guidebench import workload
 from guidebench.base.units import size
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
-from guidebench.pipeline.jobs import freshness, slices
-from guidebench.pipeline.jobs.listing import Job, Layout, jobs
-from guidebench.pipeline.plan import cost_model
-from guidebench.pipeline.plan.cost_model import Rates, stated
+from guidebench.pipeline.jobs import cost_model, freshness, listing, slices
+from guidebench.pipeline.jobs.cost_model import Rates, stated
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import jobs
 from guidebench.pipeline.plan.forecast import Cost, lines, makespan
 from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, parse
 from guidebench.pipeline.records.artifacts import digest_of, read_json, seal, write_json
@@ -78,17 +78,17 @@ def test_the_makespan_is_that_of_a_list_schedule() -> None:
 
 def test_costs_follow_the_config(smoke) -> None:
     rates = {name: cost_model.assumed(smoke, name) for name in [*smoke.datasets, *smoke.worlds]}
-    priced = {job: cost_model.seconds(smoke, job, rates) for job in jobs(smoke)}
+    priced = {job: listing.seconds(smoke, job, rates) for job in jobs(smoke)}
     assert all(value > 0 for value in priced.values())
     faster = {name: cost_model.assumed(smoke, name, 1e12) for name in rates}
     training = Job("train_denoiser", "mnist")
-    assert cost_model.seconds(smoke, training, faster) == pytest.approx(cost_model.STARTUP_SECONDS)
+    assert listing.seconds(smoke, training, faster) == pytest.approx(cost_model.STARTUP_SECONDS)
     known = Rates(0, 0, 0.5, {}, {"none": 0.1, "cfg": 0.2, "classifier:noise_trained:raw": 1.0}, 0)
-    assert cost_model.seconds(smoke, training, {"mnist": known}) == 0.5 * 40
+    assert listing.seconds(smoke, training, {"mnist": known}) == 0.5 * 40
     # 8 rows padded to a micro-batch of 8, four steps: unguided, guided, cfg at 0 and at 3
     sampling = Job("sample", "mnist", block="selection-0")
     expected = 8 * 4 * (0.1 + 1.0 + 0.1 + 0.2)
-    assert cost_model.seconds(smoke, sampling, {"mnist": known}) == pytest.approx(expected)
+    assert listing.seconds(smoke, sampling, {"mnist": known}) == pytest.approx(expected)
     part = workload.block(smoke, "mnist", "selection-0")
     cells = [
         cost_model.evaluations(smoke, "mnist", part, c) for c in workload.cells(smoke, "mnist")

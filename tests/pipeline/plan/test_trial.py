@@ -13,7 +13,7 @@ from guidebench.pipeline import cli
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.jobs import freshness, parallel
-from guidebench.pipeline.jobs.listing import Job, Layout
+from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.plan import trial
 
 CLASSIFIER = ("datasets", "mnist", "classifiers", "noise_trained")

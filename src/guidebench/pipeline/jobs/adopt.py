@@ -7,7 +7,8 @@ from pathlib import Path
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
-from guidebench.pipeline.jobs.listing import Job, Layout, jobs, manifest
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import jobs, manifest
 from guidebench.pipeline.records import code
 from guidebench.pipeline.records.artifacts import read_json, read_manifest, seal, write_json
 

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs import freshness
-from guidebench.pipeline.jobs.listing import Job, Layout, folder, manifest
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import folder, manifest
 from guidebench.pipeline.records.artifacts import damaged
 
 SHOWN = 5

@@ -13,7 +13,7 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.allowed_names import Mistake
 from guidebench.pipeline.experiment.config import Config, CustomData, Dataset
 from guidebench.pipeline.experiment.image_counts import floorless, short
-from guidebench.pipeline.jobs.listing import Job, Layout
+from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.records.artifacts import read_json, sha256
 
 log = logging.getLogger(__name__)

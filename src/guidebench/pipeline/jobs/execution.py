@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from guidebench.pipeline import recording
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.jobs import freshness, listing, parallel, slices
+from guidebench.pipeline.jobs import freshness, listing, parallel
 from guidebench.pipeline.jobs.freshness import EXTERNAL, Basis
-from guidebench.pipeline.jobs.listing import Job, Layout
+from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.records import code, outside_files
 from guidebench.pipeline.records.artifacts import (
     check_files,
@@ -59,7 +59,7 @@ class Execution:
     @cached_property
     def spec(self) -> dict[str, Any]:
         """What the results depend on."""
-        return slices.spec(self.config, self.job)
+        return listing.spec(self.config, self.job)
 
     @cached_property
     def inputs(self) -> dict[str, str]:

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
-from guidebench.pipeline.jobs import slices
-from guidebench.pipeline.jobs.listing import Job, Layout, folder, inputs, jobs, manifest, provenance
+from guidebench.pipeline.jobs import listing
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import folder, inputs, jobs, manifest, provenance
 from guidebench.pipeline.records import code, outside_files
 from guidebench.pipeline.records.artifacts import (
     canonical,
@@ -91,7 +92,7 @@ def _why(
     except UserError:
         return "its manifest is damaged"
     basis = Basis.of(stored)
-    spec = slices.spec(config, job)
+    spec = listing.spec(config, job)
     if basis.spec != ordered_digest(spec):
         return f"changed: {_keys(layout, job, spec)}"
     if names := code.changed(layout.root, basis.code):

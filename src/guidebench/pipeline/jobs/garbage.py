@@ -8,7 +8,8 @@ from pathlib import Path
 from guidebench import workload
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
-from guidebench.pipeline.jobs.listing import Layout, jobs, manifest
+from guidebench.pipeline.jobs.layout import Layout
+from guidebench.pipeline.jobs.listing import jobs, manifest
 from guidebench.pipeline.records import code
 from guidebench.pipeline.records.artifacts import read_json
 

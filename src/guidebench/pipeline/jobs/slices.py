@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from guidebench import workload
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.jobs.listing import Job
+from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.records.artifacts import digest_of
 from guidebench.pipeline.records.user_code import source_digest
 from guidebench.workload import Block, Cell
@@ -26,19 +25,12 @@ def with_code(options: dict[str, Any], key: str = "name") -> dict[str, Any]:
     return options
 
 
-def spec(config: Config, job: Job) -> dict[str, Any]:
-    """The slice of the config that the job's results depend on, as JSON values.
-
-    KeyError for a stage that is not here: a stage without a slice would never be stale.
-    """
-    return _SLICES[job.stage](config, job)
-
-
 def _common(config: Config) -> dict[str, Any]:
     return {"seed": config.seed, "threads": config.threads}
 
 
-def _ground_truth(config: Config, job: Job) -> dict[str, Any]:
+def ground_truth(config: Config, job: Job) -> dict[str, Any]:
+    """Of `ground_truth`."""
     world = config.worlds[job.dataset].model_dump(mode="json")
     for name, setup in world["setups"].items():
         world["setups"][name] = _setup(setup)
@@ -47,19 +39,22 @@ def _ground_truth(config: Config, job: Job) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _prepare(config: Config, job: Job) -> dict[str, Any]:
+def prepare(config: Config, job: Job) -> dict[str, Any]:
+    """Of `prepare`."""
     data = with_code(_dump(config.datasets[job.dataset])["data"], "source")
     return {"seed": config.seed, "data": _placeless(data)}
 
 
-def _train_denoiser(config: Config, job: Job) -> dict[str, Any]:
+def train_denoiser(config: Config, job: Job) -> dict[str, Any]:
+    """Of `train_denoiser`."""
     dump = _dump(config.datasets[job.dataset])
     return _common(config) | {
         "schedule": dump["schedule"], "denoiser": _results(dump["denoiser"])
     }  # fmt: skip
 
 
-def _train_classifier(config: Config, job: Job) -> dict[str, Any]:
+def train_classifier(config: Config, job: Job) -> dict[str, Any]:
+    """Of `train_classifier`."""
     dump = _dump(config.datasets[job.dataset])
     classifier = dump["classifiers"][job.classifier]
     schedule = dump["schedule"] if classifier["noise_trained"] else None
@@ -67,7 +62,8 @@ def _train_classifier(config: Config, job: Job) -> dict[str, Any]:
     return _common(config) | {"classifier": used, "schedule": schedule}
 
 
-def _sensitivity(config: Config, job: Job) -> dict[str, Any]:
+def sensitivity(config: Config, job: Job) -> dict[str, Any]:
+    """Of `sensitivity`."""
     dump = _dump(config.datasets[job.dataset])
     named = dump["sensitivity"]["stabilizers"].items()
     options = dump["sensitivity"] | {"stabilizers": {k: with_code(v) for k, v in named}}
@@ -78,7 +74,8 @@ def _sensitivity(config: Config, job: Job) -> dict[str, Any]:
                               "schedule": dump["schedule"], "noise_trained": noisy}  # fmt: skip
 
 
-def _sample(config: Config, job: Job) -> dict[str, Any]:
+def sample(config: Config, job: Job) -> dict[str, Any]:
+    """Of `sample`."""
     part = workload.block(config, job.dataset, job.block)
     cells = [
         cell_spec(config, job.dataset, cell, part)
@@ -87,7 +84,8 @@ def _sample(config: Config, job: Job) -> dict[str, Any]:
     return _common(config) | {"cells": cells, "block": list(part)}
 
 
-def _features(config: Config, job: Job) -> dict[str, Any]:
+def features(config: Config, job: Job) -> dict[str, Any]:
+    """Of `features`."""
     dataset = config.datasets[job.dataset]
     dump = _dump(dataset)
     judge = dataset.classifiers.get("judge")
@@ -101,7 +99,8 @@ def _features(config: Config, job: Job) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _metrics(config: Config, job: Job) -> dict[str, Any]:
+def metrics(config: Config, job: Job) -> dict[str, Any]:
+    """Of `metrics`."""
     dump = _dump(config.datasets[job.dataset])
     return {
         "seed": config.seed,
@@ -111,23 +110,6 @@ def _metrics(config: Config, job: Job) -> dict[str, Any]:
         "guide": {name: setup["classifier"] for name, setup in dump["setups"].items()},
         "metrics": config.metrics.model_dump(mode="json") | {"inception": inception(config)},
     }
-
-
-_SLICES: dict[str, Callable[[Config, Job], dict[str, Any]]] = {
-    "prepare": _prepare,
-    "train_denoiser": _train_denoiser,
-    "train_classifier": _train_classifier,
-    "sensitivity": _sensitivity,
-    "sample": _sample,
-    "features": _features,
-    "metrics": _metrics,
-    "ground_truth": _ground_truth,
-    "collect": lambda config, job: {"config": effective(config)},
-    # these read tables, findings and figures alone
-    "findings": lambda config, job: {},
-    "plots": lambda config, job: {},
-    "report": lambda config, job: {},
-}
 
 
 def _dump(dataset: Dataset) -> dict[str, Any]:

@@ -18,11 +18,11 @@ from guidebench.base.choices import classes
 from guidebench.base.units import duration, size
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
-from guidebench.pipeline.jobs import freshness
-from guidebench.pipeline.jobs.listing import Job, Layout, jobs, manifest
+from guidebench.pipeline.jobs import cost_model, freshness, listing
+from guidebench.pipeline.jobs.cost_model import Rates
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import jobs, manifest
 from guidebench.pipeline.jobs.parallel import visible_gpus
-from guidebench.pipeline.plan import cost_model
-from guidebench.pipeline.plan.cost_model import Rates
 from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, pending
 
 SHORT, LONG = 600.0, 3600.0
@@ -74,11 +74,11 @@ def cost(
 ) -> Cost:
     """Cost of a pending job; `running` are all that will run."""
     if not job.dataset:
-        return Cost(cost_model.seconds(config, job, rates), disk=FOLLOWING_BYTES / 4)
+        return Cost(listing.seconds(config, job, rates), disk=FOLLOWING_BYTES / 4)
     if job.stage != "sample":
         trains = job.stage == "train_denoiser"
         return Cost(
-            cost_model.seconds(config, job, rates),
+            listing.seconds(config, job, rates),
             disk=_disk(config, job),
             workers=config.datasets[job.dataset].denoiser.gpus if trains else 1,
         )

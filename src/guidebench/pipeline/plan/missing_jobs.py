@@ -12,7 +12,8 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs import slices
 from guidebench.pipeline.jobs.freshness import content
-from guidebench.pipeline.jobs.listing import Job, Layout, manifest
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import manifest
 from guidebench.pipeline.records.finished_cells import standing
 from guidebench.workload import Cell
 

@@ -14,8 +14,8 @@ from guidebench.pipeline.experiment.config import ARCHITECTURES, Config, Dataset
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.sections import Classifier
 from guidebench.pipeline.jobs import demands, freshness, parallel
-from guidebench.pipeline.jobs.listing import Layout
-from guidebench.pipeline.run.stage_process import ON_GPU
+from guidebench.pipeline.jobs.layout import Layout
+from guidebench.pipeline.jobs.stages import STAGES
 
 
 def ready(path: str, settings: list[str], results: Path) -> Config:
@@ -29,7 +29,7 @@ def ready(path: str, settings: list[str], results: Path) -> Config:
 def gpu(config: Config, path: str, layout: Layout) -> None:
     """UserError where a network is to run on a GPU of this machine and torch has none."""
     wanted = config.device == "cuda" or (config.device == "auto" and parallel.machine_gpus())
-    if wanted and any(job.stage in ON_GPU for job in freshness.stale(config, layout)):
+    if wanted and any(STAGES[job.stage].network for job in freshness.stale(config, layout)):
         try:
             parallel.on_gpu(config.device)
         except UserError as error:

@@ -16,7 +16,7 @@ import yaml
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
-from guidebench.pipeline.jobs.listing import Layout
+from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.jobs.parallel import visible_gpus
 from guidebench.pipeline.run import killed_runs, slurm
 from guidebench.pipeline.run.failures import explain, last_words

@@ -12,13 +12,12 @@ from guidebench.pipeline import recording
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs import parallel
-from guidebench.pipeline.jobs.listing import Job, Layout, jobs, manifest
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import jobs, manifest
+from guidebench.pipeline.jobs.stages import STAGES
 from guidebench.pipeline.records.artifacts import digest_of, environment
 from guidebench.pipeline.records.events import Events
 from guidebench.stages.stage import Stage
-
-# the stages that run networks
-ON_GPU = ("train_denoiser", "train_classifier", "sensitivity", "sample", "features")
 
 
 def run_stage(config: Config, job: Job, layout: Layout) -> None:
@@ -34,7 +33,7 @@ def run_stage(config: Config, job: Job, layout: Layout) -> None:
     denoiser = config.datasets[job.dataset].denoiser if job.stage == "train_denoiser" else None
     processes = denoiser.gpus if denoiser else 1
     member = parallel.joins()
-    if job.stage in ON_GPU and config.device != "cpu" and not member:
+    if STAGES[job.stage].network and config.device != "cpu" and not member:
         wanted = processes // (denoiser.nodes if denoiser else 1)
         found = parallel.claim_gpus(wanted)
         if found and len(found) < wanted:

@@ -11,7 +11,7 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config, Dataset, IdxData
 from guidebench.pipeline.experiment.sections import Setup
 from guidebench.pipeline.experiment.world_section import World
-from guidebench.pipeline.jobs.listing import Job
+from guidebench.pipeline.jobs.layout import Job
 from guidebench.workload import Block, Cell
 
 # one image, one forward pass of a 16-channel network at 32 x 32 on one core of 2024
@@ -107,30 +107,47 @@ def stated(config: Config, asked: list[str]) -> dict[str, Rates]:
             for name in [*config.datasets, *config.worlds]}  # fmt: skip
 
 
-def seconds(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
-    """Expected seconds of a job on one worker; `rates` by data set or world."""
-    if not job.dataset:
-        startup = max(rate.startup for rate in rates.values())
-        if job.stage == "plots":
-            return startup * (1 + PLOTS * len(rates))
-        return startup * LAST[job.stage]
+def last(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
+    """Of what comes last, over all data sets."""
+    return _startup(rates) * LAST[job.stage]
+
+
+def plots(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
+    """Of `plots`, by how many data sets and worlds there are."""
+    return _startup(rates) * (1 + PLOTS * len(rates))
+
+
+def _startup(rates: Mapping[str, Rates]) -> float:
+    return max(rate.startup for rate in rates.values())
+
+
+def ground_truth(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
+    """Of a world."""
     rate = rates[job.dataset]
-    if job.stage == "ground_truth":
-        return rate.startup + rate.world_cell * world_cells(config.worlds[job.dataset])
-    options = config.datasets[job.dataset]
-    if job.stage == "metrics":
-        return rate.startup * LAST[job.stage]
-    work = {
-        "prepare": lambda: rate.prepared * images(options),
-        "train_denoiser": lambda: rate.denoiser_step * options.denoiser.steps,
-        "train_classifier": lambda: (
-            rate.classifier_step[job.classifier] * options.classifiers[job.classifier].steps
-        ),
-        "sensitivity": lambda: _sensitivity(options, job.classifier, rate),
-        "sample": lambda: _sampling(config, job, rate),
-        "features": lambda: rate.featured * _featured(config, job),
-    }
-    return rate.startup + work[job.stage]()
+    return rate.startup + rate.world_cell * world_cells(config.worlds[job.dataset])
+
+
+def metrics(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
+    """Of `metrics`."""
+    return rates[job.dataset].startup * LAST["metrics"]
+
+
+def prepare(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
+    """Of `prepare`."""
+    rate = rates[job.dataset]
+    return rate.startup + rate.prepared * images(config.datasets[job.dataset])
+
+
+def train_denoiser(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
+    """Of `train_denoiser`."""
+    rate = rates[job.dataset]
+    return rate.startup + rate.denoiser_step * config.datasets[job.dataset].denoiser.steps
+
+
+def train_classifier(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
+    """Of one classifier."""
+    rate, options = rates[job.dataset], config.datasets[job.dataset].classifiers[job.classifier]
+    return rate.startup + rate.classifier_step[job.classifier] * options.steps
 
 
 def images(options: Dataset) -> int:
@@ -165,14 +182,17 @@ def cell_seconds(config: Config, dataset: str, part: Block, cell: Cell, rate: Ra
     return evaluations(config, dataset, part, cell) / both * step
 
 
-def _sampling(config: Config, job: Job, rate: Rates) -> float:
+def sample(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
+    """Of a block's cells, all of them."""
+    rate = rates[job.dataset]
     part = workload.block(config, job.dataset, job.block)
     cells = workload.sampled(config, job.dataset, part)
-    return sum(cell_seconds(config, job.dataset, part, cell, rate) for cell in cells)
+    return rate.startup + sum(cell_seconds(config, job.dataset, part, cell, rate) for cell in cells)
 
 
-def _sensitivity(options: Dataset, classifier: str, rate: Rates) -> float:
+def sensitivity(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     """Pairs of gradients, accuracy, and for a conditional denoiser the implicit classifier's."""
+    options, classifier, rate = config.datasets[job.dataset], job.classifier, rates[job.dataset]
     asked, forward = options.sensitivity, rate.sampled["none"]
     pairs = 2 * asked.steps
     if asked.stabilizers:  # these walk every t, whose x_{t-1} is the next one's x_t
@@ -184,7 +204,13 @@ def _sensitivity(options: Dataset, classifier: str, rate: Rates) -> float:
         total += asked.images * pairs / asked.steps * through + asked.accuracy_images * forward
     if options.denoiser.condition_dropout is not None:
         total += asked.images * (raw + 2 * forward)
-    return asked.steps * total
+    return rate.startup + asked.steps * total
+
+
+def features(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
+    """Of a block, or of the real images."""
+    rate = rates[job.dataset]
+    return rate.startup + rate.featured * _featured(config, job)
 
 
 def _featured(config: Config, job: Job) -> int:

@@ -1,0 +1,204 @@
+"""One record per stage: from it come sub-command, jobs, paths, inputs, slice of the config, cost.
+
+A new stage is a record here, a rule in `workflow/rules/`, and a module in `stages/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from guidebench import workload
+from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.jobs import cost_model, slices
+from guidebench.pipeline.jobs.cost_model import Rates
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.workload import REAL
+
+
+def once(config: Config, name: str) -> list[tuple[str, ...]]:
+    """One job of a data set, a world or the experiment."""
+    return [()]
+
+
+def whole_folder(layout: Layout, job: Job) -> list[Path]:
+    """The job's folder holds its files and no others."""
+    return [STAGES[job.stage].folder(layout, job)]
+
+
+class Stage(NamedTuple):
+    """What is known of a stage before it runs."""
+
+    text: str  # what it does, for --help
+    folder: Callable[[Layout, Job], Path]  # below which its files lie
+    # the jobs that it reads, or the stages of which it reads none, and of all others every job
+    reads: Callable[[Config, Job], list[Job] | tuple[str, ...]]
+    slice: Callable[[Config, Job], dict[str, Any]]  # keys of the config that its results follow
+    seconds: Callable[[Config, Job, Mapping[str, Rates]], float]
+    scope: Literal["dataset", "world", "experiment"] = "dataset"
+    parts: Callable[[Config, str], list[tuple[str, ...]]] = once  # classifier and block of its jobs
+    wildcards: tuple[str, ...] = ("dataset",)  # of its rule; options of its sub-command
+    beside: str = ""  # the folder of the experiment for its manifest, where not with its files
+    owned: Callable[[Layout, Job], list[Path]] = whole_folder  # folders for its files alone
+    network: bool = False  # runs one: on a GPU where there is one
+
+
+def _data(job: Job) -> Job:
+    return Job("prepare", job.dataset)
+
+
+def _denoiser(job: Job) -> Job:
+    return Job("train_denoiser", job.dataset)
+
+
+def _classifiers(job: Job, names: list[str]) -> list[Job]:
+    return [Job("train_classifier", job.dataset, name) for name in names]
+
+
+def _samples_read(config: Config, job: Job) -> list[Job]:
+    guides = workload.used_guides(config, job.dataset)
+    return [_data(job), _denoiser(job), *_classifiers(job, guides)]
+
+
+def _features_read(config: Config, job: Job) -> list[Job]:
+    source = _data(job) if job.block == REAL else job._replace(stage="sample")
+    return [source, *_classifiers(job, list(config.datasets[job.dataset].classifiers))]
+
+
+def _metrics_read(config: Config, job: Job) -> list[Job]:
+    blocks = [block.name for block in workload.scored(config, job.dataset)]
+    return [*(Job("features", job.dataset, block=name) for name in [REAL, *blocks]),
+            *(Job("sample", job.dataset, block=name) for name in blocks)]  # fmt: skip
+
+
+def _nothing_more(config: Config, job: Job) -> dict[str, Any]:
+    """Tables, findings and figures alone decide."""
+    return {}
+
+
+LAST = ("collect", "findings", "plots", "report")
+
+STAGES = {
+    "prepare": Stage(
+        "draw or read a data set",
+        folder=lambda layout, job: layout.data(job.dataset),
+        reads=lambda config, job: [],
+        slice=slices.prepare,
+        seconds=cost_model.prepare,
+    ),
+    "train_denoiser": Stage(
+        "train a data set's denoiser",
+        folder=lambda layout, job: layout.denoiser(job.dataset),
+        reads=lambda config, job: [_data(job)],
+        slice=slices.train_denoiser,
+        seconds=cost_model.train_denoiser,
+        network=True,
+    ),
+    "train_classifier": Stage(
+        "train one classifier",
+        folder=lambda layout, job: layout.classifier(job.dataset, job.classifier),
+        reads=lambda config, job: [_data(job)],
+        slice=slices.train_classifier,
+        seconds=cost_model.train_classifier,
+        parts=lambda config, name: [(key,) for key in config.datasets[name].classifiers],
+        wildcards=("dataset", "classifier"),
+        network=True,
+    ),
+    "sensitivity": Stage(
+        "analyse a classifier along the forward process",
+        folder=lambda layout, job: layout.sensitivity(job.dataset, job.classifier),
+        reads=lambda config, job: [
+            _data(job), _denoiser(job), *_classifiers(job, [job.classifier])
+        ],
+        slice=slices.sensitivity,
+        seconds=cost_model.sensitivity,
+        parts=lambda config, name: [(guide,) for guide in workload.guides(config, name)],
+        wildcards=("dataset", "classifier"),
+        network=True,
+    ),
+    "sample": Stage(
+        "sample the missing cells of a seed block",
+        folder=lambda layout, job: layout.samples(job.dataset),
+        reads=_samples_read,
+        slice=slices.sample,
+        seconds=cost_model.sample,
+        parts=lambda config, name: [("", block.name) for block in workload.blocks(config, name)],
+        wildcards=("dataset", "block"),
+        owned=lambda layout, job: [],
+        network=True,
+    ),
+    "features": Stage(
+        "extract features of a seed block, or of `real` images",
+        folder=lambda layout, job: layout.features(job.dataset),
+        reads=_features_read,
+        slice=slices.features,
+        seconds=cost_model.features,
+        parts=lambda config, name: [
+            ("", REAL), *(("", block.name) for block in workload.scored(config, name))
+        ],
+        wildcards=("dataset", "block"),
+        owned=lambda layout, job: (
+            [layout.features(job.dataset) / REAL] if job.block == REAL else []
+        ),
+        network=True,
+    ),
+    "metrics": Stage(
+        "score every cell of a data set",
+        folder=lambda layout, job: layout.metrics(job.dataset),
+        reads=_metrics_read,
+        slice=slices.metrics,
+        seconds=cost_model.metrics,
+    ),
+    "ground_truth": Stage(
+        "compare guided samples of a Gaussian mixture with the truth",
+        folder=lambda layout, job: layout.truth(job.dataset),
+        reads=lambda config, job: [],
+        slice=slices.ground_truth,
+        seconds=cost_model.ground_truth,
+        scope="world",
+    ),
+    "collect": Stage(
+        "gather the tables and pictures",
+        folder=lambda layout, job: layout.root,
+        reads=lambda config, job: LAST,
+        slice=lambda config, job: {"config": slices.effective(config)},
+        seconds=cost_model.last,
+        scope="experiment",
+        wildcards=(),
+        beside="tables",
+        owned=lambda layout, job: [layout.tables, layout.pictures],
+    ),
+    "findings": Stage(
+        "decide the paper's claims from the tables",
+        folder=lambda layout, job: layout.root,
+        reads=lambda config, job: [Job("collect")],
+        slice=_nothing_more,
+        seconds=cost_model.last,
+        scope="experiment",
+        wildcards=(),
+        beside="findings",
+        owned=lambda layout, job: [],
+    ),
+    "plots": Stage(
+        "draw the figures",
+        folder=lambda layout, job: layout.figures,
+        reads=lambda config, job: [Job("collect")],
+        slice=_nothing_more,
+        seconds=cost_model.plots,
+        scope="experiment",
+        wildcards=(),
+        beside="plots",
+    ),
+    "report": Stage(
+        "write the HTML report",
+        folder=lambda layout, job: layout.root,
+        reads=lambda config, job: ("report",),
+        slice=_nothing_more,
+        seconds=cost_model.last,
+        scope="experiment",
+        wildcards=(),
+        beside="report",
+        owned=lambda layout, job: [],
+    ),
+}  # fmt: skip

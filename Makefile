@@ -55,10 +55,11 @@ test-slow: setup  ## the slow tests: killed runs, the forecast against the defau
 slurm-test: setup  ## the pipeline on a private SLURM (root, Debian's slurm-wlm and munge)
 	GUIDEBENCH_SLURM=required $(BIN)/python -m pytest -m slurm tests/slurm
 
-lint: setup  ## formatting, style, types, workflow files
+lint: setup  ## formatting, style, types, who imports whom, workflow files
 	$(BIN)/ruff format --check src tests benchmarks docs
 	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/snakefmt --check Snakefile workflow
 
 lock: $(UV)  ## resolve envs/*.in anew, with hashes and no addresses

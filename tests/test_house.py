@@ -52,10 +52,10 @@ def test_validating_an_experiment_needs_no_heavy_library(repository, tmp_path):
     code = (
         "import sys; from pathlib import Path;"
         "from guidebench.pipeline.jobs import freshness, listing;"
-        "from guidebench.pipeline.jobs.layout import Layout; from guidebench.pipeline.jobs.listing import jobs;"
+        "from guidebench.pipeline.jobs.layout import Layout;"
         "from guidebench.pipeline.experiment.reading import load;"
         "config = load(sys.argv[1]);"
-        "[listing.spec(config, job) for job in jobs(config)];"
+        "[listing.spec(config, job) for job in listing.jobs(config)];"
         "freshness.stale(config, Layout(Path(sys.argv[2]), config.name));"
         f"print(*{HEAVY!r} & set(sys.modules))"
     )

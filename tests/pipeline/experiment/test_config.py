@@ -13,7 +13,7 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment import consistency
 from guidebench.pipeline.experiment.config import ARCHITECTURES, Config, SportBallsData
 from guidebench.pipeline.experiment.reading import load
-from guidebench.pipeline.experiment.reference_page import document
+from guidebench.pipeline.experiment.reference import document
 from guidebench.pipeline.experiment.type_words import models
 
 EXPERIMENTS = ["config.yaml", *sorted(
@@ -94,7 +94,7 @@ def test_the_default_experiment_comments_every_key():
 def test_the_documentation_is_the_models(monkeypatch):
     written = (REPOSITORY / "docs/config.md").read_text()
     assert written == document(), (
-        "run `python -m guidebench.pipeline.experiment.reference_page > docs/config.md`"
+        "run `python -m guidebench.pipeline.experiment.reference > docs/config.md`"
     )
 
 

@@ -1,4 +1,4 @@
-"""Writes docs/config.md from the config model: `python -m guidebench.pipeline.experiment.reference_page`."""
+"""Writes docs/config.md: `python -m guidebench.pipeline.experiment.reference`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from guidebench.pipeline.experiment.type_words import models, of_field
 HEAD = """\
 # Every key of an experiment file
 
-Written by `python -m guidebench.pipeline.experiment.reference_page > docs/config.md` from the models in
-`src/guidebench/pipeline/`; a test keeps the two equal. A key that is left out takes its default.
+Written by `python -m guidebench.pipeline.experiment.reference > docs/config.md` from the models in
+`src/guidebench/pipeline/experiment/`; a test keeps the two equal. A key that is left out takes its
+default.
 `guidebench validate --config FILE` reports every mistake in a file at once, `--set KEY.PATH=VALUE`
 overrides one key of it, and [`config.yaml`](../config.yaml) shows most keys at work. Integers and
 numbers are not taken from text or from `true` and `false`; numbers are finite. Files and `--set`

@@ -12,7 +12,7 @@ from conftest import REPOSITORY
 
 from guidebench import data, workload
 from guidebench.base.seeds import normal
-from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, Prediction
+from guidebench.diffusion.samplers import SAMPLERS, Prediction, own_options
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
 from guidebench.guidance.guides import Unguided
@@ -111,7 +111,7 @@ def test_the_readmes_guides_are_the_built_in_ones(kind, changes, config, network
             x = SAMPLERS[sampler](
                 build_guide(asked), normal(SEEDS, 0, (1, 8, 8)).double(), schedule,
                 schedule.grid(10), lambda step: normal(SEEDS, step + 1, (1, 8, 8)).double(),
-                **{key: options[key] for key in OPTIONS.get(sampler, [])},
+                **own_options(sampler, options),
             )  # fmt: skip
             ends.append(x)
         mine, built_in, without = ends

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from guidebench.base import choices
 from guidebench.base.seeds import normal
-from guidebench.diffusion.samplers import OPTIONS as OPTIONS_OF
 from guidebench.diffusion.samplers import SAMPLERS
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
@@ -103,7 +103,7 @@ def _run(case: str, unet: nn.Module, classifier: nn.Module) -> Tensor:
     guide = _guide(kind, unet, classifier, 10)
     x = SAMPLERS[name](
         guide, _noise(0), SCHEDULE, grid, lambda step: _noise(step + 1),
-        **dict.fromkeys(OPTIONS_OF.get(name, []), option),
+        **dict.fromkeys(choices.SAMPLERS[name].options, option),
     )  # fmt: skip
     return x.abs()
 

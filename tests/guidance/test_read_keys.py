@@ -1,11 +1,13 @@
 """What the checks call read is read, and nothing else: a key changes the images or is refused."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
 
-from guidebench.diffusion.samplers import OPTIONS as OPTIONS_OF
+from guidebench.base.choices import SAMPLERS
+from guidebench.diffusion import samplers
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
@@ -111,7 +113,7 @@ def test_of_a_stabilizer(key: str, sampler) -> None:
 
 @pytest.mark.parametrize("key", sorted(unread_keys.BY_SAMPLER_OF_IMAGES))
 def test_of_a_sampler(key: str, sampler) -> None:
-    for name in ("ancestral", "euler_maruyama", "ddim", "heun", "dpmpp_2m"):
+    for name in SAMPLERS:
         plain = SAMPLING.model_copy(update={"sampler": name})
         changed = plain.model_copy(update={key: OTHER[key]})
         acts = name in unread_keys.BY_SAMPLER_OF_IMAGES[key]
@@ -133,6 +135,8 @@ def test_no_key_is_forgotten() -> None:
     assert set(Setup.model_fields) == always | {*unread_keys.BY_GUIDANCE, *unread_keys.BY_INPUT}
     assert set(Stabilizer.model_fields) == {"name", *unread_keys.BY_STABILIZER}
     assert set(Steps.model_fields) == {"sampler", "steps", *unread_keys.BY_SAMPLER}
-    options = {key: tuple(name for name, keys in OPTIONS_OF.items() if key in keys)
-               for key in unread_keys.BY_SAMPLER}  # fmt: skip
-    assert options == dict(unread_keys.BY_SAMPLER)
+
+
+def test_a_sampler_has_a_record_a_function_and_a_place_in_the_config() -> None:
+    in_config = get_args(Steps.model_fields["sampler"].annotation)
+    assert set(SAMPLERS) == set(samplers.SAMPLERS) == set(in_config)

@@ -11,7 +11,7 @@ from torch import Tensor
 from guidebench.base.jackknife import standard_error
 from guidebench.base.seeds import normal
 from guidebench.data.gaussian_mixture import ExactClassifier, GaussianMixture
-from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, times
+from guidebench.diffusion.samplers import SAMPLERS, own_options, times
 from guidebench.diffusion.schedule import Schedule
 from guidebench.guidance.networks import Networks
 from guidebench.guidance.sampling import Asked, build_guide
@@ -86,7 +86,7 @@ class Truth:
         return SAMPLERS[name](
             guide, start, self.schedule, grid,
             lambda step: normal(self.seeds, step + 1, self.mixture.shape).double(),
-            **{key: steps[key] for key in OPTIONS.get(name, [])},
+            **own_options(name, steps),
         )  # fmt: skip
 
 

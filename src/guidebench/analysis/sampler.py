@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, Prediction, times
+from guidebench.diffusion.samplers import SAMPLERS, Prediction, own_options, times
 from guidebench.diffusion.schedule import Schedule
 
 
@@ -34,7 +34,7 @@ def variance_ratios(
         return found
 
     # row 0 starts from one, row k + 1 gets its one as the noise of step k
-    own = {key: None if key == "limit" else options[key] for key in OPTIONS.get(name, [])}
+    own = own_options(name, options | {"limit": None})
     last = SAMPLERS[name](
         predict, unit(0), schedule, times(name, schedule, steps),
         lambda step: unit(step + 1), **own,

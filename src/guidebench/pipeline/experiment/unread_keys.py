@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from guidebench.base.choices import SAMPLERS
 from guidebench.pipeline.experiment.allowed_names import Mistake
 from guidebench.pipeline.experiment.sections import Model
 
@@ -24,11 +25,12 @@ BY_STABILIZER: Readers = {
     "per_step": ("ema", "nesterov", "rmsprop", "adam", OWN),
 }  # fmt: skip
 BY_SAMPLER: Readers = {
-    "variance": ("ancestral",), "eta": ("ddim",), "limit": ("euler_maruyama",)
-}  # fmt: skip
+    key: (name,) for name, sampler in SAMPLERS.items() for key in sampler.options
+}
 BY_SAMPLER_OF_IMAGES: Readers = {
-    **BY_SAMPLER, "recompute_eps": ("euler_maruyama", "ddim", "heun")
-}  # fmt: skip
+    **BY_SAMPLER,
+    "recompute_eps": tuple(name for name, sampler in SAMPLERS.items() if "eps" in sampler.uses),
+}
 BY_CLIP: Readers = {"clip_gradient": ("true",)}
 BY_ARCHITECTURE: Readers = dict.fromkeys(
     ("layers_per_block", "attention", "head_dim", "norm_groups"), ("unet2d",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from guidebench.base.choices import WITH_MEAN
+from guidebench.base.choices import SAMPLERS
 from guidebench.pipeline.experiment.allowed_names import Mistake
 from guidebench.pipeline.experiment.sections import DDPMLinear
 from guidebench.pipeline.experiment.setup_consistency import setup_mistakes
@@ -37,8 +37,9 @@ def world_mistakes(world: World, blocks: int) -> Iterator[Mistake]:
         for part, found, allowed in setup_mistakes(setup, EXACT):
             yield f"{key}.{part}", found, allowed
         shifts_mean = setup.guidance == "classifier" and setup.injection == "mean"
-        if shifts_mean and not {one.sampler for one in world.samplers.values()} & set(WITH_MEAN):
-            yield f"{key}.injection", "mean", f"score, or a sampler of {', '.join(WITH_MEAN)}"
+        with_mean = [name for name, sampler in SAMPLERS.items() if sampler.has_mean]
+        if shifts_mean and not {one.sampler for one in world.samplers.values()} & set(with_mean):
+            yield f"{key}.injection", "mean", f"score, or a sampler of {', '.join(with_mean)}"
 
 
 def _components(world: World) -> Iterator[Mistake]:

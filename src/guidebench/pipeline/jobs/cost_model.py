@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from guidebench import workload
-from guidebench.base.choices import side
+from guidebench.base.choices import SAMPLERS, side
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config, Dataset, IdxData
 from guidebench.pipeline.experiment.sections import Setup
@@ -168,8 +168,8 @@ def evaluations(config: Config, dataset: str, part: Block, cell: Cell) -> float:
     setup, batch = options.setups[cell.setup], options.sampling.micro_batch
     rows = -(-part.count // batch) * batch  # the last micro-batch is padded
     both = 2 if setup.guidance == "cfg" and cell.scale else 1
-    heun = 2 if options.sampling.sampler == "heun" else 1
-    return float(rows * workload.steps(config, dataset, cell, part) * both * heun)
+    per_step = SAMPLERS[options.sampling.sampler].evaluations
+    return float(rows * workload.steps(config, dataset, cell, part) * both * per_step)
 
 
 def cell_seconds(config: Config, dataset: str, part: Block, cell: Cell, rate: Rates) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from guidebench.report.figures import forward, sampling, theme
+from guidebench.report.metrics import METRICS
 from guidebench.report.tables import Tables
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ def draw(tables: Tables, dataset: str, folder: Path) -> list[Path]:
                     paths += theme.save(plot(tables, dataset), folder, name)
         if (known.quantity == "implicit_cosine").any():
             paths += theme.save(forward.implicit(tables, dataset), folder, "implicit")
-        for metric, name in sampling.FILES.items():
+        for metric, shown in METRICS.items():
             if tables.has(dataset, metric):
                 drawn = sampling.against_scale(tables, dataset, metric)
-                paths += theme.save(drawn, folder, name)
+                paths += theme.save(drawn, folder, shown.file)
         if tables.has(dataset, "is_judge"):
             drawn = sampling.tradeoff(tables, dataset)
             paths += theme.save(drawn, folder, "tradeoff")

@@ -10,27 +10,12 @@ import pandas as pd
 from guidebench.report.claims.intervals import proportions
 from guidebench.report.claims.verdicts import SHARES, quantile
 from guidebench.report.figures import theme
+from guidebench.report.metrics import METRICS
 from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-METRICS = {
-    "accuracy_guide": "accuracy by the guiding classifier",
-    "accuracy_judge": "accuracy by the judge",
-    "fd_judge": "fd_judge (all classes)",
-    "cfd_judge": "cfd_judge (target class)",
-    "is_judge": "Inception score's formula on the judge",
-    "precision_judge": "precision in the judge's features",
-    "recall_judge": "recall in the judge's features",
-    "diversity_judge": "mean distance within a class (judge)",
-    "fid": "FID (all classes)",
-    "cfid": "cFID (target class)",
-}
-FILES = {"accuracy_guide": "accuracy_guide", "accuracy_judge": "accuracy_judge",
-         "is_judge": "is", "precision_judge": "precision", "recall_judge": "recall",
-         "diversity_judge": "diversity", "fd_judge": "fd", "cfd_judge": "cfd", "fid": "fid",
-         "cfid": "cfid"}  # fmt: skip
 WIDE = 20.0
 
 
@@ -86,7 +71,7 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
         axes.axhline(level.value, color=look.color, linestyle=look.line, label=label)
     _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
     _value_axis(axes, metric, levels)
-    axes.set_title(f"{dataset}: {METRICS[metric]}, n = {n}, 95 % intervals")
+    axes.set_title(f"{dataset}: {METRICS[metric].axis}, n = {n}, 95 % intervals")
     if crosses:
         # one entry for all of them, in no setup's colour
         axes.plot([], [], marker="x", linestyle="", color="#333333",
@@ -155,7 +140,7 @@ def _value_axis(axes: Any, metric: str, levels: list[float]) -> None:
         axes.set_ylabel(word)
         return
     if metric in ("is_judge", "diversity_judge"):
-        axes.set_ylabel(METRICS[metric])
+        axes.set_ylabel(METRICS[metric].axis)
         return
     positive = [level for level in levels if level > 0]
     names = {"fid": "FID", "cfid": "conditional FID"}

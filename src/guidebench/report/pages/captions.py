@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from guidebench.report.metrics import METRICS
+
 
 class Caption(NamedTuple):
     """A picture's heading, and the sentences below it."""
@@ -61,56 +63,12 @@ FORWARD = {
         "interval of the mean over images."),
 }  # fmt: skip
 
-_FLOOR = ("Dotted line: floor, held-out real images scored like samples; dashed: unguided samples; "
-          "their bands and all bars are 95 % intervals. Crosses: broken, too many "
-          "images diverged. ")  # fmt: skip
-_CORRECTED = ("Corrected for the bias of n images by the jackknife, with the reference's error "
-              "counted; tables give the raw value beside it. ")  # fmt: skip
 GUIDED = {
-    "accuracy_guide": Caption(
-        "Accuracy by the guide against the scale (figures 5 and 8a)",
-        _FLOOR + "The guiding classifier judges its own samples, so an adversarial pattern counts "
-        "as success: read it beside the next figure. Unguided, cfg and floor are rated by the "
-        "clean classifier here."),
-    "accuracy_judge": Caption(
-        "Accuracy by the judge against the scale (not in the paper)",
-        _FLOOR + "The judge is a classifier of another architecture, seed and half of the "
-        "training data, which never guided. High by the guide but low here means that guidance "
-        "fooled the guide."),
-    "fd": Caption(
-        "Unconditional FD against the scale (figures 6 and 8b)",
-        _FLOOR + _CORRECTED + "Distance to real images of all classes: with one target class it "
-        "rises as guidance narrows the samples to it, even when each image is good."),
-    "is": Caption(
-        "Inception score's formula against the scale",
-        _FLOOR + "exp of the mean KL divergence of p(y | x) from p(y), by the judge: it rises as "
-        "images get clearer and classes even. Corrected for the bias of n images. Not comparable "
-        "with any published IS."),
     "tradeoff": Caption(
         "Clear against varied (the CFG paper's headline figure)",
         "Each line walks over its scales. What guidance is said to do: buy clear images (up) and "
         "pay with distance from the data (right). Claims 15 and 16 say whether it did."),
-    "diversity": Caption(
-        "Diversity within a class against the scale",
-        _FLOOR + "Mean distance, in the judge's features, of an image to the others that the judge "
-        "takes for the same class."),
-    "recall": Caption(
-        "Recall against the scale",
-        _FLOOR + "Share of real images (unseen by the judge) that lie among the samples, by third "
-        "neighbours in the judge's features: what guidance leaves out. It has no limit in n: "
-        "compare equal n only."),
-    "precision": Caption(
-        "Precision against the scale",
-        _FLOOR + "Share of samples that lie among real images, by the same neighbourhoods."),
-    "fid": Caption("Unconditional FID against the scale (figures 6 and 8b)",
-                   _FLOOR + _CORRECTED + "The same on Inception-v3 features."),
-    "cfd": Caption(
-        "Conditional FD against the scale (figures 7 and 8c)",
-        _FLOOR + _CORRECTED + "Distance to real images of the target class only, the paper's main "
-        "number. It falls while guidance brings the class in and turns up where guidance breaks "
-        "images."),
-    "cfid": Caption("Conditional FID against the scale (figures 7 and 8c)",
-                    _FLOOR + _CORRECTED + "The same on Inception-v3 features."),
+    **{metric.file: Caption(metric.heading, metric.text) for metric in METRICS.values()},
 }  # fmt: skip
 
 SAMPLES = {

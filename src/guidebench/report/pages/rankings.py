@@ -10,13 +10,12 @@ from guidebench.base.units import duration
 from guidebench.report.claims.intervals import proportion
 from guidebench.report.claims.verdicts import Unmeasured, difference
 from guidebench.report.figures import theme
+from guidebench.report.metrics import COLUMNS, METRICS
 from guidebench.report.pages import winners
 from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Measure, Tables
 from guidebench.report.words import MISSING, distance, measure, number
 
-METRICS = ("fd_judge", "cfd_judge", "fid", "cfid")
 COSTS = ("denoiser_evaluations", "backward_passes", "peak_memory", "seconds", "load")
-TITLES = {"fd_judge": "fd_judge", "cfd_judge": "cfd_judge", "fid": "FID", "cfid": "cFID"}
 
 
 def cells(tables: Tables, dataset: str) -> list[Cell]:
@@ -49,7 +48,7 @@ def _title(cell: Cell) -> str:
 
 def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
     """Head and rows of the table of best setups; rows carry `best` where none is known better."""
-    distances = [metric for metric in METRICS if tables.has(dataset, metric)]
+    distances = [metric for metric in COLUMNS if tables.has(dataset, metric)]
     tied = {entry.cell for entry in winners.contest(tables, dataset) if entry.tied}
     rows = []
     for cell in cells(tables, dataset):
@@ -64,7 +63,7 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
                *map(distance, known), share(diverged) + broken, str(n)]  # fmt: skip
         rows.append({"cells": row, "best": cell in tied})
     head = ["setup", "scale", "accuracy by guide, %", "accuracy by judge, %",
-            "guide − judge, points", *(TITLES[metric] for metric in distances),
+            "guide − judge, points", *(METRICS[metric].column for metric in distances),
             "diverged, %", "n"]  # fmt: skip
     return {"head": head, "rows": rows}
 

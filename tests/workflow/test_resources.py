@@ -2,7 +2,9 @@
 
 import re
 
-from guidebench.pipeline.run.stage_process import ON_GPU
+from guidebench.pipeline.jobs.stages import STAGES
+
+ON_GPU = [name for name, stage in STAGES.items() if stage.network]
 
 
 def _resources(checkout, *settings: str, attempt: int = 1) -> dict[str, dict[str, str]]:

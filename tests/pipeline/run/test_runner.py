@@ -14,10 +14,12 @@ from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.experiment.reading import load
+from guidebench.pipeline.jobs.stages import STAGES
 from guidebench.pipeline.run import runner, slurm
 from guidebench.pipeline.run.runner import Run
 from guidebench.pipeline.run.slurm import prefix
-from guidebench.pipeline.run.stage_process import ON_GPU
+
+ON_GPU = [name for name, stage in STAGES.items() if stage.network]
 
 
 def _run(tmp_path: Path, profile: str | None = None, settings: tuple[str, ...] = ()) -> Run:

@@ -14,3 +14,15 @@ rule all:
     input:
         # every result, not the report alone: none may be missing
         [str(jobs.manifest(LAYOUT, job)) for job in jobs.jobs(EXPERIMENT)],
+
+
+if workflow.is_main_process:
+    logger.info(
+        "",
+        extra=schedule.announced(
+            EXPERIMENT,
+            LAYOUT,
+            STALE,
+            {rule.name: rule.priority for rule in workflow.rules},
+        ),
+    )

@@ -36,7 +36,8 @@ LAYERS = [
     # runs, forecasts and upkeep of a whole experiment
     {"__main__", "pipeline.cli", "pipeline.execute", "pipeline.leftovers", "pipeline.slurm",
      "pipeline.failures", "pipeline.probe", "pipeline.pending", "pipeline.forecast",
-     "pipeline.runner", "pipeline.progress", "pipeline.tracking", "pipeline.mlserver",
+     "pipeline.runner", "pipeline.progress", "pipeline.pace", "pipeline.display",
+     "pipeline.schedule", "pipeline.tracking", "pipeline.mlserver",
      "pipeline.follow",
      "pipeline.adopt", "pipeline.garbage", "pipeline.trial"},
 ]  # fmt: skip
@@ -60,7 +61,8 @@ class Import(NamedTuple):
 
 def _name(path: Path) -> str:
     """`guidance.sampling`; `data` for a folder's own module."""
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+    inside = path.relative_to(PACKAGE if path.is_relative_to(PACKAGE) else PACKAGE.parent)
+    return ".".join(inside.with_suffix("").parts).removesuffix(".__init__")
 
 
 def _imports(path: Path) -> list[Import]:
@@ -189,11 +191,22 @@ def test_guides_know_no_trainer_and_metrics_no_sampler():
 
 
 @pytest.mark.parametrize(
-    ("package", "allowed"), [("snakemake", set()), ("mlflow", {"pipeline.tracking"})]
-)
+    ("package", "allowed"),
+    [("snakemake", set()), ("snakemake_interface_logger_plugins", set()),
+     ("mlflow", {"pipeline.tracking"}), ("rich", {"pipeline.display"})],
+)  # fmt: skip
 def test_outer_tools_stay_outside(package, allowed):
     users = {found.module for found in IMPORTS if found.name.partition(".")[0] == package}
-    assert users <= allowed
+    assert users == allowed
+
+
+def test_snakemakes_plugin_uses_little_of_the_pipeline():
+    """Every start of Snakemake imports it, other people's workflows included."""
+    found = _imports(PACKAGE.parent / "snakemake_logger_plugin_guidebench/__init__.py")
+    ours = {(each.name.rpartition(".")[0], each.deferred) for each in found if "." in each.name
+            and each.name.startswith("guidebench.")}  # fmt: skip
+    parts = {f"guidebench.pipeline.{name}" for name in ("events", "failures", "progress")}
+    assert ours == {(part, True) for part in parts}
 
 
 def test_nothing_is_printed():

@@ -6,12 +6,13 @@ from pathlib import Path
 from shlex import quote
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.settings.enums import RerunTrigger
 from snakemake.utils import min_version
 
 from guidebench import grid
 from guidebench.grid import REAL
-from guidebench.pipeline import demands, fresh, jobs, specs, trial
+from guidebench.pipeline import demands, fresh, jobs, schedule, specs, trial
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.jobs import Job, Layout
 from guidebench.pipeline.leftovers import MARK

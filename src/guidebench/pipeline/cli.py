@@ -13,7 +13,6 @@ from guidebench import grid
 from guidebench.pipeline import fresh, trial
 from guidebench.pipeline.artifacts import results_digest
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.estimate import assumed, seconds
 from guidebench.pipeline.execute import run_stage
 from guidebench.pipeline.jobs import Job, Layout, jobs, manifest
 from guidebench.pipeline.validate import load
@@ -105,19 +104,16 @@ def stage(arguments: argparse.Namespace) -> int:
 def run_pipeline(arguments: argparse.Namespace) -> int:
     """Validate, then run Snakemake with the tracker beside it."""
     from guidebench.pipeline import runner, tracking
-    from guidebench.pipeline.progress import PlannedJob
 
     config = trial.ready(arguments.config, arguments.set, arguments.results)
     tracking.check(tracking.store(arguments.results))
-    rates = {name: assumed(config, name) for name in [*config.datasets, *config.worlds]}
-    plan = [PlannedJob(job.stage, job.name, seconds(config, job, rates)) for job in jobs(config)]
     request = runner.Run(
         config, arguments.config, arguments.set, arguments.cores, arguments.results,
         arguments.snakemake, arguments.profile,
     )  # fmt: skip
     if request.here():
         trial.gpu(config, arguments.config, request.layout)
-    code = runner.run(request, plan)
+    code = runner.run(request)
     report = Layout(arguments.results, config.name).report
     if code == 0 and report.is_file():
         sys.stdout.write(f"report: {report}\n")

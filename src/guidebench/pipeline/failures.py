@@ -1,4 +1,4 @@
-"""Which jobs failed for good, why, and where their logs are: from Snakemake's own log."""
+"""Which jobs failed for good, why, and where their logs are: from Snakemake's events."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-# Snakemake says it once of a rule; of a group at first as a whole, then, deeper, of each rule in it
-ERROR = (r"^(?:Error in rule \S+:| {4}message: Error in group \S+)\n"
-         r"((?:(?! *\[\w{3} \w{3} |Finished jobid|Error in rule ).*\n)+)")  # fmt: skip
+Event = dict[str, Any]
+# what SLURM's plugin says of a job that it could not submit, and of how one ended
 REFUSED = (r"SLURM sbatch failed\. The error message was '(.*?)'\.\n|"
            r"submission failed with exception: (.*?)\s*For further error details")  # fmt: skip
-FINISHED = r"^Finished jobid: (\d+) "
-OWN_LOG = r"(?<!slurm_)logs/(\w+/\S+?)\.log\b"
+ENDED = r"SLURM-job '(\S+)' failed.*?, SLURM status is: '(\w+)'"
 # what SLURM writes into a job's output -> the words for it
 CAUSES = {
     r"exceeded memory limit|oom[-_ ]?kill|Out Of Memory": "over its memory limit",
@@ -44,46 +42,52 @@ class Failure(NamedTuple):
         return f"failed: {self.stage} {self.job}: {cause}{tries}{log}"
 
 
-def failed(text: str) -> list[Failure]:
-    """The jobs that a Snakemake log names as failed and not, later, as finished."""
-    errors: dict[str, list[re.Match[str]]] = defaultdict(list)
-    for match in re.finditer(ERROR, text, re.MULTILINE):
-        for job in dict.fromkeys(re.findall(OWN_LOG, match[1])):
-            errors[job].append(match)
-    finished = {found[1]: found.start() for found in re.finditer(FINISHED, text, re.MULTILINE)}
+def own_job(event: Event) -> tuple[str, str]:
+    """(stage, name) of an event's job, by its log; empty for a rule without one."""
+    path = Path(event["log"][0]) if event["log"] else Path()
+    return path.parent.name, path.name.removesuffix(".log")
+
+
+def _attempts(event: Event) -> list[Event]:
+    """The failed jobs that an event tells of, with SLURM's logs: `slurm`."""
+    if event["event"] == "group_error":
+        return [{**job, "slurm": event["aux_logs"]} for job in event["job_error_info"]]
+    # those of a group were in its own event
+    alone = event["event"] == "job_error" and not event["indent"]
+    return [{**event, "slurm": event["log"][1:]}] if alone else []
+
+
+def failed(events: list[Event]) -> list[Failure]:
+    """The jobs that Snakemake's events tell of as failed and not, later, as finished."""
+    errors: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    finished: set[int] = set()
+    for event in events:
+        if event["event"] == "job_finished":
+            finished.add(event["job_id"])
+        for job in _attempts(event):
+            finished.discard(job["jobid"])
+            if job["log"]:
+                errors[own_job(job)].append(job)
     jobs = []
-    for job, matches in errors.items():
-        said = matches[-1][1]
-        if any(finished.get(number, -1) > matches[-1].start() for number in _numbers(said, job)):
+    for (stage, name), attempts in errors.items():
+        last = attempts[-1]
+        logs = [last["log"][0], *map(_near, last["slurm"])]
+        if last["jobid"] in finished:
             continue
-        stage, _, name = job.partition("/")
-        if refused := re.search(REFUSED, said, re.DOTALL):
+        if last["indent"] and logs[1:] and stage not in _broke(logs[-1], stage):
+            continue
+        if refused := re.search(REFUSED, last["rule_msg"] or "", re.DOTALL):
             lines = (refused[1] or refused[2]).splitlines()
             words = [line.removeprefix("sbatch: error: ").strip() for line in lines]
-            ended = f"not submitted ({'; '.join(words)})"
-            jobs.append(Failure(stage, name, len(matches), ended, []))
-            continue
-        own = [
-            found[0] for found in re.finditer(rf"\S*(?<!slurm_)logs/{re.escape(job)}\.log", said)
-        ]
-        # of the block's own lines: what other jobs' threads say may stand between them
-        found = " ".join(re.findall(r"^ +log: (.*)$", said, re.MULTILINE))
-        theirs = [_near(path) for path in re.findall(r"[^\s,]*slurm_logs/[^\s,]+\.log", found)]
-        grouped = "Error in group" in matches[-1][0]
-        if grouped and theirs and stage not in _broke(theirs[-1], stage):
-            continue
-        ended = _slurm(said, theirs)
-        if grouped and not ended:
-            ended = "not submitted, or ended without a word"  # Snakemake tells no more of a group
-        jobs.append(Failure(stage, name, len(matches), ended, [own[0], *theirs]))
+            ended, logs = f"not submitted ({'; '.join(words)})", []
+        elif found := re.search(ENDED, last["rule_msg"] or ""):
+            ended = f"SLURM job {found[1]} {found[2]}"
+        elif logs[1:]:
+            ended = f"SLURM job {Path(logs[-1]).stem} failed"
+        else:  # of a group Snakemake does not repeat what SLURM said
+            ended = "not submitted, or ended without a word" if last["indent"] else ""
+        jobs.append(Failure(stage, name, len(attempts), ended, logs))
     return jobs
-
-
-def _slurm(said: str, logs: list[str]) -> str:
-    """SLURM's job and its state; of a group Snakemake does not repeat what SLURM said."""
-    if found := re.search(r"SLURM-job '(\S+)' failed.*?, SLURM status is: '(\w+)'", said):
-        return f"SLURM job {found[1]} {found[2]}"
-    return f"SLURM job {Path(logs[-1]).stem} failed" if logs else ""
 
 
 def _broke(log: str, stage: str) -> set[str]:
@@ -96,21 +100,14 @@ def _broke(log: str, stage: str) -> set[str]:
     return begun - set(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", text, re.MULTILINE))
 
 
-def _numbers(said: str, job: str) -> list[str]:
-    """Snakemake's numbers of a job in an error's text: of one rule, or of its part in a group."""
-    parts = [part for part in re.split(r"^ {8}rule ", said, flags=re.MULTILINE)
-             if f"/{job}.log" in part and "jobid: " in part]  # fmt: skip
-    return re.findall(r"(?<!external_)jobid: (\d+)", parts[-1])
-
-
 def _near(path: str) -> str:
     here = Path.cwd()
     return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 def _cause(logs: list[str]) -> str:
-    for path in logs:
-        if "slurm_logs" in path and Path(path).is_file():
+    for path in logs[1:]:
+        if Path(path).is_file():
             text = Path(path).read_text(errors="replace")
             for pattern, words in CAUSES.items():
                 if re.search(pattern, text):
@@ -118,12 +115,14 @@ def _cause(logs: list[str]) -> str:
     return ""
 
 
-def explain(text: str, errors: Mapping[tuple[str, str], str]) -> list[str]:
+def explain(events: list[Event], errors: Mapping[tuple[str, str], str]) -> list[str]:
     """One line per failed job; `errors`: what jobs (stage, name) said themselves."""
-    return [one.line(errors.get((one.stage, one.job))) for one in failed(text)]
+    return [one.line(errors.get((one.stage, one.job))) for one in failed(events)]
 
 
-def last_words(text: str) -> list[str]:
+def last_words(events: list[Event], text: str) -> list[str]:
     """Of a Snakemake that could not begin: its errors, or else its last lines."""
-    found = re.findall(r"^\S*(?:Error|Exception)\b.*(?:\n {4}.*)?", text, re.MULTILINE)
-    return [" ".join(match.split()) for match in found[:3]] or text.splitlines()[-3:]
+    errors = [event["text"].strip() for event in events if event["event"] == "error"]
+    # of a defect its last line; of a mistake all but where in Snakemake's code it was found
+    words = [re.sub(r"(?s)^Traceback.*\n|\n  File [^\n]*", "", error) for error in errors]
+    return [" ".join(each.split()) for each in words[:3]] or text.strip().splitlines()[-3:]

@@ -6,12 +6,17 @@ from pathlib import Path
 from shlex import quote
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.settings.enums import RerunTrigger
 from snakemake.utils import min_version
 
 from guidebench import workload
 from guidebench.workload import REAL
-from guidebench.pipeline.jobs import demands, freshness, listing, slices
+from guidebench.pipeline.jobs import demands
+from guidebench.pipeline.jobs import freshness
+from guidebench.pipeline.jobs import listing
+from guidebench.pipeline.plan import schedule
+from guidebench.pipeline.jobs import slices
 from guidebench.pipeline.plan import trial
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.jobs.layout import Job, Layout

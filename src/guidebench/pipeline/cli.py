@@ -13,9 +13,8 @@ from guidebench import workload
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.jobs import freshness
-from guidebench.pipeline.jobs.cost_model import assumed
 from guidebench.pipeline.jobs.layout import Job, Layout
-from guidebench.pipeline.jobs.listing import jobs, manifest, seconds
+from guidebench.pipeline.jobs.listing import jobs, manifest
 from guidebench.pipeline.jobs.stages import STAGES
 from guidebench.pipeline.plan import trial
 from guidebench.pipeline.records.artifacts import results_digest
@@ -95,20 +94,17 @@ def stage(arguments: argparse.Namespace) -> int:
 def run_pipeline(arguments: argparse.Namespace) -> int:
     """Validate, then run Snakemake with the tracker beside it."""
     from guidebench.pipeline.run import runner
-    from guidebench.pipeline.run.progress import PlannedJob
     from guidebench.pipeline.tracking import mlflow_store
 
     config = trial.ready(arguments.config, arguments.set, arguments.results)
     mlflow_store.check(mlflow_store.store(arguments.results))
-    rates = {name: assumed(config, name) for name in [*config.datasets, *config.worlds]}
-    plan = [PlannedJob(job.stage, job.name, seconds(config, job, rates)) for job in jobs(config)]
     request = runner.Run(
         config, arguments.config, arguments.set, arguments.cores, arguments.results,
         arguments.snakemake, arguments.profile,
     )  # fmt: skip
     if request.here():
         trial.gpu(config, arguments.config, request.layout)
-    code = runner.run(request, plan)
+    code = runner.run(request)
     report = Layout(arguments.results, config.name).report
     if code == 0 and report.is_file():
         sys.stdout.write(f"report: {report}\n")

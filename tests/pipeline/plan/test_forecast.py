@@ -14,36 +14,13 @@ from guidebench.pipeline.jobs import cost_model, freshness, listing, slices
 from guidebench.pipeline.jobs.cost_model import Rates, stated
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import jobs
-from guidebench.pipeline.plan.forecast import Cost, lines, makespan
-from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, parse
+from guidebench.pipeline.plan.forecast import Cost, lines
+from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, pending
+from guidebench.pipeline.plan.schedule import Task, makespan
 from guidebench.pipeline.records.artifacts import digest_of, read_json, seal, write_json
 from guidebench.pipeline.records.finished_cells import remember
+from guidebench.pipeline.run.runner import Run
 
-DRY = """Building DAG of jobs...
-[Sat Nov 21 10:58:41 2026]
-rule prepare:
-    output: results/x/mnist/data/manifest.json
-    jobid: 16
-    reason: Missing output files: results/x/mnist/data/manifest.json
-    wildcards: dataset=mnist
-    priority: 100
-    resources: tmpdir=/tmp, runtime=60, mem_mb=4000, mem=4 GB, mem_mib=3815
-[Sat Nov 21 10:58:41 2026]
-rule train_classifier:
-    input: results/x/mnist/data/manifest.json
-    output: results/x/mnist/classifiers/judge/manifest.json
-    jobid: 8
-    reason: Input files updated by another job: results/x/mnist/data/manifest.json
-    wildcards: dataset=mnist, classifier=judge
-    priority: 40
-    resources: tmpdir=/tmp, gpu=1, runtime=720, mem_mb=8000, mem=8 GB, mem_mib=7630
-
-[Sat Nov 21 10:58:41 2026]
-rule all:
-    input: results/x/report.html
-    jobid: 0
-    reason: Input files updated by another job: results/x/report.html
-"""
 SMOKE = "workflow/config/smoke.yaml"
 
 
@@ -53,27 +30,30 @@ def smoke(repository: Path, monkeypatch: pytest.MonkeyPatch):
     return load(SMOKE, [])
 
 
-def test_a_dry_run_is_read() -> None:
-    first, second = parse(DRY)
-    assert first.job == Job("prepare", "mnist")
-    assert second.job == Job("train_classifier", "mnist", "judge")
-    assert second.inputs == ["results/x/mnist/data/manifest.json"]
-    assert (first.priority, second.mem_mb) == (100, 8000)
+def test_a_dry_run_is_read(smoke, tmp_path: Path) -> None:
+    """Of a running copy of Snakemake, by its events."""
+    command = Run(smoke, SMOKE, [], 1, tmp_path, ["--quiet", "all", "--forceall"]).command()
+    found = {item.job: item for item in pending(command)}
+    assert set(found) == set(jobs(smoke))
+    assert found[Job("prepare", "mnist")].priority == 100
+    assert found[Job("train_classifier", "mnist", "judge")].mem_mb == 8000
+    with pytest.raises(UserError, match=r"^MissingRuleException: No rule to produce nothing"):
+        pending([*command, "nothing"])
+    with pytest.raises(UserError, match="unrecognized arguments: --nothing"):
+        pending([*command, "--nothing"])
 
 
 def test_the_makespan_is_that_of_a_list_schedule() -> None:
-    every = [Job("prepare", "a"), Job("prepare", "b"), Job("train_denoiser", "a"),
-            Job("train_denoiser", "b"), Job("collect")]  # fmt: skip
-    outputs = {f"{job.stage}{job.dataset}": job for job in every}
-    items = [Pending(every[0], [], 0, 0), Pending(every[1], [], 5, 0),
-             Pending(every[2], ["preparea"], 0, 0), Pending(every[3], ["prepareb"], 0, 0),
-             Pending(every[4], ["train_denoisera", "train_denoiserb", "old"], 0, 0)]  # fmt: skip
-    costs = [Cost(seconds) for seconds in (1.0, 2.0, 10.0, 10.0, 1.0)]
-    assert makespan(items, costs, outputs, 2) == 2 + 10 + 1
-    assert makespan(items, costs, outputs, 1) == 24
+    one, other, first, second, last = [
+        Job("prepare", "a"), Job("prepare", "b"), Job("train_denoiser", "a"),
+        Job("train_denoiser", "b"), Job("collect")]  # fmt: skip
+    tasks = [Task(one, 1.0, []), Task(other, 2.0, [], priority=5), Task(first, 10.0, [one]),
+             Task(second, 10.0, [other]), Task(last, 1.0, [first, second, Job("old")])]  # fmt: skip
+    assert makespan(tasks, 2) == 2 + 10 + 1
+    assert makespan(tasks, 1) == 24
     # trainings that need both workers go one after the other
-    costs[2], costs[3] = Cost(10.0, workers=2), Cost(10.0, workers=2)
-    assert makespan(items, costs, outputs, 2) == 2 + 10 + 10 + 1
+    tasks[2:4] = [task._replace(workers=2) for task in tasks[2:4]]
+    assert makespan(tasks, 2) == 2 + 10 + 10 + 1
 
 
 def test_costs_follow_the_config(smoke) -> None:
@@ -99,7 +79,7 @@ def test_costs_follow_the_config(smoke) -> None:
 def test_without_results_every_cell_is_missing(smoke, tmp_path: Path) -> None:
     layout, job = Layout(tmp_path, "smoke"), Job("sample", "mnist", block="evaluation-0")
     assert missing_cells(smoke, layout, job, set()) == workload.cells(smoke, "mnist")
-    text = lines(smoke, layout, [Pending(job, [], 0, 0)], [Cost(1.0)], {}, 2)
+    text = lines(smoke, layout, [Pending(job)], [Cost(1.0)], {}, 2)
     assert text[-1] == "sample mnist.evaluation-0: not computed yet"
 
 
@@ -143,8 +123,8 @@ def test_nothing_to_do_is_said_in_one_line(smoke, tmp_path: Path) -> None:
 
 def test_reasons_are_those_of_what_is_stale(smoke, tmp_path: Path, monkeypatch) -> None:
     names = ("selection-0", "evaluation-0")
-    items = [Pending(Job("sample", "mnist", block=name), [], 0, 0) for name in names]
-    items.append(Pending(Job("report"), [], 0, 0))
+    items = [Pending(Job("sample", "mnist", block=name)) for name in names]
+    items.append(Pending(Job("report")))
     reasons = {item.job: "changed: seed: 1 -> 2" for item in items[:2]}
     monkeypatch.setattr(freshness, "stale", lambda config, layout: reasons)
     text = lines(smoke, Layout(tmp_path, "smoke"), items, [Cost(1.0)] * 3, {}, 2)
@@ -156,10 +136,10 @@ def test_reasons_are_those_of_what_is_stale(smoke, tmp_path: Path, monkeypatch) 
 
 def test_a_better_block_is_named_where_jobs_are_short(smoke, tmp_path: Path) -> None:
     job = Job("sample", "mnist", block="evaluation-0")
-    text = lines(smoke, Layout(tmp_path, "smoke"), [Pending(job, [], 0, 0)] * 80,
+    text = lines(smoke, Layout(tmp_path, "smoke"), [Pending(job)] * 80,
                  [Cost(60.0, 16, 100.0, 10.0)] * 80, {}, 2)  # fmt: skip
     assert any("with sampling.block 392 instead of 16" in line for line in text)
-    fine = lines(smoke, Layout(tmp_path, "smoke"), [Pending(job, [], 0, 0)] * 80,
+    fine = lines(smoke, Layout(tmp_path, "smoke"), [Pending(job)] * 80,
                  [Cost(1200.0, 16, 100.0, 10.0)] * 80, {}, 2)  # fmt: skip
     assert not any("sampling.block" in line for line in fine)
 

@@ -1,63 +1,105 @@
-"""What `guidebench run` shows, from event files and Snakemake's log."""
+"""What `guidebench run` shows, from Snakemake's events and the stages' own."""
 
+import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from patience import patience
 
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.reading import load
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.plan.schedule import announced
+from guidebench.pipeline.records import events
 from guidebench.pipeline.records.events import Events, events_path
+from guidebench.pipeline.run import pace
 from guidebench.pipeline.run.killed_runs import MARK, processes, stop
-from guidebench.pipeline.run.progress import PlannedJob, Progress
+from guidebench.pipeline.run.progress import Progress
 from guidebench.pipeline.run.runner import only_one
 
-STATS = "Job stats:\njob count\n------- -----\nall 1\nprepare 1\ntrain 2\ntotal 4\n\n"
-PLAN = [PlannedJob("prepare", "a", 1.0), PlannedJob("train", "a", 10.0),
-        PlannedJob("train", "b", 30.0)]  # fmt: skip
+ROWS = [
+    {"job": [stage, data, "", ""], "seconds": seconds, "workers": 1, "after": after, "stale": True,
+     "priority": 0, "offset": 0}
+    for stage, data, seconds, after in (
+        ("prepare", "a", 1.0, []), ("train", "a", 10.0, [0]), ("train", "b", 30.0, []))
+]  # fmt: skip
+STATS = {"all": 1, "prepare": 1, "train": 2, "total": 4}
+
+
+class Told:
+    """What Snakemake's plugin writes, as the test says."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.path = folder, folder / "pipeline.jsonl"
+
+    def __call__(self, event: str, **fields: Any) -> None:
+        with open(self.path, "a") as file:
+            file.write(json.dumps({"event": event, "run": 1, "time": time.time(), **fields}) + "\n")
+
+    def begins(self, rows: list[dict] = ROWS, cores: int = 1) -> None:
+        self("plan", folder=str(self.folder), threads=1, device="cpu", jobs=rows)
+        self("resources_info", cores=cores)
+        self("run_info", stats=STATS)
+
+    def job(self, stage: str, job: str, event: str = "job_info") -> Events:
+        """Snakemake begins it, and its process its events."""
+        self(event, log=[f"logs/{stage}/{job}.log"])
+        found = Events(events_path(self.folder, stage, job), stage, job)
+        if event == "job_info":
+            found.start({}, {})
+        return found
 
 
 @pytest.fixture
-def progress(tmp_path: Path) -> Progress:
-    log = tmp_path / "pipeline.log"
-    log.write_text(STATS)
-    return Progress(tmp_path, PLAN, log)
+def told(tmp_path: Path) -> Told:
+    return Told(tmp_path)
 
 
-def events(folder: Path, stage: str, job: str) -> Events:
-    found = Events(events_path(folder, stage, job), stage, job)
-    found.start({}, {})
-    return found
-
-
-def test_needed_jobs_come_from_snakemakes_table(progress: Progress) -> None:
-    assert progress.needed == {"prepare": 1, "train": 2}
-
-
-def test_share_and_rest(progress: Progress, tmp_path: Path) -> None:
-    events(tmp_path, "prepare", "a").end()
-    events(tmp_path, "train", "a").progress(5, 10)
+def test_share_and_rest(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine as fast as expected: 6 of the training's 10 s are start-up."""
+    now = 1000.0
+    monkeypatch.setattr(time, "time", lambda: now)
+    monkeypatch.setattr(events, "PROGRESS_SECONDS", 0.0)
+    told.begins()
+    first = told.job("prepare", "a")
+    now += 1
+    first.end()
+    training = told.job("train", "a")
+    now += 6 + 0.8
+    training.progress(2, 10)
+    progress = Progress(told.path)
     progress.update()
-    share, seconds = progress.left()
-    # 6 of the 10 are start-up, which is over; half of the rest is done
-    assert share == pytest.approx((1 + 6 + 2) / (1 + 10 + 30))
-    assert seconds > 0
+    assert progress.look()[0] == [("train a", 0.2, None, pytest.approx(3.2))]
+    assert progress.look()[1][1:] == (pytest.approx(7.8 / 41), None, pytest.approx(3.2 + 30))
+    # the next steps take twice their time
+    now += 1.6
+    training.progress(4, 10)
+    progress.update()
+    ((_, share, rate, left),), whole = progress.look()
+    assert (share, rate) == (0.4, pytest.approx(2 / 1.6))
+    assert 2.4 < left < 4.8
+    assert 2.4 + 30 < whole.left < 4.8 + 60
 
 
-def test_a_job_that_ran_before_does_not_count(tmp_path: Path) -> None:
-    events(tmp_path, "prepare", "a").end()
-    log = tmp_path / "pipeline.log"
-    log.write_text(STATS)
-    later = Progress(tmp_path, PLAN, log)
-    later.update()
-    assert later.left()[0] == 0
+def test_a_job_that_ran_before_does_not_count(told: Told) -> None:
+    told.job("prepare", "a").end()
+    size = events_path(told.folder, "prepare", "a").stat().st_size
+    told.begins([{**row, "offset": size if row["job"][0] == "prepare" else 0} for row in ROWS])
+    progress = Progress(told.path)
+    progress.update()
+    assert progress.look()[1].share == 0
 
 
-def test_lines(progress: Progress, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    events(tmp_path, "prepare", "a").end()
-    events(tmp_path, "train", "a").end("data.root: missing")
+def test_lines(told: Told, capsys: pytest.CaptureFixture[str]) -> None:
+    told.begins()
+    told.job("prepare", "a").end()
+    told.job("train", "a").end("data.root: missing")
+    progress = Progress(told.path)
     progress.update()
     out = capsys.readouterr().out
     assert "[1/3] prepare a: done in" in out
@@ -66,11 +108,124 @@ def test_lines(progress: Progress, tmp_path: Path, capsys: pytest.CaptureFixture
     assert progress.errors() == {("train", "a"): "data.root: missing"}
 
 
-def test_nothing_to_do_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    log = tmp_path / "pipeline.log"
-    log.write_text("Nothing to be done (all requested files are present and up to date).\n")
-    Progress(tmp_path, PLAN, log).finish(0)
+def test_a_killed_job_runs_no_more_until_it_is_tried_again(told: Told) -> None:
+    told.begins()
+    told.job("train", "b").progress(1, 2)
+    progress = Progress(told.path)
+    progress.update()
+    assert [bar.title for bar in progress.look()[0]] == ["train b"]
+    told.job("train", "b", "job_error")
+    progress.update()
+    bars, whole = progress.look()
+    assert bars == []
+    assert whole.left == pytest.approx(41, rel=0.5)
+    told.job("train", "b")
+    progress.update()
+    assert [bar.share for bar in progress.look()[0]] == [0.0]
+
+
+def test_nothing_to_do_is_said(told: Told, capsys: pytest.CaptureFixture[str]) -> None:
+    told("info", text="Nothing to be done (all requested files are present and up to date).")
+    Progress(told.path).finish(0)
     assert "nothing to do" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("slots", "gpus", "device", "workers"), [
+    ({"cores": 8}, None, "auto", 4), ({"cores": 8}, 2, "auto", 2), ({"cores": 8}, 2, "cpu", 4),
+    ({"nodes": 100}, None, "auto", 100)])  # fmt: skip
+def test_jobs_at_a_time(slots, gpus, device, workers, told: Told) -> None:
+    told("plan", folder=str(told.folder), threads=2, device=device, jobs=ROWS)
+    told("resources_info", **slots)
+    told("resources_info")
+    if gpus:
+        told("resources_info", provided_resources={"gpu": gpus})
+    progress = Progress(told.path)
+    progress.update()
+    assert progress.workers == workers
+
+
+class Machine:
+    """Runs the default experiment's jobs on two cores, in no time: what happens when is known."""
+
+    LAUNCH = 2.0  # seconds from Snakemake's word to a process's first
+
+    def __init__(
+        self, told: Told, rows: list[dict], slower: float, wrong: dict[str, float]
+    ) -> None:
+        self.told, self.rows = told, rows
+        self.spans: dict[int, tuple[float, float, float]] = {}  # begun, worked from, ended
+        free = [0.0, 0.0]
+        left = sorted(range(len(rows)), key=lambda number: -rows[number]["priority"])
+        while left:
+            core = free.index(min(free))
+            ready = [(max([free[core], *(self.spans[n][2] for n in rows[number]["after"])]), place)
+                     for place, number in enumerate(left)
+                     if all(n in self.spans for n in rows[number]["after"])]  # fmt: skip
+            begun, place = min(ready)
+            number = left.pop(place)
+            startup = min(6.0, rows[number]["seconds"])
+            worked = begun + self.LAUNCH + startup * slower
+            body = (rows[number]["seconds"] - startup) * wrong.get(rows[number]["job"][0], 1.0)
+            free[core] = worked + body * slower
+            self.spans[number] = begun, worked, free[core]
+        self.ends, self.sent = max(free), set()
+
+    def advance(self, now: float) -> None:
+        """All events up to then."""
+        for number, (begun, worked, ended) in self.spans.items():
+            stage, name = self.rows[number]["job"][0], Job(*self.rows[number]["job"]).name
+            path = events_path(self.told.folder, stage, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            steps = {"sample": 26, "prepare": 0}.get(stage, 100)
+            share = int(steps * min(1, max(0, (now - worked) / max(ended - worked, 1e-9))))
+            first = {} if not steps else {(worked + (ended - worked) / steps, 1)}
+            marks = sorted({*first, (worked + share / max(steps, 1) * (ended - worked), share)})
+            told: list[tuple[float, dict[str, Any]]] = [
+                (begun + self.LAUNCH, {"event": "start"}),
+                *((at, {"event": "progress", "done": done, "total": steps})
+                  for at, done in marks if done),
+                (ended, {"event": "end", "status": "FINISHED", "error": None}),
+            ]  # fmt: skip
+            if begun <= now and (begun, number) not in self.sent:
+                self.told("job_info", log=[f"logs/{stage}/{name}.log"], time=begun)
+                self.sent.add((begun, number))
+            with open(path, "a") as file:
+                for at, event in told:
+                    key = (number, event["event"], event.get("done"))
+                    if at <= now and key not in self.sent:
+                        self.sent.add(key)
+                        file.write(json.dumps(event | {"run": 1, "time": at}) + "\n")
+
+
+@pytest.mark.parametrize("slower", [1 / 3, 1.0, 3.0])
+@pytest.mark.parametrize("wrong", [{}, {"sample": 1.3, "sensitivity": 0.5},
+                                   {"sample": 0.8, "train_classifier": 1.5}])  # fmt: skip
+def test_the_time_left_is_right_after_a_minute(
+    slower, wrong, told: Told, repository: Path, monkeypatch
+) -> None:
+    """Within a factor of 1.5, on faster and slower machines, with costs that are not right."""
+    monkeypatch.chdir(repository)
+    config = load("config.yaml", [])
+    ranks = {"prepare": 100, "train_denoiser": 50, "train_classifier": 40, "sample": 30}
+    stages = ("sensitivity", "features", "metrics", "collect", "findings", "plots", "report")
+    plan = announced(
+        config, Layout(told.folder, "default"), set(), dict.fromkeys(stages, 0) | ranks
+    )
+    rows = json.loads(json.dumps(plan["jobs"]))
+    machine = Machine(told, rows, slower, wrong)
+    told.begins(rows, cores=2)
+    stages = [row["job"][0] for row in rows]
+    told("run_info", stats={stage: stages.count(stage) for stage in stages})
+    progress, ratios = Progress(told.path), {}
+    now = 60.0
+    while now < machine.ends - 30:
+        machine.advance(now)
+        monkeypatch.setattr(pace.time, "time", lambda at=now: at)
+        progress.update()
+        ratios[now] = progress.look()[1].left / (machine.ends - now)
+        now += 60
+    assert len(ratios) > 3
+    assert all(1 / 1.5 < ratio < 1.5 for ratio in ratios.values()), ratios
 
 
 def test_a_second_run_is_refused_while_the_first_is_alive(tmp_path: Path) -> None:

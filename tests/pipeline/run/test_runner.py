@@ -152,7 +152,7 @@ def test_a_run_whose_jobs_slurm_forgot_ends_with_one_line(
     monkeypatch.setattr(slurm, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(slurm, "EMPTY_SECONDS", 1.0)
     slurm_queue.write_text("")
-    assert runner.run(request, []) == 1
+    assert runner.run(request) == 1
     said = capsys.readouterr().err.splitlines()
     assert said[-2].startswith("SLURM has had no job of this run for 0 min, but Snakemake waits")
     assert said[-1] == f"logs: {request.log.parent}"

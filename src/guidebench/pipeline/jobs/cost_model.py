@@ -17,6 +17,8 @@ from guidebench.workload import Block, Cell
 # one image, one forward pass of a 16-channel network at 32 x 32 on one core of 2024
 FORWARD_SECONDS = 0.0015
 STARTUP_SECONDS = 6.0
+# of a world's points, all at once: one sampling step, and their distances from the truth
+WORLD_STEP, WORLD_SCORE = 0.004, 0.05
 # in forward passes, measured: an image in a training step, and in a step guided on x0_pred
 TRAINING, THROUGH_DENOISER = 3.0, 2.8
 # over all data sets, in start-ups: no network, pandas and matplotlib on small tables
@@ -33,7 +35,7 @@ class Rates(NamedTuple):
     classifier_step: Mapping[str, float]  # one training iteration, by classifier
     sampled: Mapping[str, float]  # one image, one sampling step, by `kind` of the setup
     featured: float  # one image through all classifiers
-    world_cell: float = 30.0  # one setup at one scale by all samplers of a world
+    world_cell: float = 0.0  # one setup at one scale by all samplers of a world
 
 
 def kind(setup: Setup) -> str:
@@ -68,7 +70,9 @@ def assumed(config: Config, name: str, images_per_second: float | None = None) -
     `images_per_second`: denoiser evaluations (one image, one forward pass) on the target.
     """
     if name in config.worlds:
-        return Rates(STARTUP_SECONDS, 0, 0, {}, {}, 0)
+        samplers = config.worlds[name].samplers.values()
+        cell = sum(WORLD_STEP * sampler.steps + WORLD_SCORE for sampler in samplers)
+        return Rates(STARTUP_SECONDS, 0, 0, {}, {}, 0, cell)
     options = config.datasets[name]
     area = (side(options.data) / 32) ** 2
     forward = FORWARD_SECONDS * area * (options.denoiser.channels[0] / 16) ** 1.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 import os
 import subprocess
@@ -21,9 +20,10 @@ from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs import cost_model, freshness, listing
 from guidebench.pipeline.jobs.cost_model import Rates
 from guidebench.pipeline.jobs.layout import Job, Layout
-from guidebench.pipeline.jobs.listing import jobs, manifest
+from guidebench.pipeline.jobs.listing import inputs, jobs
 from guidebench.pipeline.jobs.parallel import visible_gpus
 from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, pending
+from guidebench.pipeline.plan.schedule import Task, makespan, width
 
 SHORT, LONG = 600.0, 3600.0
 FOLLOWING_BYTES = 3_000_000  # figures, tables and report of a data set
@@ -76,12 +76,8 @@ def cost(
     if not job.dataset:
         return Cost(listing.seconds(config, job, rates), disk=FOLLOWING_BYTES / 4)
     if job.stage != "sample":
-        trains = job.stage == "train_denoiser"
-        return Cost(
-            listing.seconds(config, job, rates),
-            disk=_disk(config, job),
-            workers=config.datasets[job.dataset].denoiser.gpus if trains else 1,
-        )
+        return Cost(listing.seconds(config, job, rates), disk=_disk(config, job),
+                    workers=width(config, job))  # fmt: skip
     rate = rates[job.dataset]
     cells = missing_cells(config, layout, job, running)
     part = workload.block(config, job.dataset, job.block)
@@ -117,35 +113,6 @@ def _disk(config: Config, job: Job) -> float:
     return 100_000.0
 
 
-def makespan(items: list[Pending], costs: list[Cost], outputs: dict[str, Job], workers: int
-) -> float:  # fmt: skip
-    """Seconds until the last job ends when `workers` take ready jobs in order of priority."""
-    place = {item.job: number for number, item in enumerate(items)}
-    waits = [{place[outputs[path]] for path in item.inputs if outputs.get(path) in place}
-             for item in items]  # fmt: skip
-    followers: dict[int, list[int]] = defaultdict(list)
-    for number, before in enumerate(waits):
-        for other in before:
-            followers[other].append(number)
-    ready = [(-item.priority, number) for number, item in enumerate(items) if not waits[number]]
-    heapq.heapify(ready)
-    running: list[tuple[float, int]] = []
-    now, free = 0.0, workers
-    wide = [min(price.workers, workers) for price in costs]
-    while ready or running:
-        while ready and wide[ready[0][1]] <= free:
-            _, number = heapq.heappop(ready)
-            free -= wide[number]
-            heapq.heappush(running, (now + costs[number].seconds, number))
-        now, number = heapq.heappop(running)
-        free += wide[number]
-        for other in followers[number]:
-            waits[other].discard(number)
-            if not waits[other]:
-                heapq.heappush(ready, (-items[other].priority, other))
-    return now
-
-
 def lines(
     config: Config, layout: Layout, items: list[Pending], costs: list[Cost],
     memory: Mapping[str, Mapping[str, float]], workers: int,
@@ -173,8 +140,9 @@ def lines(
             size(sum(p.disk for p in prices)),
         ))  # fmt: skip
     hours = sum(price.seconds * price.workers for price in costs) / 3600
-    outputs = {str(manifest(layout, job)): job for job in total}
-    wall = makespan(items, costs, outputs, workers)
+    tasks = [Task(item.job, price.seconds, inputs(config, item.job), item.priority, price.workers)
+             for item, price in zip(items, costs, strict=True)]  # fmt: skip
+    wall = makespan(tasks, workers)
     text += ["", f"about {duration(wall)} with {workers} jobs at a time "
              f"({hours:.2f} worker hours); "
              f"disk {size(sum(price.disk for price in costs))}"]  # fmt: skip

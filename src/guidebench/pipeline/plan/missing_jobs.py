@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from guidebench import workload
@@ -14,6 +15,9 @@ from guidebench.pipeline.jobs import slices
 from guidebench.pipeline.jobs.freshness import content
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import manifest
+from guidebench.pipeline.plan.schedule import WRITE_EVENTS
+from guidebench.pipeline.records.events import read
+from guidebench.pipeline.records.failures import last_words
 from guidebench.pipeline.records.finished_cells import standing
 from guidebench.workload import Cell
 
@@ -22,40 +26,24 @@ class Pending(NamedTuple):
     """A job that would run, as Snakemake's dry run describes it."""
 
     job: Job
-    inputs: list[str]
-    priority: int
-    mem_mb: int
+    priority: int = 0
+    mem_mb: int = 0
 
 
 def pending(command: list[str]) -> list[Pending]:
     """Jobs of a dry run by Snakemake's `command` line; UserError with its words if it fails."""
-    done = subprocess.run(
-        [*command, "--dry-run"], capture_output=True, text=True, check=False
-    )  # fmt: skip
-    text = done.stdout + done.stderr
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "events.jsonl"
+        dry = [*command, "--dry-run", *WRITE_EVENTS, str(path)]
+        done = subprocess.run(dry, capture_output=True, text=True, check=False)
+        records, _ = read(path)
     if done.returncode:
-        raise UserError(" ".join(text.strip().splitlines()[-1:]) or "snakemake failed")
-    return parse(text)
-
-
-def parse(text: str) -> list[Pending]:
-    """Jobs in the text of a dry run."""
-    found = []
-    for stage, block in re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)+)", text, re.MULTILINE):
-        fields = dict(re.findall(r"^ {4}(\w+): (.*)$", block, re.MULTILINE))
-        if stage == "all":
-            continue
-        wildcards = dict(re.findall(r"(\w+)=([^,\s]+)", fields.get("wildcards", "")))
-        memory = re.search(r"mem_mb=(\d+)", fields.get("resources", ""))
-        found.append(
-            Pending(
-                Job(stage, **wildcards),
-                fields.get("input", "").split(", "),
-                int(fields.get("priority", "0")),
-                int(memory.group(1)) if memory else 0,
-            )
-        )
-    return found
+        raise UserError((last_words(records, done.stderr) or ["snakemake failed"])[-1])
+    return [
+        Pending(Job(record["rule_name"], **record["wildcards"]), record["priority"],
+                record["resources"].get("mem_mb", 0))
+        for record in records if record["event"] == "job_info" and record["rule_name"] != "all"
+    ]  # fmt: skip
 
 
 def missing_cells(config: Config, layout: Layout, job: Job, running: set[Job]) -> list[Cell]:

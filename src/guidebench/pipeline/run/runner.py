@@ -18,10 +18,12 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.jobs.parallel import visible_gpus
+from guidebench.pipeline.plan.schedule import WRITE_EVENTS
+from guidebench.pipeline.records.events import read
+from guidebench.pipeline.records.failures import explain, last_words
 from guidebench.pipeline.run import killed_runs, slurm
-from guidebench.pipeline.run.failures import explain, last_words
 from guidebench.pipeline.run.killed_runs import MARK
-from guidebench.pipeline.run.progress import PlannedJob, Progress
+from guidebench.pipeline.run.progress import Progress
 from guidebench.pipeline.tracking.following import SECONDS_PER_FILE
 
 POLL_SECONDS = 0.3
@@ -65,6 +67,11 @@ class Run(NamedTuple):
     def log(self) -> Path:
         """Everything that Snakemake prints."""
         return self.folder / "logs" / "pipeline.log"
+
+    @property
+    def events(self) -> Path:
+        """What its logger plugin writes."""
+        return self.log.with_suffix(".jsonl")
 
     @property
     def profiles(self) -> Path:
@@ -140,7 +147,7 @@ def only_one(folder: Path) -> Iterator[None]:
         yield
 
 
-def run(request: Run, plan: list[PlannedJob]) -> int:
+def run(request: Run) -> int:
     """Run the pipeline; returns Snakemake's exit code, 130 when interrupted.
 
     Trouble with the MLflow store never changes the exit code.
@@ -152,8 +159,10 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
         if count := killed_runs.end(request.folder, on_slurm):
             sys.stdout.write(f"cancelled {count} SLURM jobs that an earlier run left\n")
         mark = {MARK: str(request.folder.resolve())}
+        request.events.unlink(missing_ok=True)
+        command = [*request.command(), *WRITE_EVENTS, str(request.events)]
         process = subprocess.Popen(
-            request.command(), stdout=log, stderr=subprocess.STDOUT, env=os.environ | mark
+            command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | mark
         )
         # in a session of its own, so that Ctrl-C leaves it to its last sync
         tracker = subprocess.Popen(
@@ -166,7 +175,7 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
             ],
             start_new_session=True,
         )
-        progress = Progress(request.folder, plan, request.log)
+        progress = Progress(request.events)
         watch = slurm.Watch(request.folder) if on_slurm else None
         lost: list[str] = []
         try:
@@ -175,7 +184,7 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
                 if watch:
                     watch.look()
                 with suppress(subprocess.TimeoutExpired):
-                    process.wait(max(POLL_SECONDS, SECONDS_PER_FILE * len(plan)))
+                    process.wait(max(POLL_SECONDS, SECONDS_PER_FILE * len(progress.states)))
             code = process.returncode
         except KeyboardInterrupt:
             sys.stderr.write("\ninterrupted: ending the running jobs; run again to continue\n")
@@ -195,8 +204,9 @@ def run(request: Run, plan: list[PlannedJob]) -> int:
         if tracker.poll() is None:
             tracker.kill()
     if code not in (0, 130):
-        text = request.log.read_text()
-        lines = [*explain(text, progress.errors()), *lost] or last_words(text)
+        events, _ = read(request.events)
+        lines = [*explain(events, progress.errors()), *lost]
+        lines = lines or last_words(events, request.log.read_text())
         lines.append(f"logs: {request.log.parent}")
         sys.stderr.write("".join(f"{line}\n" for line in lines))
     return code

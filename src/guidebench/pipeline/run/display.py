@@ -1,0 +1,104 @@
+"""Progress as it is shown: bars that are drawn again on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import NamedTuple
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from guidebench.base.units import duration
+
+WIDE = 64  # columns from which there is room for bars and rates
+
+
+class Bar(NamedTuple):
+    """One line: what, how much of it (0 to 1), steps a second, seconds left."""
+
+    title: str
+    share: float
+    rate: float | None
+    left: float
+
+
+class Log:
+    """Lines for a file or a pipe."""
+
+    seconds = 15.0  # between two looks at how far it is
+    shown = 0.0
+
+    def due(self) -> bool:
+        """Whether it is time for the next one."""
+        now = time.monotonic()
+        due = now - self.shown > self.seconds
+        self.shown = now if due else self.shown
+        return due
+
+    def show(self, jobs: list[Bar], whole: Bar) -> None:
+        """How far it is, in one line."""
+        running = ", ".join(f"{job.title} {job.share:.0%}" for job in jobs) or "starting"
+        left = f"about {duration(whole.left)} left"
+        self.line(f"{whole.share:4.0%}  {running}  ({whole.title}, {left})")
+
+    def line(self, text: str) -> None:
+        """Something that stays."""
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """No more bars."""
+
+
+class Terminal(Log):
+    """Bars below the lines that stay, as wide and as high as the terminal is at the moment."""
+
+    seconds = 1.0
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.live = Live(console=console, auto_refresh=False, transient=True,
+                         redirect_stderr=sys.stderr.isatty())  # fmt: skip
+        self.live.start()
+        console.show_cursor()  # a killed run could not show it again
+
+    def show(self, jobs: list[Bar], whole: Bar) -> None:
+        """A line for each running job as far as there is room, and one for all."""
+        width, height = self.console.size
+        fit = max(1, height - 3)
+        more = [Text(f"and {len(jobs) - fit} more")] if len(jobs) > fit else []
+        lines = Group(drawn(jobs[:fit], width), *more, drawn([whole], width))
+        self.live.update(lines, refresh=True)
+
+    def line(self, text: str) -> None:
+        """Above the bars."""
+        self.console.print(Text(text), soft_wrap=True)
+
+    def close(self) -> None:
+        """The bars go."""
+        self.live.stop()
+
+
+def drawn(bars: list[Bar], width: int) -> RenderableType:
+    """Bars of one width below each other; numbers are whole, titles are cut."""
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    wide = width >= WIDE
+    for size in [width // 6, 4, 8, 16] if wide else [4, 16]:
+        table.add_column(width=size, no_wrap=True, justify="right")
+    for bar in bars:
+        line = ProgressBar(total=1, completed=bar.share, width=width // 6)
+        rate = "" if bar.rate is None else f"{bar.rate:.3g}/s"
+        middle = [line, f"{bar.share:.0%}", rate] if wide else [f"{bar.share:.0%}"]
+        table.add_row(Text(bar.title), *middle, f"{duration(bar.left)} left")
+    return table
+
+
+def display() -> Log:
+    """That of standard output."""
+    console = Console()
+    return Terminal(console) if sys.stdout.isatty() and not console.is_dumb_terminal else Log()

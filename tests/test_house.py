@@ -67,3 +67,15 @@ def test_validating_an_experiment_needs_no_heavy_library(repository, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+def test_snakemakes_plugin_opens_without_heavy_libraries():
+    """Every start of Snakemake imports it, other people's workflows included."""
+    code = (
+        "import sys, snakemake_logger_plugin_guidebench;"
+        "print(*sorted(name for name in sys.modules if name.startswith('guidebench')),"
+        f"*{HEAVY!r} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []

@@ -6,8 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from patience import until
+from patience import patience, until
 from processes import killed_in_training
+
+from guidebench.pipeline.run import killed_runs
 
 SMOKE = "workflow/config/smoke.yaml"
 
@@ -27,6 +29,25 @@ def test_training_killed_and_continued_gives_the_same_weights(copy) -> None:
     assert done.returncode == 0, done.stderr
     assert manifest.read_text() == before
     assert not list(results.glob(".resume/*.pt"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_told_to_end_takes_its_jobs_along(untouched, number: signal.Signals) -> None:
+    """Told to that process alone, in the background of a shell that has it ignore Ctrl-C."""
+    command = [sys.executable, "-m", "guidebench", "run", "--config", SMOKE, "--cores", "1"]
+    process = subprocess.Popen(
+        command, cwd=untouched.root, env=untouched.environment, text=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )  # fmt: skip
+    results = untouched.root / "results/smoke"
+    until(lambda: list(results.glob("events/*")), "the first job", 120)
+    assert killed_runs.processes(results, [])
+    process.send_signal(number)
+    _, said = process.communicate(timeout=patience(60))
+    assert process.returncode == 130, said
+    assert "interrupted: ending the running jobs; run again to continue" in said
+    assert killed_runs.processes(results, []) == []
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -96,6 +97,9 @@ def run_pipeline(arguments: argparse.Namespace) -> int:
     from guidebench.pipeline.run import runner
     from guidebench.pipeline.tracking import mlflow_store
 
+    # what ends a batch job or a service is a Ctrl-C, and so is one that a shell's `&` would ignore
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     config = trial.ready(arguments.config, arguments.set, arguments.results)
     mlflow_store.check(mlflow_store.store(arguments.results))
     request = runner.Run(

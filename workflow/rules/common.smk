@@ -12,16 +12,12 @@ from snakemake.utils import min_version
 
 from guidebench import workload
 from guidebench.workload import REAL
-from guidebench.pipeline.jobs import demands
-from guidebench.pipeline.jobs import freshness
-from guidebench.pipeline.jobs import listing
-from guidebench.pipeline.plan import schedule
-from guidebench.pipeline.jobs import slices
-from guidebench.pipeline.plan import trial
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.jobs.layout import Job, Layout
-from guidebench.pipeline.run.killed_runs import MARK
 from guidebench.pipeline.experiment.reading import load
+from guidebench.pipeline.jobs import demands, freshness, listing, slices
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.plan import schedule, trial
+from guidebench.pipeline.run.killed_runs import MARK
 
 min_version("9.0")
 

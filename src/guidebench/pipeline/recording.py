@@ -2,7 +2,7 @@
 
 Every module of the package outside of `pipeline/` is compiled with one more statement at the start
 of each function and method, `__ran__("diffusion.samplers:heun")`. So what a job, a cell or a
-training depends on is not guessed from imports: it is what ran. `pipeline.code` turns the names
+training depends on is not guessed from imports: it is what ran. `records.code` turns the names
 into digests. A method that is looked up by name in a `Methods` table notes its entry, too.
 """
 

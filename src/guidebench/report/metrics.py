@@ -75,4 +75,4 @@ METRICS = {
         "cFID (target class)", "cfid", "Conditional FID against the scale (figures 7 and 8c)",
         _FLOOR + _CORRECTED + "The same on Inception-v3 features.", "cFID"),
 }  # fmt: skip
-COLUMNS = ("fd_judge", "cfd_judge", "fid", "cfid")  # in the table's order
+COLUMNS = [name for name, metric in METRICS.items() if metric.column]

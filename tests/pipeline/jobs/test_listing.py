@@ -84,5 +84,5 @@ def test_a_job_reads_the_classifiers_that_it_uses(edited):
     every = {job for job in jobs(config) if job.stage not in ("findings", "plots", "report")}
     assert set(inputs(config, Job("collect"))) == every - {Job("collect")}
     assert set(inputs(config, Job("report"))) == set(jobs(config)) - {Job("report")}
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="smaple"):
         inputs(config, Job("smaple", BALLS))

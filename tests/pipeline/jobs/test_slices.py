@@ -41,7 +41,7 @@ def test_keys_that_change_no_result_change_no_spec(edits, edited):
 
 
 def test_where_files_lie_changes_no_spec(edited):
-    """They are known by their content, see `external`."""
+    """They are known by their content, see `outside_files`."""
     source = ("datasets", "mnist", "data")
     here, there = (edited({(*source, "root"): root}) for root in ("/data", "/scratch/data"))
     assert changed(here, there) == set()

@@ -22,7 +22,7 @@ WORLD_STEP, WORLD_SCORE = 0.004, 0.05
 # in forward passes, measured: an image in a training step, and in a step guided on x0_pred
 TRAINING, THROUGH_DENOISER = 3.0, 2.8
 # over all data sets, in start-ups: no network, pandas and matplotlib on small tables
-LAST = {"collect": 1.5, "findings": 0.5, "report": 0.5, "metrics": 0.5}
+START_UPS = {"collect": 1.5, "findings": 0.5, "report": 0.5, "metrics": 0.5}
 PLOTS = 1.0
 
 
@@ -71,7 +71,8 @@ def assumed(config: Config, name: str, images_per_second: float | None = None) -
     """
     if name in config.worlds:
         samplers = config.worlds[name].samplers.values()
-        cell = sum(WORLD_STEP * sampler.steps + WORLD_SCORE for sampler in samplers)
+        asked = [one.steps * SAMPLERS[one.sampler].evaluations for one in samplers]
+        cell = sum(WORLD_STEP * evaluations + WORLD_SCORE for evaluations in asked)
         return Rates(STARTUP_SECONDS, 0, 0, {}, {}, 0, cell)
     options = config.datasets[name]
     area = (side(options.data) / 32) ** 2
@@ -113,7 +114,7 @@ def stated(config: Config, asked: list[str]) -> dict[str, Rates]:
 
 def last(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     """Of what comes last, over all data sets."""
-    return _startup(rates) * LAST[job.stage]
+    return _startup(rates) * START_UPS[job.stage]
 
 
 def plots(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
@@ -133,7 +134,7 @@ def ground_truth(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
 
 def metrics(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     """Of `metrics`."""
-    return rates[job.dataset].startup * LAST["metrics"]
+    return rates[job.dataset].startup * START_UPS["metrics"]
 
 
 def prepare(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:

@@ -96,7 +96,7 @@ class Execution:
         """
         job = Job(stage, dataset, classifier, block)
         if job not in listing.inputs(self.config, self.job):
-            raise ValueError(f"{self.job.stage} reads {job}, which jobs.inputs does not say")
+            raise ValueError(f"{self.job.stage} reads {job}, which listing.inputs does not say")
         path = listing.manifest(self.layout, job)
         files = check_files(path, listing.folder(self.layout, job), names)
         if digest_of(files) != self.inputs[str(path.relative_to(self.layout.root))]:
@@ -112,7 +112,7 @@ class Execution:
     def finish(self, names: list[str], measured: Sequence[str] = ()) -> None:
         """Write provenance, then the manifest: the declared output comes last.
 
-        `names` and `measured` lie below `jobs.folder`; other files in the job's own folders go.
+        `names` and `measured` lie below `listing.folder`; other files in the job's own folders go.
         """
         ran = {name for name in recording.ran if ":" in name} | self.carried
         assert f"stages.{self.job.stage}:run" in ran, "the recording of what runs is not on"

@@ -14,7 +14,7 @@ from guidebench.workload import Block, Cell
 # by identity, which lasts as long as the section is held here
 _DUMPS: dict[int, tuple[Dataset, dict[str, Any]]] = {}
 RUNTIME_KEYS = {"checkpoint_every", "nodes"}
-# where files from outside lie: they are known by their content (`external`)
+# where files from outside lie: they are known by their content (`outside_files`)
 PLACES = {"root", "download", "otherwise"}
 
 

@@ -27,7 +27,7 @@ def whole_folder(layout: Layout, job: Job) -> list[Path]:
     return [STAGES[job.stage].folder(layout, job)]
 
 
-class Stage(NamedTuple):
+class Record(NamedTuple):
     """What is known of a stage before it runs."""
 
     text: str  # what it does, for --help
@@ -77,17 +77,17 @@ def _nothing_more(config: Config, job: Job) -> dict[str, Any]:
     return {}
 
 
-LAST = ("collect", "findings", "plots", "report")
+FOLLOWING = ("collect", "findings", "plots", "report")
 
 STAGES = {
-    "prepare": Stage(
+    "prepare": Record(
         "draw or read a data set",
         folder=lambda layout, job: layout.data(job.dataset),
         reads=lambda config, job: [],
         slice=slices.prepare,
         seconds=cost_model.prepare,
     ),
-    "train_denoiser": Stage(
+    "train_denoiser": Record(
         "train a data set's denoiser",
         folder=lambda layout, job: layout.denoiser(job.dataset),
         reads=lambda config, job: [_data(job)],
@@ -95,7 +95,7 @@ STAGES = {
         seconds=cost_model.train_denoiser,
         network=True,
     ),
-    "train_classifier": Stage(
+    "train_classifier": Record(
         "train one classifier",
         folder=lambda layout, job: layout.classifier(job.dataset, job.classifier),
         reads=lambda config, job: [_data(job)],
@@ -105,7 +105,7 @@ STAGES = {
         wildcards=("dataset", "classifier"),
         network=True,
     ),
-    "sensitivity": Stage(
+    "sensitivity": Record(
         "analyse a classifier along the forward process",
         folder=lambda layout, job: layout.sensitivity(job.dataset, job.classifier),
         reads=lambda config, job: [
@@ -117,7 +117,7 @@ STAGES = {
         wildcards=("dataset", "classifier"),
         network=True,
     ),
-    "sample": Stage(
+    "sample": Record(
         "sample the missing cells of a seed block",
         folder=lambda layout, job: layout.samples(job.dataset),
         reads=_samples_read,
@@ -128,7 +128,7 @@ STAGES = {
         owned=lambda layout, job: [],
         network=True,
     ),
-    "features": Stage(
+    "features": Record(
         "extract features of a seed block, or of `real` images",
         folder=lambda layout, job: layout.features(job.dataset),
         reads=_features_read,
@@ -143,14 +143,14 @@ STAGES = {
         ),
         network=True,
     ),
-    "metrics": Stage(
+    "metrics": Record(
         "score every cell of a data set",
         folder=lambda layout, job: layout.metrics(job.dataset),
         reads=_metrics_read,
         slice=slices.metrics,
         seconds=cost_model.metrics,
     ),
-    "ground_truth": Stage(
+    "ground_truth": Record(
         "compare guided samples of a Gaussian mixture with the truth",
         folder=lambda layout, job: layout.truth(job.dataset),
         reads=lambda config, job: [],
@@ -158,10 +158,10 @@ STAGES = {
         seconds=cost_model.ground_truth,
         scope="world",
     ),
-    "collect": Stage(
+    "collect": Record(
         "gather the tables and pictures",
         folder=lambda layout, job: layout.root,
-        reads=lambda config, job: LAST,
+        reads=lambda config, job: FOLLOWING,
         slice=lambda config, job: {"config": slices.effective(config)},
         seconds=cost_model.last,
         scope="experiment",
@@ -169,7 +169,7 @@ STAGES = {
         beside="tables",
         owned=lambda layout, job: [layout.tables, layout.pictures],
     ),
-    "findings": Stage(
+    "findings": Record(
         "decide the paper's claims from the tables",
         folder=lambda layout, job: layout.root,
         reads=lambda config, job: [Job("collect")],
@@ -180,7 +180,7 @@ STAGES = {
         beside="findings",
         owned=lambda layout, job: [],
     ),
-    "plots": Stage(
+    "plots": Record(
         "draw the figures",
         folder=lambda layout, job: layout.figures,
         reads=lambda config, job: [Job("collect")],
@@ -190,7 +190,7 @@ STAGES = {
         wildcards=(),
         beside="plots",
     ),
-    "report": Stage(
+    "report": Record(
         "write the HTML report",
         folder=lambda layout, job: layout.root,
         reads=lambda config, job: ("report",),

@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from guidebench.pipeline.experiment.config import Config
-from guidebench.pipeline.jobs.cost_model import assumed
+from guidebench.pipeline.jobs.cost_model import stated
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import inputs, jobs, seconds
 
@@ -65,7 +65,7 @@ def announced(
 
     `priorities`: by stage. What a job's events file holds already is of earlier runs.
     """
-    rates = {name: assumed(config, name) for name in [*config.datasets, *config.worlds]}
+    rates = stated(config, [])
     every = list(jobs(config))
     place = {job: number for number, job in enumerate(every)}
     rows = []

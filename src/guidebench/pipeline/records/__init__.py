@@ -1,1 +1,1 @@
-"""What is kept: files with digests, events, the code behind a result, finished work."""
+"""What is kept: files with digests, events, failures, the code behind a result, finished work."""

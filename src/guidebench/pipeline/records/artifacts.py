@@ -95,8 +95,8 @@ def write_manifest(
     """Write a manifest: what a job's results stand on, and sha256 and size of each file.
 
     `names` and `measured` are paths below `folder`. `measured` files hold times, memory, versions:
-    they are listed by name and size (`write_provenance` has their sums). `basis` is `fresh.Basis`
-    as JSON.
+    they are listed by name and size (`write_provenance` has their sums). `basis` is a
+    `freshness.Basis` as JSON.
     """
     names = sorted(names)
     sums = {name: sha256(folder / name) for name in names}

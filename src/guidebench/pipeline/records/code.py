@@ -1,7 +1,7 @@
 """Which code a result came from: the functions that ran, with their digests, and packages.
 
-In a record a name with a colon is a function (`described`), and one without an installed package,
-whose version counts.
+In a record a name with a colon is a function (`descriptions`), and one without is an installed
+package, whose version counts.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The pipeline as a person runs it: Snakemake, progress, failures, SLURM."""
+"""The pipeline as a person runs it: Snakemake, progress, SLURM."""

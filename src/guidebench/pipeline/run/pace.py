@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from guidebench.pipeline.jobs.cost_model import STARTUP_SECONDS
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.records.events import FAILED, events_path, read
 
 # of a job's expected seconds, what Python's imports take before any progress
-STARTUP = 6.0
 # expected seconds of work that count as much as what is believed without having seen any
 FAINT, FIRM = 1.0, 5.0
 OVERDUE = 0.2  # of the time that a job has told nothing, what it takes still when all is over
@@ -26,7 +26,7 @@ class State:
         self.weight, self.workers = row["seconds"], row["workers"]
         self.stale, self.priority = row["stale"], row["priority"]
         self.path, self.offset = events_path(folder, self.job.stage, self.job.name), row["offset"]
-        self.startup = min(STARTUP, self.weight)
+        self.startup = min(STARTUP_SECONDS, self.weight)
         self.body = self.weight - self.startup
         self.asked = False  # Snakemake has begun it, and not seen it fail
         self.launched: float | None = None  # when it did so, if the job did not wait then

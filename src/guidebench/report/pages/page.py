@@ -22,7 +22,7 @@ VERDICTS = {HOLDS: "holds", FAILS: "fails", UNDECIDED: "undecided"}
 def render(root: Path, tables: Tables, findings: list[dict[str, Any]], figures: Path) -> str:
     """The report as HTML: pictures and style inlined, no request leaves the page.
 
-    `root` is `results/<name>`; `figures` holds `<data set>/*.svg|png` of `figures.draw` and
+    `root` is `results/<name>`; `figures` holds `<data set>/*.svg|png` of `drawing.draw` and
     `sheets.draw`, and `costs.svg`. A picture that is not there is left out.
     """
     environment = templates()

@@ -102,7 +102,8 @@ def fit(
     State goes to `checkpoint` every `checkpoint_every` steps; an existing one is continued from,
     and the result is that of a run that was never stopped (on the CPU, bit for bit). The caller
     deletes it. With several processes (`pipeline.jobs.parallel`) gradients and losses are their
-    means; the first one writes. UserError at the step whose loss, gradient or result is NaN or infinite.
+    means; the first one writes. UserError at the step whose loss, gradient or result is NaN or
+    infinite.
     """
     accelerator = Accelerator(cpu=device.type == "cpu")
     optimizer = torch.optim.AdamW(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from guidebench.base.choices import CHOSEN_BY
 from guidebench.base.jackknife import standard_error
 from guidebench.report.claims import findings
 from guidebench.report.claims.intervals import proportion
-from guidebench.report.claims.verdicts import FAILS, difference, quantile
+from guidebench.report.claims.verdicts import FAILS, UNDECIDED, difference, quantile
 from guidebench.report.figures import sampling
 from guidebench.report.pages import page, rankings, winners
 from guidebench.report.tables import BROKEN, Cell, Tables, columns
@@ -275,9 +276,52 @@ def test_page_shows_who_wins_and_what_is_not_distinguishable(tmp_path) -> None:
     assert "Broken, so in no ranking" in text
 
 
-def test_a_claim_is_not_won_by_a_broken_cell() -> None:
+@pytest.mark.parametrize(
+    ("setup", "said"),
+    [(EMA99, "no finite value on selection seeds"), (EMA9, f"Not compared: {EMA9}")],
+)
+def test_a_claim_is_not_won_by_a_broken_cell(setup: str, said: str) -> None:
     tables = synthetic.tables()
-    diverge(tables, EMA99, 1.0, "selection", "evaluation")
+    diverge(tables, setup, 1.0, "selection", "evaluation")
     (found,) = [one for one in findings.decide(tables) if one["id"] == 13]
-    assert found["verdict"] != FAILS
-    assert "no finite value on selection seeds" in found["reason"]
+    assert found["verdict"] == UNDECIDED
+    assert said in found["reason"]
+
+
+def test_nothing_is_measured_against_a_broken_unguided() -> None:
+    """Its scale is NaN, which equals nothing."""
+    tables = synthetic.tables()
+    diverge(tables, "unguided", 1.0, "evaluation")
+    assert tables.is_broken("balls", Cell("unguided"))
+    found = {one["id"]: one["verdict"] for one in findings.decide(tables)}
+    assert (found[8], found[12]) == (UNDECIDED, UNDECIDED)
+    assert "(broken)" in page.render(Path(), tables, findings.decide(tables), Path())
+
+
+def test_a_rival_that_broke_late_hides_no_loss() -> None:
+    tables = synthetic.tables()
+    level(ADAM, "cfd_judge", 0.1)(tables)
+    (before,) = [one for one in findings.decide(tables) if one["id"] == 13]
+    assert before["verdict"] == FAILS
+    diverge(tables, EMA9, 1.0, "evaluation")
+    (after,) = [one for one in findings.decide(tables) if one["id"] == 13]
+    assert after["verdict"] == FAILS
+
+
+def test_one_image_of_few_may_be_chance() -> None:
+    tables = synthetic.tables()
+    tables.results.loc[tables.results.metric == "diverged", "n"] = 48
+    diverge(tables, EMA9, 1 / 48, "selection")
+    assert tables.broken("balls", EMA9, "selection") == []
+    diverge(tables, EMA9, 2 / 48, "selection")
+    assert len(tables.broken("balls", EMA9, "selection")) > 1
+
+
+def test_inception_features_of_too_few_images_decide_nothing() -> None:
+    tables = synthetic.tables()
+    rows = tables.results[tables.results.metric == "cfd_judge"]
+    few = rows.assign(metric="cfid", features=2048, reference_n=6000)
+    tables = dataclasses.replace(tables, results=pd.concat([tables.results, few]))
+    assert tables.distance("balls", "cfd") == "cfd_judge"
+    tables.results.loc[tables.results.metric == "cfid", "features"] = 64
+    assert tables.distance("balls", "cfd") == "cfid"

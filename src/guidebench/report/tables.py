@@ -155,11 +155,17 @@ class Tables:
         return bool((keep & (table.split == EVALUATION)).any())
 
     def distance(self, dataset: str, kind: str) -> str:
-        """The distance that verdicts use: `fid`/`cfid` when measured, else on the judge."""
+        """The distance that verdicts use: `fid`/`cfid` of enough images, else on the judge."""
         if kind == "cfd" and self.facts(dataset)["target"] == "each":
             kind = "fd"  # there is no one target class
         inception = {"fd": "fid", "cfd": "cfid"}[kind]
-        return inception if self.has(dataset, inception) else f"{kind}_judge"
+        table = self.results
+        rows = table[(table.dataset == dataset) & (table.metric == inception)]
+        rows = rows[rows.split == EVALUATION]
+        # of fewer images than features it has no interval, and decides nothing
+        images = min(self.facts(dataset)["n"], rows.get("reference_n", rows.n).min())
+        enough = len(rows) > 0 and images >= rows.get("features", rows.n * 0).max()
+        return inception if enough else f"{kind}_judge"
 
     def curve(self, dataset: str, setup: str, metric: str, split: str = EVALUATION) -> pd.DataFrame:
         """Columns of a `Measure` and scale, of one setup, sorted by scale; only finite values."""
@@ -182,9 +188,15 @@ class Tables:
                        int(row.reference_n), int(row.features))  # fmt: skip
 
     def broken(self, dataset: str, setup: str, split: str = EVALUATION) -> list[float]:
-        """The scales of a setup at which more than the share BROKEN of the images diverged."""
+        """A setup's scales (NaN: none) at which more than one image and BROKEN of all diverged."""
         rows = self.curve(dataset, setup, "diverged", split)
-        return [float(scale) for scale in rows.scale[rows.value > BROKEN]]
+        most = np.maximum(1, BROKEN * rows.n) + 1e-9  # shares are rounded
+        return [float(scale) for scale in rows.scale[rows.value * rows.n > most]]
+
+    def is_broken(self, dataset: str, cell: Cell, split: str = EVALUATION) -> bool:
+        """Whether a cell is among those."""
+        scales = pd.Series(self.broken(dataset, cell.setup, split), dtype=float)
+        return bool(_at(scales, cell.scale).any())
 
     def chooser(self, dataset: str, metric: str) -> str:
         """What is asked where `metric` is to be low: of a distance, the sliced one beside it."""

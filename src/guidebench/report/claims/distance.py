@@ -100,17 +100,23 @@ def _against(tables: Tables, dataset: str, others: list[str], metric: str) -> Ou
     own = measured(tables, dataset, champion, metric)
     values: Values = {f"{metric} {EMA99}": own.value, f"scale {EMA99} by {metric}": champion.scale}
     levels, gaps = {}, {}
+    why: Unmeasured | None = None
     for setup in others:
-        cell = tables.best(dataset, setup, metric)
-        level = tables.measure(dataset, cell, metric) if cell else None
-        if cell is None or level is None:
+        try:
+            cell = selected(tables, dataset, setup, metric)
+            level = measured(tables, dataset, cell, metric)
+            behind = partial(difference, tables, dataset, (cell, metric), (champion, metric))
+            behind(1)
+        except Unmeasured as error:  # one rival does not decide what the others say
             values[f"{metric} {setup}"] = None
+            why = error
             continue
         values |= {f"{metric} {setup}": level.value, f"scale {setup} by {metric}": cell.scale}
         levels[cell] = level.value
-        gaps[cell] = partial(difference, tables, dataset, (cell, metric), (champion, metric))
+        gaps[cell] = behind
     if not levels:
-        raise Unmeasured(f"not measured: {metric} of {', '.join(others)} has no finite value")
+        assert why is not None
+        raise why
     found = holm(gaps)
     for cell, gap in found.items():
         values |= gap.values(f"{metric} {cell.setup} minus {EMA99}")

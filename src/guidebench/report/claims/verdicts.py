@@ -18,6 +18,7 @@ HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 CONFIDENCE = 0.95
 # of images; their errors have a least
 SHARES = ("accuracy", "diverged")
+COUNTED = (*SHARES, "precision", "recall")  # recall: of real images
 
 
 class Unmeasured(Exception):
@@ -107,8 +108,9 @@ def contrast(
     parts = [seeds, reference] if len(reference) else [seeds]
     estimate = sum(factor * value.value for (factor, *_), value in zip(terms, values, strict=True))
     error = standard_error(*parts)
-    if first.startswith(SHARES):  # blocks that agree would say 0
-        error = max(error, agresti_coull(0, values[0].n))
+    if first.startswith(COUNTED):  # blocks that agree would say 0
+        count = values[0].reference_n if first.startswith("recall") else values[0].n
+        error = max(error, agresti_coull(0, count))
     half = quantile(min(map(len, parts)) - 1, tests) * error
     return Interval(estimate, estimate - half, estimate + half)
 
@@ -187,7 +189,7 @@ def measured(
 ) -> Measure:
     """The value of a cell; Unmeasured when there is none, it is not finite, or the cell broke."""
     found = tables.measure(dataset, cell, metric, split)
-    if not metric.startswith(SHARES) and cell.scale in tables.broken(dataset, cell.setup, split):
+    if not metric.startswith(SHARES) and tables.is_broken(dataset, cell, split):
         raise Unmeasured(f"not measured: {name(cell)} is broken, more than {100 * BROKEN:g} % of "
                          f"its images diverged ({split})")  # fmt: skip
     if found is None:

@@ -68,6 +68,7 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
         levels.append(level.value)
         axes.axhspan(level.value - below, level.value + above, color=look.color, alpha=0.12, lw=0)
         label = "floor (held-out real images)" if name == FLOOR else name
+        label += " (broken)" if tables.is_broken(dataset, Cell(name)) else ""
         axes.axhline(level.value, color=look.color, linestyle=look.line, label=label)
     _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
     _value_axis(axes, metric, levels)
@@ -105,6 +106,7 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
         point = [tables.measure(dataset, Cell(name), metric) for metric in (distance, "is_judge")]
         if point[0] and point[1]:
             label = "floor (held-out real images)" if name == FLOOR else name
+            label += " (broken)" if tables.is_broken(dataset, Cell(name)) else ""
             axes.plot(point[0].value, point[1].value, marker="*", markersize=11, color=look.color,
                       linestyle="", label=label)  # fmt: skip
     theme.logarithmic(axes, "x")

@@ -106,7 +106,8 @@ def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[
     tied = [entry.cell.setup for entry in winners.contest(tables, dataset) if entry.tied]
     return {
         "name": dataset, "metric": metric, "rows": rows, "tied": tied,
-        "unguided": measure(tables.measure(dataset, Cell(UNGUIDED), metric)),
+        "unguided": measure(tables.measure(dataset, Cell(UNGUIDED), metric))
+                    + (" (broken)" if tables.is_broken(dataset, Cell(UNGUIDED)) else ""),
         "floor": measure(floor) if floor else (
             f"none (fewer than {tables.facts(dataset)['n']} held-out images of the target class)"),
         "claims": {verdict: [finding["id"] for finding in findings

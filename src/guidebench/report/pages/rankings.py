@@ -12,7 +12,7 @@ from guidebench.report.claims.verdicts import Unmeasured, difference
 from guidebench.report.figures import theme
 from guidebench.report.metrics import COLUMNS, METRICS
 from guidebench.report.pages import winners
-from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Measure, Tables
+from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Measure, Tables
 from guidebench.report.words import MISSING, distance, measure, number
 
 COSTS = ("denoiser_evaluations", "backward_passes", "peak_memory", "seconds", "load")
@@ -58,7 +58,7 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
         if n is None:
             continue
         diverged = tables.measure(dataset, cell, "diverged")
-        broken = " (broken)" if diverged and diverged.value > BROKEN else ""
+        broken = " (broken)" if tables.is_broken(dataset, cell) else ""
         row = [_title(cell), _scale(cell), *map(share, shares), gap(tables, dataset, cell),
                *map(distance, known), share(diverged) + broken, str(n)]  # fmt: skip
         rows.append({"cells": row, "best": cell in tied})

@@ -36,7 +36,7 @@ def selected(tables: Tables, dataset: str, metric: str) -> list[Cell]:
     """Every guided setup at the scale chosen on selection seeds, which broke on neither set."""
     chosen = [tables.best(dataset, setup, metric) for setup in tables.guided(dataset)]
     return [cell for cell in chosen
-            if cell and cell.scale not in tables.broken(dataset, cell.setup)
+            if cell and not tables.is_broken(dataset, cell)
             and tables.measure(dataset, cell, metric)]  # fmt: skip
 
 
@@ -107,7 +107,8 @@ def table(tables: Tables, dataset: str) -> dict[str, Any]:
     rows = []
     for entry in entries:
         value, end = entry.value, edge(tables, dataset, entry.cell)
-        half = quantile(max(1, blocks - 1)) * value.se
+        own = min(blocks, value.reference_n or blocks)  # fewer real images make fewer blocks
+        half = quantile(max(1, own - 1)) * value.se
         same = twins(tables, dataset, entry.cell, cells)
         rows.append({"best": entry.tied, "cells": [
             theme.title(entry.cell.setup),

@@ -112,6 +112,29 @@ def test_a_package_that_is_not_installed_is_one_line(root, edited, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("train", "validation", "asked"), [(60000, 10000, 70000), (None, 2000, 5600)]
+)
+def test_what_stands_in_has_5000_digits(train, validation, asked, edited, tmp_path):
+    data = {"source": "mnist", "root": str(tmp_path / "nowhere"), "otherwise": "package",
+            "train": train, "validation": validation}  # fmt: skip
+    (line,) = _said(edited({(*BALLS, "data"): data}))
+    assert f"data.train: found {asked} with validation, allowed: at most 5000 without" in line
+
+
+def test_a_file_that_cannot_be_read_is_one_line(edited, tmp_path, monkeypatch):
+    """For root every file can be read: the answer of the system is what counts."""
+    weights = tmp_path / "weights.pth"
+    weights.write_text("")
+    config = edited({("metrics", "inception"): {"weights": str(weights), "sha256": "0" * 64}})
+    (line,) = _said(config)
+    assert "metrics.inception.sha256" in line
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != weights)
+    assert _said(config) == [
+        f"a.yaml: metrics.inception.weights: found {weights}, allowed: a file that can be read"
+    ]
+
+
+@pytest.mark.parametrize(
     ("folder", "why"),
     [("linked", "linked/same: a link to a folder that it is in"),
      (".", ".: results are written there")],

@@ -82,10 +82,11 @@ def test_an_experiment_deleted_by_hand_is_restored(results: Path, caplog) -> Non
 def test_failed_running_and_killed(results: Path) -> None:
     execution(results, "failed").end("data.root: missing")
     execution(results, "running")
-    killed = "import sys; sys.path[:0] = sys.argv[2:]; from test_tracking import *;" \
+    killed = "import sys; sys.path[:0] = sys.argv[2:]; from test_mlflow_store import *;" \
         "execution(Path(sys.argv[1]), 'killed'); os.kill(os.getpid(), 9)"  # fmt: skip
-    folders = [str(folder) for folder in Path(__file__).parents[:2]]
-    subprocess.run([sys.executable, "-c", killed, str(results), *folders], check=False)
+    folders = [str(Path(__file__).parents[number]) for number in (0, 2)]
+    done = subprocess.run([sys.executable, "-c", killed, str(results), *folders], check=False)
+    assert done.returncode == -9
     track(results, store(results), None)
     found, _ = runs(results)
     status = {run.data.tags["dataset"]: run.info.status for run in found}

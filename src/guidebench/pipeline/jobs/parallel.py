@@ -132,7 +132,7 @@ def on_gpu(device: str) -> bool:
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
         raise UserError("device: found cuda, allowed: auto or cpu (torch sees no GPU here)")
-    if device == "auto" and not available and visible_gpus():
+    if device == "auto" and not available and visible_gpus() and machine_gpus():
         raise UserError("device: found auto and GPUs that torch cannot use (an old driver?), "
                         "allowed: cpu")  # fmt: skip
     return available and device != "cpu"

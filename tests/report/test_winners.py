@@ -16,9 +16,10 @@ from guidebench.base.jackknife import standard_error
 from guidebench.report.claims import findings
 from guidebench.report.claims.intervals import proportion
 from guidebench.report.claims.verdicts import FAILS, UNDECIDED, difference, quantile
+from guidebench.report.columns import columns
 from guidebench.report.figures import sampling
 from guidebench.report.pages import page, rankings, winners
-from guidebench.report.tables import BROKEN, Cell, Tables, columns
+from guidebench.report.tables import BROKEN, Cell, Tables
 
 EMA99, EMA9, ADAM = "clean/x0+ema0.99", "clean/x0+ema0.9", "clean/x0+adam"
 

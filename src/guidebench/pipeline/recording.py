@@ -86,9 +86,10 @@ def functions(body: Sequence[ast.stmt], above: str = "") -> Iterator[tuple[str, 
 
 def has_docstring(body: Sequence[ast.stmt]) -> bool:
     """Whether a module, class or function begins with a docstring."""
-    first = body[0] if body else None
-    constant = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-    return constant and isinstance(first.value.value, str)  # type: ignore[union-attr]
+    match body:
+        case [ast.Expr(value=ast.Constant(value=str())), *_]:
+            return True
+    return False
 
 
 def noting(tree: ast.Module, module: str) -> ast.Module:

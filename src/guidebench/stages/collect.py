@@ -25,7 +25,7 @@ from guidebench.pipeline.records.artifacts import (
     read_json,
     write_json,
 )
-from guidebench.report.tables import joined
+from guidebench.report.columns import joined
 from guidebench.stages.pictures import pictures, pixels, shown
 from guidebench.stages.stage import Stage
 

@@ -15,7 +15,7 @@ from guidebench.data.store import read, to_float, to_uint8
 from guidebench.diffusion.schedules import build
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.experiment.sections import DDPMLinear
-from guidebench.report.tables import columns
+from guidebench.report.columns import columns
 from guidebench.stages.stage import Stage
 from guidebench.workload import Cell
 

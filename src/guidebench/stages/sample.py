@@ -38,9 +38,9 @@ class _Models:
         """The sampler of all cells."""
         stage, dataset = self.stage, self.stage.job.dataset
         denoiser = Denoiser(stage.layout.denoiser(dataset), stage.device)
-        shape = tuple(read(stage.layout.data(dataset) / "train").images.shape[1:])
+        _, channels, height, width = read(stage.layout.data(dataset) / "train").images.shape
         options = stage.dump["sampling"]
-        return Sampler(denoiser, stage.schedule(), options, shape)  # type: ignore[arg-type]
+        return Sampler(denoiser, stage.schedule(), options, (channels, height, width))
 
     def guide(self, name: str | None) -> tuple[Any, set[str]]:
         """A guiding classifier, and the functions that loaded it; nothing without a name."""

@@ -1,0 +1,42 @@
+"""Columns and types of the result tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+_SCORE = ("dataset: str, setup: str, scale: float64, split: str, seed: int64, metric: str, "
+          "value: float64, se: float64, n: int64, extractor: str, reference: str")  # fmt: skip
+_BLOCK = ("dataset: str, setup: str, scale: float64, split: str, metric: str, block: int64, "
+          "value: float64")  # fmt: skip
+_ALONG = "dataset: str, classifier: str, input: str, stabilizer: str"
+# columns and types of each table: one of no rows has them, too
+COLUMNS = {
+    "results": f"{_SCORE}, raw: float64, reference_n: int64, features: int64",
+    "cell_costs": _SCORE,
+    "jackknife": _BLOCK,
+    "reference_jackknife": _BLOCK,
+    "pixels": "dataset: str, setup: str, scale: float64, other: str, other_scale: float64, "
+    "difference: float64",
+    "sensitivity": f"{_ALONG}, t: int64, quantity: str, mean: float64, sd: float64, n: int64, "
+    "values: object",
+    "classifiers": "dataset: str, classifier: str, architecture: str, accuracy: float64, "
+    "se: float64, n: int64, parameters: int64",
+    "history": "step: int64, quantity: str, value: float64, dataset: str, model: str",
+    "truth": "world: str, setup: str, scale: float64, sampler: str, steps: int64, n: int64, "
+    "evaluations: float64, reference: str, exponent: float64, metric: str, value: float64, "
+    "se: float64",
+}
+
+
+def columns(name: str) -> dict[str, str]:
+    """Columns and types of the table of that name."""
+    return dict(column.split(": ") for column in COLUMNS[name].split(", "))
+
+
+def joined(name: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all frames as the table of that name, which has its columns without any row."""
+    empty = pd.DataFrame({key: pd.Series(dtype=kind) for key, kind in columns(name).items()})
+    found = [frame for frame in frames if len(frame)]
+    return pd.concat(found, ignore_index=True) if found else empty

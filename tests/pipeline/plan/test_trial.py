@@ -201,3 +201,16 @@ def test_only_jobs_with_a_network_need_one(
         return
     with pytest.raises(UserError, match=f"^exp.yaml: device: {words}"):
         trial.gpu(config, "exp.yaml", layout)
+
+
+@pytest.mark.parametrize(("shown", "listed"), [("", ["0"]), ("0", [])], ids=["hidden", "SLURM's"])
+def test_a_gpu_counts_where_the_driver_has_it_and_nobody_hides_it(
+    shown, listed, edited, tmp_path, monkeypatch, without_gpu
+) -> None:
+    """A user hides those of a machine; SLURM may name some that are none: the CPU runs."""
+    config, layout = edited({("device",): "auto"}), Layout(tmp_path, "smoke")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+    monkeypatch.setattr(parallel, "machine_gpus", lambda: listed)
+    monkeypatch.setattr(freshness, "stale", lambda config, layout: {Job("sample"): "why"})
+    trial.gpu(config, "exp.yaml", layout)
+    assert not parallel.on_gpu("auto")

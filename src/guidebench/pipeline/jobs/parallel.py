@@ -122,6 +122,11 @@ def machine_gpus() -> list[str]:
     return [] if done.returncode else done.stdout.split()
 
 
+def gpus_to_use() -> bool:
+    """Whether the driver lists GPUs that nobody hides: SLURM may show some that are none."""
+    return bool(visible_gpus() and machine_gpus())
+
+
 def on_gpu(device: str) -> bool:
     """Whether networks run on a GPU, as `device` (auto, cpu, cuda) asks; UserError where none can.
 
@@ -132,7 +137,7 @@ def on_gpu(device: str) -> bool:
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
         raise UserError("device: found cuda, allowed: auto or cpu (torch sees no GPU here)")
-    if device == "auto" and not available and visible_gpus() and machine_gpus():
+    if device == "auto" and not available and gpus_to_use():
         raise UserError("device: found auto and GPUs that torch cannot use (an old driver?), "
                         "allowed: cpu")  # fmt: skip
     return available and device != "cpu"

@@ -28,9 +28,7 @@ def ready(path: str, settings: list[str], results: Path) -> Config:
 
 def gpu(config: Config, path: str, layout: Layout) -> None:
     """UserError where a network is to run on a GPU of this machine and torch has none."""
-    # SLURM may show GPUs that are none, and a user hide those that are
-    there = parallel.visible_gpus() and parallel.machine_gpus()
-    wanted = config.device == "cuda" or (config.device == "auto" and there)
+    wanted = config.device == "cuda" or (config.device == "auto" and parallel.gpus_to_use())
     if wanted and any(STAGES[job.stage].network for job in freshness.stale(config, layout)):
         try:
             parallel.on_gpu(config.device)

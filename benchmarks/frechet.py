@@ -37,9 +37,11 @@ def main() -> None:
         started = time.perf_counter()
         reference.jackknife(fake, BLOCKS)
         jackknife = time.perf_counter() - started
-        print(f"d = {size}: ours {statistics.median(times) * 1e3:.1f} ms, ours / torch-fidelity "
-              f"{statistics.median(ratios):.2f}, relative difference {error:.1e}; "
-              f"with {BLOCKS} jackknife blocks {jackknife * 1e3:.0f} ms")  # fmt: skip
+        print(
+            f"d = {size}: ours {statistics.median(times) * 1e3:.1f} ms, ours / torch-fidelity "
+            f"{statistics.median(ratios):.2f}, relative difference {error:.1e}; "
+            f"with {BLOCKS} jackknife blocks {jackknife * 1e3:.0f} ms"
+        )
 
 
 if __name__ == "__main__":

@@ -30,9 +30,15 @@ from guidebench.train.denoiser import train
 TINY = "--tiny" in sys.argv
 DEVICE = torch.device("cpu" if TINY else "cuda")
 # the paper's CelebA network: 22.41 M parameters
-NETWORK = {"architecture": "unet2d", "channels": [64, 128, 192, 256], "layers_per_block": 2,
-           "attention": [False, True, True, True], "norm_groups": 32, "head_dim": 8,
-           "condition_dropout": 0.1}  # fmt: skip
+NETWORK = {
+    "architecture": "unet2d",
+    "channels": [64, 128, 192, 256],
+    "layers_per_block": 2,
+    "attention": [False, True, True, True],
+    "norm_groups": 32,
+    "head_dim": 8,
+    "condition_dropout": 0.1,
+}
 SIDE, ROWS, STEPS, TIMESTEPS, PRODUCT = 64, 128, 10, 400, 8192
 if TINY:
     NETWORK |= {"channels": [8, 16], "layers_per_block": 1, "attention": None, "norm_groups": 8}
@@ -120,8 +126,9 @@ def training(schedule: DDPMLinear, best: float) -> None:
     chance = np.random.default_rng(0)
     data: Any = SimpleNamespace(
         images=chance.integers(0, 255, (2048, 3, SIDE, SIDE), dtype=np.uint8),
-        labels=np.zeros(2048, np.int64), classes=list("abcd"),
-    )  # fmt: skip
+        labels=np.zeros(2048, np.int64),
+        classes=list("abcd"),
+    )
     nothing: Any = SimpleNamespace(
         path="",
         load=lambda: None,
@@ -133,8 +140,15 @@ def training(schedule: DDPMLinear, best: float) -> None:
         options = Training.model_validate(
             NETWORK | {"batch_size": ROWS, "mixed_precision": mixed, "checkpoint_every": 10**6}
         ).model_dump()
-        run = partial(train, data, schedule=schedule, seed=0, checkpoint=nothing, events=nothing,
-                      device=DEVICE)  # fmt: skip
+        run = partial(
+            train,
+            data,
+            schedule=schedule,
+            seed=0,
+            checkpoint=nothing,
+            events=nothing,
+            device=DEVICE,
+        )
         short, long = (
             seconds(partial(run, options | {"steps": steps}), 1) for steps in (STEPS, 4 * STEPS)
         )
@@ -145,8 +159,9 @@ def main() -> None:
     """All of it, in a minute or two."""
     print(torch.cuda.get_device_name() if DEVICE.type == "cuda" else "CPU", torch.__version__)
     best = peak(torch.bfloat16)
-    print(f"matrix product: bf16 {best / 1e12:.3g} TFLOP/s, "
-          f"float32 {peak(torch.float32) / 1e12:.3g}")  # fmt: skip
+    print(
+        f"matrix product: bf16 {best / 1e12:.3g} TFLOP/s, float32 {peak(torch.float32) / 1e12:.3g}"
+    )
     schedule = DDPMLinear(TIMESTEPS, rescale=True, device=DEVICE)
     with tempfile.TemporaryDirectory() as folder:
         save(build(NETWORK, SIDE, 3, 4), Path(folder), schedule.discrete_betas().tolist(), "v")

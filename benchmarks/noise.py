@@ -45,9 +45,11 @@ def main() -> None:
             if repetition:
                 ratios.append(seconds["ours"] / seconds["numpy"])
                 ours.append(seconds["ours"])
-        print(f"{count} rows of {SHAPE}: ours {np.median(ours) * 1e3:.2f} ms, "
-              f"ours / numpy per row {np.median(ratios):.2f} "
-              f"({min(ratios):.2f} to {max(ratios):.2f})")  # fmt: skip
+        print(
+            f"{count} rows of {SHAPE}: ours {np.median(ours) * 1e3:.2f} ms, "
+            f"ours / numpy per row {np.median(ratios):.2f} "
+            f"({min(ratios):.2f} to {max(ratios):.2f})"
+        )
 
 
 if __name__ == "__main__":

@@ -85,9 +85,11 @@ class Bench:
         gap = (points[:FOLLOWED] - exact).square().sum(1).mean().sqrt()
         deterministic = section["sampler"] in FLOWS and not section["eta"]
         size = torch.linalg.matrix_norm(self.reference.covariance)
-        return Error(float(gap) if deterministic else None,
-                     float(found["sliced_wasserstein"]),
-                     float(found["covariance_error"] / size))  # fmt: skip
+        return Error(
+            float(gap) if deterministic else None,
+            float(found["sliced_wasserstein"]),
+            float(found["covariance_error"] / size),
+        )
 
 
 def share(bench: Bench, points: torch.Tensor) -> float:
@@ -114,17 +116,31 @@ def main() -> None:
     benches = {name: Bench(schedule) for name, schedule in SCHEDULES.items()}
     exact = benches["vp_sde"].reference.floor(POINTS, list(range(90, 98)))
     size = torch.linalg.matrix_norm(benches["vp_sde"].reference.covariance)
-    print(f"floor: law {exact['sliced_wasserstein'].value:.3f}, covariance "
-          f"{exact['covariance_error'].value / float(size):.3f}\n")  # fmt: skip
-    row("sampler", *(f"{name}, n = {STEPS[0]}" if not i else str(n)
-                     for name in benches for i, n in enumerate(STEPS)))  # fmt: skip
+    print(
+        f"floor: law {exact['sliced_wasserstein'].value:.3f}, covariance "
+        f"{exact['covariance_error'].value / float(size):.3f}\n"
+    )
+    row(
+        "sampler",
+        *(
+            f"{name}, n = {STEPS[0]}" if not i else str(n)
+            for name in benches
+            for i, n in enumerate(STEPS)
+        ),
+    )
     row(*["---"] * (1 + len(STEPS) * len(benches)))
     for title, options in SAMPLERS.items():
         errors = [bench.error(options, n) for bench in benches.values() for n in STEPS]
         row(title, *(f"{e.law:.3f}" if e.flow is None else f"{e.flow:.3f}" for e in errors))
     print("\nThe default schedule, by evaluations\n")
-    row("sampler", "steps", "evaluations", "law", "covariance",
-        *(f"variance ratio, s = {s:g}" for s in DEVIATIONS))  # fmt: skip
+    row(
+        "sampler",
+        "steps",
+        "evaluations",
+        "law",
+        "covariance",
+        *(f"variance ratio, s = {s:g}" for s in DEVIATIONS),
+    )
     row(*["---"] * (5 + len(DEVIATIONS)))
     bench = benches["ddpm_linear"]
     for title, options in SAMPLERS.items():
@@ -133,8 +149,14 @@ def main() -> None:
             error = bench.error(options, steps)
             section = Steps(steps=steps, **options).model_dump()
             ratios = variance_ratios(bench.schedule, section, DEVIATIONS)
-            row(title, str(steps), str(evaluations), f"{error.law:.3f}", f"{error.covariance:.3f}",
-                *(f"{ratio:.2f}" for ratio in ratios))  # fmt: skip
+            row(
+                title,
+                str(steps),
+                str(evaluations),
+                f"{error.law:.3f}",
+                f"{error.covariance:.3f}",
+                *(f"{ratio:.2f}" for ratio in ratios),
+            )
     drawn, _ = bench.mixture.draw(torch.Generator().manual_seed(3), 10 * POINTS, label=0)
     print(f"\nScale 1: share of the target class, {share(bench, drawn):.3f} of exact samples\n")
     row("sampler", "injection", *(f"n = {steps}" for steps in SCALE_STEPS))

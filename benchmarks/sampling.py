@@ -20,9 +20,15 @@ from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer
 
-NETWORK = {"architecture": "unet2d", "channels": [16, 32, 64],
-           "layers_per_block": 1, "attention": None, "norm_groups": 8,
-           "head_dim": 8, "condition_dropout": None}  # fmt: skip
+NETWORK = {
+    "architecture": "unet2d",
+    "channels": [16, 32, 64],
+    "layers_per_block": 1,
+    "attention": None,
+    "norm_groups": 8,
+    "head_dim": 8,
+    "condition_dropout": None,
+}
 STEPS, ROWS, REPETITIONS = 4, 32, 7
 SAMPLING = Sampling(steps=STEPS, micro_batch=ROWS).model_dump()
 UNGUIDED = Setup().model_dump()
@@ -67,8 +73,10 @@ def main() -> None:
     base = seconds["plain diffusers loop"]
     for name, values in seconds.items():
         ratio = statistics.median(a / b for a, b in zip(values, base, strict=True))
-        print(f"{name}: {statistics.median(values) * 1e3:.1f} ms a step of {ROWS} rows, "
-              f"{ratio:.2f} of the plain loop")  # fmt: skip
+        print(
+            f"{name}: {statistics.median(values) * 1e3:.1f} ms a step of {ROWS} rows, "
+            f"{ratio:.2f} of the plain loop"
+        )
 
 
 if __name__ == "__main__":

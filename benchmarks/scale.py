@@ -28,11 +28,22 @@ def experiment(factor: int) -> dict:
     }
     classifiers = {"clean": {}, "judge": {"architecture": "small_resnet", "half": "second"}}
     data = {"source": "sportballs", "size": 64, "train": 100_000, "validation": 60_000}
-    sampling = {"steps": 400, "selection": 1024, "evaluation": 50_176 * factor, "block": 512,
-                "micro_batch": 128}  # fmt: skip
+    sampling = {
+        "steps": 400,
+        "selection": 1024,
+        "evaluation": 50_176 * factor,
+        "block": 512,
+        "micro_batch": 128,
+    }
     channels = {"channels": [64, 128, 192, 256], "layers_per_block": 2, "steps": 100_000}
-    one = {"data": data, "target": "baseball", "denoiser": channels, "classifiers": classifiers,
-           "sampling": sampling, "setups": setups}  # fmt: skip
+    one = {
+        "data": data,
+        "target": "baseball",
+        "denoiser": channels,
+        "classifiers": classifiers,
+        "sampling": sampling,
+        "setups": setups,
+    }
     # another name is another seed: images, trainings and noise are derived from it
     return {"name": "scale", "datasets": {f"{n}-{seed}": one for n in NAMES for seed in range(3)}}
 
@@ -49,8 +60,13 @@ def main() -> None:
 
         def timed(what: str, *command: str) -> tuple[str, float]:
             started = time.perf_counter()
-            done = subprocess.run([sys.executable, "-m", *command], cwd=REPOSITORY, text=True,
-                                  capture_output=True, check=True)  # fmt: skip
+            done = subprocess.run(
+                [sys.executable, "-m", *command],
+                cwd=REPOSITORY,
+                text=True,
+                capture_output=True,
+                check=True,
+            )
             seconds = time.perf_counter() - started
             print(f"{what:42}{seconds:8.1f} s")
             return done.stdout + done.stderr, seconds
@@ -60,10 +76,24 @@ def main() -> None:
         timed("guidebench validate", "guidebench", "validate", "--config", str(path))
         text, seconds = timed("the DAG of everything", *dry, "--quiet", "rules")
         jobs = int(re.findall(r"^total\s+(\d+)", text, re.MULTILINE)[0])
-        timed("one job's own start", *dry, "results/scale/digits-0/data/manifest.json",
-              "--quiet", "rules")  # fmt: skip
-        text, _ = timed("guidebench plan", "guidebench", "plan", "--config", str(path),
-                        "--images-per-second", "50000", "--workers", "64")  # fmt: skip
+        timed(
+            "one job's own start",
+            *dry,
+            "results/scale/digits-0/data/manifest.json",
+            "--quiet",
+            "rules",
+        )
+        text, _ = timed(
+            "guidebench plan",
+            "guidebench",
+            "plan",
+            "--config",
+            str(path),
+            "--images-per-second",
+            "50000",
+            "--workers",
+            "64",
+        )
         print(
             f"{jobs} jobs; the DAG takes {seconds / nothing:.1f} times snakemake --version\n{text}"
         )

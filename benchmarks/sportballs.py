@@ -57,14 +57,22 @@ def main() -> None:
         placing = 10_000 * (time.process_time() - started) / count
         started = time.process_time()
         for i in range(NAIVE):
-            render(SPORT_BALLS[data.labels[i]], data.extra["rotation"][i], data.extra["centre"][i],
-                   data.extra["scale"][i], options.size, options.canvas)  # fmt: skip
+            render(
+                SPORT_BALLS[data.labels[i]],
+                data.extra["rotation"][i],
+                data.extra["centre"][i],
+                data.extra["scale"][i],
+                options.size,
+                options.canvas,
+            )
         naive = 10_000 * (time.process_time() - started) / NAIVE
-        print(f"{options.size}x{options.size}, canvas {options.canvas}, CPU seconds: bank of "
-              f"{len(SPORT_BALLS)} x {options.poses} poses once {once:.1f}, then {placing:.1f} per "
-              f"10,000 images; each rendered by itself {naive:.1f}; with the bank counted, "
-              f"naive / ours is {naive / (placing + once):.1f} at 10,000 images and "
-              f"{10 * naive / (10 * placing + once):.1f} at 100,000")  # fmt: skip
+        print(
+            f"{options.size}x{options.size}, canvas {options.canvas}, CPU seconds: bank of "
+            f"{len(SPORT_BALLS)} x {options.poses} poses once {once:.1f}, then {placing:.1f} per "
+            f"10,000 images; each rendered by itself {naive:.1f}; with the bank counted, "
+            f"naive / ours is {naive / (placing + once):.1f} at 10,000 images and "
+            f"{10 * naive / (10 * placing + once):.1f} at 100,000"
+        )
 
 
 if __name__ == "__main__":

@@ -20,16 +20,22 @@ def block(findings: list[dict[str, Any]], kept: str) -> str:
     datasets = list(dict.fromkeys(finding["dataset"] for finding in findings))
     claims = {finding["id"]: finding["claim"] for finding in findings}
     found = {(finding["id"], finding["dataset"]): finding for finding in findings}
-    lines = [f"<!-- verdicts: {kept} -->", f"Experiment `{Path(kept).stem}`:", "",
-             f"| | claim | {' | '.join(datasets)} |",
-             f"|---|---|{'---|' * len(datasets)}"]  # fmt: skip
+    lines = [
+        f"<!-- verdicts: {kept} -->",
+        f"Experiment `{Path(kept).stem}`:",
+        "",
+        f"| | claim | {' | '.join(datasets)} |",
+        f"|---|---|{'---|' * len(datasets)}",
+    ]
     for number, claim in claims.items():
-        cells = [found[number, name]["verdict"] if (number, name) in found else "–"
-                 for name in datasets]  # fmt: skip
+        cells = [
+            found[number, name]["verdict"] if (number, name) in found else "–" for name in datasets
+        ]
         lines.append(f"| {number} | {claim} | {' | '.join(cells)} |")
     lines += ["", "<details><summary>What was measured</summary>", ""]
-    lines += [f"- {finding['id']}, {finding['dataset']}: {finding['reason']}"
-              for finding in findings]  # fmt: skip
+    lines += [
+        f"- {finding['id']}, {finding['dataset']}: {finding['reason']}" for finding in findings
+    ]
     return "\n".join([*lines, "", "</details>", "<!-- end of verdicts -->"])
 
 

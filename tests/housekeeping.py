@@ -42,8 +42,10 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_report_header() -> str:
-    return (f"machine: a small task takes {slowness():g} x the time of a good day; limits are "
-            f"{SPARE * slowness():g} x that of one")  # fmt: skip
+    return (
+        f"machine: a small task takes {slowness():g} x the time of a good day; limits are "
+        f"{SPARE * slowness():g} x that of one"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

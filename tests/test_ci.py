@@ -44,10 +44,13 @@ def test_the_time_of_ci(
     (tmp_path / ".venv/bin").symlink_to(binaries)
     (tmp_path / ".ci").mkdir()
     script = shutil.copy(repository / ".ci/run", tmp_path / ".ci/run")
-    environment = {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
-                   "GUIDEBENCH_CI_SECONDS": str(seconds)}  # fmt: skip
-    done = subprocess.run([script], env=os.environ | environment, capture_output=True, text=True,
-                          check=False)  # fmt: skip
+    environment = {
+        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+        "GUIDEBENCH_CI_SECONDS": str(seconds),
+    }
+    done = subprocess.run(
+        [script], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == code, done.stdout + done.stderr
     assert said in done.stdout
     assert done.stdout.startswith("setup\nmake setup: ")

@@ -55,23 +55,32 @@ def pins(lock: str) -> list[Requirement]:
 
 def commands(container: str, instruction: str) -> list[list[str]]:
     """Words of each RUN's commands, or of each COPY."""
-    found = [entry.removeprefix(f"{instruction} ") for entry in entries(container)
-             if entry.startswith(f"{instruction} ")]  # fmt: skip
+    found = [
+        entry.removeprefix(f"{instruction} ")
+        for entry in entries(container)
+        if entry.startswith(f"{instruction} ")
+    ]
     return [shlex.split(command) for entry in found for command in entry.split("&&")]
 
 
 def lock_complaints(direct: str, lock: str) -> list[str]:
     """What a lock lacks: an exact version and a hash on each line, every direct requirement."""
     found = [f"{entry[:60]}: no hash" for entry in entries(lock) if not HASH.search(entry)]
-    found += [f"{pin}: not one version" for pin in pins(lock)
-              if [part.operator for part in pin.specifier] != ["=="]]  # fmt: skip
+    found += [
+        f"{pin}: not one version"
+        for pin in pins(lock)
+        if [part.operator for part in pin.specifier] != ["=="]
+    ]
     for wanted in map(Requirement, entries(direct)):
         same = [pin for pin in pins(lock) if pin.name == canonicalize_name(wanted.name)]
         if not any(pin.marker is None or pin.marker.evaluate(LOWEST) for pin in same):
             found.append(f"{wanted}: not in the lock")
         versions = [part.version for pin in same for part in pin.specifier]
-        found += [f"{wanted}: the lock has {version}" for version in versions
-                  if not wanted.specifier.contains(version, prereleases=True)]  # fmt: skip
+        found += [
+            f"{wanted}: the lock has {version}"
+            for version in versions
+            if not wanted.specifier.contains(version, prereleases=True)
+        ]
     return found
 
 
@@ -93,8 +102,9 @@ def container_complaints(text: str) -> list[str]:
     lock, own = ["--no-deps", "--require-hashes"], ["--no-deps", "--no-build-isolation"]
     cached = ["pip", "install", "--no-cache-dir"]
     allowed = [[*cached, *lock, "--requirement", LOCK], [*cached, *own, "--editable", "."]]
-    found = [f"{' '.join(run)}: not the lock, then the package" for run in runs
-             if run not in allowed]  # fmt: skip
+    found = [
+        f"{' '.join(run)}: not the lock, then the package" for run in runs if run not in allowed
+    ]
     found += [f"{' '.join(run)}: missing" for run in allowed if run not in runs]
     for run in commands(text, "RUN"):
         if run[:2] == ["apt-get", "install"] and set(run[2:]) - {"-y", "--yes", "git"} != {
@@ -117,11 +127,15 @@ def python_complaints(texts: dict[str, str]) -> list[str]:
         "guidebench.yaml": r"^  - python=([\d.]+)$",
         "Containerfile": r"^FROM python:([\d.]+)-",
     }
-    versions = {name: re.findall(pattern, texts[name], re.MULTILINE)
-                for name, pattern in places.items()}  # fmt: skip
+    versions = {
+        name: re.findall(pattern, texts[name], re.MULTILINE) for name, pattern in places.items()
+    }
     lowest = versions["pyproject.toml"]
-    return [f"{name}: Python {found}, not {lowest}" for name, found in versions.items()
-            if found != lowest or len(found) != 1]  # fmt: skip
+    return [
+        f"{name}: Python {found}, not {lowest}"
+        for name, found in versions.items()
+        if found != lowest or len(found) != 1
+    ]
 
 
 def address_complaints(texts: dict[str, str]) -> list[str]:
@@ -133,8 +147,11 @@ def installed_complaints(lock: str, installed: dict[str, str]) -> list[str]:
     """Packages that an environment lacks or has in another version than the lock."""
     wanted = [pin for pin in pins(lock) if pin.marker is None or pin.marker.evaluate()]
     found = [(pin, installed.get(pin.name, "0")) for pin in wanted]
-    return [f"{pin}: found {version}; `make setup`" for pin, version in found
-            if not pin.specifier.contains(version, prereleases=True)]  # fmt: skip
+    return [
+        f"{pin}: found {version}; `make setup`"
+        for pin, version in found
+        if not pin.specifier.contains(version, prereleases=True)
+    ]
 
 
 def edited(texts: dict[str, str], name: str, old: str, new: str) -> dict[str, str]:
@@ -196,8 +213,10 @@ def test_what_disagrees_is_noticed(
 
 def test_this_environment_is_the_lock(texts: dict[str, str]) -> None:
     lock = texts["requirements.txt"]
-    installed = {canonicalize_name(found.metadata["Name"]): found.version
-                 for found in metadata.distributions()}  # fmt: skip
+    installed = {
+        canonicalize_name(found.metadata["Name"]): found.version
+        for found in metadata.distributions()
+    }
     assert installed_complaints(lock, installed) == []
     other: dict[str, Any] = installed | {"torch": "0.1"}
     assert len(installed_complaints(lock, other)) == 1
@@ -211,8 +230,10 @@ def test_this_environment_is_the_lock(texts: dict[str, str]) -> None:
 
 def test_an_installed_package_brings_what_running_needs(texts: dict[str, str]) -> None:
     brought = {Requirement(line).name for line in metadata.requires("guidebench") or []}
-    running, developing = ({Requirement(line).name for line in entries(texts[name])}
-                           for name in ("requirements.in", "development.in"))  # fmt: skip
+    running, developing = (
+        {Requirement(line).name for line in entries(texts[name])}
+        for name in ("requirements.in", "development.in")
+    )
     assert brought == running
     assert {"pytest", "mypy", "playwright"} <= developing - running
 

@@ -28,8 +28,11 @@ def test_every_room_has_a_layer(repository):
     told = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["importlinter"]
     layers = [layer.strip() for line in told["contracts"][0]["layers"] for layer in line.split("|")]
     for folder, name in ((PACKAGE, "guidebench"), (PACKAGE / "pipeline", "guidebench.pipeline")):
-        rooms = {f"{name}.{path.stem}" for path in folder.iterdir()
-                 if path.suffix == ".py" or (path / "__init__.py").is_file()}  # fmt: skip
+        rooms = {
+            f"{name}.{path.stem}"
+            for path in folder.iterdir()
+            if path.suffix == ".py" or (path / "__init__.py").is_file()
+        }
         assert rooms - {f"{name}.__init__", "guidebench.pipeline"} <= set(layers)
 
 

@@ -64,8 +64,13 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (tmp_path / "pytest.ini").touch()
         command = [sys.executable, "-m", "pytest", "-p", "housekeeping", *options]
         path = os.pathsep.join([str(Path(__file__).parent), str(tmp_path), *sys.path])
-        return subprocess.Popen(command, cwd=tmp_path, text=True, stdout=subprocess.PIPE,
-                                env=os.environ | {"PYTHONPATH": path})  # fmt: skip
+        return subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            text=True,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": path},
+        )
 
     return start
 

@@ -28,18 +28,29 @@ def copy(repository: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("target", "program", "option"),
-    [("run", "guidebench", "--config"), ("plan", "guidebench", "--config"),
-     ("ui", "guidebench", "--config"), ("report", "snakemake", "--configfile"),
-     ("run", "guidebench", "--profile"), ("server", "guidebench", "--host")],
-)  # fmt: skip
+    [
+        ("run", "guidebench", "--config"),
+        ("plan", "guidebench", "--config"),
+        ("ui", "guidebench", "--config"),
+        ("report", "snakemake", "--configfile"),
+        ("run", "guidebench", "--profile"),
+        ("server", "guidebench", "--host"),
+    ],
+)
 def test_spaces_and_quotes_stay_in_one_argument(
     copy: Path, target: str, program: str, option: str
 ) -> None:
     variable = {"--profile": "PROFILE", "--host": "ADDRESS"}.get(option, "CONFIG")
     value = EXPERIMENT.replace("$", "$$")  # make's own way to write a dollar
     environment = {key: text for key, text in os.environ.items() if not key.startswith("MAKE")}
-    done = subprocess.run(["make", target, f"{variable}={value}", "CORES=1"], cwd=copy,
-                          env=environment, capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        ["make", target, f"{variable}={value}", "CORES=1"],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     told = (copy / "told").read_text().splitlines()
     assert told.count(f".venv/bin/{program}") == 1

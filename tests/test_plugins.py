@@ -61,8 +61,9 @@ def networks(config, tmp_path):
     classifier = Classifier(options.classifiers["clean"].architecture, 2, 8).eval()
     classifier.requires_grad_(False)
     schedule = DDPMLinear(20, rescale=True)
-    save(build(options.denoiser.model_dump(), 8, 1, 2), tmp_path / "d",
-         schedule.betas.tolist(), "v")  # fmt: skip
+    save(
+        build(options.denoiser.model_dump(), 8, 1, 2), tmp_path / "d", schedule.betas.tolist(), "v"
+    )
     return Denoiser(tmp_path / "d", torch.device("cpu")), classifier, schedule
 
 
@@ -86,12 +87,16 @@ def test_the_readmes_methods_run(config, networks) -> None:
 
 # the README's guide, and the built-in one of which it draws the images
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "raw": ({"guidance": "my_methods:ByClassifier", "classifier": "clean",
-             "options": {"see": "raw"}}, {"guidance": "classifier", "classifier": "clean"}),
-    "x0": ({"guidance": "my_methods:ByClassifier", "classifier": "clean"},
-           {"guidance": "classifier", "classifier": "clean", "input": "x0"}),
+    "raw": (
+        {"guidance": "my_methods:ByClassifier", "classifier": "clean", "options": {"see": "raw"}},
+        {"guidance": "classifier", "classifier": "clean"},
+    ),
+    "x0": (
+        {"guidance": "my_methods:ByClassifier", "classifier": "clean"},
+        {"guidance": "classifier", "classifier": "clean", "input": "x0"},
+    ),
     "cfg": ({"guidance": "my_methods:ByLabel"}, {"guidance": "cfg"}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("changes", [{}, {"clip_gradient": "zero"}, {"clip": False}])
@@ -109,10 +114,13 @@ def test_the_readmes_guides_are_the_built_in_ones(kind, changes, config, network
             section = Setup.model_validate({**setup, "scales": [scale]}).model_dump(mode="json")
             asked = Asked(section, scale, Networks(denoiser, schedule, LABELS), options, classifier)
             x = SAMPLERS[sampler](
-                build_guide(asked), normal(SEEDS, 0, (1, 8, 8)).double(), schedule,
-                schedule.grid(10), lambda step: normal(SEEDS, step + 1, (1, 8, 8)).double(),
+                build_guide(asked),
+                normal(SEEDS, 0, (1, 8, 8)).double(),
+                schedule,
+                schedule.grid(10),
+                lambda step: normal(SEEDS, step + 1, (1, 8, 8)).double(),
                 **own_options(sampler, options),
-            )  # fmt: skip
+            )
             ends.append(x)
         mine, built_in, without = ends
         torch.testing.assert_close(mine, built_in, rtol=0, atol=1e-9)
@@ -144,15 +152,21 @@ class Answer:
         return self.answer(x)
 
 
-@pytest.mark.parametrize(("answer", "said"), [
-    (lambda x: x, "answered Tensor, allowed: a Prediction"),
-    (lambda x: None, "answered NoneType, allowed: a Prediction"),
-    (lambda x: Prediction(None, x), "answered eps of shape NoneType, allowed: that of x"),
-    (lambda x: Prediction(x, None), "answered x0 of shape NoneType, allowed: that of x"),
-    (lambda x: Prediction(x, x, 0.5), "answered shift of shape float, allowed: that of x"),
-    (lambda x: Prediction(x, x[:1]), r"answered x0 of shape \(1, 1, 8, 8\), allowed: .*\(4, 1, 8"),
-    (lambda x: Prediction(x, x, x.sum((1, 2, 3))), r"answered shift of shape \(4,\)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda x: x, "answered Tensor, allowed: a Prediction"),
+        (lambda x: None, "answered NoneType, allowed: a Prediction"),
+        (lambda x: Prediction(None, x), "answered eps of shape NoneType, allowed: that of x"),
+        (lambda x: Prediction(x, None), "answered x0 of shape NoneType, allowed: that of x"),
+        (lambda x: Prediction(x, x, 0.5), "answered shift of shape float, allowed: that of x"),
+        (
+            lambda x: Prediction(x, x[:1]),
+            r"answered x0 of shape \(1, 1, 8, 8\), allowed: .*\(4, 1, 8",
+        ),
+        (lambda x: Prediction(x, x, x.sum((1, 2, 3))), r"answered shift of shape \(4,\)"),
+    ],
+)
 def test_a_wrong_answer_is_one_line(answer, said, networks) -> None:
     denoiser, _, schedule = networks
     guide = Own("my_methods:Answer", Answer(answer), Unguided(denoiser, "v", schedule, True))
@@ -191,13 +205,24 @@ def test_a_label_cannot_stand_where_another_argument_does(networks) -> None:
         Denoise(Networks(unlabelled, schedule, LABELS), None)(x, 7, label=LABELS)
 
 
-@pytest.mark.parametrize(("setup", "said"), [
-    ({"guidance": "my_methods:ByClassifier", "options": {"sees": "x0"}, "scales": [1]},
-     r"my_methods:ByClassifier: got an unexpected keyword argument 'sees'"),
-    ({"guidance": "classifier", "classifier": "clean", "scales": [1],
-      "stabilizer": {"name": "my_methods:Sign", "options": {"gamma": 1}}},
-     r"my_methods:Sign: got an unexpected keyword argument 'gamma'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("setup", "said"),
+    [
+        (
+            {"guidance": "my_methods:ByClassifier", "options": {"sees": "x0"}, "scales": [1]},
+            r"my_methods:ByClassifier: got an unexpected keyword argument 'sees'",
+        ),
+        (
+            {
+                "guidance": "classifier",
+                "classifier": "clean",
+                "scales": [1],
+                "stabilizer": {"name": "my_methods:Sign", "options": {"gamma": 1}},
+            },
+            r"my_methods:Sign: got an unexpected keyword argument 'gamma'",
+        ),
+    ],
+)
 def test_wrong_options_of_a_method_are_one_line(config, setup, said) -> None:
     """Only its own code knows them: they are refused when it is made."""
     schedule = DDPMLinear(20, rescale=True)
@@ -211,16 +236,20 @@ def test_wrong_options_of_a_method_are_one_line(config, setup, said) -> None:
 
 def test_their_code_is_in_the_specs(config, tmp_path) -> None:
     block = workload.blocks(config, "own")[0]
-    before = {job.stage: listing.spec(config, job) for job in jobs(config)
-            if job.classifier in ("", "clean")}  # fmt: skip
+    before = {
+        job.stage: listing.spec(config, job)
+        for job in jobs(config)
+        if job.classifier in ("", "clean")
+    }
     old = [slices.cell_spec(config, "own", cell, block) for cell in workload.cells(config, "own")]
     file = tmp_path / "my_methods.py"
     file.write_text(file.read_text() + "\nMORE = 1\n")
     code.forget()
     after = load("own.yaml")
     for stage in ("prepare", "train_classifier", "sample"):
-        job = next(job for job in jobs(after) if job.stage == stage
-                   and job.classifier in ("", "clean"))  # fmt: skip
+        job = next(
+            job for job in jobs(after) if job.stage == stage and job.classifier in ("", "clean")
+        )
         assert listing.spec(after, job) != before[stage], stage
     for cell, spec in zip(workload.cells(after, "own"), old, strict=True):
         assert slices.cell_spec(after, "own", cell, block) != spec

@@ -21,8 +21,10 @@ def test_cells_are_setups_times_scales_in_the_configs_order(edited):
     ]
     assert len(cells) == len(set(cells)) == 10
     assert [cell.path for cell in cells[:3]] == [
-        "unguided/scale-none", "noise_trained/raw/scale-1", "noise_trained/raw/scale-10",
-    ]  # fmt: skip
+        "unguided/scale-none",
+        "noise_trained/raw/scale-1",
+        "noise_trained/raw/scale-10",
+    ]
     assert Cell("clean/x0+adam", 0.1).path == "clean/x0+adam/scale-0.1"
 
 
@@ -50,16 +52,24 @@ def test_an_images_seed_depends_on_its_number_and_not_on_its_block(edited):
     assert seeds(edited({(*S, "sampling", "block"): 5})) == whole
     # neither the setups nor the models enter: comparisons are paired
     assert seeds(edited({(*S, "setups"): {"unguided": {}}})) == whole
-    for other in (seeds(edited({}), split="selection"), seeds(edited({}), "mnist"),
-                  seeds(edited({("seed",): 1}))):  # fmt: skip
+    for other in (
+        seeds(edited({}), split="selection"),
+        seeds(edited({}), "mnist"),
+        seeds(edited({("seed",): 1})),
+    ):
         assert not set(other) & set(whole)
 
 
 def test_each_class_in_turn_and_picture_grids(edited):
     """Pictures have seeds, labels and steps of their own, and nobody scores them."""
     base = ("datasets", BALLS)
-    config = edited({(*base, "target"): "each", (*base, "sampling", "grid_images"): 3,
-                     (*base, "sampling", "grid_steps"): 7})  # fmt: skip
+    config = edited(
+        {
+            (*base, "target"): "each",
+            (*base, "sampling", "grid_images"): 3,
+            (*base, "sampling", "grid_steps"): 7,
+        }
+    )
     blocks = workload.blocks(config, BALLS)
     pictures = [block for block in blocks if block.split == workload.PICTURES]
     assert sum(block.count for block in pictures) == 12
@@ -71,8 +81,9 @@ def test_each_class_in_turn_and_picture_grids(edited):
     every = list(jobs(config))
     assert Job("sample", BALLS, block="grid-0") in every
     assert Job("features", BALLS, block="grid-0") not in every
-    few = edited({(*base, "sampling", "grid_images"): 3,
-                  (*base, "sampling", "grid_setups"): ["unguided"]})  # fmt: skip
+    few = edited(
+        {(*base, "sampling", "grid_images"): 3, (*base, "sampling", "grid_setups"): ["unguided"]}
+    )
     assert workload.sampled(few, BALLS, pictures[0]) == [Cell("unguided", None)]
     assert workload.sampled(few, BALLS, blocks[0]) == workload.cells(few, BALLS)
     # the grid is no part of what a scored cell depends on

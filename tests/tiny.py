@@ -21,19 +21,37 @@ def experiment(root: Path) -> dict[str, Any]:
     common = {
         "schedule": {"timesteps": 20},
         "denoiser": TRAINED | {"channels": [8], "warmup": 1},
-        "sensitivity": {"images": 4, "accuracy_images": 4, "steps": 2,
-                        "stabilizers": {"ema": {"name": "ema"}}},
-    }  # fmt: skip
-    sampling = {"steps": 2, "selection": 4, "evaluation": 8, "block": 8, "micro_batch": 4,
-                "trajectories": 1}  # fmt: skip
+        "sensitivity": {
+            "images": 4,
+            "accuracy_images": 4,
+            "steps": 2,
+            "stabilizers": {"ema": {"name": "ema"}},
+        },
+    }
+    sampling = {
+        "steps": 2,
+        "selection": 4,
+        "evaluation": 8,
+        "block": 8,
+        "micro_batch": 4,
+        "trajectories": 1,
+    }
     guided = {"guidance": "classifier", "classifier": "clean", "scales": [1]}
     return {
         "name": "tiny",
         "metrics": {"jackknife_blocks": 4},
         "datasets": {
-            "balls": common | {
-                "data": {"source": "sportballs", "size": 8, "canvas": 8, "poses": 2, "train": 48,
-                         "validation": 48, "rotation": "in_plane"},
+            "balls": common
+            | {
+                "data": {
+                    "source": "sportballs",
+                    "size": 8,
+                    "canvas": 8,
+                    "poses": 2,
+                    "train": 48,
+                    "validation": 48,
+                    "rotation": "in_plane",
+                },
                 "target": "baseball",
                 "classifiers": classifiers,
                 "sampling": sampling,
@@ -44,7 +62,8 @@ def experiment(root: Path) -> dict[str, Any]:
                     "noise_trained/raw": guided | {"classifier": "noise_trained"},
                 },
             },
-            "digits": common | {
+            "digits": common
+            | {
                 "data": {"source": "mnist", "root": str(root), "train": 64, "validation": 64},
                 "target": "3",
                 "denoiser": common["denoiser"] | {"condition_dropout": 0.2},
@@ -52,8 +71,8 @@ def experiment(root: Path) -> dict[str, Any]:
                 "sampling": sampling | {"sampler": "heun"},
                 "setups": {
                     "unguided": {},
-                    "clean/raw+adam": guided | {"injection": "score",
-                                                "stabilizer": {"name": "adam"}},
+                    "clean/raw+adam": guided
+                    | {"injection": "score", "stabilizer": {"name": "adam"}},
                     "cfg": {"guidance": "cfg", "scales": [2]},
                 },
             },
@@ -67,7 +86,7 @@ def experiment(root: Path) -> dict[str, Any]:
                 "setups": {"unguided": {}, "cfg": {"guidance": "cfg", "scales": [1]}},
             }
         },
-    }  # fmt: skip
+    }
 
 
 class Died(Exception):

@@ -51,8 +51,11 @@ def blocks(config: Config, dataset: str) -> list[Block]:
     options = config.datasets[dataset]
     sampling = options.sampling
     pictures = sampling.grid_images * max(1, len(classes(options.data)) if each(options) else 1)
-    splits = (("selection", sampling.selection), ("evaluation", sampling.evaluation),
-              (PICTURES, pictures))  # fmt: skip
+    splits = (
+        ("selection", sampling.selection),
+        ("evaluation", sampling.evaluation),
+        (PICTURES, pictures),
+    )
     return [
         Block(split, number, start, min(sampling.block, total - start))
         for split, total in splits

@@ -35,8 +35,12 @@ def plain(value: Any) -> Any:
 def line(record: logging.LogRecord) -> str:
     """A record in one line: its event (else `info`, `error`), time, text and fields."""
     fields = {name: plain(value) for name, value in vars(record).items() if name not in OURS}
-    whole = {"event": record.levelname.lower(), "run": os.getpid(), "time": record.created,
-             "text": record.getMessage()} | fields  # fmt: skip
+    whole = {
+        "event": record.levelname.lower(),
+        "run": os.getpid(),
+        "time": record.created,
+        "text": record.getMessage(),
+    } | fields
     return json.dumps(whole)
 
 

@@ -31,8 +31,10 @@ TARGET = 1
 def _mixture() -> GaussianMixture:
     return GaussianMixture(
         torch.tensor([[0.0, 1.0], [-0.9, -0.5], [0.9, -0.5]]),
-        torch.tensor([0.25, 0.16, 0.36]), torch.tensor([1.0, 2.0, 1.0]), torch.tensor([0, 1, 2]),
-    )  # fmt: skip
+        torch.tensor([0.25, 0.16, 0.36]),
+        torch.tensor([1.0, 2.0, 1.0]),
+        torch.tensor([0, 1, 2]),
+    )
 
 
 def _setup(**options) -> dict:
@@ -72,8 +74,9 @@ def test_cfg_is_exact_classifier_guidance_at_scale_one_plus_w(sampler, weight) -
         cfg, truth.sample(guided, 1 + weight, steps, TARGET), rtol=1e-8, atol=1e-8
     )
     # on the conditional denoiser, the classifier adds to what the label has done already
-    onto = _setup(guidance="classifier", classifier="noise_trained", injection="score",
-                  conditional=True)  # fmt: skip
+    onto = _setup(
+        guidance="classifier", classifier="noise_trained", injection="score", conditional=True
+    )
     torch.testing.assert_close(cfg, truth.sample(onto, weight, steps, TARGET), rtol=1e-8, atol=1e-8)
 
 
@@ -85,28 +88,35 @@ def test_mean_injection_tends_to_score_injection() -> None:
     for steps in (100, 200, 400):
         # the same Brownian path is not needed: without noise the two are compared at one start
         ends = [
-            truth.sample(_setup(**setup, injection=injection), 1.0,
-                         _steps("euler_maruyama", steps), TARGET)
+            truth.sample(
+                _setup(**setup, injection=injection), 1.0, _steps("euler_maruyama", steps), TARGET
+            )
             for injection in ("mean", "score")
-        ]  # fmt: skip
+        ]
         gaps.append(float((ends[0] - ends[1]).abs().max()))
     assert max(gaps) < 1e-8  # g^2 dt (score + s g) is the same sum in both
     ancestral = []
     for steps in (50, 100, 200):
         ends = [
-            truth.sample(_setup(**setup, injection=injection), 1.0, _steps("ancestral", steps),
-                         TARGET)
+            truth.sample(
+                _setup(**setup, injection=injection), 1.0, _steps("ancestral", steps), TARGET
+            )
             for injection in ("mean", "score")
-        ]  # fmt: skip
+        ]
         ancestral.append(float((ends[0] - ends[1]).abs().mean()))
     assert ancestral[0] > 1.7 * ancestral[1] > 2.9 * ancestral[2] > 0
 
 
-@pytest.mark.parametrize(("setup", "scale", "expected"), [
-    ({}, None, 0.0), ({"conditional": True}, None, 1.0), ({"guidance": "cfg"}, 3.0, 4.0),
-    ({"guidance": "classifier"}, 3.0, 3.0),
-    ({"guidance": "classifier", "conditional": True}, 3.0, 4.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("setup", "scale", "expected"),
+    [
+        ({}, None, 0.0),
+        ({"conditional": True}, None, 1.0),
+        ({"guidance": "cfg"}, 3.0, 4.0),
+        ({"guidance": "classifier"}, 3.0, 3.0),
+        ({"guidance": "classifier", "conditional": True}, 3.0, 4.0),
+    ],
+)
 def test_exponent_of_the_density_aimed_at(setup, scale, expected) -> None:
     assert exponent(_setup(**setup), scale) == expected
 
@@ -144,9 +154,11 @@ def test_one_dimension_is_measured_as_two_that_are_one() -> None:
     """A second coordinate that is 0 adds nothing to the errors of mean and covariance."""
     points = torch.linspace(-1, 2, 64, dtype=torch.float64)[:, None]
     mixture = GaussianMixture(
-        torch.tensor([[-1.0], [1.0]]), torch.tensor([0.25, 0.25]), torch.ones(2),
+        torch.tensor([[-1.0], [1.0]]),
+        torch.tensor([0.25, 0.25]),
+        torch.ones(2),
         torch.tensor([0, 1]),
-    )  # fmt: skip
+    )
     reference = Reference(mixture, 1, 1.0, 0)
     assert reference.covariance.shape == (1, 1)
     assert float(reference.covariance) == pytest.approx(0.25, rel=0.05)
@@ -181,11 +193,17 @@ def test_the_error_of_a_bias_is_its_spread_over_seeds() -> None:
     for number in range(24):
         truth = Truth(mixture, SCHEDULES["vp_sde"], list(range(1000 * number, 1000 * number + 256)))
         cells = [
-            Aimed(power, references[power].measure(
-                truth.sample(setup, scale, _steps("ddim", 10), TARGET), 8)["sliced_wasserstein"])
-            for setup, scale, power in ((_setup(conditional=True), None, 1.0),
-                                        (_setup(guidance="cfg"), 2.0, 3.0))
-        ]  # fmt: skip
+            Aimed(
+                power,
+                references[power].measure(
+                    truth.sample(setup, scale, _steps("ddim", 10), TARGET), 8
+                )["sliced_wasserstein"],
+            )
+            for setup, scale, power in (
+                (_setup(conditional=True), None, 1.0),
+                (_setup(guidance="cfg"), 2.0, 3.0),
+            )
+        ]
         found = bias(cells[1], cells[0], distances)
         errors.append(found.se)
         values.append(found.value)

@@ -9,13 +9,22 @@ from guidebench.base.seeds import derive, normal, philox
 
 # Random123's kat_vectors, philox4x32 with 10 rounds: counter, key, answer
 KNOWN = [
-    ("00000000 00000000 00000000 00000000", "00000000 00000000",
-     "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
-    ("ffffffff ffffffff ffffffff ffffffff", "ffffffff ffffffff",
-     "408f276d 41c83b0e a20bc7c6 6d5451fd"),
-    ("243f6a88 85a308d3 13198a2e 03707344", "a4093822 299f31d0",
-     "d16cfe09 94fdcceb 5001e420 24126ea1"),
-]  # fmt: skip
+    (
+        "00000000 00000000 00000000 00000000",
+        "00000000 00000000",
+        "6627e8d5 e169c58d bc57ac4c 9b00dbd8",
+    ),
+    (
+        "ffffffff ffffffff ffffffff ffffffff",
+        "ffffffff ffffffff",
+        "408f276d 41c83b0e a20bc7c6 6d5451fd",
+    ),
+    (
+        "243f6a88 85a308d3 13198a2e 03707344",
+        "a4093822 299f31d0",
+        "d16cfe09 94fdcceb 5001e420 24126ea1",
+    ),
+]
 
 
 def _words(text: str) -> list[torch.Tensor]:
@@ -70,8 +79,10 @@ def test_rows_and_streams_are_uncorrelated() -> None:
     # neighbouring elements come from one Box-Muller pair
     pairs = (first[:, 0::2] * first[:, 1::2]).mean()
     for correlation, count in (
-        ((first * shifted).mean(), 1e5), ((first * stream).mean(), 1e5), (pairs, 5e4)
-    ):  # fmt: skip
+        ((first * shifted).mean(), 1e5),
+        ((first * stream).mean(), 1e5),
+        (pairs, 5e4),
+    ):
         assert abs(correlation) < 4 / np.sqrt(count)
 
 

@@ -22,8 +22,15 @@ COUNT = 12
 
 
 def _options(root: Path, **changes: Any) -> SimpleNamespace:
-    values = {"source": "celeba", "root": str(root), "attribute": "Male", "crop": None, "size": 16,
-              "train": None, "validation": None}  # fmt: skip
+    values = {
+        "source": "celeba",
+        "root": str(root),
+        "attribute": "Male",
+        "crop": None,
+        "size": 16,
+        "train": None,
+        "validation": None,
+    }
     return SimpleNamespace(**{**values, **changes})
 
 
@@ -286,29 +293,32 @@ def test_kaggles_nested_folder_and_lists_are_read(tmp_path: Path) -> None:
     _unpacked(official, pictures)
     (kaggle / "img_align_celeba").mkdir()
     _unpacked(kaggle / "img_align_celeba", pictures)
-    for name, head in (("list_attr_celeba", "image_id,Male,Smiling"),
-                       ("list_eval_partition", "image_id,partition")):  # fmt: skip
+    for name, head in (
+        ("list_attr_celeba", "image_id,Male,Smiling"),
+        ("list_eval_partition", "image_id,partition"),
+    ):
         path = kaggle / f"{name}.txt"
         rows = [line.split() for line in path.read_text().splitlines() if ".jpg" in line]
         path.unlink()
         text = "\r\n".join([head, *(",".join(row) for row in rows)])
         path.with_suffix(".csv").write_text(text)
     for attribute in ("Male", "Smiling"):
-        ours, theirs = (load(_options(root, attribute=attribute), 0)
-                        for root in (official, kaggle))  # fmt: skip
+        ours, theirs = (load(_options(root, attribute=attribute), 0) for root in (official, kaggle))
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(one.images, other.images)
             np.testing.assert_array_equal(one.labels, other.labels)
     inner = kaggle / "img_align_celeba" / "img_align_celeba"
     assert sources.files(_options(kaggle), tmp_path) == [
-        kaggle / "list_eval_partition.csv", kaggle / "list_attr_celeba.csv",
+        kaggle / "list_eval_partition.csv",
+        kaggle / "list_attr_celeba.csv",
         *(inner / name for name in sorted(pictures)),
-    ]  # fmt: skip
+    ]
     assert sources.files(_options(kaggle, attribute=None), tmp_path)[1] == inner / _name(1)
     assert sources.files(_options(official), tmp_path)[:3] == [
-        official / "list_eval_partition.txt", official / "list_attr_celeba.txt",
+        official / "list_eval_partition.txt",
+        official / "list_attr_celeba.txt",
         official / "img_align_celeba" / _name(1),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("name", ["list_attr_celeba.txt", "list_eval_partition.txt"])

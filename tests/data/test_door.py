@@ -21,72 +21,122 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, 3, SIZE, SIZE), dtype
 ALLOWED = f"allowed: uint8 images [N, 1 or 3, {SIZE}, {SIZE}]"
 # made of a good set's images, labels, classes and extras -> what is said of it
 ODD: dict[str, tuple[Callable[[], Any], str]] = {
-    "flat": (lambda: DataSet(IMAGES.reshape(COUNT, -1), LABELS, ["a", "b", "c"]), "[24, 192], "
-             + ALLOWED),
-    "no channel": (lambda: DataSet(IMAGES[:, 0], LABELS, ["a", "b", "c"]), "[24, 8, 8], "
-                   + ALLOWED),
-    "channels last": (lambda: DataSet(IMAGES.transpose(0, 2, 3, 1), LABELS, ["a", "b", "c"]),
-                      "[24, 8, 8, 3], " + ALLOWED),
-    "two channels": (lambda: DataSet(IMAGES[:, :2], LABELS, ["a", "b", "c"]), "[24, 2, 8, 8], "
-                     + ALLOWED),
-    "four channels": (lambda: DataSet(np.concatenate([IMAGES, IMAGES[:, :1]], 1), LABELS,
-                                      ["a", "b", "c"]), "[24, 4, 8, 8], " + ALLOWED),
-    "not square": (lambda: DataSet(IMAGES[:, :, :6], LABELS, ["a", "b", "c"]), "[24, 3, 6, 8], "
-                   + ALLOWED),
-    "another size": (lambda: DataSet(np.repeat(IMAGES, 2, 2).repeat(2, 3), LABELS,
-                                     ["a", "b", "c"]), "[24, 3, 16, 16], " + ALLOWED),
+    "flat": (
+        lambda: DataSet(IMAGES.reshape(COUNT, -1), LABELS, ["a", "b", "c"]),
+        "[24, 192], " + ALLOWED,
+    ),
+    "no channel": (
+        lambda: DataSet(IMAGES[:, 0], LABELS, ["a", "b", "c"]),
+        "[24, 8, 8], " + ALLOWED,
+    ),
+    "channels last": (
+        lambda: DataSet(IMAGES.transpose(0, 2, 3, 1), LABELS, ["a", "b", "c"]),
+        "[24, 8, 8, 3], " + ALLOWED,
+    ),
+    "two channels": (
+        lambda: DataSet(IMAGES[:, :2], LABELS, ["a", "b", "c"]),
+        "[24, 2, 8, 8], " + ALLOWED,
+    ),
+    "four channels": (
+        lambda: DataSet(np.concatenate([IMAGES, IMAGES[:, :1]], 1), LABELS, ["a", "b", "c"]),
+        "[24, 4, 8, 8], " + ALLOWED,
+    ),
+    "not square": (
+        lambda: DataSet(IMAGES[:, :, :6], LABELS, ["a", "b", "c"]),
+        "[24, 3, 6, 8], " + ALLOWED,
+    ),
+    "another size": (
+        lambda: DataSet(np.repeat(IMAGES, 2, 2).repeat(2, 3), LABELS, ["a", "b", "c"]),
+        "[24, 3, 16, 16], " + ALLOWED,
+    ),
     "floats": (lambda: DataSet(IMAGES / 255, LABELS, ["a", "b", "c"]), "float64 images"),
     "signed": (lambda: DataSet(IMAGES.astype(np.int64), LABELS, ["a", "b", "c"]), "int64 images"),
-    "objects": (lambda: DataSet(np.array([None] * COUNT), LABELS, ["a", "b", "c"]),
-                "object images [24]"),
-    "zeros and ones": (lambda: DataSet((IMAGES / 255).astype(np.uint8), LABELS, ["a", "b", "c"]),
-                       "pixels from 0 to 1, allowed: 0 to 255"),
+    "objects": (
+        lambda: DataSet(np.array([None] * COUNT), LABELS, ["a", "b", "c"]),
+        "object images [24]",
+    ),
+    "zeros and ones": (
+        lambda: DataSet((IMAGES / 255).astype(np.uint8), LABELS, ["a", "b", "c"]),
+        "pixels from 0 to 1, allowed: 0 to 255",
+    ),
     "no image": (lambda: DataSet(IMAGES[:0], LABELS[:0], ["a", "b", "c"]), "no image"),
     "a list": (lambda: DataSet(IMAGES.tolist(), LABELS, ["a", "b", "c"]), "images of type list"),
-    "labels from 1": (lambda: DataSet(IMAGES, LABELS + 1, ["a", "b", "c"]), "labels from 1 to 3, "
-                      "allowed: 0 to 2, numbers of 3 classes"),
+    "labels from 1": (
+        lambda: DataSet(IMAGES, LABELS + 1, ["a", "b", "c"]),
+        "labels from 1 to 3, allowed: 0 to 2, numbers of 3 classes",
+    ),
     "a negative label": (lambda: DataSet(IMAGES, LABELS - 1, ["a", "b", "c"]), "labels from -1 to"),
-    "an enormous label": (lambda: DataSet(IMAGES, np.full(COUNT, 2**64 - 1, np.uint64),
-                                          ["a", "b", "c"]), "labels from 18446744073709551615 to"),
+    "an enormous label": (
+        lambda: DataSet(IMAGES, np.full(COUNT, 2**64 - 1, np.uint64), ["a", "b", "c"]),
+        "labels from 18446744073709551615 to",
+    ),
     "no labels": (lambda: DataSet(IMAGES, np.full(COUNT, -1), ["a", "b", "c"]), "labels from -1"),
     "labels of floats": (lambda: DataSet(IMAGES, LABELS / 1.0, ["a", "b", "c"]), "float64 labels"),
     "labels of text": (lambda: DataSet(IMAGES, LABELS.astype(str), ["a", "b", "c"]), "<U21 labels"),
     "labels of truth": (lambda: DataSet(IMAGES, LABELS > 0, ["a", "b", "c"]), "bool labels"),
-    "one-hot labels": (lambda: DataSet(IMAGES, np.eye(3, dtype=np.int64)[LABELS],
-                                       ["a", "b", "c"]), "int64 labels [24, 3]"),
+    "one-hot labels": (
+        lambda: DataSet(IMAGES, np.eye(3, dtype=np.int64)[LABELS], ["a", "b", "c"]),
+        "int64 labels [24, 3]",
+    ),
     "labels too few": (lambda: DataSet(IMAGES, LABELS[1:], ["a", "b", "c"]), "24 images and 23 l"),
     "labels too many": (lambda: DataSet(IMAGES[1:], LABELS, ["a", "b", "c"]), "23 images and 24 l"),
     "swapped": (lambda: DataSet(LABELS, IMAGES, ["a", "b", "c"]), "int64 images [24], " + ALLOWED),
-    "other classes": (lambda: DataSet(IMAGES, LABELS, ["a", "c", "b"]), "classes ['a', 'c', 'b'], "
-                      "allowed: ['a', 'b', 'c'], as in data.classes"),
+    "other classes": (
+        lambda: DataSet(IMAGES, LABELS, ["a", "c", "b"]),
+        "classes ['a', 'c', 'b'], allowed: ['a', 'b', 'c'], as in data.classes",
+    ),
     "classes of no kind": (lambda: DataSet(IMAGES, LABELS, None), "classes None"),
-    "extras too few": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"pose": LABELS[1:]}),
-                       "24 images and 23 pose"),
-    "one extra number": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"pose": np.array(3)}),
-                         "24 images and one pose"),
+    "extras too few": (
+        lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"pose": LABELS[1:]}),
+        "24 images and 23 pose",
+    ),
+    "one extra number": (
+        lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"pose": np.array(3)}),
+        "24 images and one pose",
+    ),
     "extras of no kind": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], [1]), "extra of type"),
-    "extras named images": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"images": LABELS}),
-                            "extra named 'images', allowed: other names than images and labels"),
-    "extras named labels": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"labels": LABELS}),
-                            "extra named 'labels', allowed: other names"),
-    "extras named meta": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"meta": LABELS}),
-                          "extra named 'meta', allowed: other names"),
-    "extras named a path": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"../x": LABELS}),
-                            "extra named '../x', allowed: other names"),
-    "extras without a name": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"": LABELS}),
-                              "extra named '', allowed: other names"),
-    "numpy's other classes": (lambda: DataSet(IMAGES, LABELS, np.array(["a", "c", "b"])),
-                              "classes ['a', 'c', 'b'], allowed: ['a', 'b', 'c']"),
-    "a class named each": (lambda: DataSet(IMAGES, LABELS, ["a", "b", "each"]),
-                           "classes ['a', 'b', 'each'], allowed: ['a', 'b', 'c']"),
+    "extras named images": (
+        lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"images": LABELS}),
+        "extra named 'images', allowed: other names than images and labels",
+    ),
+    "extras named labels": (
+        lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"labels": LABELS}),
+        "extra named 'labels', allowed: other names",
+    ),
+    "extras named meta": (
+        lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"meta": LABELS}),
+        "extra named 'meta', allowed: other names",
+    ),
+    "extras named a path": (
+        lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"../x": LABELS}),
+        "extra named '../x', allowed: other names",
+    ),
+    "extras without a name": (
+        lambda: DataSet(IMAGES, LABELS, ["a", "b", "c"], {"": LABELS}),
+        "extra named '', allowed: other names",
+    ),
+    "numpy's other classes": (
+        lambda: DataSet(IMAGES, LABELS, np.array(["a", "c", "b"])),
+        "classes ['a', 'c', 'b'], allowed: ['a', 'b', 'c']",
+    ),
+    "a class named each": (
+        lambda: DataSet(IMAGES, LABELS, ["a", "b", "each"]),
+        "classes ['a', 'b', 'each'], allowed: ['a', 'b', 'c']",
+    ),
     "no data set": (lambda: (IMAGES, LABELS), "gave tuple, allowed: a DataSet"),
-}  # fmt: skip
+}
 MODULE = "made = None\n\ndef given(options, seed):\n    return made()\n"
 
 
 def _own(**changes: Any) -> SimpleNamespace:
-    values = {"source": "my_given:given", "options": {}, "classes": ["a", "b", "c"], "size": SIZE,
-              "train": 12, "validation": 6}  # fmt: skip
+    values = {
+        "source": "my_given:given",
+        "options": {},
+        "classes": ["a", "b", "c"],
+        "size": SIZE,
+        "train": 12,
+        "validation": 6,
+    }
     return SimpleNamespace(**values | changes)
 
 
@@ -150,8 +200,12 @@ def test_both_splits_have_one_shape() -> None:
         pair(DataSet(IMAGES, LABELS, ["a", "b", "c"]), gray, options)
 
 
-NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte",
-         "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")  # fmt: skip
+NAMES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 PIXELS = np.random.default_rng(1).integers(0, 256, (40, 28, 28), dtype=np.uint8)
 DIGITS = np.arange(40) % 10
 # file -> array -> what is said
@@ -177,8 +231,14 @@ def test_odd_idx_files_are_named(name: str, source: str, tmp_path: Path) -> None
     number, array, said = ODD_IDX[name]
     path = tmp_path / NAMES[number]
     path.write_bytes(idx(array))
-    options = SimpleNamespace(source=source, root=str(tmp_path), download=False, otherwise="stop",
-                              train=None, validation=None)  # fmt: skip
+    options = SimpleNamespace(
+        source=source,
+        root=str(tmp_path),
+        download=False,
+        otherwise="stop",
+        train=None,
+        validation=None,
+    )
     line = _refused(options)
     assert line.startswith(str(tmp_path / NAMES[number].partition("-")[0]))
     assert said in line
@@ -193,6 +253,12 @@ def test_empty_idx_files_are_named(name: str, tmp_path: Path) -> None:
     if name != "both":
         for file, array in ((NAMES[0], PIXELS[:0]), (NAMES[1], DIGITS[:0])):
             (tmp_path / file).write_bytes(idx(array))
-    options = SimpleNamespace(source="mnist", root=str(tmp_path), download=False, otherwise="stop",
-                              train=None, validation=None)  # fmt: skip
+    options = SimpleNamespace(
+        source="mnist",
+        root=str(tmp_path),
+        download=False,
+        otherwise="stop",
+        train=None,
+        validation=None,
+    )
     assert "found no image, allowed: at least one" in _refused(options)

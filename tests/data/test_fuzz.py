@@ -61,9 +61,21 @@ def _one_line_or_a_data_set(options: SimpleNamespace) -> None:
 
 def _arrays() -> st.SearchStrategy[Any]:
     kinds = st.sampled_from(["u1", "i8", "f4", "?", "U3", "O", "c8", "M8[s]", ">i2", "i1"])
-    shapes = st.sampled_from([(COUNT, 3, 8, 8), (COUNT, 1, 8, 8), (COUNT,), (COUNT, 64), (),
-                              (0, 3, 8, 8), (COUNT, 8, 8), (COUNT, 2, 8, 8), (COUNT + 1,),
-                              (COUNT, 3, 8, 7), (COUNT, 1)])  # fmt: skip
+    shapes = st.sampled_from(
+        [
+            (COUNT, 3, 8, 8),
+            (COUNT, 1, 8, 8),
+            (COUNT,),
+            (COUNT, 64),
+            (),
+            (0, 3, 8, 8),
+            (COUNT, 8, 8),
+            (COUNT, 2, 8, 8),
+            (COUNT + 1,),
+            (COUNT, 3, 8, 7),
+            (COUNT, 1),
+        ]
+    )
     constant = st.tuples(kinds, shapes).map(lambda pair: np.zeros(pair[1], pair[0]))
     images = st.integers(0, 99).map(
         lambda number: np.random.default_rng(number).integers(0, 256, (COUNT, 3, 8, 8), np.uint8)
@@ -72,8 +84,13 @@ def _arrays() -> st.SearchStrategy[Any]:
     return st.one_of(images, labels, constant, st.none(), st.just([[1, 2], [3]]), st.integers())
 
 
-CLASSES = st.one_of(st.just(["a", "b", "c", "d"]), st.just(("a", "b", "c", "d")), st.none(),
-                    st.lists(st.text(max_size=2), max_size=3), st.integers())  # fmt: skip
+CLASSES = st.one_of(
+    st.just(["a", "b", "c", "d"]),
+    st.just(("a", "b", "c", "d")),
+    st.none(),
+    st.lists(st.text(max_size=2), max_size=3),
+    st.integers(),
+)
 EXTRA = st.one_of(st.just({}), st.none(), st.dictionaries(st.just("pose"), _arrays()))
 IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, 1, 8, 8), np.uint8)
 
@@ -81,8 +98,12 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, 1, 8, 8), np.uint8)
 @st.composite
 def own_sources(draw: Any) -> SimpleNamespace:
     """A good data set of which one or two parts are odd, or none."""
-    good = {"images": IMAGES, "labels": np.arange(COUNT) % 4, "classes": ["a", "b", "c", "d"],
-            "extra": {}}  # fmt: skip
+    good = {
+        "images": IMAGES,
+        "labels": np.arange(COUNT) % 4,
+        "classes": ["a", "b", "c", "d"],
+        "extra": {},
+    }
     parts = {"images": _arrays(), "labels": _arrays(), "classes": CLASSES, "extra": EXTRA}
     odd = draw(st.sets(st.sampled_from(sorted(parts)), max_size=2))
     made = DataSet(**good | {name: draw(parts[name]) for name in sorted(odd)})
@@ -115,8 +136,10 @@ def _odd(draw: Any, names: list[str]) -> set[str]:
     return draw(st.sets(st.sampled_from(names), max_size=2))
 
 
-SHAPES = {"images": [(COUNT,), (0, 28, 28), (COUNT, 784), (COUNT, 28, 20), (3, 28, 28)],
-          "labels": [(3,), (0,), (COUNT, 28, 28)]}  # fmt: skip
+SHAPES = {
+    "images": [(COUNT,), (0, 28, 28), (COUNT, 784), (COUNT, 28, 20), (3, 28, 28)],
+    "labels": [(3,), (0,), (COUNT, 28, 28)],
+}
 
 
 @st.composite
@@ -140,13 +163,27 @@ def idx_folders(draw: Any, root: Path) -> SimpleNamespace:
         data = _damaged(draw, data) if how == "packed" else data
         if how != "absent":
             (folder / f"{name}-ubyte{'.gz' * packed}").write_bytes(data)
-    return SimpleNamespace(source="mnist", root=str(root), download=False, otherwise="stop",
-                           train=draw(COUNTS), validation=draw(COUNTS))  # fmt: skip
+    return SimpleNamespace(
+        source="mnist",
+        root=str(root),
+        download=False,
+        otherwise="stop",
+        train=draw(COUNTS),
+        validation=draw(COUNTS),
+    )
 
 
 NAMES = [f"{number:06d}.jpg" for number in range(1, COUNT + 1)]
-MODES = {"RGB": "JPEG", "L": "PNG", "P": "PNG", "RGBA": "PNG", "CMYK": "TIFF", "I;16": "PNG",
-         "I": "TIFF", "1": "PNG"}  # fmt: skip
+MODES = {
+    "RGB": "JPEG",
+    "L": "PNG",
+    "P": "PNG",
+    "RGBA": "PNG",
+    "CMYK": "TIFF",
+    "I;16": "PNG",
+    "I": "TIFF",
+    "1": "PNG",
+}
 
 
 def _picture(draw: Any, odd: bool) -> bytes:
@@ -195,14 +232,23 @@ def faces(draw: Any, root: Path) -> SimpleNamespace:
         packed = file.getvalue()
         packed = _damaged(draw, packed) if "archive" in odd else packed
         (root / f"{official}.zip").write_bytes(packed)
-    for stem, head, values in (("list_attr_celeba", "Male Young", ["1 -1", "-1 1", "0 1"]),
-                               ("list_eval_partition", "partition", ["0", "1", "2"])):  # fmt: skip
+    for stem, head, values in (
+        ("list_attr_celeba", "Male Young", ["1 -1", "-1 1", "0 1"]),
+        ("list_eval_partition", "partition", ["0", "1", "2"]),
+    ):
         ending, data = _list(draw, head, values, stem in odd)
         (root / f"{stem}.{ending}").write_bytes(data)
     attribute = draw(st.sampled_from(["Male", "Young", "Old", None]))
     crop, train, validation = draw(st.sampled_from([None, 5, 99])), draw(COUNTS), draw(COUNTS)
-    return SimpleNamespace(source="celeba", root=str(root), crop=crop, attribute=attribute, size=8,
-                           train=train, validation=validation)  # fmt: skip
+    return SimpleNamespace(
+        source="celeba",
+        root=str(root),
+        crop=crop,
+        attribute=attribute,
+        size=8,
+        train=train,
+        validation=validation,
+    )
 
 
 def _through(data: Any, kind: str) -> None:
@@ -230,8 +276,13 @@ def _check(kind: str, examples: int) -> None:
     action: Callable[[Any, str], None] = _yaml if kind == "yaml" else _through
 
     @seed(SEED)
-    @settings(max_examples=examples, deadline=None, database=None, print_blob=True,
-              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(data=st.data())
     def every(data: Any) -> None:
         action(data, kind)

@@ -21,8 +21,14 @@ IMAGES = "train-images-idx3-ubyte"
 
 
 def _options(root: Path | None, **changes: Any) -> SimpleNamespace:
-    values = {"source": "mnist", "root": root and str(root), "download": False, "train": None,
-              "validation": None, "otherwise": "stop"}  # fmt: skip
+    values = {
+        "source": "mnist",
+        "root": root and str(root),
+        "download": False,
+        "train": None,
+        "validation": None,
+        "otherwise": "stop",
+    }
     return SimpleNamespace(**{**values, **changes})
 
 

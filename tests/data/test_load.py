@@ -49,8 +49,14 @@ def custom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(tmp_path)
 
     def options(attribute: str, count: int = 40) -> SimpleNamespace:
-        return SimpleNamespace(source=attribute, options={"count": count}, classes=["even", "odd"],
-                               size=8, train=20, validation=10)  # fmt: skip
+        return SimpleNamespace(
+            source=attribute,
+            options={"count": count},
+            classes=["even", "odd"],
+            size=8,
+            train=20,
+            validation=10,
+        )
 
     return options
 
@@ -99,8 +105,16 @@ def test_too_few_images_of_a_user_are_refused(custom: Any) -> None:
 
 
 def test_sportballs_are_drawn_and_split() -> None:
-    options = SimpleNamespace(source="sportballs", size=8, canvas=16, scale=(0.5, 0.8),
-                              rotation="3d", poses=2, train=30, validation=10)  # fmt: skip
+    options = SimpleNamespace(
+        source="sportballs",
+        size=8,
+        canvas=16,
+        scale=(0.5, 0.8),
+        rotation="3d",
+        poses=2,
+        train=30,
+        validation=10,
+    )
     train, validation = load(options, 0)
     assert train.images.shape == (30, 3, 8, 8)
     assert validation.images.shape == (10, 3, 8, 8)

@@ -33,25 +33,52 @@ def listed(options, seed):
 def _own(order: Callable[[int], np.ndarray], root: Path) -> SimpleNamespace:
     (root / "my_listed.py").write_text(MODULE)
     np.save(root / "labels.npy", order(3))
-    return SimpleNamespace(source="my_listed:listed", options={"labels": str(root / "labels.npy")},
-                           classes=["a", "b", "c"], size=8, train=160, validation=80)  # fmt: skip
+    return SimpleNamespace(
+        source="my_listed:listed",
+        options={"labels": str(root / "labels.npy")},
+        classes=["a", "b", "c"],
+        size=8,
+        train=160,
+        validation=80,
+    )
 
 
 def _digits(order: Callable[[int], np.ndarray], root: Path) -> SimpleNamespace:
     write_idx(root / "MNIST" / "raw", {"train": order(10), "t10k": order(10)})
-    return SimpleNamespace(source="mnist", root=str(root), download=False, otherwise="stop",
-                           train=None, validation=None)  # fmt: skip
+    return SimpleNamespace(
+        source="mnist",
+        root=str(root),
+        download=False,
+        otherwise="stop",
+        train=None,
+        validation=None,
+    )
 
 
 def _faces(order: Callable[[int], np.ndarray], root: Path) -> SimpleNamespace:
     write_faces(root, np.concatenate([order(2), order(2)]), train=COUNT)
-    return SimpleNamespace(source="celeba", root=str(root), attribute="Male", crop=None, size=8,
-                           train=None, validation=None)  # fmt: skip
+    return SimpleNamespace(
+        source="celeba",
+        root=str(root),
+        attribute="Male",
+        crop=None,
+        size=8,
+        train=None,
+        validation=None,
+    )
 
 
 def _balls(order: Callable[[int], np.ndarray], root: Path) -> SimpleNamespace:
-    return SimpleNamespace(source="sportballs", size=8, canvas=8, scale=(0.5, 0.8), rotation="3d",
-                           poses=2, train=160, validation=80)  # fmt: skip
+    return SimpleNamespace(
+        source="sportballs",
+        size=8,
+        canvas=8,
+        scale=(0.5, 0.8),
+        rotation="3d",
+        poses=2,
+        train=160,
+        validation=80,
+    )
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -65,9 +65,13 @@ def _latents(data: DataSet) -> dict[str, np.ndarray]:
     """The drawn quantities, each a vector [N]; rotations as the view and the angle in the plane."""
     turn = matrices(data.extra["rotation"])
     axis = turn[:, 2]  # the ball's point that faces the viewer: untouched by an in-plane turn
-    return {"x": data.extra["position"][:, 0], "y": data.extra["position"][:, 1],
-            "scale": data.extra["scale"], "view": axis[:, 2],
-            "angle": np.arctan2(turn[:, 1, 0], turn[:, 0, 0])}  # fmt: skip
+    return {
+        "x": data.extra["position"][:, 0],
+        "y": data.extra["position"][:, 1],
+        "scale": data.extra["scale"],
+        "view": axis[:, 2],
+        "angle": np.arctan2(turn[:, 1, 0], turn[:, 0, 0]),
+    }
 
 
 def test_classes_are_balanced_and_named(balls: DataSet) -> None:
@@ -206,8 +210,13 @@ def test_images_show_the_stored_class_rotation_scale_and_position(
 def test_light_stays_when_the_ball_turns() -> None:
     flat = draw(_options(size=32, canvas=128, rotation="in_plane", scale=(0.8, 0.8)), 64, 0)
     # over turns the pattern averages out, and what is left is the light
-    mean = np.mean([np.roll(im, (16 - int(c[1]), 16 - int(c[0])), (1, 2)) for im, c in zip(
-        flat.images, flat.extra["centre"], strict=True)], axis=(0, 1))  # fmt: skip
+    mean = np.mean(
+        [
+            np.roll(im, (16 - int(c[1]), 16 - int(c[0])), (1, 2))
+            for im, c in zip(flat.images, flat.extra["centre"], strict=True)
+        ],
+        axis=(0, 1),
+    )
     assert mean[8:12, 8:12].mean() > mean[20:24, 20:24].mean() + 20
 
 

@@ -60,8 +60,9 @@ def test_clip_gradients() -> None:
     values = [-3.0, -0.9, 0.5, 0.9, 2.0]
     weight = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
     for gradient, expected in (
-        ("zero", [0.0, 2.0, 3.0, 4.0, 0.0]), ("straight_through", weight.tolist())
-    ):  # fmt: skip
+        ("zero", [0.0, 2.0, 3.0, 4.0, 0.0]),
+        ("straight_through", weight.tolist()),
+    ):
         x = torch.tensor(values, requires_grad=True)
         clipped = clip(x, gradient)
         torch.testing.assert_close(clipped, torch.tensor([-1.0, -0.9, 0.5, 0.9, 1.0]))

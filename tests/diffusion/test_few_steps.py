@@ -30,30 +30,50 @@ PAGE = (REPOSITORY / "docs/samplers.md").read_text()
 # the mixture's own root mean square spread is 1.5
 BOUNDS = {
     "ddpm_linear": {
-        "ddim": (0.29, 0.16, 0.07), "heun": (0.14, 0.06, 0.015), "dpmpp_2m": (0.18, 0.07, 0.017),
-        "ancestral, v = 0": (0.18, 0.12, 0.06), "ancestral, v = 0.5": (0.13, 0.08, 0.04),
-        "ancestral, v = 0.8": (0.09, 0.05, 0.03), "ancestral, v = 1": (0.06, 0.04, 0.03),
-        "ddim, eta = 1": (0.18, 0.12, 0.06), "euler_maruyama": (0.11, 0.045, 0.025),
+        "ddim": (0.29, 0.16, 0.07),
+        "heun": (0.14, 0.06, 0.015),
+        "dpmpp_2m": (0.18, 0.07, 0.017),
+        "ancestral, v = 0": (0.18, 0.12, 0.06),
+        "ancestral, v = 0.5": (0.13, 0.08, 0.04),
+        "ancestral, v = 0.8": (0.09, 0.05, 0.03),
+        "ancestral, v = 1": (0.06, 0.04, 0.03),
+        "ddim, eta = 1": (0.18, 0.12, 0.06),
+        "euler_maruyama": (0.11, 0.045, 0.025),
     },
     "vp_sde": {
-        "ddim": (0.21, 0.11, 0.05), "heun": (0.09, 0.03, 0.006), "dpmpp_2m": (0.11, 0.045, 0.008),
-        "ancestral, v = 0": (0.14, 0.1, 0.055), "ancestral, v = 0.5": (0.09, 0.065, 0.04),
-        "ancestral, v = 0.8": (0.06, 0.045, 0.03), "ancestral, v = 1": (0.04, 0.035, 0.03),
-        "ddim, eta = 1": (0.14, 0.1, 0.055), "euler_maruyama": (0.07, 0.04, 0.025),
+        "ddim": (0.21, 0.11, 0.05),
+        "heun": (0.09, 0.03, 0.006),
+        "dpmpp_2m": (0.11, 0.045, 0.008),
+        "ancestral, v = 0": (0.14, 0.1, 0.055),
+        "ancestral, v = 0.5": (0.09, 0.065, 0.04),
+        "ancestral, v = 0.8": (0.06, 0.045, 0.03),
+        "ancestral, v = 1": (0.04, 0.035, 0.03),
+        "ddim, eta = 1": (0.14, 0.1, 0.055),
+        "euler_maruyama": (0.07, 0.04, 0.025),
     },
     "logsnr_cosine": {
-        "ddim": (0.18, 0.1, 0.045), "heun": (0.24, 0.045, 0.006), "dpmpp_2m": (0.08, 0.025, 0.005),
-        "ancestral, v = 0": (0.12, 0.08, 0.045), "ancestral, v = 0.5": (0.075, 0.055, 0.035),
-        "ancestral, v = 0.8": (0.045, 0.04, 0.03), "ancestral, v = 1": (0.03, 0.03, 0.03),
-        "ddim, eta = 1": (0.12, 0.08, 0.045), "euler_maruyama": (0.045, 0.035, 0.025),
+        "ddim": (0.18, 0.1, 0.045),
+        "heun": (0.24, 0.045, 0.006),
+        "dpmpp_2m": (0.08, 0.025, 0.005),
+        "ancestral, v = 0": (0.12, 0.08, 0.045),
+        "ancestral, v = 0.5": (0.075, 0.055, 0.035),
+        "ancestral, v = 0.8": (0.045, 0.04, 0.03),
+        "ancestral, v = 1": (0.03, 0.03, 0.03),
+        "ddim, eta = 1": (0.12, 0.08, 0.045),
+        "euler_maruyama": (0.045, 0.035, 0.025),
     },
     "logsnr_uniform": {
-        "ddim": (0.59, 0.33, 0.15), "heun": (0.2, 0.045, 0.007), "dpmpp_2m": (0.19, 0.09, 0.02),
-        "ancestral, v = 0": (0.35, 0.23, 0.11), "ancestral, v = 0.5": (0.23, 0.14, 0.065),
-        "ancestral, v = 0.8": (0.11, 0.07, 0.045), "ancestral, v = 1": (0.12, 0.07, 0.04),
-        "ddim, eta = 1": (0.35, 0.23, 0.11), "euler_maruyama": (0.06, 0.045, 0.025),
+        "ddim": (0.59, 0.33, 0.15),
+        "heun": (0.2, 0.045, 0.007),
+        "dpmpp_2m": (0.19, 0.09, 0.02),
+        "ancestral, v = 0": (0.35, 0.23, 0.11),
+        "ancestral, v = 0.5": (0.23, 0.14, 0.065),
+        "ancestral, v = 0.8": (0.11, 0.07, 0.045),
+        "ancestral, v = 1": (0.12, 0.07, 0.04),
+        "ddim, eta = 1": (0.35, 0.23, 0.11),
+        "euler_maruyama": (0.06, 0.045, 0.025),
     },
-}  # fmt: skip
+}
 
 
 def _written(title: str) -> list[float]:
@@ -85,9 +105,11 @@ def test_the_flow_keeps_quantiles() -> None:
     """In one dimension the exact map is known: from each quantile of p_t to that of the data."""
     means, deviations, weights = [-1.5, 0.2, 1.0], [0.4, 0.2, 0.5], [0.3, 0.5, 0.2]
     mixture = GaussianMixture(
-        torch.tensor(means)[:, None], torch.tensor(deviations) ** 2, torch.tensor(weights),
+        torch.tensor(means)[:, None],
+        torch.tensor(deviations) ** 2,
+        torch.tensor(weights),
         torch.zeros(3, dtype=torch.long),
-    )  # fmt: skip
+    )
 
     def below(x: float, alpha: float, sigma: float) -> float:
         return sum(
@@ -105,9 +127,16 @@ def test_the_flow_keeps_quantiles() -> None:
 
 
 @pytest.mark.parametrize("name", ["heun", "euler_maruyama"])
-@pytest.mark.parametrize("schedule", [
-    LogSNRCosine(), LogSNRUniform(), VPSDE(b_max=60.0), DDPMLinear(4000, rescale=False),
-], ids=["cosine", "uniform", "vp_sde", "ddpm"])  # fmt: skip
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        LogSNRCosine(),
+        LogSNRUniform(),
+        VPSDE(b_max=60.0),
+        DDPMLinear(4000, rescale=False),
+    ],
+    ids=["cosine", "uniform", "vp_sde", "ddpm"],
+)
 def test_a_process_that_ends_far_in_noise_is_walked_where_there_is_signal(name, schedule) -> None:
     """On the schedule's own grid ten steps are much worse; the errors fall with the steps."""
 
@@ -195,10 +224,15 @@ def test_other_processes_and_samplers_walk_the_schedules_grid() -> None:
 
 
 @pytest.mark.parametrize("name", ["heun", "euler_maruyama"])
-@pytest.mark.parametrize(("schedule", "end"), [
-    (DDPMLinear(50, rescale=True), -11.77), (VPSDE(b_max=23.9), -11.95),
-    (VPSDE(b_max=24.1), -12.05),
-], ids=["ddpm", "vp_sde above", "vp_sde below"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("schedule", "end"),
+    [
+        (DDPMLinear(50, rescale=True), -11.77),
+        (VPSDE(b_max=23.9), -11.95),
+        (VPSDE(b_max=24.1), -12.05),
+    ],
+    ids=["ddpm", "vp_sde above", "vp_sde below"],
+)
 def test_a_short_rescaled_process_is_not_far_in_the_noise(name, schedule, end: float) -> None:
     """DDPM's own ends at a logsnr of -10 to -12 with few times, and is walked as a whole."""
     own = schedule.grid(25)

@@ -124,8 +124,10 @@ def test_dpmpp_2m_and_ddim_agree_in_the_limit() -> None:
     x = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     gaps = []
     for steps in (50, 100, 200):
-        ends = [SAMPLERS[name](gaussian(schedule), x, schedule, schedule.grid(steps), None)
-                for name in ("ddim", "dpmpp_2m")]  # fmt: skip
+        ends = [
+            SAMPLERS[name](gaussian(schedule), x, schedule, schedule.grid(steps), None)
+            for name in ("ddim", "dpmpp_2m")
+        ]
         gaps.append(float((ends[0] - ends[1]).abs().max()))
     assert gaps[0] > 1.8 * gaps[1] > 3.2 * gaps[2] > 0
     assert gaps[2] < 0.02

@@ -48,9 +48,14 @@ def _states(sampler, schedule: DDPMLinear, steps: int, dtype: torch.dtype, **opt
     predict = _predict(schedule, options.pop("clip", True), options.pop("shift", None))
     noise = options.pop("noise", _noise(dtype))
     last = sampler(
-        predict, x.to(dtype), schedule, schedule.grid(steps), noise,
-        callback=lambda step, t, x, prediction: states.append(x), **options,
-    )  # fmt: skip
+        predict,
+        x.to(dtype),
+        schedule,
+        schedule.grid(steps),
+        noise,
+        callback=lambda step, t, x, prediction: states.append(x),
+        **options,
+    )
     return [*states, last]
 
 
@@ -204,9 +209,14 @@ def test_shift_moves_the_mean_by_the_posterior_variance(variance: float) -> None
         torch.testing.assert_close(pushed - plain, expected, rtol=1e-9, atol=1e-13)
 
 
-@pytest.mark.parametrize(("sampler", "options"), [
-    (ancestral, {"variance": 0.0}), (ancestral, {"variance": 1.0}), (ddim, {"eta": 1.0}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sampler", "options"),
+    [
+        (ancestral, {"variance": 0.0}),
+        (ancestral, {"variance": 1.0}),
+        (ddim, {"eta": 1.0}),
+    ],
+)
 def test_no_noise_at_the_last_step(sampler, options) -> None:
     asked: list[int] = []
 
@@ -233,9 +243,13 @@ def test_callback_sees_each_step_once() -> None:
     seen: list[tuple[int, int]] = []
     grid = schedule.grid(5)
     ancestral(
-        _predict(schedule), torch.zeros(SHAPE), schedule, grid, _noise(torch.float32),
+        _predict(schedule),
+        torch.zeros(SHAPE),
+        schedule,
+        grid,
+        _noise(torch.float32),
         callback=lambda step, t, x, prediction: seen.append((step, t)),
-    )  # fmt: skip
+    )
     assert seen == list(enumerate(grid[:-1]))
 
 

@@ -84,10 +84,20 @@ def test_clean_end() -> None:
     assert float(schedule.logsnr(-1)) == math.inf
 
 
-@pytest.mark.parametrize(("timesteps", "steps"), [
-    (400, 400), (400, 50), (400, 32), (400, 7), (1000, 50), (1000, 48), (200, 30), (400, 1),
-    (40, 39),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("timesteps", "steps"),
+    [
+        (400, 400),
+        (400, 50),
+        (400, 32),
+        (400, 7),
+        (1000, 50),
+        (1000, 48),
+        (200, 30),
+        (400, 1),
+        (40, 39),
+    ],
+)
 def test_grid_is_diffusers_trailing(timesteps: int, steps: int) -> None:
     reference = DDPMScheduler(timesteps, timestep_spacing="trailing")
     reference.set_timesteps(steps)

@@ -23,15 +23,39 @@ from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.jobs import demands
 from guidebench.pipeline.plan import trial
 
-NAMES = ["b", "A-b_1", "0", "no", "judge", "two words", "ünï", "b.c", "b/c+0.9", "floor", "x" * 60,
-         "x" * 250, "-"]  # fmt: skip
+NAMES = [
+    "b",
+    "A-b_1",
+    "0",
+    "no",
+    "judge",
+    "two words",
+    "ünï",
+    "b.c",
+    "b/c+0.9",
+    "floor",
+    "x" * 60,
+    "x" * 250,
+    "-",
+]
 # new entries, and keys whose defaults take long
 TINY: dict[type[BaseModel], dict[str, Any]] = {
-    models.SportBallsData: {"source": "sportballs", "size": 8, "canvas": 8, "poses": 2,
-                            "train": 160, "validation": 160},
+    models.SportBallsData: {
+        "source": "sportballs",
+        "size": 8,
+        "canvas": 8,
+        "poses": 2,
+        "train": 160,
+        "validation": 160,
+    },
     models.IdxData: {"source": "mnist", "train": 160, "validation": 160},
-    models.CustomData: {"source": "own_methods:gray", "classes": ["dark", "bright"], "size": 8,
-                        "train": 160, "validation": 160},
+    models.CustomData: {
+        "source": "own_methods:gray",
+        "classes": ["dark", "bright"],
+        "size": 8,
+        "train": 160,
+        "validation": 160,
+    },
     sections.DDPMLinear: {"name": "ddpm_linear", "timesteps": 20},
     sections.VPSDE: {"name": "vp_sde", "timesteps": 20},
     sections.LogSNR: {"name": "logsnr_cosine", "timesteps": 20},
@@ -39,32 +63,57 @@ TINY: dict[type[BaseModel], dict[str, Any]] = {
     sections.Classifier: TRAINED,
     sections.Sensitivity: {"images": 4, "accuracy_images": 4, "steps": 2},
     sections.Steps: {"steps": 2},
-    sections.Sampling: {"steps": 2, "selection": 8, "evaluation": 8, "block": 8, "micro_batch": 4,
-                        "trajectories": 1},
+    sections.Sampling: {
+        "steps": 2,
+        "selection": 8,
+        "evaluation": 8,
+        "block": 8,
+        "micro_batch": 4,
+        "trajectories": 1,
+    },
     world_section.Component: {"mean": [0.0, 1.0], "label": 0},
     world_section.Drawn: {"shape": [2], "components": 2, "classes": 2},
-    world_section.World: {"drawn": {"shape": [3], "components": 3, "classes": 2}, "samples": 16,
-                   "schedule": {"timesteps": 20}, "samplers": {"ddim": {"steps": 2}},
-                   "setups": {"unguided": {}}},
+    world_section.World: {
+        "drawn": {"shape": [3], "components": 3, "classes": 2},
+        "samples": 16,
+        "schedule": {"timesteps": 20},
+        "samplers": {"ddim": {"steps": 2}},
+        "setups": {"unguided": {}},
+    },
     models.Metrics: {"jackknife_blocks": 4},
-}  # fmt: skip
+}
 # texts that mean something, and keys that name files or start other processes
 TEXTS: dict[str, list[Any]] = {
     "source": ["own_methods:gray", "own_methods:one_class", "own_methods:unlabelled"],
-    "architecture": ["small_cnn", "small_resnet", "own_methods:tiny", "mobilenet_v3_small",
-                     "alexnet"],
-    "guidance": ["own_methods:Nudge"], "name": ["own_methods:Sign"],
+    "architecture": [
+        "small_cnn",
+        "small_resnet",
+        "own_methods:tiny",
+        "mobilenet_v3_small",
+        "alexnet",
+    ],
+    "guidance": ["own_methods:Nudge"],
+    "name": ["own_methods:Sign"],
     "classifier": ["clean", "judge", "noise_trained"],
     "target": ["baseball", "3", "dark", "each", "only", "Male: true"],
-    "attribute": ["Male", "Smiling"], "device": ["cpu"],
+    "attribute": ["Male", "Smiling"],
+    "device": ["cpu"],
     "classes": [["dark", "bright"], ["only"], []],
     "grid_setups": [["unguided"], []],
     "learning_rate": [1e-6, 1.0],  # larger: a training that breaks, tests/train
-    "train": [160, 161], "validation": [1, 2, 160],  # fewer: tests/data
-    "seed": [0, 2**63 - 1], "root": [None], "otherwise": ["stop"], "download": [False],
-    "weights": [None], "sha256": [None], "gpus": [1], "nodes": [1], "options": [{}],
+    "train": [160, 161],
+    "validation": [1, 2, 160],  # fewer: tests/data
+    "seed": [0, 2**63 - 1],
+    "root": [None],
+    "otherwise": ["stop"],
+    "download": [False],
+    "weights": [None],
+    "sha256": [None],
+    "gpus": [1],
+    "nodes": [1],
+    "options": [{}],
     "description": ["ö <b>"],
-}  # fmt: skip
+}
 NO_CLASS = {"source": "own_methods:unlabelled", "classes": []}
 
 
@@ -92,14 +141,18 @@ def bases(folder: Path) -> dict[str, dict[str, Any]]:
     own = TINY[models.CustomData]
     sets = {
         "balls": BOTH | BALLS,
-        "digits": BOTH | {"data": TINY[models.IdxData], "target": "each",
-                          "denoiser": TINY[sections.Denoiser] | {"condition_dropout": 0.2}},
+        "digits": BOTH
+        | {
+            "data": TINY[models.IdxData],
+            "target": "each",
+            "denoiser": TINY[sections.Denoiser] | {"condition_dropout": 0.2},
+        },
         "own": BOTH | {"data": own, "target": "dark"},
         "faces": BOTH | {"data": faces, "target": {"Male": False}},
         "alone": COMMON | BALLS | {"classifiers": JUDGE} | plain,
         "bare": COMMON | {"data": own | NO_CLASS} | plain,
         "none": COMMON | {"data": faces | {"attribute": None}} | plain,
-    }  # fmt: skip
+    }
     world = {"worlds": {"world": TINY[world_section.World]}}
     found: dict[str, Any] = {name: {"datasets": {name: dataset}} for name, dataset in sets.items()}
     found |= {"world": world, "both": world | found["none"]}

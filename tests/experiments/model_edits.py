@@ -99,8 +99,9 @@ def _value(
     if origin is tuple:
         return st.tuples(*(_value(item, [], name, tables) for item in arguments)).map(list)
     if origin is dict:
-        return st.dictionaries(st.sampled_from(tables.names), _value(
-            arguments[1], [], name, tables), max_size=1)  # fmt: skip
+        return st.dictionaries(
+            st.sampled_from(tables.names), _value(arguments[1], [], name, tables), max_size=1
+        )
     if arguments:
         return st.one_of(*(_value(item, [], name, tables) for item in arguments))
     plain = {bool: st.booleans(), str: st.sampled_from(tables.names), type(None): st.none()}
@@ -109,13 +110,22 @@ def _value(
 
 def _number(kind: type, metadata: list[Any]) -> st.SearchStrategy[Any]:
     inner = [one for item in metadata for one in getattr(item, "metadata", [item])]
-    limits = {key: value for one in inner for key in ("ge", "gt", "le", "lt")
-              if (value := getattr(one, key, None)) is not None}  # fmt: skip
+    limits = {
+        key: value
+        for one in inner
+        for key in ("ge", "gt", "le", "lt")
+        if (value := getattr(one, key, None)) is not None
+    }
     low = limits.get("ge", limits.get("gt", 0 if kind is int else -SPREAD))
     high = limits.get("le", limits.get("lt"))
     if kind is int:
         low += "gt" in limits
         return st.integers(low, min(low + SPREAD, low + SPREAD if high is None else high))
-    usual = st.floats(low, low + SPREAD if high is None else high, exclude_min="gt" in limits,
-                      exclude_max="lt" in limits, allow_subnormal=False)  # fmt: skip
+    usual = st.floats(
+        low,
+        low + SPREAD if high is None else high,
+        exclude_min="gt" in limits,
+        exclude_max="lt" in limits,
+        allow_subnormal=False,
+    )
     return usual if high is not None else usual | st.sampled_from(EXTREME)

@@ -53,6 +53,9 @@ class Nudge:
 def tiny(outputs: int) -> nn.Module:
     """A classifier."""
     return nn.Sequential(
-        nn.Conv2d(3, 8, 5, 2), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Conv2d(3, 8, 5, 2),
+        nn.SiLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
         nn.Linear(8, outputs),
-    )  # fmt: skip
+    )

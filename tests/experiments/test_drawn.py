@@ -59,8 +59,13 @@ def _check(folder: Path, count: int) -> None:
     done = 0
 
     @seed(SEED)
-    @settings(max_examples=count, deadline=None, database=None, phases=[Phase.generate],
-              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @given(experiments(folder / "faces"))
     def whole(experiment: tuple[dict[str, Any], list[Edit]]) -> None:
         nonlocal done
@@ -103,8 +108,11 @@ def test_worlds_alone_in_one_dimension(folder: Path) -> None:
     world = ("worlds", "world")
     guided = {"guidance": "cfg", "scales": [0, 1]}
     parts = [{"mean": [-1.0], "label": 0}, {"mean": [1.0], "label": 1, "covariance": [[0.5]]}]
-    edits = [Edit((*world, "drawn"), DROP), Edit((*world, "components"), parts),
-             Edit((*world, "setups", "cfg"), guided)]  # fmt: skip
+    edits = [
+        Edit((*world, "drawn"), DROP),
+        Edit((*world, "components"), parts),
+        Edit((*world, "setups", "cfg"), guided),
+    ]
     layout = run(bases(folder)["world"], edits, folder / "worlds")
     errors = pd.read_parquet(layout.tables / "truth.parquet")
     assert errors[errors.setup == "cfg"].value.notna().all()

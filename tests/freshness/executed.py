@@ -35,8 +35,11 @@ def _cells(values: dict[str, Any], root: Path, whole: Layout) -> dict[Path, set[
         for setup, options in dataset["setups"].items():
             for scale in options.get("scales", [None]):
                 only = options | ({"scales": [scale]} if scale is not None else {})
-                one = values | {"name": "one", "worlds": {}, "datasets": {
-                    name: dataset | {"setups": {setup: only}}}}  # fmt: skip
+                one = values | {
+                    "name": "one",
+                    "worlds": {},
+                    "datasets": {name: dataset | {"setups": {setup: only}}},
+                }
                 config, layout = configured(one, root / "one.json"), Layout(root / "ones", "one")
                 (cell,) = workload.cells(config, name)
                 for block in workload.blocks(config, name):

@@ -57,10 +57,15 @@ def values(root: Path) -> dict[str, Any]:
     whole = experiment(root)
     digits = whole["datasets"]["digits"]
     guided = {"guidance": "classifier", "classifier": "clean", "injection": "score"}
-    setups = {"unguided": {}, "clean/raw": guided | {"scales": [1]},
-              "clean/raw+ema": guided | {"scales": [1], "stabilizer": {"name": "ema"}}}  # fmt: skip
-    small = {"denoiser": digits["denoiser"] | {"condition_dropout": None},
-             "data": digits["data"] | {"train": 60, "validation": 60}}  # fmt: skip
+    setups = {
+        "unguided": {},
+        "clean/raw": guided | {"scales": [1]},
+        "clean/raw+ema": guided | {"scales": [1], "stabilizer": {"name": "ema"}},
+    }
+    small = {
+        "denoiser": digits["denoiser"] | {"condition_dropout": None},
+        "data": digits["data"] | {"train": 60, "validation": 60},
+    }
     return whole | {"worlds": {}, "datasets": {"digits": digits | small | {"setups": setups}}}
 
 
@@ -170,8 +175,11 @@ class Experiment:
     def files(self) -> list[Path]:
         """Every file of the experiment that somebody may delete or damage."""
         root = self.results / "tiny"
-        return sorted(path for path in root.rglob("*") if path.is_file()
-                      and path.relative_to(root).parts[0] not in OURS)  # fmt: skip
+        return sorted(
+            path
+            for path in root.rglob("*")
+            if path.is_file() and path.relative_to(root).parts[0] not in OURS
+        )
 
     def _do(self, work: Callable[[Any, Layout], Any], results: Path | None = None) -> Any:
         def there() -> Any:

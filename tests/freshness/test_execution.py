@@ -17,10 +17,22 @@ from guidebench.pipeline.records.artifacts import read_json
 
 DRAWN = 60
 SEED = 2026
-SWAPPED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
-           ast.Pow: ast.Mult, ast.Mod: ast.Mult, ast.FloorDiv: ast.Mult, ast.Lt: ast.LtE,
-           ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
-           ast.NotEq: ast.Eq, ast.USub: ast.UAdd}  # fmt: skip
+SWAPPED = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.USub: ast.UAdd,
+}
 
 
 def functions(names: set[str]) -> set[str]:
@@ -94,9 +106,10 @@ def drawn() -> list[tuple[str, str, str]]:
     return found[:DRAWN]
 
 
-@pytest.mark.parametrize(("module", "function", "source"), [
-    pytest.param(*case, id=f"{recording.module_name(case[0])}:{case[1]}") for case in drawn()
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("module", "function", "source"),
+    [pytest.param(*case, id=f"{recording.module_name(case[0])}:{case[1]}") for case in drawn()],
+)
 def test_exactly_the_jobs_and_cells_that_run_a_changed_function_are_stale(
     module: str, function: str, source: str, executed: Traced, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,17 +133,22 @@ def test_exactly_the_jobs_and_cells_that_run_a_changed_function_are_stale(
 REBOUND = {
     "a function wrapped after its definition": (
         "diffusion.samplers",
-        "def halved(s):\n    return lambda *a, **k: s(*a, **k) / 2\n\n\nheun = halved(heun)\n"),
+        "def halved(s):\n    return lambda *a, **k: s(*a, **k) / 2\n\n\nheun = halved(heun)\n",
+    ),
     "a class replaced": ("diffusion.schedules", "DDPMLinear = type('D', (DDPMLinear,), {})\n"),
     "an imported name replaced": ("guidance.gradients", "to_eps_x0 = lambda *a: a\n"),
     "a loop that fills": (
-        "data.balls", "for _k in list(SURFACES):\n    SURFACES[_k] = basketball\n"),
+        "data.balls",
+        "for _k in list(SURFACES):\n    SURFACES[_k] = basketball\n",
+    ),
     "an update": ("data.balls", "SURFACES.update({z: basketball for z in SURFACES})\n"),
     "a table extended": ("diffusion.samplers", "SAMPLERS |= {'heun': ddim}\n"),
     "an effect of an import": (
-        "diffusion", "import torch\n\ntorch.set_default_dtype(torch.float64)\n"),
+        "diffusion",
+        "import torch\n\ntorch.set_default_dtype(torch.float64)\n",
+    ),
     "an effect of the package": ("", "import numpy\n\nnumpy.seterr(all='ignore')\n"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("edit", REBOUND)

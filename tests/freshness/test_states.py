@@ -71,8 +71,11 @@ class People(RuleBasedStateMachine):
         data.draw(st.sampled_from(self.experiment.files()), label="deleted").unlink()
 
     @precondition(lambda self: self.experiment.files())
-    @rule(data=st.data(), kind=st.sampled_from(["flip", "cut", "empty", "foreign"]),
-          place=st.integers(0, 2**20))  # fmt: skip
+    @rule(
+        data=st.data(),
+        kind=st.sampled_from(["flip", "cut", "empty", "foreign"]),
+        place=st.integers(0, 2**20),
+    )
     def damage(self, data: Any, kind: str, place: int) -> None:
         damage(data.draw(st.sampled_from(self.experiment.files()), label="damaged"), kind, place)
         self.whole = False
@@ -95,9 +98,13 @@ class People(RuleBasedStateMachine):
 def _check(examples: int) -> None:
     warm()
     machine = settings(
-        max_examples=examples, stateful_step_count=STEPS, deadline=None, database=None,
-        suppress_health_check=list(HealthCheck), print_blob=True,
-    )  # fmt: skip
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
     try:
         run_state_machine_as_test(seed(SEED)(People), settings=machine)
     except BaseException as error:

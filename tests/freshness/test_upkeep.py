@@ -86,9 +86,13 @@ def test_garbage_is_what_no_run_can_use(executed, copied) -> None:
     root = copied.root
     used = sorted(path for path in root.rglob("*") if path.is_file())
     cell = copied.samples("digits") / "cfg" / "scale-2" / "evaluation-0.npz"
-    strays = [cell.parent.parent / "scale-7" / cell.name, root / ".resume" / "train-x.pt",
-              root / ".code" / "0123456789abcdef.json", cell.with_name(".half.123.tmp.npz"),
-              copied.features("balls") / "cfg" / "scale-2" / "evaluation-3.key.json"]  # fmt: skip
+    strays = [
+        cell.parent.parent / "scale-7" / cell.name,
+        root / ".resume" / "train-x.pt",
+        root / ".code" / "0123456789abcdef.json",
+        cell.with_name(".half.123.tmp.npz"),
+        copied.features("balls") / "cfg" / "scale-2" / "evaluation-3.key.json",
+    ]
     for path in strays:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("left")

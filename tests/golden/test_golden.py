@@ -19,9 +19,15 @@ from guidebench.guidance.stabilizers import build as stabilizer
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import build
 
-OPTIONS = {"architecture": "unet2d", "channels": [8, 16],
-           "layers_per_block": 1, "attention": [False, True],
-           "norm_groups": 4, "head_dim": 8, "condition_dropout": 0.2}  # fmt: skip
+OPTIONS = {
+    "architecture": "unet2d",
+    "channels": [8, 16],
+    "layers_per_block": 1,
+    "attention": [False, True],
+    "norm_groups": 4,
+    "head_dim": 8,
+    "condition_dropout": 0.2,
+}
 SHAPE = (3, 8, 8)
 SCHEDULE = DDPMLinear(40, rescale=True)
 SEEDS = torch.tensor([3, 1415, 926535])
@@ -88,9 +94,13 @@ def _guide(kind, unet: nn.Module, classifier: nn.Module, steps: int):
         network([3]), "v", SCHEDULE, classifier, source, "straight_through"
     )
     return ClassifierGuided(
-        evaluate, 1, lambda t: scale, stabilizer(section, SCHEDULE.timesteps, steps), injection,
+        evaluate,
+        1,
+        lambda t: scale,
+        stabilizer(section, SCHEDULE.timesteps, steps),
+        injection,
         Unguided(network([3]), "v", SCHEDULE, True, True),
-    )  # fmt: skip
+    )
 
 
 def _noise(stream: int) -> Tensor:
@@ -102,9 +112,13 @@ def _run(case: str, unet: nn.Module, classifier: nn.Module) -> Tensor:
     grid = SCHEDULE.grid(10)
     guide = _guide(kind, unet, classifier, 10)
     x = SAMPLERS[name](
-        guide, _noise(0), SCHEDULE, grid, lambda step: _noise(step + 1),
+        guide,
+        _noise(0),
+        SCHEDULE,
+        grid,
+        lambda step: _noise(step + 1),
         **dict.fromkeys(choices.SAMPLERS[name].options, option),
-    )  # fmt: skip
+    )
     return x.abs()
 
 

@@ -10,9 +10,15 @@ from guidebench.guidance.gradients import ClassifierGradient
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import build
 
-OPTIONS = {"architecture": "unet2d", "channels": [8, 16],
-           "layers_per_block": 1, "attention": None, "norm_groups": 4,
-           "head_dim": 8, "condition_dropout": None}  # fmt: skip
+OPTIONS = {
+    "architecture": "unet2d",
+    "channels": [8, 16],
+    "layers_per_block": 1,
+    "attention": None,
+    "norm_groups": 4,
+    "head_dim": 8,
+    "condition_dropout": None,
+}
 SCHEDULE = DDPMLinear(40, rescale=True)
 
 
@@ -69,10 +75,18 @@ def _check(evaluate: ClassifierGradient, x: Tensor, t: int) -> None:
         torch.testing.assert_close(along, difference, rtol=1e-5, atol=1e-9)
 
 
-@pytest.mark.parametrize(("kind", "prediction"), [
-    ("raw", "v"), ("raw", "x0"), ("x0", "eps"), ("x0", "v"), ("x0", "x0"),
-    ("x0_frozen", "eps"), ("x0_frozen", "v"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "prediction"),
+    [
+        ("raw", "v"),
+        ("raw", "x0"),
+        ("x0", "eps"),
+        ("x0", "v"),
+        ("x0", "x0"),
+        ("x0_frozen", "eps"),
+        ("x0_frozen", "v"),
+    ],
+)
 @pytest.mark.parametrize("t", [1, 20, 39])
 def test_unclipped(kind: str, prediction: str, t: int, classifier: Classifier) -> None:
     # what is held is the network's output
@@ -111,9 +125,13 @@ def _at_x0(classifier: Classifier, x0: Tensor) -> Tensor:
     return torch.autograd.grad(log_prob, x0)[0]
 
 
-@pytest.mark.parametrize(("hold", "factor"), [
-    ("v", SCHEDULE.alpha(30)), ("eps", 1 / SCHEDULE.alpha(30)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("hold", "factor"),
+    [
+        ("v", SCHEDULE.alpha(30)),
+        ("eps", 1 / SCHEDULE.alpha(30)),
+    ],
+)
 @pytest.mark.parametrize("prediction", ["v", "eps", "x0", "score"])
 @pytest.mark.parametrize("clip", [None, "zero", "straight_through"])
 def test_frozen_is_a_factor_times_the_gradient_at_x0(

@@ -39,9 +39,14 @@ def _levels() -> tuple[Tensor, Tensor]:
 
 
 def _guided(
-    network: Fake, injection: str, kind: str = "x0", scale: float = 2.0,
-    clip: str | None = "zero", recompute: bool = False, stabilize=None,
-) -> ClassifierGuided:  # fmt: skip
+    network: Fake,
+    injection: str,
+    kind: str = "x0",
+    scale: float = 2.0,
+    clip: str | None = "zero",
+    recompute: bool = False,
+    stabilize=None,
+) -> ClassifierGuided:
     torch.manual_seed(0)
     classifier = Classifier("small_cnn", 3, 8).double().eval().requires_grad_(False)
     evaluate = ClassifierGradient(network, "v", SCHEDULE, classifier, kind, clip)
@@ -98,8 +103,11 @@ def test_strength_is_an_interval_and_a_ramp() -> None:
         ramp: [Strength(SCHEDULE, (0.25, 0.75), ramp)(t) for t in times]
         for ramp in ("constant", "rising", "falling")
     }
-    assert found == {"constant": [0, 1, 1, 1], "rising": [0, 0.25, 0.5, 0.75],
-                     "falling": [0, 0.75, 0.5, 0.25]}  # fmt: skip
+    assert found == {
+        "constant": [0, 1, 1, 1],
+        "rising": [0, 0.25, 0.5, 0.75],
+        "falling": [0, 0.75, 0.5, 0.25],
+    }
 
 
 @pytest.mark.parametrize("injection", ["mean", "score"])

@@ -15,17 +15,40 @@ from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.pipeline.experiment import unread_keys
 from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer, Steps
 
-OPTIONS = {"architecture": "unet2d", "channels": [8, 16], "layers_per_block": 1, "attention": None,
-           "norm_groups": 4, "head_dim": 8, "condition_dropout": 0.2}  # fmt: skip
+OPTIONS = {
+    "architecture": "unet2d",
+    "channels": [8, 16],
+    "layers_per_block": 1,
+    "attention": None,
+    "norm_groups": 4,
+    "head_dim": 8,
+    "condition_dropout": 0.2,
+}
 SCHEDULE = DDPMLinear(20, rescale=True)
 OWN = f"{__name__}:Own"
 OTHER = {  # another value of each key than its default
-    "options": {"shade": 0.5}, "classifier": "clean", "input": "x0", "injection": "score",
-    "stabilizer": Stabilizer(name="ema"), "temperature": 0.1, "interval": (0.0, 0.5),
-    "ramp": "rising", "conditional": True, "hold": "eps",
-    "beta": 0.5, "beta1": 0.5, "beta2": 0.5, "eps": 1.0, "max_norm": 1e-6, "per_step": "literal",
-    "variance": 1.0, "eta": 1.0, "limit": 0.5, "recompute_eps": False, "clip_gradient": "zero",
-}  # fmt: skip
+    "options": {"shade": 0.5},
+    "classifier": "clean",
+    "input": "x0",
+    "injection": "score",
+    "stabilizer": Stabilizer(name="ema"),
+    "temperature": 0.1,
+    "interval": (0.0, 0.5),
+    "ramp": "rising",
+    "conditional": True,
+    "hold": "eps",
+    "beta": 0.5,
+    "beta1": 0.5,
+    "beta2": 0.5,
+    "eps": 1.0,
+    "max_norm": 1e-6,
+    "per_step": "literal",
+    "variance": 1.0,
+    "eta": 1.0,
+    "limit": 0.5,
+    "recompute_eps": False,
+    "clip_gradient": "zero",
+}
 
 
 class Own:
@@ -81,8 +104,9 @@ def test_of_a_setup(key: str, guidance: str, sampler) -> None:
     """`classifier`, which nothing can be sampled without, is left out."""
     readers = unread_keys.BY_GUIDANCE.get(key, ("classifier",))
     name = unread_keys.OWN if ":" in guidance else guidance
-    base = Setup(guidance=guidance, classifier="clean", input="x0_frozen" if key == "hold" else
-                 "raw")  # fmt: skip
+    base = Setup(
+        guidance=guidance, classifier="clean", input="x0_frozen" if key == "hold" else "raw"
+    )
     changed = base.model_copy(update={key: OTHER[key]})
     # that cfg's denoiser always gets its label is documented
     acts = name in readers and (guidance, key) != ("cfg", "conditional")

@@ -16,9 +16,15 @@ from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer
 
-OPTIONS = {"architecture": "unet2d", "channels": [8, 16],
-           "layers_per_block": 1, "attention": None, "norm_groups": 4,
-           "head_dim": 8, "condition_dropout": 0.2}  # fmt: skip
+OPTIONS = {
+    "architecture": "unet2d",
+    "channels": [8, 16],
+    "layers_per_block": 1,
+    "attention": None,
+    "norm_groups": 4,
+    "head_dim": 8,
+    "condition_dropout": 0.2,
+}
 SAMPLING = Sampling(steps=5, micro_batch=4).model_dump()
 NONE = Setup().model_dump()
 CFG = Setup(guidance="cfg").model_dump()
@@ -47,9 +53,14 @@ def _sampler(denoiser: Denoiser, **changes: object) -> Sampler:
 
 @pytest.mark.parametrize(
     ("setup", "scale", "rows", "backward"),
-    [(NONE, None, 1, 0), (CFG, 2.0, 2, 0), (GUIDED, 3.0, 1, 1),
-     (GUIDED | {"input": "raw"}, 3.0, 1, 0), (GUIDED | {"input": "x0_frozen"}, 3.0, 1, 0)],
-)  # fmt: skip
+    [
+        (NONE, None, 1, 0),
+        (CFG, 2.0, 2, 0),
+        (GUIDED, 3.0, 1, 1),
+        (GUIDED | {"input": "raw"}, 3.0, 1, 0),
+        (GUIDED | {"input": "x0_frozen"}, 3.0, 1, 0),
+    ],
+)
 def test_shapes_and_denoiser_passes(setup, scale, rows, backward, denoiser, classifier) -> None:
     before, backward_before = denoiser.rows, denoiser.backward_rows
     samples = _sampler(denoiser)(setup, scale, classifier, SEEDS, LABELS)

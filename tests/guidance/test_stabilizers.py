@@ -76,11 +76,14 @@ def test_adam_takes_the_exponent_for_both_betas() -> None:
     assert found == _walk(Adam(0.9**8, 0.999**8, 1e-4), [2.0, -1.0, 0.5])
 
 
-@pytest.mark.parametrize(("section", "expected"), [
-    (_section("nesterov", beta=0.9), Nesterov(0.9**8)),
-    (_section("rmsprop", beta=0.99, eps=1e-3), RMSProp(0.99**8, 1e-3)),
-    (_section("norm_clip", max_norm=0.7), NormClip(0.7)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        (_section("nesterov", beta=0.9), Nesterov(0.9**8)),
+        (_section("rmsprop", beta=0.99, eps=1e-3), RMSProp(0.99**8, 1e-3)),
+        (_section("norm_clip", max_norm=0.7), NormClip(0.7)),
+    ],
+)
 def test_the_others_by_name(section, expected) -> None:
     gradients = [2.0, -1.0, 0.5]
     assert _walk(build(section, 400, 50), gradients) == _walk(expected, gradients)

@@ -15,9 +15,15 @@ from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer
 
-OPTIONS = {"architecture": "unet2d", "channels": [8, 16],
-           "layers_per_block": 1, "attention": None, "norm_groups": 4,
-           "head_dim": 8, "condition_dropout": 0.2}  # fmt: skip
+OPTIONS = {
+    "architecture": "unet2d",
+    "channels": [8, 16],
+    "layers_per_block": 1,
+    "attention": None,
+    "norm_groups": 4,
+    "head_dim": 8,
+    "condition_dropout": 0.2,
+}
 SAMPLING = Sampling(steps=6).model_dump()
 GUIDED = Setup(guidance="classifier", input="x0", stabilizer=Stabilizer(name="ema")).model_dump()
 SETUPS = {

@@ -33,14 +33,20 @@ class Population(NamedTuple):
     def moved(self, spread: float, shift: float) -> Population:
         """The same images (same noise), spread around 0 and shifted along the first direction."""
         step = shift * np.eye(D)[0]
-        return Population(lambda chance, n: spread * self.draw(chance, n) + step,
-                          spread * self.mean + step, spread**2 * self.covariance)  # fmt: skip
+        return Population(
+            lambda chance, n: spread * self.draw(chance, n) + step,
+            spread * self.mean + step,
+            spread**2 * self.covariance,
+        )
 
 
 def normal(variances: np.ndarray) -> Population:
     """Gaussian of independent features."""
-    return Population(lambda chance, n: chance.normal(size=(n, D)) * np.sqrt(variances),
-                      np.zeros(D), np.diag(variances))  # fmt: skip
+    return Population(
+        lambda chance, n: chance.normal(size=(n, D)) * np.sqrt(variances),
+        np.zeros(D),
+        np.diag(variances),
+    )
 
 
 def heavy(degrees: float = 5.0) -> Population:
@@ -60,8 +66,7 @@ def broken(share: float = 0.01) -> Population:
     def draw(chance: np.random.Generator, n: int) -> np.ndarray:
         return chance.normal(size=(n, D)) + (chance.random((n, 1)) < share) * place
 
-    return Population(draw, share * place,
-                      np.eye(D) + share * (1 - share) * np.outer(place, place))  # fmt: skip
+    return Population(draw, share * place, np.eye(D) + share * (1 - share) * np.outer(place, place))
 
 
 def clusters() -> Population:
@@ -75,8 +80,9 @@ def clusters() -> Population:
     def draw(chance: np.random.Generator, n: int) -> np.ndarray:
         return places[chance.integers(0, 4, n)] + chance.normal(size=(n, D)) * np.sqrt(within)
 
-    return Population(draw, places.mean(axis=0),
-                      np.diag(within) + np.cov(places, rowvar=False, ddof=0))  # fmt: skip
+    return Population(
+        draw, places.mean(axis=0), np.diag(within) + np.cov(places, rowvar=False, ddof=0)
+    )
 
 
 def rare() -> Population:
@@ -91,9 +97,14 @@ def rare() -> Population:
 
 FLAT = normal(np.ones(D))
 STEEP = normal(D * np.arange(1, D + 1.0) ** -2 / (np.arange(1, D + 1.0) ** -2).sum())
-POPULATIONS = {"Gaussian": FLAT, "Gaussian, variances i^-2": STEEP, "heavy tails (t, 5)": heavy(),
-               "1 % broken": broken(), "four classes": clusters(),
-               "rare features": rare()}  # fmt: skip
+POPULATIONS = {
+    "Gaussian": FLAT,
+    "Gaussian, variances i^-2": STEEP,
+    "heavy tails (t, 5)": heavy(),
+    "1 % broken": broken(),
+    "four classes": clusters(),
+    "rare features": rare(),
+}
 
 
 def truth(one: Population, other: Population) -> float:
@@ -139,21 +150,35 @@ def coverage(name: str, n: int, reference: int, trials: int) -> Coverage:
         for cell, population in zip(cells, (wide, narrow), strict=True):
             found = images(population.draw(np.random.default_rng(10**6 + trial), n))
             scores.extend(Row("one", cell.setup, None, "evaluation", 0), scorer.score(found, None))
-        frames = dict.fromkeys(("sensitivity", "classifiers", "history",
-                                "costs"), scores.results().iloc[:0])  # fmt: skip
-        tables = Tables(results=scores.results(), jackknife=scores.jackknife(), summary={},
-                        reference_jackknife=scores.reference(), **frames)  # fmt: skip
+        frames = dict.fromkeys(
+            ("sensitivity", "classifiers", "history", "costs"), scores.results().iloc[:0]
+        )
+        tables = Tables(
+            results=scores.results(),
+            jackknife=scores.jackknife(),
+            summary={},
+            reference_jackknife=scores.reference(),
+            **frames,
+        )
         one, two = (tables.measure("one", cell, "fd_judge") for cell in cells)
         assert one
         assert two
         blocks = [tables.left_out("one", cell, "fd_judge") for cell in cells]
-        seeds = [float(np.sqrt((BLOCKS - 1) * block.var(ddof=0)))
-                 for block in (blocks[0], blocks[0] - blocks[1])]  # fmt: skip
+        seeds = [
+            float(np.sqrt((BLOCKS - 1) * block.var(ddof=0)))
+            for block in (blocks[0], blocks[0] - blocks[1])
+        ]
         t, pair = quantile(BLOCKS - 1), difference(tables, "one", *((c, "fd_judge") for c in cells))
-        rows.append([abs(one.value - true) <= t * one.se, abs(one.raw - true) <= t * seeds[0],
-                     pair.low <= gap <= pair.high,
-                     abs(one.raw - two.raw - gap) <= t * seeds[1],
-                     one.value - true, one.raw - true])  # fmt: skip
+        rows.append(
+            [
+                abs(one.value - true) <= t * one.se,
+                abs(one.raw - true) <= t * seeds[0],
+                pair.low <= gap <= pair.high,
+                abs(one.raw - two.raw - gap) <= t * seeds[1],
+                one.value - true,
+                one.raw - true,
+            ]
+        )
     return Coverage(*np.mean(rows, axis=0))
 
 
@@ -180,13 +205,21 @@ def at_zero(name: str, n: int, reference: int, trials: int) -> AtZero:
     for trial in range(trials):
         chance = np.random.default_rng(trial)
         real, found = (POPULATIONS[name].draw(chance, count) for count in (reference, n))
-        scorer = Scorer(Real({"reference": images(real), "floor": images(found)}, None), False,
-                        BLOCKS)  # fmt: skip
+        scorer = Scorer(
+            Real({"reference": images(real), "floor": images(found)}, None), False, BLOCKS
+        )
         one = next(scorer.floor())
         t = quantile(BLOCKS - 1)
         alone = standard_error(one.replicates, one.reference_replicates)
-        rows.append([abs(one.value) <= t * alone, abs(one.value) <= t * one.se, one.raw, one.value,
-                     infinity(real, found, chance)])  # fmt: skip
+        rows.append(
+            [
+                abs(one.value) <= t * alone,
+                abs(one.value) <= t * one.se,
+                one.raw,
+                one.value,
+                infinity(real, found, chance),
+            ]
+        )
     means, spread = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1)
     return AtZero(*np.array([*means[:4], spread[3], means[4], spread[4]]))
 
@@ -196,8 +229,10 @@ def infinity(real: np.ndarray, found: np.ndarray, chance: np.random.Generator) -
     shares = np.linspace(0.3, 1, 15)
     values = []
     for share in shares:
-        parts = [rows[chance.permutation(len(rows))[: round(share * len(rows))]]
-                 for rows in (real, found)]  # fmt: skip
+        parts = [
+            rows[chance.permutation(len(rows))[: round(share * len(rows))]]
+            for rows in (real, found)
+        ]
         fitted = Fitted(parts[0], np.zeros(len(parts[0])), 1)
         values.append(fitted.distance(moments(parts[1])))
     return float(np.polyfit(1 / shares, values, 1)[1])
@@ -231,8 +266,14 @@ def chosen(spectrum: Population, design: str, n: int, trials: int) -> dict[str, 
         for step in range(-2, 3):
             x = (1 - narrower * step) * seeds + shift * step * way / np.linalg.norm(way)
             frechet, sliced = reference.distances(x, blocked(n, BLOCKS))
-            found.append([frechet.raw, corrected(frechet.raw, frechet.replicates),
-                          kernel_distance(x, real), sliced.raw])  # fmt: skip
+            found.append(
+                [
+                    frechet.raw,
+                    corrected(frechet.raw, frechet.replicates),
+                    kernel_distance(x, real),
+                    sliced.raw,
+                ]
+            )
         hits += np.argmin(found, axis=0) == 2
     return dict(zip(MEASURES, hits / trials, strict=True))
 
@@ -248,8 +289,11 @@ def others(n: int, trials: int) -> dict[str, tuple[float, float, float]]:
         logits = 3 * np.eye(10)[labels] + chance.normal(size=(count, 10))
         chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         hidden = chance.normal(size=(count, 8)) + 2 * np.eye(10, 8)[labels]
-        return images(hidden) | {"probabilities:judge": chances, "predicted:judge": labels,
-                                 "labels": labels}  # fmt: skip
+        return images(hidden) | {
+            "probabilities:judge": chances,
+            "predicted:judge": labels,
+            "labels": labels,
+        }
 
     large = draw(np.random.default_rng(10**6), 200_000)
     scorer = Scorer(Real({"reference": draw(np.random.default_rng(7), 2000)}, None), True, BLOCKS)
@@ -268,21 +312,36 @@ def others(n: int, trials: int) -> dict[str, tuple[float, float, float]]:
     t, answer = quantile(BLOCKS - 1), {}
     for metric, level in true.items():
         value, se, raw = np.array(found[metric]).T
-        answer[metric] = (float((abs(value - level) <= t * se).mean()),
-                          float((value.mean() - level) / value.std()),
-                          float((raw.mean() - level) / raw.std()))  # fmt: skip
+        answer[metric] = (
+            float((abs(value - level) <= t * se).mean()),
+            float((value.mean() - level) / value.std()),
+            float((raw.mean() - level) / raw.std()),
+        )
     return answer
 
 
 # what docs/statistics.md tells: population, n, images of the reference
-CASES = [("Gaussian", 256, 2000), ("Gaussian", 512, 2000), ("Gaussian", 128, 2000),
-         ("Gaussian, variances i^-2", 256, 2000), ("heavy tails (t, 5)", 256, 2000),
-         ("1 % broken", 256, 2000), ("four classes", 256, 2000), ("rare features", 256, 2000),
-         ("Gaussian", 256, 256), ("Gaussian", 256, 120)]  # fmt: skip
+CASES = [
+    ("Gaussian", 256, 2000),
+    ("Gaussian", 512, 2000),
+    ("Gaussian", 128, 2000),
+    ("Gaussian, variances i^-2", 256, 2000),
+    ("heavy tails (t, 5)", 256, 2000),
+    ("1 % broken", 256, 2000),
+    ("four classes", 256, 2000),
+    ("rare features", 256, 2000),
+    ("Gaussian", 256, 256),
+    ("Gaussian", 256, 120),
+]
 # the default experiment's floor is of 256 images, its reference of 3,000
-FLOORS = [("Gaussian", 256, 3000), ("Gaussian, variances i^-2", 256, 3000),
-          ("heavy tails (t, 5)", 256, 3000), ("four classes", 256, 3000),
-          ("four classes", 1024, 3000), ("rare features", 256, 3000)]  # fmt: skip
+FLOORS = [
+    ("Gaussian", 256, 3000),
+    ("Gaussian, variances i^-2", 256, 3000),
+    ("heavy tails (t, 5)", 256, 3000),
+    ("four classes", 256, 3000),
+    ("four classes", 1024, 3000),
+    ("rare features", 256, 3000),
+]
 SIZES = (64, 128, 256, 512)
 TRIALS, CHOICES = 200, 100
 
@@ -295,14 +354,20 @@ def lines() -> Iterator[str]:
         yield f"| {name} | {n} | {reference} | {shares} | {found.bias:.2f} | {found.raw_bias:.2f} |"
     for name, n, reference in FLOORS:
         zero = at_zero(name, n, reference, TRIALS)
-        yield (f"| {name} | {n} | {reference} | {100 * zero.alone:.0f} | {100 * zero.least:.0f} | "
-               + " | ".join(f"{value:.2f}" for value in zero[2:]) + " |")  # fmt: skip
+        yield (
+            f"| {name} | {n} | {reference} | {100 * zero.alone:.0f} | {100 * zero.least:.0f} | "
+            + " | ".join(f"{value:.2f}" for value in zero[2:])
+            + " |"
+        )
     for spectrum, population in (("flat", FLAT), ("i^-2", STEEP)):
         for design in DESIGNS:
             for n in SIZES:
                 shares = chosen(population, design, n, CHOICES).values()
-                yield f"| {spectrum} | {design} | {n} | " + " | ".join(
-                    f"{100 * share:.0f}" for share in shares) + " |"  # fmt: skip
+                yield (
+                    f"| {spectrum} | {design} | {n} | "
+                    + " | ".join(f"{100 * share:.0f}" for share in shares)
+                    + " |"
+                )
     for metric, (share, bias, raw) in others(256, TRIALS).items():
         yield f"| {metric} | {100 * share:.0f} | {bias:.2f} | {raw:.2f} |"
 

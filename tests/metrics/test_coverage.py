@@ -31,8 +31,11 @@ NEAR = 1.5
 def documented(*start: object) -> list[float]:
     """The numbers of the document's row that begins with these cells."""
     head = [str(cell) for cell in start]
-    rows = [[cell.strip(" *") for cell in line.strip("|").split("|")]
-            for line in DOCUMENT.read_text().splitlines() if line.startswith("|")]  # fmt: skip
+    rows = [
+        [cell.strip(" *") for cell in line.strip("|").split("|")]
+        for line in DOCUMENT.read_text().splitlines()
+        if line.startswith("|")
+    ]
     (row,) = [row for row in rows if row[: len(head)] == head]
     return [float(cell) for cell in row[len(head) :]]
 

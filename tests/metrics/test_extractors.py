@@ -34,8 +34,10 @@ def test_classifier_features_are_a_torch_fidelity_extractor() -> None:
     assert isinstance(extractor, FeatureExtractorBase)
     assert extractor.get_name() == "judge"
     assert tuple(extractor.get_requested_features_list()) == (
-        "hidden", "predicted", "probabilities"
-    )  # fmt: skip
+        "hidden",
+        "predicted",
+        "probabilities",
+    )
     with torch.no_grad():
         features = extractor(torch.from_numpy(_images(4)))
     named = extractor.convert_features_tuple_to_dict(features)

@@ -73,8 +73,10 @@ def test_least_error_is_the_spread_of_the_means_distance() -> None:
     """Of 40 and 100 rows of one distribution with unlike, dependent features."""
     chance = np.random.default_rng(0)
     mix = chance.normal(size=(5, 5)) * [3, 1, 1, 0.1, 0]
-    pairs = [[moments(chance.normal(size=(count, 5)) @ mix.T) for count in (40, 100)]
-             for _ in range(3000)]  # fmt: skip
+    pairs = [
+        [moments(chance.normal(size=(count, 5)) @ mix.T) for count in (40, 100)]
+        for _ in range(3000)
+    ]
     spread = np.std([((a.mean - b.mean) ** 2).sum() for a, b in pairs])
     assert np.mean([least_error(*pair) for pair in pairs]) == pytest.approx(spread, rel=0.05)
 
@@ -99,7 +101,9 @@ def test_without_a_block_is_brute_force(count: int) -> None:
     # from the other side, as blocks of a reference are left out
     np.testing.assert_allclose(
         [_fitted(features[block != number]).distance(moments(reference)) for number in range(8)],
-        expected, rtol=1e-9)  # fmt: skip
+        expected,
+        rtol=1e-9,
+    )
 
 
 def test_no_more_scatters_are_held_than_memory_is_asked_for() -> None:

@@ -20,8 +20,9 @@ ACCURACIES = {f"accuracy_{who}" for who in ("guide", "clean", "robust", "judge")
 def _set(count: int, seed: int, extractors: tuple[str, ...] = ("judge",)) -> dict[str, np.ndarray]:
     chance = np.random.default_rng(seed)
     labels = np.arange(count) % 3
-    features = {f"hidden:{name}": chance.normal(size=(count, 5)) + labels[:, None]
-                for name in extractors}  # fmt: skip
+    features = {
+        f"hidden:{name}": chance.normal(size=(count, 5)) + labels[:, None] for name in extractors
+    }
     classes = {
         f"predicted:{name}": chance.integers(0, 3, count) for name in ("clean", "judge", "robust")
     }
@@ -30,8 +31,12 @@ def _set(count: int, seed: int, extractors: tuple[str, ...] = ("judge",)) -> dic
 
 
 def _real(extractors: tuple[str, ...] = ("judge",)) -> Real:
-    sets = {"reference": _set(300, 0), "reference_inception": _set(240, 5, ("inception",)),
-            "floor": _set(48, 1, extractors), "floor_target": _set(48, 2, extractors)}  # fmt: skip
+    sets = {
+        "reference": _set(300, 0),
+        "reference_inception": _set(240, 5, ("inception",)),
+        "floor": _set(48, 1, extractors),
+        "floor_target": _set(48, 2, extractors),
+    }
     return Real(sets, target=1)
 
 
@@ -105,8 +110,9 @@ def test_the_same_blocks_of_the_reference_are_left_out_of_every_cell() -> None:
     scorer = Scorer(real, True, BLOCKS)
     found = _set(48, 3)
     near = found | {"hidden:judge": found["hidden:judge"] + 1e-6}
-    one, two = ({score.metric: score for score in scorer.score(cell, None)}
-                for cell in (found, near))  # fmt: skip
+    one, two = (
+        {score.metric: score for score in scorer.score(cell, None)} for cell in (found, near)
+    )
     spread = standard_error(
         one["cfd_judge"].reference_replicates - two["cfd_judge"].reference_replicates
     )

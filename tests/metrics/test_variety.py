@@ -35,8 +35,10 @@ def test_inception_score_by_hand() -> None:
 @pytest.mark.parametrize("counts", [(60, 80), (200, 50)])
 def test_precision_and_recall_are_torch_fidelitys(counts: tuple[int, int]) -> None:
     chance = np.random.default_rng(0)
-    generated, real = chance.normal(size=(counts[0], 4)), 0.3 + 0.7 * chance.normal(
-        size=(counts[1], 4))  # fmt: skip
+    generated, real = (
+        chance.normal(size=(counts[0], 4)),
+        0.3 + 0.7 * chance.normal(size=(counts[1], 4)),
+    )
     expected = calculate_precision_recall_full(
         torch.from_numpy(generated), torch.from_numpy(real), neighborhood=3
     )
@@ -103,9 +105,14 @@ def _set(count: int, seed: int, spread: float = 1.0) -> dict[str, np.ndarray]:
     chance = np.random.default_rng(seed)
     labels = np.arange(count) % 3
     hidden = spread * chance.normal(size=(count, 4)) + 3 * np.eye(4)[labels]
-    return {"labels": labels, "hidden:judge": hidden, "diverged": np.zeros(count, bool),
-            "predicted:judge": labels, "predicted:clean": labels,
-            "probabilities:judge": chance.dirichlet(np.ones(3), count)}  # fmt: skip
+    return {
+        "labels": labels,
+        "hidden:judge": hidden,
+        "diverged": np.zeros(count, bool),
+        "predicted:judge": labels,
+        "predicted:clean": labels,
+        "probabilities:judge": chance.dirichlet(np.ones(3), count),
+    }
 
 
 def test_a_narrower_set_is_less_diverse_and_recalls_less() -> None:
@@ -151,8 +158,11 @@ def test_n_is_that_of_the_images_used(monkeypatch: pytest.MonkeyPatch) -> None:
     cut = {one.metric: one for one in measures(found, neighbours, 4)}
     assert cut["is_judge"].raw == every["is_judge"].raw
     assert {name: one.n for name, one in cut.items()} == {
-        "is_judge": 96, "diversity_judge": 48, "precision_judge": 48, "recall_judge": 48
-    }  # fmt: skip
+        "is_judge": 96,
+        "diversity_judge": 48,
+        "precision_judge": 48,
+        "recall_judge": 48,
+    }
     few = {key: rows[:48] for key, rows in found.items()}
     alone = {one.metric: one.raw for one in measures(few, neighbours, 4)}
     assert cut["diversity_judge"].raw == alone["diversity_judge"]
@@ -162,10 +172,18 @@ def test_scorer_adds_them_when_every_class_is_asked_for() -> None:
     sets = {"reference": _set(300, 0), "floor": _set(48, 2)}
     scorer = Scorer(Real(sets, None), True, 4)
     scores = {score.metric: score for score in scorer.score(_set(48, 3), None)}
-    assert set(scores) == {"diverged", "accuracy_guide", "accuracy_clean", "accuracy_judge",
-                           "is_judge",
-                           "diversity_judge", "precision_judge", "recall_judge",
-                           "fd_judge", "sw_judge"}  # fmt: skip
+    assert set(scores) == {
+        "diverged",
+        "accuracy_guide",
+        "accuracy_clean",
+        "accuracy_judge",
+        "is_judge",
+        "diversity_judge",
+        "precision_judge",
+        "recall_judge",
+        "fd_judge",
+        "sw_judge",
+    }
     assert scores["accuracy_judge"].value == 1  # each image is asked for its own label
     floor = {score.metric for score in scorer.floor()}
     assert floor == set(scores) - {"diverged"}

@@ -11,9 +11,15 @@ from guidebench.models import denoiser as module
 from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.pipeline.errors import UserError
 
-OPTIONS = {"architecture": "unet2d", "channels": [8, 16],
-           "layers_per_block": 1, "attention": None, "norm_groups": 4,
-           "head_dim": 8, "condition_dropout": None}  # fmt: skip
+OPTIONS = {
+    "architecture": "unet2d",
+    "channels": [8, 16],
+    "layers_per_block": 1,
+    "attention": None,
+    "norm_groups": 4,
+    "head_dim": 8,
+    "condition_dropout": None,
+}
 CPU = torch.device("cpu")
 
 
@@ -118,8 +124,11 @@ def test_truncated_file_is_a_user_error(tmp_path: Path, name: str, keep: int) ->
 
 
 def test_the_notebooks_network_is_saved_and_loaded_like_the_other(tmp_path: Path) -> None:
-    options = OPTIONS | {"architecture": "shuffle_unet", "channels": [8, 16],
-                         "condition_dropout": 0.5}  # fmt: skip
+    options = OPTIONS | {
+        "architecture": "shuffle_unet",
+        "channels": [8, 16],
+        "condition_dropout": 0.5,
+    }
     torch.manual_seed(0)
     model = build(options, 8, 1, 4).eval()
     save(model, tmp_path, DDPMLinear(10).betas.tolist(), "eps")

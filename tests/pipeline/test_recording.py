@@ -80,8 +80,15 @@ def test_a_function_notes_itself_when_it_is_called(notes) -> None:
     assert thing.kept == 3
     assert space["Thing"].Part()() == 4
     assert list(space["generator"]()) == [1]
-    assert seen == {"toy:plain", "toy:Thing.__init__", "toy:Thing.half", "toy:Thing.kept",
-                    "toy:Thing.inner", "toy:Thing.Part.__call__", "toy:generator"}  # fmt: skip
+    assert seen == {
+        "toy:plain",
+        "toy:Thing.__init__",
+        "toy:Thing.half",
+        "toy:Thing.kept",
+        "toy:Thing.inner",
+        "toy:Thing.Part.__call__",
+        "toy:generator",
+    }
 
 
 def test_a_traceback_names_the_lines_of_the_file() -> None:
@@ -155,8 +162,10 @@ def test_a_table_of_methods_is_a_dict() -> None:
 
 def test_what_an_import_runs_is_no_jobs() -> None:
     """Whoever imports first, its record is the same."""
-    code = ("from guidebench.pipeline import recording; import guidebench.diffusion.samplers,"
-            "guidebench.base.choices; print(sorted(recording.ran))")  # fmt: skip
+    code = (
+        "from guidebench.pipeline import recording; import guidebench.diffusion.samplers,"
+        "guidebench.base.choices; print(sorted(recording.ran))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "[]\n"
@@ -164,12 +173,17 @@ def test_what_an_import_runs_is_no_jobs() -> None:
 
 def test_bytecode_without_notes_is_not_used(tmp_path: Path) -> None:
     """A cache that some other tool wrote for the same file."""
-    code = ("import sys, py_compile, guidebench.pipeline as p; from pathlib import Path;"
-            "py_compile.compile(str(Path(p.__file__).parents[1] / 'base' / 'seeds.py'));"
-            "from guidebench.pipeline import recording; from guidebench.base.seeds import derive;"
-            "derive(1, 'a'); print(*recording.ran)")  # fmt: skip
-    done = subprocess.run([sys.executable, "-X", f"pycache_prefix={tmp_path}", "-c", code],
-                          capture_output=True, text=True)  # fmt: skip
+    code = (
+        "import sys, py_compile, guidebench.pipeline as p; from pathlib import Path;"
+        "py_compile.compile(str(Path(p.__file__).parents[1] / 'base' / 'seeds.py'));"
+        "from guidebench.pipeline import recording; from guidebench.base.seeds import derive;"
+        "derive(1, 'a'); print(*recording.ran)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", f"pycache_prefix={tmp_path}", "-c", code],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.rglob("seeds*.pyc"))
     assert done.stdout == "base.seeds:derive\n"

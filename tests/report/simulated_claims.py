@@ -65,8 +65,10 @@ def forward(curves: Curves, draw: Generator) -> Tables:
     accuracy = draw.binomial(2400, CLEAN) / 2400
     known = {"accuracy": accuracy, "se": (accuracy * (1 - accuracy) / 2400) ** 0.5, "n": 2400}
     found.summary["datasets"]["balls"] |= {"timesteps": T, "chance": CHANCE}
-    return Tables(**vars(found) | {"sensitivity": pd.DataFrame(rows),
-                                   "classifiers": found.classifiers.assign(**known)})  # fmt: skip
+    return Tables(
+        **vars(found)
+        | {"sensitivity": pd.DataFrame(rows), "classifiers": found.classifiers.assign(**known)}
+    )
 
 
 def sampled(cells: Cells, draw: Generator) -> Tables:
@@ -82,20 +84,30 @@ def sampled(cells: Cells, draw: Generator) -> Tables:
                 noise = 0.7 * shared + 0.51**0.5 * draw.normal(size=n)
                 share = metric.startswith(("accuracy", "diverged"))
                 values = (stats.norm.cdf(noise) < truth).astype(float) if share else truth + noise
-                common = {"dataset": "balls", "setup": setup, "scale": scale, "split": split,
-                          "metric": metric}  # fmt: skip
-                rows.append(common | {"value": values.mean(), "n": n, "seed": 1,
-                                      "se": values.std(ddof=1) / n**0.5})  # fmt: skip
-                left_out += [common | {"block": k, "value": values[block != k].mean()}
-                             for k in range(BLOCKS)]  # fmt: skip
+                common = {
+                    "dataset": "balls",
+                    "setup": setup,
+                    "scale": scale,
+                    "split": split,
+                    "metric": metric,
+                }
+                rows.append(
+                    common
+                    | {"value": values.mean(), "n": n, "seed": 1, "se": values.std(ddof=1) / n**0.5}
+                )
+                left_out += [
+                    common | {"block": k, "value": values[block != k].mean()} for k in range(BLOCKS)
+                ]
     setups = found.summary["datasets"]["balls"]["setups"]
     for setup in setups:
-        setups[setup]["scales"] = [scale for name, scale in cells
-                                   if name == setup and not np.isnan(scale)]  # fmt: skip
+        setups[setup]["scales"] = [
+            scale for name, scale in cells if name == setup and not np.isnan(scale)
+        ]
     for setup in set(setups) - {setup for setup, _ in cells}:
         del setups[setup]
-    return Tables(**vars(found) | {"results": pd.DataFrame(rows),
-                                   "jackknife": pd.DataFrame(left_out)})  # fmt: skip
+    return Tables(
+        **vars(found) | {"results": pd.DataFrame(rows), "jackknife": pd.DataFrame(left_out)}
+    )
 
 
 class Scenario(NamedTuple):
@@ -108,8 +120,13 @@ class Scenario(NamedTuple):
 
 
 def _one(draw: Generator, *parts: tuple[str, str, np.ndarray]) -> Tables:
-    return forward({(classifier, source, "none", "accuracy"): correct(draw, share)
-                    for classifier, source, share in parts}, draw)  # fmt: skip
+    return forward(
+        {
+            (classifier, source, "none", "accuracy"): correct(draw, share)
+            for classifier, source, share in parts
+        },
+        draw,
+    )
 
 
 def _limit(draw: Generator, after: float) -> Tables:
@@ -119,40 +136,61 @@ def _limit(draw: Generator, after: float) -> Tables:
 
 def _at_first(draw: Generator) -> Tables:
     """noise_trained/raw at 0.80 and clean/x0 at half of the loss restored, at the first t."""
-    return _one(draw, ("clean", "raw", falling(PART, 1.0)),
-                ("clean", "x0", falling((CLEAN + PART) / 2, 0.5)),
-                ("noise_trained", "raw", falling(0.80, 0.5)))  # fmt: skip
+    return _one(
+        draw,
+        ("clean", "raw", falling(PART, 1.0)),
+        ("clean", "x0", falling((CLEAN + PART) / 2, 0.5)),
+        ("noise_trained", "raw", falling(0.80, 0.5)),
+    )
 
 
 def _logs(draw: Generator, quantity: str, *levels: tuple[str, str, str, float]) -> Tables:
     """Sensitivities of images that differ (t with 5 degrees), `level` the mean log."""
     base = draw.normal(size=40)
-    return forward({
-        (classifier, source, stabilizer, quantity):
-            np.exp(level + base + 0.5 * draw.standard_t(5, size=40) + 0.5 * chain(draw, 40))
-        for classifier, source, stabilizer, level in levels}, draw)  # fmt: skip
+    return forward(
+        {
+            (classifier, source, stabilizer, quantity): np.exp(
+                level + base + 0.5 * draw.standard_t(5, size=40) + 0.5 * chain(draw, 40)
+            )
+            for classifier, source, stabilizer, level in levels
+        },
+        draw,
+    )
 
 
 def _triple(draw: Generator, first: float) -> Tables:
-    return _logs(draw, "grad_sensitivity", ("clean", "raw", "none", first),
-                 ("clean", "x0", "none", 0.0), ("noise_trained", "raw", "none", 0.0))  # fmt: skip
+    return _logs(
+        draw,
+        "grad_sensitivity",
+        ("clean", "raw", "none", first),
+        ("clean", "x0", "none", 0.0),
+        ("noise_trained", "raw", "none", 0.0),
+    )
 
 
 def _smooth(draw: Generator, first: float) -> Tables:
-    return _logs(draw, "grad_sensitivity", ("clean", "x0", "none", first),
-                 ("clean", "x0", "ema0.9", 0.0), ("clean", "x0", "ema0.99", 0.0))  # fmt: skip
+    return _logs(
+        draw,
+        "grad_sensitivity",
+        ("clean", "x0", "none", first),
+        ("clean", "x0", "ema0.9", 0.0),
+        ("clean", "x0", "ema0.99", 0.0),
+    )
 
 
 def _adam(draw: Generator, shape: np.ndarray, noise: float, phi: float) -> Tables:
     errors = np.exp(chain(draw, 40, phi))
-    return forward({("clean", "x0", "adam", "grad_sensitivity"):
-                    shape[:, None] + noise * errors}, draw)  # fmt: skip
+    return forward(
+        {("clean", "x0", "adam", "grad_sensitivity"): shape[:, None] + noise * errors}, draw
+    )
 
 
 def _hump() -> np.ndarray:
     """A curve over t that rises and falls, with Spearman's correlation nearest to 0.5."""
-    curves = [np.where(peak >= TIMES, TIMES / peak, 1 - 1.3 * (TIMES - peak) / (T - peak))
-              for peak in np.linspace(150, 390, 2000)]  # fmt: skip
+    curves = [
+        np.where(peak >= TIMES, TIMES / peak, 1 - 1.3 * (TIMES - peak) / (T - peak))
+        for peak in np.linspace(150, 390, 2000)
+    ]
     return min(curves, key=lambda curve: abs(stats.spearmanr(TIMES, curve).statistic - 0.5))
 
 
@@ -167,16 +205,21 @@ def _raw(*cells: dict[str, float]) -> Callable[[Generator], Tables]:
 
 def _guided(**cells: tuple[float, float]) -> Callable[[Generator], Tables]:
     names = {"ema9": EMA9, "ema99": EMA99}
-    found = {(names[name], 1.0): {"accuracy_guide": guide, "accuracy_judge": judge}
-             for name, (guide, judge) in cells.items()}  # fmt: skip
+    found = {
+        (names[name], 1.0): {"accuracy_guide": guide, "accuracy_judge": judge}
+        for name, (guide, judge) in cells.items()
+    }
     return lambda draw: sampled(found, draw)
 
 
 def _needed(**shares: list[float]) -> Callable[[Generator], Tables]:
     """accuracy_guide at scales 1, 10, 100 of ADAM, and at 5, 50, 500 of the others."""
     names = {"adam": ADAM, "x0": X0, "ema9": EMA9, "ema99": EMA99}
-    found = {(names[name], (1.0 if name == "adam" else 5.0) * 10**k): {"accuracy_guide": share}
-             for name, row in shares.items() for k, share in enumerate(row)}  # fmt: skip
+    found = {
+        (names[name], (1.0 if name == "adam" else 5.0) * 10**k): {"accuracy_guide": share}
+        for name, row in shares.items()
+        for k, share in enumerate(row)
+    }
     return lambda draw: sampled(found, draw)
 
 
@@ -203,18 +246,30 @@ FLAT, HUMP = np.ones(len(TIMES)), _hump()
 
 
 def _humps(noise: float, phi: float) -> Scenario:
-    return Scenario(7, f"a hump with correlation 0.5, noise {noise:g} by {phi:g}", BOTH,
-                    lambda draw: _adam(draw, HUMP, noise, phi))  # fmt: skip
+    return Scenario(
+        7,
+        f"a hump with correlation 0.5, noise {noise:g} by {phi:g}",
+        BOTH,
+        lambda draw: _adam(draw, HUMP, noise, phi),
+    )
 
 
 def _flat(phi: float) -> Scenario:
-    return Scenario(7, f"flat, errors along t correlated by {phi:g}", (HOLDS,),
-                    lambda draw: _adam(draw, FLAT, 0.5, phi))  # fmt: skip
+    return Scenario(
+        7,
+        f"flat, errors along t correlated by {phi:g}",
+        (HOLDS,),
+        lambda draw: _adam(draw, FLAT, 0.5, phi),
+    )
 
 
 def _equal(draw: Generator) -> Tables:
-    return _logs(draw, "logit_sensitivity", ("clean", "raw", "none", 0.0),
-                 ("noise_trained", "raw", "none", 0.0))  # fmt: skip
+    return _logs(
+        draw,
+        "logit_sensitivity",
+        ("clean", "raw", "none", 0.0),
+        ("noise_trained", "raw", "none", 0.0),
+    )
 
 
 SCENARIOS = [
@@ -228,39 +283,72 @@ SCENARIOS = [
     Scenario(6, "the second pair equal, the first apart", (HOLDS,), lambda d: _smooth(d, 5.0)),
     Scenario(6, "both pairs equal", (FAILS,), lambda d: _smooth(d, 0.0)),
     *map(_flat, (0.0, 0.9, 0.99, 0.999)),
-    _humps(0.3, 0.9), _humps(1.0, 0.0), _humps(3.0, 0.9), _humps(10.0, 0.0),
-    Scenario(8, "works by a hair at one scale: accuracy + 0.15, cFD lower", (HOLDS,),
-             _raw(_judged(0.25, 12), _judged(0.40, 8), _judged(0.25, 12))),
-    Scenario(8, "works by a hair at one scale: all three at their limits", (HOLDS,),
-             _raw(_judged(0.25, 12), _judged(0.40, 10, 0.5), _judged(0.25, 12))),
-    Scenario(8, "fails by a hair at all scales: accuracy + 0.15, cFD lower", (FAILS,),
-             _raw(*[_judged(0.40, 8)] * 3)),
-    Scenario(8, "fails by a hair at all scales: equal cFD", (FAILS,),
-             _raw(*[_judged(0.6, 10)] * 3)),
-    Scenario(9, "one of the two at 0.90 with each setup", (HOLDS,),
-             _guided(ema9=(0.999, 0.90), ema99=(0.999, 0.90))),
-    Scenario(9, "both at 0.90 with one setup", (FAILS,),
-             _guided(ema9=(0.90, 0.90), ema99=(0.6, 0.6))),
-    Scenario(10, "another reaches 0.90 at 5 times ADAM's scale", (HOLDS,),
-             _needed(adam=[0.99, 1, 1], x0=[0.90, 1, 1], ema99=[0.5, 0.9, 1])),
-    Scenario(10, "ADAM reaches 0.90 at a fifth of the others' scale", (FAILS,),
-             _needed(adam=[0.90, 0.99, 1], x0=[0.99, 1, 1], ema9=[0.99, 1, 1])),
+    _humps(0.3, 0.9),
+    _humps(1.0, 0.0),
+    _humps(3.0, 0.9),
+    _humps(10.0, 0.0),
+    Scenario(
+        8,
+        "works by a hair at one scale: accuracy + 0.15, cFD lower",
+        (HOLDS,),
+        _raw(_judged(0.25, 12), _judged(0.40, 8), _judged(0.25, 12)),
+    ),
+    Scenario(
+        8,
+        "works by a hair at one scale: all three at their limits",
+        (HOLDS,),
+        _raw(_judged(0.25, 12), _judged(0.40, 10, 0.5), _judged(0.25, 12)),
+    ),
+    Scenario(
+        8,
+        "fails by a hair at all scales: accuracy + 0.15, cFD lower",
+        (FAILS,),
+        _raw(*[_judged(0.40, 8)] * 3),
+    ),
+    Scenario(
+        8, "fails by a hair at all scales: equal cFD", (FAILS,), _raw(*[_judged(0.6, 10)] * 3)
+    ),
+    Scenario(
+        9,
+        "one of the two at 0.90 with each setup",
+        (HOLDS,),
+        _guided(ema9=(0.999, 0.90), ema99=(0.999, 0.90)),
+    ),
+    Scenario(
+        9, "both at 0.90 with one setup", (FAILS,), _guided(ema9=(0.90, 0.90), ema99=(0.6, 0.6))
+    ),
+    Scenario(
+        10,
+        "another reaches 0.90 at 5 times ADAM's scale",
+        (HOLDS,),
+        _needed(adam=[0.99, 1, 1], x0=[0.90, 1, 1], ema99=[0.5, 0.9, 1]),
+    ),
+    Scenario(
+        10,
+        "ADAM reaches 0.90 at a fifth of the others' scale",
+        (FAILS,),
+        _needed(adam=[0.90, 0.99, 1], x0=[0.99, 1, 1], ema9=[0.99, 1, 1]),
+    ),
     Scenario(11, "equal at the ends", BOTH, _rises([10, 10, 10, 10])),
     Scenario(12, "falls, then stays", (HOLDS,), _turns([10, 8, 8])),
     Scenario(12, "as unguided throughout", (FAILS,), _turns([10, 10, 10])),
-    Scenario(13, "one rival equal, three above", (HOLDS,),
-             _rivals(raw=10, x0=12, ema9=12, adam=12)),
+    Scenario(
+        13, "one rival equal, three above", (HOLDS,), _rivals(raw=10, x0=12, ema9=12, adam=12)
+    ),
     Scenario(13, "four rivals equal", BOTH, _rivals(raw=10, x0=10, ema9=10, adam=10)),
     Scenario(14, "equal", BOTH, _rivals(noise=10)),
-]  # fmt: skip
+]
 
 
 def rates(scenario: Scenario, trials: int = TRIALS) -> dict[str, float]:
     """The share of experiments with each of the wrong verdicts."""
-    (decide,) = (claim.decide for number, claim in enumerate(CLAIMS, start=1)
-                 if number == scenario.claim)  # fmt: skip
-    found = [decide(scenario.draw(np.random.default_rng([scenario.claim, trial])), "balls").verdict
-             for trial in range(trials)]  # fmt: skip
+    (decide,) = (
+        claim.decide for number, claim in enumerate(CLAIMS, start=1) if number == scenario.claim
+    )
+    found = [
+        decide(scenario.draw(np.random.default_rng([scenario.claim, trial])), "balls").verdict
+        for trial in range(trials)
+    ]
     return {verdict: found.count(verdict) / trials for verdict in scenario.wrong}
 
 

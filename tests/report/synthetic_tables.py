@@ -51,10 +51,13 @@ MEASURED = ("commit", "versions", "config_text")  # of this machine
 COSTS = ("seconds", "peak_memory", "denoiser_evaluations", "backward_passes", "load")
 METRICS = ("accuracy_guide", "accuracy_judge", "fd_judge", "cfd_judge")
 SENSITIVITY = {  # level at every t, and how it grows with t
-    ("clean", "raw", "none"): (10.0, 0.0), ("clean", "x0", "none"): (4.0, 0.0),
-    ("noise_trained", "raw", "none"): (1.0, 0.0), ("clean", "x0", "ema0.9"): (2.0, 0.0),
-    ("clean", "x0", "ema0.99"): (0.9, 0.0), ("clean", "x0", "adam"): (3.0, 0.02),
-}  # fmt: skip
+    ("clean", "raw", "none"): (10.0, 0.0),
+    ("clean", "x0", "none"): (4.0, 0.0),
+    ("noise_trained", "raw", "none"): (1.0, 0.0),
+    ("clean", "x0", "ema0.9"): (2.0, 0.0),
+    ("clean", "x0", "ema0.99"): (0.9, 0.0),
+    ("clean", "x0", "adam"): (3.0, 0.02),
+}
 
 
 def accuracy(curve: tuple[str, str, str], t: int) -> float:
@@ -67,27 +70,51 @@ def results(name: str, noise: float = 0.0) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Result rows and jackknife replicates; `noise` is the spread of the replicates."""
     rows, blocks = [], []
     generator = np.random.default_rng(0)
-    cells = [(setup, scale, level) for setup, (*_, scales) in SETUPS.items()
-             for scale, level in zip(scales or [np.nan], LEVELS[setup], strict=True)]  # fmt: skip
+    cells = [
+        (setup, scale, level)
+        for setup, (*_, scales) in SETUPS.items()
+        for scale, level in zip(scales or [np.nan], LEVELS[setup], strict=True)
+    ]
     for setup, scale, level in [*cells, ("floor", np.nan, FLOOR)]:
         common = {"dataset": name, "setup": setup, "scale": scale}
         for split, n in (("selection", N // 2), ("evaluation", N)):
             if (setup, split) == ("floor", "selection"):
                 continue
             measured = dict(zip(METRICS, map(float, level), strict=True)) | {
-                "diverged": 0.0, "seconds": 0.02 if setup == "unguided" else 0.05,
-                "peak_memory": 900.0, "denoiser_evaluations": 50.0, "load": 1.5,
-                "backward_passes": 50.0 if "x0" in setup else 0.0}  # fmt: skip
+                "diverged": 0.0,
+                "seconds": 0.02 if setup == "unguided" else 0.05,
+                "peak_memory": 900.0,
+                "denoiser_evaluations": 50.0,
+                "load": 1.5,
+                "backward_passes": 50.0 if "x0" in setup else 0.0,
+            }
             for metric, value in measured.items():
                 se = np.sqrt(value * (1 - value) / n) if metric.startswith("acc") else 0.02 * value
-                rows.append(common | {"split": split, "seed": 1, "metric": metric, "value": value,
-                                      "se": se, "n": n, "extractor": "judge",
-                                      "reference": ""})  # fmt: skip
+                rows.append(
+                    common
+                    | {
+                        "split": split,
+                        "seed": 1,
+                        "metric": metric,
+                        "value": value,
+                        "se": se,
+                        "n": n,
+                        "extractor": "judge",
+                        "reference": "",
+                    }
+                )
             for metric in METRICS:
                 wobble = generator.normal(size=K) * (0.002 + noise) * max(measured[metric], 0.1)
-                blocks += [common | {"split": split, "metric": metric, "block": block,
-                                     "value": measured[metric] + wobble[block]}
-                           for block in range(K)]  # fmt: skip
+                blocks += [
+                    common
+                    | {
+                        "split": split,
+                        "metric": metric,
+                        "block": block,
+                        "value": measured[metric] + wobble[block],
+                    }
+                    for block in range(K)
+                ]
     return pd.DataFrame(rows), pd.DataFrame(blocks)
 
 
@@ -102,18 +129,25 @@ def sensitivity(name: str) -> pd.DataFrame:
     generator = np.random.default_rng(1)
     base = np.exp(generator.normal(size=32))
     for curve, (level, growth) in SENSITIVITY.items():
-        common = dict(zip(("dataset", "classifier", "input", "stabilizer"), (name, *curve),
-                          strict=True))  # fmt: skip
+        common = dict(
+            zip(("dataset", "classifier", "input", "stabilizer"), (name, *curve), strict=True)
+        )
         own = base * np.exp(0.05 * generator.normal(size=32))
         for t in TIMES:
             value = level * np.exp(growth * t) * own
-            found = {"grad_sensitivity": value, "grad_cosine": 1 / (1 + value / 10),
-                     "grad_relative": value / 3, "update_norm": 5.0 / level * own}  # fmt: skip
+            found = {
+                "grad_sensitivity": value,
+                "grad_cosine": 1 / (1 + value / 10),
+                "grad_relative": value / 3,
+                "update_norm": 5.0 / level * own,
+            }
             if curve[2] == "none":
                 correct = np.arange(512) < round(512 * accuracy(curve, t))
                 found |= {"logit_sensitivity": 2 * value, "accuracy": correct.astype(float)}
-            rows += [common | {"t": t, "quantity": quantity} | row(values)
-                     for quantity, values in found.items()]  # fmt: skip
+            rows += [
+                common | {"t": t, "quantity": quantity} | row(values)
+                for quantity, values in found.items()
+            ]
     return pd.DataFrame(rows)
 
 
@@ -123,36 +157,93 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
     measured = [results(name, noise) for name in names]
     models = {"denoiser": 1.0, "clean": 1.4, "noise_trained": 1.4, "judge": 1.4}
     facts = {
-        "target": "baseball", "classes": ["baseball", "basketball", "volleyball", "soccer ball"],
-        "chance": 0.25, "schedule": "ddpm_linear", "timesteps": T,
-        "terminal_snr": 0.0175, "steps": 50, "variance_ratios": {"0.1": 0.282, "1": 0.753},
-        "sampler": "ancestral", "n": N, "n_selection": N // 2, "image_size": 32, "channels": 3,
-        "train": 4000, "validation": 1000, "denoiser_parameters": 262531,
-        "setups": {setup: dict(zip(("kind", "classifier", "input", "stabilizer", "scales"), entry,
-                                   strict=True)) | {"stabilizer_options": ADAM}
-                   for setup, entry in SETUPS.items()},
-    }  # fmt: skip
+        "target": "baseball",
+        "classes": ["baseball", "basketball", "volleyball", "soccer ball"],
+        "chance": 0.25,
+        "schedule": "ddpm_linear",
+        "timesteps": T,
+        "terminal_snr": 0.0175,
+        "steps": 50,
+        "variance_ratios": {"0.1": 0.282, "1": 0.753},
+        "sampler": "ancestral",
+        "n": N,
+        "n_selection": N // 2,
+        "image_size": 32,
+        "channels": 3,
+        "train": 4000,
+        "validation": 1000,
+        "denoiser_parameters": 262531,
+        "setups": {
+            setup: dict(
+                zip(("kind", "classifier", "input", "stabilizer", "scales"), entry, strict=True)
+            )
+            | {"stabilizer_options": ADAM}
+            for setup, entry in SETUPS.items()
+        },
+    }
     return Tables(
         results=pd.concat([first for first, _ in measured], ignore_index=True),
         jackknife=pd.concat([second for _, second in measured], ignore_index=True),
         sensitivity=pd.concat([sensitivity(name) for name in names], ignore_index=True),
-        classifiers=pd.DataFrame([
-            {"dataset": name, "classifier": model, "architecture": "small_cnn", "accuracy": 0.98,
-             "se": 0.004, "n": 1000, "parameters": 61234}
-            for name in names for model in models if model != "denoiser"]),
-        history=pd.DataFrame([
-            {"dataset": name, "model": model, "step": step, "quantity": "loss",
-             "value": start * np.exp(-step / 400) + 0.05 + 0.01 * (step * 7919 % 13)}
-            for name in names for model, start in models.items() for step in range(0, 1000, 10)]),
-        costs=pd.DataFrame([
-            {"stage": stage, "dataset": name, "job": name, "seconds": seconds,
-             "peak_memory_mib": 800.0, "device": "cpu"}
-            for name in names for stage, seconds in
-            (("prepare", 6.1), ("train_denoiser", 210.0), ("sample", 180.4), ("metrics", 5.0))]),
-        summary={"name": "demo", "seed": 1, "description": "Synthetic numbers.", "commit": "abc123",
-                 "versions": {"torch": "2.15.0"}, "config_text": "name: demo\nseed: 1\n",
-                 "datasets": {name: copy.deepcopy(facts) for name in names}},
-    )  # fmt: skip
+        classifiers=pd.DataFrame(
+            [
+                {
+                    "dataset": name,
+                    "classifier": model,
+                    "architecture": "small_cnn",
+                    "accuracy": 0.98,
+                    "se": 0.004,
+                    "n": 1000,
+                    "parameters": 61234,
+                }
+                for name in names
+                for model in models
+                if model != "denoiser"
+            ]
+        ),
+        history=pd.DataFrame(
+            [
+                {
+                    "dataset": name,
+                    "model": model,
+                    "step": step,
+                    "quantity": "loss",
+                    "value": start * np.exp(-step / 400) + 0.05 + 0.01 * (step * 7919 % 13),
+                }
+                for name in names
+                for model, start in models.items()
+                for step in range(0, 1000, 10)
+            ]
+        ),
+        costs=pd.DataFrame(
+            [
+                {
+                    "stage": stage,
+                    "dataset": name,
+                    "job": name,
+                    "seconds": seconds,
+                    "peak_memory_mib": 800.0,
+                    "device": "cpu",
+                }
+                for name in names
+                for stage, seconds in (
+                    ("prepare", 6.1),
+                    ("train_denoiser", 210.0),
+                    ("sample", 180.4),
+                    ("metrics", 5.0),
+                )
+            ]
+        ),
+        summary={
+            "name": "demo",
+            "seed": 1,
+            "description": "Synthetic numbers.",
+            "commit": "abc123",
+            "versions": {"torch": "2.15.0"},
+            "config_text": "name: demo\nseed: 1\n",
+            "datasets": {name: copy.deepcopy(facts) for name in names},
+        },
+    )
 
 
 def write(found: Tables, folder: Path) -> None:
@@ -185,8 +276,12 @@ def pictures(path: Path, found: Tables, dataset: str) -> Path:
             image[:, inside] = generator.integers(0, 255, (shape[0], 1))
         return images
 
-    arrays = {"real": some(64), "target": some(16), "forward": some(8),
-              "forward_t": np.linspace(0, T - 1, 8).round().astype(int)}  # fmt: skip
+    arrays = {
+        "real": some(64),
+        "target": some(16),
+        "forward": some(8),
+        "forward_t": np.linspace(0, T - 1, 8).round().astype(int),
+    }
     for setup, (*_, scales) in SETUPS.items():
         for scale in scales or [None]:
             name = "none" if scale is None else f"{scale:g}"

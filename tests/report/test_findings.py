@@ -136,30 +136,69 @@ CASES: list[tuple[int, Edit, str]] = [
     (7, drop("adam"), UNDECIDED),
     (8, level("clean/raw", "accuracy_judge", [0.2, 0.41, 0.2, 0.2]), HOLDS),  # its cFD is worse
     (8, level("clean/raw", "accuracy_judge", [0.5, 0.2, 0.2, 0.2]), FAILS),
-    (8, lambda tables: [level("clean/raw", "accuracy_judge", [0.41, 0.2, 0.2, 0.2])(tables),
-                        wobble("clean/raw", "accuracy_judge", 0.02)(tables)], UNDECIDED),
+    (
+        8,
+        lambda tables: [
+            level("clean/raw", "accuracy_judge", [0.41, 0.2, 0.2, 0.2])(tables),
+            wobble("clean/raw", "accuracy_judge", 0.02)(tables),
+        ],
+        UNDECIDED,
+    ),
     (8, without("clean/raw"), UNDECIDED),
-    (9, lambda tables: [level(f"clean/x0+ema{beta}", "accuracy_judge", 0.89)(tables)
-                        for beta in ("0.9", "0.99")], UNDECIDED),
-    (9, lambda tables: [level(f"clean/x0+ema{beta}", "accuracy_judge", 0.91)(tables)
-                        for beta in ("0.9", "0.99")], UNDECIDED),
-    (9, lambda tables: [level(f"clean/x0+ema{beta}", "accuracy_judge", 0.84)(tables)
-                        for beta in ("0.9", "0.99")], FAILS),
+    (
+        9,
+        lambda tables: [
+            level(f"clean/x0+ema{beta}", "accuracy_judge", 0.89)(tables) for beta in ("0.9", "0.99")
+        ],
+        UNDECIDED,
+    ),
+    (
+        9,
+        lambda tables: [
+            level(f"clean/x0+ema{beta}", "accuracy_judge", 0.91)(tables) for beta in ("0.9", "0.99")
+        ],
+        UNDECIDED,
+    ),
+    (
+        9,
+        lambda tables: [
+            level(f"clean/x0+ema{beta}", "accuracy_judge", 0.84)(tables) for beta in ("0.9", "0.99")
+        ],
+        FAILS,
+    ),
     (9, level("clean/x0+ema0.9", "accuracy_judge", 0.1), HOLDS),
     (9, lambda tables: [without("clean/x0+ema0.9")(tables), without(EMA99)(tables)], UNDECIDED),
     # ADAM's threshold lies between 0.3 and 1, that of clean/x0 between 1 and 3, or below 1
     (10, level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.98]), UNDECIDED),
-    (10, lambda tables: [level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.98])(tables),
-                         level("clean/x0", "accuracy_guide", [0.98, 1, 1, 1])(tables)], FAILS),
+    (
+        10,
+        lambda tables: [
+            level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.98])(tables),
+            level("clean/x0", "accuracy_guide", [0.98, 1, 1, 1])(tables),
+        ],
+        FAILS,
+    ),
     # the first scale of a grid says nothing of what smaller ones do
     (10, level("clean/x0", "accuracy_guide", [0.98, 1, 1, 1]), UNDECIDED),
     (10, level("clean/x0+ema0.9", "accuracy_guide", 0.5), HOLDS),
     (10, level(ADAM, "accuracy_guide", 0.8), FAILS),  # not at 1, and clean/x0 does at 3
     (10, level(ADAM, "accuracy_guide", 0.89), UNDECIDED),
-    (10, lambda tables: [level(name, "accuracy_guide", 0.8)(tables) for name in
-                         ("clean/x0", "clean/x0+ema0.9", EMA99)], HOLDS),
-    (10, lambda tables: [level(name, "accuracy_guide", 0.8)(tables) for name in
-                         (ADAM, "clean/x0", "clean/x0+ema0.9", EMA99)], UNDECIDED),
+    (
+        10,
+        lambda tables: [
+            level(name, "accuracy_guide", 0.8)(tables)
+            for name in ("clean/x0", "clean/x0+ema0.9", EMA99)
+        ],
+        HOLDS,
+    ),
+    (
+        10,
+        lambda tables: [
+            level(name, "accuracy_guide", 0.8)(tables)
+            for name in (ADAM, "clean/x0", "clean/x0+ema0.9", EMA99)
+        ],
+        UNDECIDED,
+    ),
     (10, without(ADAM), UNDECIDED),
     (11, level(NOISE, "fd_judge", [20, 14, 9, 5]), FAILS),
     (11, wobble(NOISE, "fd_judge", 0.0), HOLDS),
@@ -174,13 +213,19 @@ CASES: list[tuple[int, Edit, str]] = [
     (12, level("unguided", "cfd_judge", 6.0), UNDECIDED),
     (13, level("clean/x0", "cfd_judge", 1.0), FAILS),
     (13, level("clean/x0", "cfd_judge", 3.0), UNDECIDED),
-    (13, lambda tables: [level("clean/x0", "cfd_judge", 3.02)(tables),  # not for certain above
-                         level("clean/x0+ema0.9", "cfd_judge", 3.01)(tables)], UNDECIDED),
+    (
+        13,
+        lambda tables: [
+            level("clean/x0", "cfd_judge", 3.02)(tables),  # not for certain above
+            level("clean/x0+ema0.9", "cfd_judge", 3.01)(tables),
+        ],
+        UNDECIDED,
+    ),
     (13, without(EMA99), UNDECIDED),
     (14, level(NOISE, "cfd_judge", 1.0), FAILS),
     (14, level(NOISE, "cfd_judge", 3.0), UNDECIDED),
     (14, without(NOISE), UNDECIDED),
-]  # fmt: skip
+]
 
 
 def verdict(tables: Tables, number: int) -> dict[str, object]:
@@ -203,10 +248,13 @@ def test_verdict(number: int, edit: Edit, expected: str) -> None:
     assert str(found["reason"]).endswith(".")
 
 
-@pytest.mark.parametrize(("times_eps", "share", "says"), [
-    (2.0, 0.0, "a change of units"),  # the root reaches 2 eps after 57 steps of 5 t, of 20
-    (10.0, 0.9, "its normalisation acts there"),  # 1 - 0.995^k > 0.01 from the third step on
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("times_eps", "share", "says"),
+    [
+        (2.0, 0.0, "a change of units"),  # the root reaches 2 eps after 57 steps of 5 t, of 20
+        (10.0, 0.9, "its normalisation acts there"),  # 1 - 0.995^k > 0.01 from the third step on
+    ],
+)
 def test_claim_10_says_whether_adams_normalisation_or_its_eps_acts(
     times_eps: float, share: float, says: str
 ) -> None:
@@ -250,10 +298,15 @@ def test_common_error_of_paired_blocks_cancels() -> None:
 def test_jackknife_interval_is_the_formula() -> None:
     tables = synthetic.tables()
     values = verdict(tables, 14)["values"]
-    cells = [tables.jackknife[(tables.jackknife.setup == setup) & (tables.jackknife.scale == scale)
-                              & (tables.jackknife.split == "evaluation")
-                              & (tables.jackknife.metric == "cfd_judge")].value.to_numpy()
-             for setup, scale in ((NOISE, 10), (EMA99, 100))]  # fmt: skip
+    cells = [
+        tables.jackknife[
+            (tables.jackknife.setup == setup)
+            & (tables.jackknife.scale == scale)
+            & (tables.jackknife.split == "evaluation")
+            & (tables.jackknife.metric == "cfd_judge")
+        ].value.to_numpy()
+        for setup, scale in ((NOISE, 10), (EMA99, 100))
+    ]
     d = cells[0] - cells[1]
     error = np.sqrt(7 / 8 * np.sum((d - d.mean()) ** 2))
     key = f"cfd_judge {NOISE} minus {EMA99}"
@@ -269,7 +322,8 @@ def test_inception_decides_where_it_was_measured() -> None:
         extra = rows[rows.metric.isin(["fd_judge", "cfd_judge"])].copy()
         extra["metric"] = extra.metric.map({"fd_judge": "fid", "cfd_judge": "cfid"})
         frames[name] = type(rows)(np.concatenate([rows, extra]), columns=rows.columns).astype(
-            rows.dtypes.to_dict())  # fmt: skip
+            rows.dtypes.to_dict()
+        )
     tables = dataclasses.replace(tables, **frames)
     level("clean/x0", "cfid", 1.0)(tables)
     found = verdict(tables, 13)
@@ -313,20 +367,24 @@ def test_where_every_class_is_generated_the_trade_off_is_decided() -> None:
         results.append(base.assign(metric=metric, value=5 + sign * base.scale))
         jackknife.append(blocks.assign(metric=metric, value=5 + sign * blocks.scale))
     edited = dataclasses.replace(
-        tables, results=pd.concat(results, ignore_index=True),
+        tables,
+        results=pd.concat(results, ignore_index=True),
         jackknife=pd.concat(jackknife, ignore_index=True),
-    )  # fmt: skip
+    )
     found = {finding["id"]: finding["verdict"] for finding in decide(edited)}
     assert set(found) == {1, 2, 3, 4, 15, 16, 17, 18, 19}
     # recall was made to rise: the claim that it falls does not hold
     assert (found[15], found[16], found[17], found[18]) == (HOLDS, HOLDS, HOLDS, FAILS)
 
 
-@pytest.mark.parametrize(("guided", "free", "expected"), [
-    ((0.95, 0.60), (0.97, 0.95), HOLDS),
-    ((0.95, 0.93), (0.97, 0.70), FAILS),
-    ((0.95, 0.93), (0.97, 0.95), UNDECIDED),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("guided", "free", "expected"),
+    [
+        ((0.95, 0.60), (0.97, 0.95), HOLDS),
+        ((0.95, 0.93), (0.97, 0.70), FAILS),
+        ((0.95, 0.93), (0.97, 0.95), UNDECIDED),
+    ],
+)
 def test_an_attack_is_what_the_guide_overrates_more_than_it_does_cfg(
     guided: tuple[float, float], free: tuple[float, float], expected: str
 ) -> None:
@@ -338,10 +396,24 @@ def test_an_attack_is_what_the_guide_overrates_more_than_it_does_cfg(
     rows, blocks = [], []
     for setup, scale, pair in ((NOISE, 30.0, guided), ("cfg", 5.0, free)):
         for metric, value in zip(("accuracy_noise_trained", "accuracy_judge"), pair, strict=True):
-            common = {"dataset": "balls", "setup": setup, "scale": scale, "split": "evaluation",
-                      "metric": metric}  # fmt: skip
-            rows.append(common | {"seed": 1, "value": value, "se": 0.01, "n": 256,
-                                  "extractor": "", "reference": ""})  # fmt: skip
+            common = {
+                "dataset": "balls",
+                "setup": setup,
+                "scale": scale,
+                "split": "evaluation",
+                "metric": metric,
+            }
+            rows.append(
+                common
+                | {
+                    "seed": 1,
+                    "value": value,
+                    "se": 0.01,
+                    "n": 256,
+                    "extractor": "",
+                    "reference": "",
+                }
+            )
             blocks += [
                 common | {"block": block, "value": value + 0.02 * (-1) ** block / 8}
                 for block in range(8)
@@ -355,9 +427,10 @@ def test_an_attack_is_what_the_guide_overrates_more_than_it_does_cfg(
     keep = tables.results.metric != "accuracy_judge"
     kept = tables.jackknife.metric != "accuracy_judge"
     edited = dataclasses.replace(
-        tables, results=pd.concat([tables.results[keep], pd.DataFrame(rows)], ignore_index=True),
+        tables,
+        results=pd.concat([tables.results[keep], pd.DataFrame(rows)], ignore_index=True),
         jackknife=pd.concat([tables.jackknife[kept], pd.DataFrame(blocks)], ignore_index=True),
-    )  # fmt: skip
+    )
     (found,) = [finding for finding in decide(edited) if finding["id"] == 19]
     assert found["verdict"] == expected
     assert "scale 30" in found["reason"]

@@ -78,12 +78,15 @@ def test_too_few_points_have_no_rank_correlation(shape: tuple[int, int]) -> None
         rank_correlation_along(pd.DataFrame(np.random.default_rng(3).normal(size=shape)))
 
 
-@pytest.mark.parametrize(("estimates", "expected"), [
-    ((2.2, 2.2), HOLDS),  # each alone is above 0 (2.13 would be enough)
-    ((2.2, 2.0), UNDECIDED),
-    ((2.2, -2.2), UNDECIDED),  # alone it would be below 0, but it is one of two (2.49)
-    ((2.2, -2.6), FAILS),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("estimates", "expected"),
+    [
+        ((2.2, 2.2), HOLDS),  # each alone is above 0 (2.13 would be enough)
+        ((2.2, 2.0), UNDECIDED),
+        ((2.2, -2.2), UNDECIDED),  # alone it would be below 0, but it is one of two (2.49)
+        ((2.2, -2.6), FAILS),
+    ],
+)
 def test_all_are_above_one_by_one_and_one_is_below_among_all(
     estimates: tuple[float, float], expected: str
 ) -> None:

@@ -21,8 +21,18 @@ from guidebench.report.figures.sampling import against_scale
 from guidebench.report.pages import index, page
 from guidebench.report.tables import Measure, Tables
 
-EXPECTED = {"accuracy", "logit_sensitivity", "grad_sensitivity", "grad_sensitivity_stabilized",
-            "gradient_checks", "accuracy_guide", "accuracy_judge", "fd", "cfd", "loss"}  # fmt: skip
+EXPECTED = {
+    "accuracy",
+    "logit_sensitivity",
+    "grad_sensitivity",
+    "grad_sensitivity_stabilized",
+    "gradient_checks",
+    "accuracy_guide",
+    "accuracy_judge",
+    "fd",
+    "cfd",
+    "loss",
+}
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +49,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def draw_pictures(root: Path, tables: Tables, folder: Path) -> list[Path]:
     pictures = sheets.read(root / "pictures" / "balls.npz")
-    return [part for module in (sheets, films)
-            for part in module.draw(pictures, tables, "balls", folder)]  # fmt: skip
+    return [
+        part
+        for module in (sheets, films)
+        for part in module.draw(pictures, tables, "balls", folder)
+    ]
 
 
 def html(root: Path) -> str:
@@ -70,8 +83,10 @@ def test_figures_and_sheets_have_the_same_bytes_again(root: Path, tmp_path: Path
     again = drawing.draw(tables, "balls", tmp_path)
     again += draw_pictures(root, tables, tmp_path)
     for path in again:
-        digests = {hashlib.sha256(file.read_bytes()).hexdigest()
-                   for file in (path, root / "figures" / "balls" / path.name)}  # fmt: skip
+        digests = {
+            hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in (path, root / "figures" / "balls" / path.name)
+        }
         assert len(digests) == 1, path.name
     assert b"dc:date" not in (tmp_path / "cfd.svg").read_bytes()
 
@@ -215,11 +230,18 @@ def test_band_never_reaches_zero() -> None:
     assert low[0] * high[0] == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(("value", "error", "text"), [
-    (12.3456, 0.4321, "12.3 ± 0.4"), (12.3456, 0.1234, "12.35 ± 0.12"),
-    (1234.5, 56.0, "1234 ± 56"), (0.98, 0.004, "0.980 ± 0.004"), (1.0, 0.0, "1.000 ± 0.000"),
-    (3.14159, float("nan"), "3.14"), (9.96, 0.0996, "9.96 ± 0.10"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (12.3456, 0.4321, "12.3 ± 0.4"),
+        (12.3456, 0.1234, "12.35 ± 0.12"),
+        (1234.5, 56.0, "1234 ± 56"),
+        (0.98, 0.004, "0.980 ± 0.004"),
+        (1.0, 0.0, "1.000 ± 0.000"),
+        (3.14159, float("nan"), "3.14"),
+        (9.96, 0.0996, "9.96 ± 0.10"),
+    ],
+)
 def test_value_and_error_have_the_same_decimals(value: float, error: float, text: str) -> None:
     assert words.measure(Measure(value, error, 10)).replace("\u00a0", " ") == text
 
@@ -230,10 +252,17 @@ def test_interval_shares_a_line_with_its_estimate() -> None:
 
 
 def test_index_leads_to_reports() -> None:
-    text = index.render([
-        {"name": name, "description": "", "report_path": f"{name}/report.html",
-         "findings": {"holds": 3, "undecided": 1}} for name in ("b", "a")
-    ])  # fmt: skip
+    text = index.render(
+        [
+            {
+                "name": name,
+                "description": "",
+                "report_path": f"{name}/report.html",
+                "findings": {"holds": 3, "undecided": 1},
+            }
+            for name in ("b", "a")
+        ]
+    )
     links = [attributes["href"] for tag, attributes in Tags(text).found if tag == "a"]
     assert links == ["a/report.html", "b/report.html"]
     assert "3 holds" in text
@@ -250,8 +279,11 @@ def test_missing_and_broken_tables_are_named(root: Path, tmp_path: Path) -> None
 
 def test_a_grid_names_classes_only_where_they_were_asked_for() -> None:
     """Without, the notebook's 64 of 70 images: full rows alone."""
-    facts = {"target": "each", "classes": ["a", "b"],
-             "setups": {"unguided": {"asked": False}, "cfg": {"asked": True}}}  # fmt: skip
+    facts = {
+        "target": "each",
+        "classes": ["a", "b"],
+        "setups": {"unguided": {"asked": False}, "cfg": {"asked": True}},
+    }
     images = np.arange(70, dtype=np.uint8).reshape(70, 1, 1, 1)
     rows = dict(sheets._classes(images, facts, "cfg"))
     assert list(rows) == ["a", "b"]

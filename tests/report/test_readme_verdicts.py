@@ -33,8 +33,13 @@ def test_the_kept_findings_are_of_the_claims_as_they_are(
 
 
 def test_another_verdict_is_another_readme(verdicts: dict[str, Any], tmp_path: Path) -> None:
-    finding = {"id": 1, "dataset": "balls", "claim": "It falls.", "verdict": "holds",
-               "reason": "At t = 3."}  # fmt: skip
+    finding = {
+        "id": 1,
+        "dataset": "balls",
+        "claim": "It falls.",
+        "verdict": "holds",
+        "reason": "At t = 3.",
+    }
     (tmp_path / "kept.json").write_text(json.dumps([finding]))
     readme = "a\n<!-- verdicts: kept.json -->\nearlier\n<!-- end of verdicts -->\nz\n"
     text = verdicts["written"](readme, tmp_path)

@@ -31,16 +31,43 @@ def _tables(
         common = kept | {"metric": metric}
         for setup, scale, power, value in cells:
             for sampler, worse in (("ancestral-150", 0.0), ("ddim-10", 0.2)):
-                rows.append(common | {"setup": setup, "scale": scale, "sampler": sampler,
-                                      "reference": "tilted", "exponent": power,
-                                      "value": value + worse})  # fmt: skip
-        rows += [common | {"setup": "floor", "scale": power, "sampler": "exact",
-                           "reference": "floor", "exponent": power, "value": value}
-                 for power, value in floors.items()]  # fmt: skip
+                rows.append(
+                    common
+                    | {
+                        "setup": setup,
+                        "scale": scale,
+                        "sampler": sampler,
+                        "reference": "tilted",
+                        "exponent": power,
+                        "value": value + worse,
+                    }
+                )
+        rows += [
+            common
+            | {
+                "setup": "floor",
+                "scale": power,
+                "sampler": "exact",
+                "reference": "floor",
+                "exponent": power,
+                "value": value,
+            }
+            for power, value in floors.items()
+        ]
     for setup, scale, value in biases:
-        rows += [kept | {"metric": "bias", "setup": setup, "scale": scale, "sampler": sampler,
-                         "reference": "tilted", "exponent": 2.0, "value": shown}
-                 for sampler, shown in (("ancestral-150", value), ("ddim-10", 9.0))]  # fmt: skip
+        rows += [
+            kept
+            | {
+                "metric": "bias",
+                "setup": setup,
+                "scale": scale,
+                "sampler": sampler,
+                "reference": "tilted",
+                "exponent": 2.0,
+                "value": shown,
+            }
+            for sampler, shown in (("ancestral-150", value), ("ddim-10", 9.0))
+        ]
     tables = dataclasses.replace(synthetic.tables(), truth=pd.DataFrame(rows))
     tables.summary["worlds"] = {
         "w": {"samplers": {"ancestral-150": "ancestral", "ddim-10": "ddim"}}
@@ -56,17 +83,28 @@ def _verdicts(tables: Tables) -> dict[str, str]:
 
 def test_a_bias_is_more_than_three_errors_of_the_first_sampler() -> None:
     tables = _tables(
-        [("unguided", np.nan, 0.0, 0.02), ("conditional", np.nan, 1.0, 0.03),
-         ("cfg", 0.0, 1.0, 0.035), ("cfg", 1.0, 2.0, 0.30), ("clean/raw", 1.0, 1.0, np.nan)],
+        [
+            ("unguided", np.nan, 0.0, 0.02),
+            ("conditional", np.nan, 1.0, 0.03),
+            ("cfg", 0.0, 1.0, 0.035),
+            ("cfg", 1.0, 2.0, 0.30),
+            ("clean/raw", 1.0, 1.0, np.nan),
+        ],
         {0.0: 0.01, 1.0: 0.01, 2.0: 0.10},
-        [("unguided", np.nan, -0.02), ("cfg", 0.0, 0.029), ("cfg", 1.0, 0.031),
-         ("clean/raw", 1.0, np.nan)],
-    )  # fmt: skip
+        [
+            ("unguided", np.nan, -0.02),
+            ("cfg", 0.0, 0.029),
+            ("cfg", 1.0, 0.031),
+            ("clean/raw", 1.0, np.nan),
+        ],
+    )
     assert _verdicts(tables) == {
-        "unguided": "no bias seen: -0.020\u00a0±\u00a00.010", "conditional": "–",
+        "unguided": "no bias seen: -0.020\u00a0±\u00a00.010",
+        "conditional": "–",
         "cfg 0": "no bias seen: 0.029\u00a0±\u00a00.010",
-        "cfg 1": "biased by 0.031\u00a0±\u00a00.010", "clean/raw 1": "not finite",
-    }  # fmt: skip
+        "cfg 1": "biased by 0.031\u00a0±\u00a00.010",
+        "clean/raw 1": "not finite",
+    }
 
 
 def test_without_the_conditional_denoiser_there_is_no_verdict() -> None:
@@ -74,23 +112,41 @@ def test_without_the_conditional_denoiser_there_is_no_verdict() -> None:
 
 
 def test_every_sampler_is_in_the_long_table() -> None:
-    tables = _tables([("conditional", np.nan, 1.0, 0.03), ("cfg", 1.0, 2.0, 0.30)],
-                     {1.0: 0.01, 2.0: 0.10})  # fmt: skip
+    tables = _tables(
+        [("conditional", np.nan, 1.0, 0.03), ("cfg", 1.0, 2.0, 0.30)], {1.0: 0.01, 2.0: 0.10}
+    )
     table = truth.every_sampler(tables, "w")
     assert table["head"] == ["setup", "scale", "s", "floor", "ancestral-150", "ddim-10"]
     assert [row["cells"] for row in table["rows"]] == [
-        ["conditional", "", "1", "0.010\u00a0±\u00a00.010", "0.030\u00a0±\u00a00.010",
-         "0.230\u00a0±\u00a00.010"],
-        ["cfg", "1", "2", "0.100\u00a0±\u00a00.010", "0.300\u00a0±\u00a00.010",
-         "0.500\u00a0±\u00a00.010"],
-    ]  # fmt: skip
+        [
+            "conditional",
+            "",
+            "1",
+            "0.010\u00a0±\u00a00.010",
+            "0.030\u00a0±\u00a00.010",
+            "0.230\u00a0±\u00a00.010",
+        ],
+        [
+            "cfg",
+            "1",
+            "2",
+            "0.100\u00a0±\u00a00.010",
+            "0.300\u00a0±\u00a00.010",
+            "0.500\u00a0±\u00a00.010",
+        ],
+    ]
 
 
 def test_temperatures_are_compared_where_they_differ_and_act() -> None:
     guided = {"guidance": "classifier", "classifier": "clean", "injection": "score", "scales": [1]}
-    setups = {"a": {}, "b": {"temperature": 2.0}, "hot": guided | {"temperature": 2.0},
-              "plain": guided, "again": guided | {"scales": [2]},
-              "cfg": {"guidance": "cfg", "scales": [1]}}  # fmt: skip
+    setups = {
+        "a": {},
+        "b": {"temperature": 2.0},
+        "hot": guided | {"temperature": 2.0},
+        "plain": guided,
+        "again": guided | {"scales": [2]},
+        "cfg": {"guidance": "cfg", "scales": [1]},
+    }
     component = {"mean": [0.0], "label": 0}
     values = {"components": [component], "samplers": {"s": {}}, "setups": setups}
     world = World.model_validate_json(json.dumps(values))

@@ -74,8 +74,9 @@ def test_blocks_that_agree_leave_a_share_its_least_error() -> None:
     rows.loc[rows.metric == "accuracy_judge", "value"] = 1.0
     level(EMA99, "accuracy_judge", 1.0)(tables)
     level(NOISE, "accuracy_judge", 1.0)(tables)
-    found = difference(tables, "balls", (BEST, "accuracy_judge"),
-                       (Cell(NOISE, 10.0), "accuracy_judge"))  # fmt: skip
+    found = difference(
+        tables, "balls", (BEST, "accuracy_judge"), (Cell(NOISE, 10.0), "accuracy_judge")
+    )
     t = quantile(synthetic.K - 1)
     assert found.high == pytest.approx(t * agresti_coull(0, synthetic.N))
     assert found.high == pytest.approx(t * np.sqrt(2 / 260 * 258 / 260 / 260))
@@ -90,11 +91,16 @@ def test_a_contrast_of_four_cells_is_paired_seed_by_seed() -> None:
     tables = synthetic.tables()
     cells = [BEST, Cell(NOISE, 10.0), Cell(ADAM, 0.3), Cell("unguided")]
     factors = (1, -1, -1, 1)
-    found = contrast(tables, "balls", [(factor, cell, "fd_judge") for factor, cell
-                                       in zip(factors, cells, strict=True)])  # fmt: skip
+    found = contrast(
+        tables,
+        "balls",
+        [(factor, cell, "fd_judge") for factor, cell in zip(factors, cells, strict=True)],
+    )
     assert found.estimate == pytest.approx(13 - 14 - 18 + 2)
-    left_out = sum(factor * tables.left_out("balls", cell, "fd_judge").to_numpy()
-                   for factor, cell in zip(factors, cells, strict=True))  # fmt: skip
+    left_out = sum(
+        factor * tables.left_out("balls", cell, "fd_judge").to_numpy()
+        for factor, cell in zip(factors, cells, strict=True)
+    )
     half = quantile(synthetic.K - 1) * standard_error(left_out)
     assert found.high - found.estimate == pytest.approx(half)
 
@@ -120,18 +126,23 @@ def test_along_leaves_out_a_time_at_which_an_image_is_not_finite() -> None:
     assert found.index.tolist() == [t for t in synthetic.TIMES if t not in (9, 19)]
     assert np.isfinite(found.to_numpy()).all()
     # both curves are averaged over the same t
-    before, after = (verdict(one, 4)["values"]["log ratio clean/raw over noise_trained/raw"]
-                     for one in (synthetic.tables(), tables))  # fmt: skip
+    before, after = (
+        verdict(one, 4)["values"]["log ratio clean/raw over noise_trained/raw"]
+        for one in (synthetic.tables(), tables)
+    )
     assert after == pytest.approx(before, rel=1e-9)
 
 
-@pytest.mark.parametrize(("lost", "kept", "said"), [
-    ((), [1, 3, 10, 30], ""),
-    ((30.0,), [1, 3, 10], " scale 30 is broken; the largest unbroken is 10."),
-    ((10.0, 30.0), [1, 3], " scales 10, 30 are broken; the largest unbroken is 3."),
-    ((1.0,), [3, 10, 30], " scale 1 is broken; the smallest unbroken is 3."),
-    ((3.0,), [1, 10, 30], " scale 3 is broken."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("lost", "kept", "said"),
+    [
+        ((), [1, 3, 10, 30], ""),
+        ((30.0,), [1, 3, 10], " scale 30 is broken; the largest unbroken is 10."),
+        ((10.0, 30.0), [1, 3], " scales 10, 30 are broken; the largest unbroken is 3."),
+        ((1.0,), [3, 10, 30], " scale 1 is broken; the smallest unbroken is 3."),
+        ((3.0,), [1, 10, 30], " scale 3 is broken."),
+    ],
+)
 def test_a_grid_ends_where_it_did_not_break(
     lost: tuple[float, ...], kept: list[float], said: str
 ) -> None:
@@ -156,8 +167,9 @@ def test_a_claim_about_a_grids_end_takes_the_largest_scale_that_did_not_break(nu
     broke(tables, NOISE, 10.0, 30.0)
     found = verdict(tables, number)
     assert found["verdict"] == UNDECIDED
-    assert found["reason"] == ("Not measured: 2 of 4 scales of noise_trained/raw are not broken, "
-                               "3 are needed.")  # fmt: skip
+    assert found["reason"] == (
+        "Not measured: 2 of 4 scales of noise_trained/raw are not broken, 3 are needed."
+    )
 
 
 def test_the_trade_offs_ends_are_those_of_weights_that_did_not_break() -> None:
@@ -168,8 +180,11 @@ def test_the_trade_offs_ends_are_those_of_weights_that_did_not_break() -> None:
     frames = {}
     for name in ("results", "jackknife"):
         rows = getattr(tables, name)
-        rows = rows.assign(metric=rows.metric.replace({
-            "fd_judge": "is_judge", "accuracy_guide": "accuracy_noise_trained"}))  # fmt: skip
+        rows = rows.assign(
+            metric=rows.metric.replace(
+                {"fd_judge": "is_judge", "accuracy_guide": "accuracy_noise_trained"}
+            )
+        )
         same = rows[rows.setup == NOISE].assign(setup="cfg")
         frames[name] = pd.concat([rows, same], ignore_index=True)
     tables = dataclasses.replace(tables, **frames)
@@ -181,8 +196,9 @@ def test_the_trade_offs_ends_are_those_of_weights_that_did_not_break() -> None:
     found = attack(tables, "balls")
     assert "(scale 3)" in found.reason
     assert "(weight 10)" in found.reason
-    assert found.reason.endswith("the largest unbroken is 3. Of cfg scale 30 is broken; the "
-                                 "largest unbroken is 10.")  # fmt: skip
+    assert found.reason.endswith(
+        "the largest unbroken is 3. Of cfg scale 30 is broken; the largest unbroken is 10."
+    )
     assert found.values["difference"] == pytest.approx(0.02 - 0.02)
 
 

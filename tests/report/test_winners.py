@@ -92,8 +92,9 @@ def test_intervals_hold_together_and_ties_are_bold() -> None:
     assert gap.high - gap.low > alone.high - alone.low
     bold = [entry["cells"][0] for entry in winners.table(tables, "balls")["rows"] if entry["best"]]
     assert len(bold) == 3
-    assert {one["cells"][0] for one in rankings.best_setups(tables, "balls")["rows"]
-            if one["best"]} == set(bold)  # fmt: skip
+    assert {
+        one["cells"][0] for one in rankings.best_setups(tables, "balls")["rows"] if one["best"]
+    } == set(bold)
 
 
 def test_a_shared_reference_cancels_in_a_difference_and_counts_alone() -> None:
@@ -104,9 +105,19 @@ def test_a_shared_reference_cancels_in_a_difference_and_counts_alone() -> None:
     moves = np.linspace(-1, 1, synthetic.K)
     frames = []
     for (setup, scale), metric in pair:
-        frames.append(pd.DataFrame({
-            "dataset": "balls", "setup": setup, "scale": scale, "split": "evaluation",
-            "metric": metric, "block": range(synthetic.K), "value": 5 + moves}))  # fmt: skip
+        frames.append(
+            pd.DataFrame(
+                {
+                    "dataset": "balls",
+                    "setup": setup,
+                    "scale": scale,
+                    "split": "evaluation",
+                    "metric": metric,
+                    "block": range(synthetic.K),
+                    "value": 5 + moves,
+                }
+            )
+        )
     same = dataclasses.replace(tables, reference_jackknife=pd.concat(frames))
     assert difference(same, "balls", *pair) == pytest.approx(before)
     frames[0]["value"] = 5 - moves
@@ -135,10 +146,14 @@ def test_same_images_are_named_whatever_the_order() -> None:
     assert row(table, "x0+adam")[5] == "–"
 
 
-@pytest.mark.parametrize(("values", "end"), [
-    ([1, 9, 9, 9], "10 (smallest tried)"), ([9, 9, 9, 1], "300 (largest tried)"),
-    ([9, 1, 9, 9], "30"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "end"),
+    [
+        ([1, 9, 9, 9], "10 (smallest tried)"),
+        ([9, 9, 9, 1], "300 (largest tried)"),
+        ([9, 1, 9, 9], "30"),
+    ],
+)
 def test_the_end_of_a_grid_is_said(values: list[float], end: str) -> None:
     tables = synthetic.tables()
     level(EMA99, "cfd_judge", values)(tables)
@@ -164,8 +179,9 @@ def test_a_broken_cell_is_never_selected_best_or_bold() -> None:
     assert cell["cells"][-2].endswith("(broken)")
     diverge(tables, EMA99, 1.0, "selection", "evaluation")
     assert tables.best("balls", EMA99) is None
-    assert any(line.startswith("Broken") and EMA99 in line
-               for line in winners.warnings(tables, "balls"))  # fmt: skip
+    assert any(
+        line.startswith("Broken") and EMA99 in line for line in winners.warnings(tables, "balls")
+    )
 
 
 def test_a_broken_cell_is_a_cross_in_the_plots() -> None:
@@ -230,8 +246,12 @@ def test_bars_are_exact_intervals_of_shares_and_students_of_the_rest(metric: str
 def test_the_guides_lead_over_the_judge_is_paired_and_never_certain() -> None:
     tables = synthetic.tables()
     shown = row(rankings.best_setups(tables, "balls"), "x0+ema0.99")
-    found = difference(tables, "balls", (Cell(EMA99, 100.0), "accuracy_guide"),
-                       (Cell(EMA99, 100.0), "accuracy_judge"))  # fmt: skip
+    found = difference(
+        tables,
+        "balls",
+        (Cell(EMA99, 100.0), "accuracy_guide"),
+        (Cell(EMA99, 100.0), "accuracy_judge"),
+    )
     assert shown[4] == str(found.times(100))
     assert shown[4].startswith("2 [")
     assert shown[-2] == "0 [0, 1.43]"
@@ -257,8 +277,11 @@ def test_few_images_and_a_small_reference_are_said_and_marked() -> None:
 
 def test_passes_are_the_unit_of_cost() -> None:
     table = rankings.sampling_cost(synthetic.tables(), "balls")
-    assert table["head"][2:5] == ["denoiser evaluations per image", "of them with a backward pass",
-                                  "passes, times unguided"]  # fmt: skip
+    assert table["head"][2:5] == [
+        "denoiser evaluations per image",
+        "of them with a backward pass",
+        "passes, times unguided",
+    ]
     assert row(table, "x0+ema0.99")[2:5] == ["50", "50", "2"]
     assert row(table, "noise-trained (robust), raw")[2:5] == ["50", "0", "1"]
     assert row(table, "x0+ema0.99")[-1] == "1.5"

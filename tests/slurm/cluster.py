@@ -178,10 +178,15 @@ class Cluster:
             path.write_text(f"{MARKER}\n{text}")
         socket_path = RUN / "munge.socket"
         self._spawn(
-            "munged", "munged", "--foreground", "--force", f"--key-file={key}",
-            f"--socket={socket_path}", f"--pid-file={RUN}/munged.pid",
+            "munged",
+            "munged",
+            "--foreground",
+            "--force",
+            f"--key-file={key}",
+            f"--socket={socket_path}",
+            f"--pid-file={RUN}/munged.pid",
             f"--seed-file={RUN}/munged.seed",
-        )  # fmt: skip
+        )
         self.wait_until(socket_path.exists, "munged's socket", 10)
         self._spawn("slurmctld", "slurmctld", "-D", "-c")
         for node in NODES:

@@ -5,10 +5,26 @@ from pathlib import Path
 import yaml
 from checkouts import Checkout, checkout
 
-RULES = ["prepare", "train_denoiser", "train_classifier", "sensitivity", "sample", "features",
-         "metrics", "ground_truth", "collect", "findings", "plots", "report"]  # fmt: skip
-QUICK = {"jobs": 4, "latency-wait": 10, "slurm-init-seconds-before-status-checks": 2,
-         "seconds-between-status-checks": 2}  # fmt: skip
+RULES = [
+    "prepare",
+    "train_denoiser",
+    "train_classifier",
+    "sensitivity",
+    "sample",
+    "features",
+    "metrics",
+    "ground_truth",
+    "collect",
+    "findings",
+    "plots",
+    "report",
+]
+QUICK = {
+    "jobs": 4,
+    "latency-wait": 10,
+    "slurm-init-seconds-before-status-checks": 2,
+    "seconds-between-status-checks": 2,
+}
 
 
 def working_copy(root: Path, megabytes: int, minutes: int, **others: str) -> Checkout:

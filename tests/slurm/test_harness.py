@@ -66,8 +66,11 @@ def test_what_a_killed_harness_left_is_ended_and_nothing_else(tmp_path: Path, mo
         monkeypatch.setattr(cluster, name, value)
     monkeypatch.setattr(cluster, "_kill_jobs", lambda folder, nodes: None)
     user = os.environ | {MARK: "/a killed one/a pipeline"}
-    with subprocess.Popen(["sleep", "60"]) as ours, subprocess.Popen(["sleep", "60"]) as other, \
-            subprocess.Popen(["sleep", "60"], env=user) as pipeline:  # fmt: skip
+    with (
+        subprocess.Popen(["sleep", "60"]) as ours,
+        subprocess.Popen(["sleep", "60"]) as other,
+        subprocess.Popen(["sleep", "60"], env=user) as pipeline,
+    ):
         # a number that the system has since given to another process
         daemons = [(ours.pid, psutil.Process(ours.pid).create_time()), (other.pid, 1.0)]
         state = {"daemons": daemons, "folder": str(tmp_path), "users": "/a killed one"}

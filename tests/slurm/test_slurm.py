@@ -133,8 +133,12 @@ def limits(cluster, tmp_path_factory):
     # on the node that stays alive: they are to end by their limits alone
     # a minute is enough for those that are only too large, on a good day
     minutes = math.ceil(slowness() - 0.5)
-    copy = working_copy(tmp_path_factory.mktemp("limits") / "copy", megabytes=700, minutes=minutes,
-                        slurm_extra="'--nodelist=n1'")  # fmt: skip
+    copy = working_copy(
+        tmp_path_factory.mktemp("limits") / "copy",
+        megabytes=700,
+        minutes=minutes,
+        slurm_extra="'--nodelist=n1'",
+    )
     shutil.copy(Path(__file__).parent / "greedy.py", copy.root)
     (copy.root / "limits.yaml").write_text(LIMITS)
     wanted = [f"results/limits/{name}/data/manifest.json" for name in ("late", "large", "hopeless")]
@@ -186,9 +190,17 @@ def _survive(cluster, copy) -> SimpleNamespace:
     before = list(cluster.jobs())
     second = _start(copy, command)
     output = _output(second, root)
-    return SimpleNamespace(copy=copy, results=results, cancelled=cancelled, lost=lost,
-                           finished=finished, before=before, code=second.returncode,
-                           output=output, jobs=cluster.jobs())  # fmt: skip
+    return SimpleNamespace(
+        copy=copy,
+        results=results,
+        cancelled=cancelled,
+        lost=lost,
+        finished=finished,
+        before=before,
+        code=second.returncode,
+        output=output,
+        jobs=cluster.jobs(),
+    )
 
 
 def test_the_run_ends_with_a_report(survived) -> None:
@@ -199,8 +211,11 @@ def test_the_run_ends_with_a_report(survived) -> None:
 def test_jobs_ran_on_both_nodes_and_one_training_on_two(survived) -> None:
     nodes = {job["node"] for job in survived.jobs if job["state"] == "COMPLETED"}
     assert {"n1", "n2"} <= nodes
-    (together,) = {job["node"] for job in survived.jobs
-                   if job["comment"] == "rule_train_denoiser_wildcards_mnist"}  # fmt: skip
+    (together,) = {
+        job["node"]
+        for job in survived.jobs
+        if job["comment"] == "rule_train_denoiser_wildcards_mnist"
+    }
     assert together == "n[1-2]"
 
 
@@ -230,8 +245,11 @@ def test_a_killed_controller_leaves_no_second_writer(survived) -> None:
 
 
 def test_nothing_finished_was_run_twice(survived) -> None:
-    changed = [str(path) for path, time_ns in survived.finished.items()
-               if path.stat().st_mtime_ns != time_ns]  # fmt: skip
+    changed = [
+        str(path)
+        for path, time_ns in survived.finished.items()
+        if path.stat().st_mtime_ns != time_ns
+    ]
     assert len(survived.finished) > 10
     assert changed == []
 
@@ -278,7 +296,11 @@ def test_another_slurm_is_refused(cluster, tmp_path: Path) -> None:
     harness = Path(__file__).parent / "cluster.py"
     code = "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
     code += "from cluster import Cluster; Cluster(Path(sys.argv[2])).__enter__()"
-    done = subprocess.run([sys.executable, "-c", code, str(harness.parent), str(tmp_path)],
-                          capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(harness.parent), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode != 0
     assert "another guidebench test cluster runs on this machine" in done.stderr

@@ -66,5 +66,6 @@ def test_labels_are_dropped(dropout: float, tmp_path: Path, monkeypatch) -> None
     assert torch.equal(tokens[~null], shown[~null])
     # dropped at random, not by label
     if dropout == 0.5:
-        assert all(0.35 < float(null[shown == label].double().mean()) < 0.65
-                   for label in range(CLASSES))  # fmt: skip
+        assert all(
+            0.35 < float(null[shown == label].double().mean()) < 0.65 for label in range(CLASSES)
+        )

@@ -89,8 +89,9 @@ def test_a_gradient_breaks_behind_a_finite_loss(tmp_path: Path, events: Events) 
     path = tmp_path / "state.pt"
     said = _broken(
         lambda model, step: (0 * _output(model)).sqrt() if step == 9 else _output(model),
-        path, events,
-    )  # fmt: skip
+        path,
+        events,
+    )
     assert said.startswith("step 10 of 10: found loss 0, gradient's norm nan")
     assert _step(path) == 8
 
@@ -115,12 +116,20 @@ def test_weights_may_break_behind_finite_losses(at: int, tmp_path: Path, events:
 @pytest.mark.parametrize("stage", ["train_denoiser", "train_classifier"])
 def test_a_model_that_diverged_is_not_finished(stage: str, edited: Any, tmp_path: Path) -> None:
     small, broken = ("datasets", "sportballs"), {"learning_rate": ENORMOUS, "steps": 6}
-    config = edited({
-        (*small, "data"): {"source": "sportballs", "size": 8, "canvas": 8, "poses": 2,
-                           "train": 32, "validation": 16},
-        (*small, "denoiser"): broken | {"channels": [8], "warmup": 0},
-        (*small, "classifiers", "clean"): broken,
-    })  # fmt: skip
+    config = edited(
+        {
+            (*small, "data"): {
+                "source": "sportballs",
+                "size": 8,
+                "canvas": 8,
+                "poses": 2,
+                "train": 32,
+                "validation": 16,
+            },
+            (*small, "denoiser"): broken | {"channels": [8], "warmup": 0},
+            (*small, "classifiers", "clean"): broken,
+        }
+    )
     layout = Layout(tmp_path / "results", config.name)
     run_stage(config, Job("prepare", "sportballs"), layout)
     job = Job(stage, "sportballs", "clean" if stage == "train_classifier" else "")

@@ -36,8 +36,7 @@ class Fixed(nn.Module):
 
 def _loss(error: Tensor, kind: str) -> float:
     size = error.abs()
-    rows = {"mse": error**2, "l1": size,
-            "huber": torch.where(size < 1, error**2 / 2, size - 0.5)}  # fmt: skip
+    rows = {"mse": error**2, "l1": size, "huber": torch.where(size < 1, error**2 / 2, size - 0.5)}
     return float(rows[kind].mean())
 
 
@@ -77,9 +76,14 @@ def test_the_notebooks_network_is_trained(tmp_path: Path) -> None:
         np.uint8
     )
     options = Denoiser(
-        architecture="shuffle_unet", channels=[8, 16], steps=60, batch_size=16,
-        condition_dropout=0.5, learning_rate=1e-2, prediction="eps",
-    ).model_dump(mode="json")  # fmt: skip
+        architecture="shuffle_unet",
+        channels=[8, 16],
+        steps=60,
+        batch_size=16,
+        condition_dropout=0.5,
+        learning_rate=1e-2,
+        prediction="eps",
+    ).model_dump(mode="json")
     events = Events(tmp_path / "results/x/events/train_denoiser/d.jsonl", "train_denoiser", "d")
     events.start({}, {})
     data = Stored(images, labels, ["a", "b", "c", "d"])

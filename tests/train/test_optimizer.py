@@ -90,12 +90,21 @@ def _plan(kind: str, options: dict[str, Any], events: Events, folder: Path, monk
     return plans[0]
 
 
-@pytest.mark.parametrize(("kind", "defaults", "changes"), [
-    ("denoiser", {"clip_norm": 1.0, "weight_decay": 0.0},
-     {"clip_norm": None, "weight_decay": 0.1}),
-    ("classifier", {"clip_norm": 1.0, "weight_decay": 0.01, "warmup": 20},
-     {"clip_norm": 7.0, "weight_decay": 0.0, "warmup": 0}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "defaults", "changes"),
+    [
+        (
+            "denoiser",
+            {"clip_norm": 1.0, "weight_decay": 0.0},
+            {"clip_norm": None, "weight_decay": 0.1},
+        ),
+        (
+            "classifier",
+            {"clip_norm": 1.0, "weight_decay": 0.01, "warmup": 20},
+            {"clip_norm": 7.0, "weight_decay": 0.0, "warmup": 0},
+        ),
+    ],
+)
 def test_the_keys_reach_the_plan(kind, defaults, changes, events, tmp_path, monkeypatch) -> None:
     model = {"denoiser": sections.Denoiser, "classifier": sections.Classifier}[kind]
     for given, expected in (({}, defaults), (changes, changes)):

@@ -26,18 +26,41 @@ from guidebench.train.loop import Plan, fit, generator
 CPU = torch.device("cpu")
 SCHEDULE = DDPMLinear(20, rescale=True)
 DENOISER = {
-    "architecture": "unet2d", "channels": [8, 16],
-    "layers_per_block": 1, "attention": None, "norm_groups": 4, "head_dim": 8,
-    "condition_dropout": 0.3, "prediction": "v", "loss": "mse", "steps": 20, "batch_size": 4,
-    "learning_rate": 2e-3, "warmup": 3, "weight_average": 0.9, "flip": True,
-    "weight_decay": 0.0, "clip_norm": 1.0,
-    "time_sampling": "uniform", "gpus": 1, "rate": "warmup_cosine",
-    "mixed_precision": "no", "checkpoint_every": 5,
-}  # fmt: skip
+    "architecture": "unet2d",
+    "channels": [8, 16],
+    "layers_per_block": 1,
+    "attention": None,
+    "norm_groups": 4,
+    "head_dim": 8,
+    "condition_dropout": 0.3,
+    "prediction": "v",
+    "loss": "mse",
+    "steps": 20,
+    "batch_size": 4,
+    "learning_rate": 2e-3,
+    "warmup": 3,
+    "weight_average": 0.9,
+    "flip": True,
+    "weight_decay": 0.0,
+    "clip_norm": 1.0,
+    "time_sampling": "uniform",
+    "gpus": 1,
+    "rate": "warmup_cosine",
+    "mixed_precision": "no",
+    "checkpoint_every": 5,
+}
 CLASSIFIER = {
-    "architecture": "small_cnn", "hidden": 8, "steps": 20, "batch_size": 4, "learning_rate": 2e-3,
-    "warmup": None, "weight_decay": 0.01, "clip_norm": 1.0, "flip": True, "checkpoint_every": 5,
-}  # fmt: skip
+    "architecture": "small_cnn",
+    "hidden": 8,
+    "steps": 20,
+    "batch_size": 4,
+    "learning_rate": 2e-3,
+    "warmup": None,
+    "weight_decay": 0.01,
+    "clip_norm": 1.0,
+    "flip": True,
+    "checkpoint_every": 5,
+}
 
 
 class Killed(RuntimeError):
@@ -101,9 +124,13 @@ def _step(path: Path) -> int:
 @pytest.mark.parametrize("kind", ["denoiser", "classifier", "noise_trained"])
 @pytest.mark.parametrize("steps", [(13,), (2, 13, 16)])
 def test_killed_and_resumed_is_never_killed(
-    kind: str, steps: tuple[int, ...], data: Stored, tmp_path: Path, events: Events,
+    kind: str,
+    steps: tuple[int, ...],
+    data: Stored,
+    tmp_path: Path,
+    events: Events,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     straight, history = _train(kind, data, tmp_path / "straight.pt", events)
     checkpoint = tmp_path / "killed.pt"
     for step in steps:
@@ -150,9 +177,13 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_state_is_dropped_and_the_training_begins_again(
-    damage: str, data: Stored, tmp_path: Path, events: Events,
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
+    damage: str,
+    data: Stored,
+    tmp_path: Path,
+    events: Events,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     straight, history = _train("classifier", data, tmp_path / "straight.pt", events)
     path = tmp_path / "killed.pt"
     with monkeypatch.context() as patched:
@@ -186,9 +217,12 @@ def _steps_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_state_of_other_code_is_dropped(
-    data: Stored, tmp_path: Path, events: Events,
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
+    data: Stored,
+    tmp_path: Path,
+    events: Events,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     path = tmp_path / "killed.pt"
     with monkeypatch.context() as patched:
         _dies_at(patched, 13)
@@ -274,9 +308,7 @@ def test_average_is_the_exponential_one(tmp_path: Path, events: Events) -> None:
         return (model(torch.ones(1, 2)) - 3).square().sum()
 
     plan = Plan(6, 1, 0.1, 0, 0.0, 100, 0.75)
-    averaged, _ = fit(
-        model, loss, plan, Checkpoint(tmp_path / "c.pt", tmp_path), events, CPU
-    )  # fmt: skip
+    averaged, _ = fit(model, loss, plan, Checkpoint(tmp_path / "c.pt", tmp_path), events, CPU)
     weights = [*seen[1:], model.weight.detach()]
     expected = weights[0]
     for weight in weights[1:]:

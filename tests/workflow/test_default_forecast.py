@@ -30,8 +30,9 @@ def test_the_forecast_of_the_default_run_is_within_30_percent(untouched) -> None
     again = untouched.guidebench("plan")
     assert again.stdout.splitlines()[-1] == "nothing to do"
     # one key changed: the forecast names it, and no more than what follows from it
-    edit = untouched.guidebench("plan", "--set", "datasets.mnist.classifiers.clean.steps=310",
-                                "--images-per-second", "700")  # fmt: skip
+    edit = untouched.guidebench(
+        "plan", "--set", "datasets.mnist.classifiers.clean.steps=310", "--images-per-second", "700"
+    )
     assert "train_classifier mnist.clean: changed: classifier.steps: 300 -> 310" in edit.stdout
     assert "train_denoiser" not in edit.stdout
     sampling = re.search(r"^sample +3 +([\d,]+)", edit.stdout, re.MULTILINE)

@@ -29,9 +29,11 @@ def _mounts(tmp_path: Path) -> None:
 def test_prepare(spare: int, tmp_path: Path) -> None:
     """numpy's writer reports a full disk in words of its own."""
     done = _in_small_disk(
-        tmp_path, spare, f"{BIN}/guidebench prepare --config workflow/config/smoke.yaml --dataset "
+        tmp_path,
+        spare,
+        f"{BIN}/guidebench prepare --config workflow/config/smoke.yaml --dataset "
         f"mnist --results {tmp_path}; code=$?; find {tmp_path} -name '*.tmp*'; exit $code",
-    )  # fmt: skip
+    )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     last = done.stderr.splitlines()[-1]
@@ -47,16 +49,23 @@ def test_later_stages_keep_what_was_finished(stage: str, finished, tmp_path: Pat
     needed = {"train_denoiser": ["mnist/data"], "plots": ["tables", "pictures"]}[stage]
     copies = " && ".join(
         f"mkdir -p {tmp_path}/smoke/{Path(name).parent} && cp -r {source}/{name} "
-        f"{tmp_path}/smoke/{Path(name).parent}/" for name in needed
-    )  # fmt: skip
-    size = sum(-(-path.stat().st_size // 4096) * 4 for name in needed
-               for path in (source / name).rglob("*") if path.is_file())  # fmt: skip
+        f"{tmp_path}/smoke/{Path(name).parent}/"
+        for name in needed
+    )
+    size = sum(
+        -(-path.stat().st_size // 4096) * 4
+        for name in needed
+        for path in (source / name).rglob("*")
+        if path.is_file()
+    )
     option = "--dataset mnist" if stage == "train_denoiser" else ""
     done = _in_small_disk(
-        tmp_path, size + 60, f"{copies} && {BIN}/guidebench {stage} --config "
+        tmp_path,
+        size + 60,
+        f"{copies} && {BIN}/guidebench {stage} --config "
         f"workflow/config/smoke.yaml {option} --results {tmp_path}; code=$?; "
         f"find {tmp_path}/smoke/{needed[0]} -type f; exit $code",
-    )  # fmt: skip
+    )
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert f"{stage} {'mnist' if option else 'all'}: disk full: " in done.stderr.splitlines()[-1]

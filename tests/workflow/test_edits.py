@@ -18,80 +18,144 @@ TRAINED = {"train_denoiser": 2, "train_classifier": 6, "sensitivity": 4}
 # edit of the experiment: key, value, and the jobs that run
 KEYS = {
     "an unrelated key": ("device", "cpu", {}),
-    "how often checkpoints are written": (
-        "datasets/sportballs/denoiser/checkpoint_every", 11, {}),
+    "how often checkpoints are written": ("datasets/sportballs/denoiser/checkpoint_every", 11, {}),
     "the description": ("description", "another", REPORT),
     "a new scale": ("datasets/sportballs/setups/clean|raw/scales", [1, 3, 10], BALLS),
     "a scale less": ("datasets/sportballs/setups/clean|raw/scales", [1], BALLS),
     "the steps of the sampler": ("datasets/sportballs/sampling/steps", 5, BALLS),
     # `real` images are scored by the classifier, too
     "the clean classifier's learning rate": (
-        "datasets/sportballs/classifiers/clean/learning_rate", 1e-3,
-        {"train_classifier": 1, "sensitivity": 1} | BALLS | {"features": 3}),
+        "datasets/sportballs/classifiers/clean/learning_rate",
+        1e-3,
+        {"train_classifier": 1, "sensitivity": 1} | BALLS | {"features": 3},
+    ),
     "the denoiser's learning rate": (
-        "datasets/mnist/denoiser/learning_rate", 1e-3,
-        {"train_denoiser": 1, "sensitivity": 2} | BALLS),
+        "datasets/mnist/denoiser/learning_rate",
+        1e-3,
+        {"train_denoiser": 1, "sensitivity": 2} | BALLS,
+    ),
     "the jackknife": ("metrics/jackknife_blocks", 8, {"metrics": 2, "ground_truth": 1} | REPORT),
-    "a world's scale": (
-        "worlds/two/setups/cfg/scales", [0, 1, 2], {"ground_truth": 1} | REPORT),
-}  # fmt: skip
+    "a world's scale": ("worlds/two/setups/cfg/scales", [0, 1, 2], {"ground_truth": 1} | REPORT),
+}
 
 # edit of the code: file, old text, new text, and the jobs that run
 CODE = {
     "a comment in the sampler": (
-        "src/guidebench/diffusion/samplers.py", "    for step, (s, r)",
-        "    # a comment\n    for step, (s, r)", {}),
+        "src/guidebench/diffusion/samplers.py",
+        "    for step, (s, r)",
+        "    # a comment\n    for step, (s, r)",
+        {},
+    ),
     "a docstring in the training": (
-        "src/guidebench/train/loop.py", '"""One training loop', '"""The training loop', {}),
+        "src/guidebench/train/loop.py",
+        '"""One training loop',
+        '"""The training loop',
+        {},
+    ),
     "a comment in a rule file": (
-        "workflow/rules/train.smk", "rule train_denoiser:", "# a comment\nrule train_denoiser:",
-        {}),
+        "workflow/rules/train.smk",
+        "rule train_denoiser:",
+        "# a comment\nrule train_denoiser:",
+        {},
+    ),
     "the command line": (
-        "src/guidebench/pipeline/cli.py", "def main() -> None:",
-        "assert True\n\n\ndef main() -> None:", {}),
+        "src/guidebench/pipeline/cli.py",
+        "def main() -> None:",
+        "assert True\n\n\ndef main() -> None:",
+        {},
+    ),
     "plotting code": (
-        "src/guidebench/report/figures/drawing.py", "    paths: list[Path] = []",
-        "    paths: list[Path] = list()", {"plots": 1, "report": 1}),
+        "src/guidebench/report/figures/drawing.py",
+        "    paths: list[Path] = []",
+        "    paths: list[Path] = list()",
+        {"plots": 1, "report": 1},
+    ),
     "the page's template": (
-        "src/guidebench/report/pages/page.html.j2", "<body>", "<body><!-- new -->", {"report": 1}),
+        "src/guidebench/report/pages/page.html.j2",
+        "<body>",
+        "<body><!-- new -->",
+        {"report": 1},
+    ),
     "the sampler": (
-        "src/guidebench/diffusion/samplers.py", "    for step, (s, r)",
-        "    assert grid\n    for step, (s, r)", BOTH | {"ground_truth": 1}),
+        "src/guidebench/diffusion/samplers.py",
+        "    for step, (s, r)",
+        "    assert grid\n    for step, (s, r)",
+        BOTH | {"ground_truth": 1},
+    ),
     "a schedule's constant": (
-        "src/guidebench/diffusion/schedules.py", "factor = 1000 /", "factor = 1001 /",
-        TRAINED | BOTH | {"features": 6, "train_classifier": 2, "ground_truth": 1}),
+        "src/guidebench/diffusion/schedules.py",
+        "factor = 1000 /",
+        "factor = 1001 /",
+        TRAINED | BOTH | {"features": 6, "train_classifier": 2, "ground_truth": 1},
+    ),
     "a schedule's grid": (
-        "src/guidebench/diffusion/schedules.py", "[CLEAN]", "[CLEAN - 0]",
-        {"sensitivity": 4, "ground_truth": 1} | BOTH),
+        "src/guidebench/diffusion/schedules.py",
+        "[CLEAN]",
+        "[CLEAN - 0]",
+        {"sensitivity": 4, "ground_truth": 1} | BOTH,
+    ),
     "the order of the sport balls": (
-        "src/guidebench/base/choices.py", '"baseball", "basketball"', '"basketball", "baseball"',
-        {"prepare": 1, "train_denoiser": 1, "train_classifier": 3, "sensitivity": 2} | BALLS
-        | {"features": 3}),
+        "src/guidebench/base/choices.py",
+        '"baseball", "basketball"',
+        '"basketball", "baseball"',
+        {"prepare": 1, "train_denoiser": 1, "train_classifier": 3, "sensitivity": 2}
+        | BALLS
+        | {"features": 3},
+    ),
     "one sampler of two in use": (
-        "src/guidebench/diffusion/samplers.py", "(prediction.eps + corrected.eps) / 2",
-        "(corrected.eps + prediction.eps) / 2", {"ground_truth": 1} | REPORT),
+        "src/guidebench/diffusion/samplers.py",
+        "(prediction.eps + corrected.eps) / 2",
+        "(corrected.eps + prediction.eps) / 2",
+        {"ground_truth": 1} | REPORT,
+    ),
     "one stabilizer": (
-        "src/guidebench/guidance/stabilizers.py", "+ self.eps)", "+ 2 * self.eps)",
-        {"sensitivity": 2} | BALLS),
+        "src/guidebench/guidance/stabilizers.py",
+        "+ self.eps)",
+        "+ 2 * self.eps)",
+        {"sensitivity": 2} | BALLS,
+    ),
     "a new sampler, stabilizer and data set": (
-        "src/guidebench/diffusion/samplers.py", "    dpmpp_2m=dpmpp_2m,\n",
-        "    dpmpp_2m=dpmpp_2m,\n    another=ddim,\n", {}),
+        "src/guidebench/diffusion/samplers.py",
+        "    dpmpp_2m=dpmpp_2m,\n",
+        "    dpmpp_2m=dpmpp_2m,\n    another=ddim,\n",
+        {},
+    ),
     "the Fréchet code": (
-        "src/guidebench/metrics/frechet.py", "traces - 2 * cross", "traces - 2.0 * cross",
-        {"metrics": 2} | REPORT),
+        "src/guidebench/metrics/frechet.py",
+        "traces - 2 * cross",
+        "traces - 2.0 * cross",
+        {"metrics": 2} | REPORT,
+    ),
     "a type annotation": (
-        "src/guidebench/train/loop.py", "size: int, seed: int", "size: int, seed: float", {}),
+        "src/guidebench/train/loop.py",
+        "size: int, seed: int",
+        "size: int, seed: float",
+        {},
+    ),
     "a rule's shell line": (
-        "workflow/rules/data.smk", "guidebench prepare {CLI}", "guidebench  prepare {CLI}", {}),
+        "workflow/rules/data.smk",
+        "guidebench prepare {CLI}",
+        "guidebench  prepare {CLI}",
+        {},
+    ),
     "the mixture of Gaussians": (
-        "src/guidebench/data/gaussian_mixture.py", "    found = labels.unique().tolist()",
-        "    assert True\n    found = labels.unique().tolist()", {"ground_truth": 1} | REPORT),
-}  # fmt: skip
+        "src/guidebench/data/gaussian_mixture.py",
+        "    found = labels.unique().tolist()",
+        "    assert True\n    found = labels.unique().tolist()",
+        {"ground_truth": 1} | REPORT,
+    ),
+}
 
 # edits of which Snakemake is asked, too: files that only it reads, and some of every other kind
-SNAKEMAKE = {"a comment in a rule file", "a rule's shell line", "a schedule's constant",
-             "the command line", "the clean classifier's learning rate", "a new scale",
-             "an unrelated key"}  # fmt: skip
+SNAKEMAKE = {
+    "a comment in a rule file",
+    "a rule's shell line",
+    "a schedule's constant",
+    "the command line",
+    "the clean classifier's learning rate",
+    "a new scale",
+    "an unrelated key",
+}
 
 
 @pytest.mark.parametrize("edit", KEYS)
@@ -116,11 +180,18 @@ def test_nothing_changed_runs_nothing(finished) -> None:
     assert finished.planned() == {}
 
 
-@pytest.mark.parametrize(("name", "stage"), [
-    ("mnist/metrics/manifest.json", "metrics"), ("tables/results.parquet", "collect"),
-    ("findings.json", "findings"), ("report.html", "report"), ("plots/provenance.json", "plots"),
-    ("mnist/samples/cfg/scale-3/evaluation-0.npz", "sample"), ("pictures/mnist.npz", "collect"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("mnist/metrics/manifest.json", "metrics"),
+        ("tables/results.parquet", "collect"),
+        ("findings.json", "findings"),
+        ("report.html", "report"),
+        ("plots/provenance.json", "plots"),
+        ("mnist/samples/cfg/scale-3/evaluation-0.npz", "sample"),
+        ("pictures/mnist.npz", "collect"),
+    ],
+)
 def test_a_missing_file_is_made_again(name: str, stage: str, copy) -> None:
     (copy.root / "results/smoke" / name).unlink()
     stale = copy.stale()

@@ -18,8 +18,16 @@ def test_training_killed_and_continued_gives_the_same_weights(copy) -> None:
     results = copy.root / "results/smoke"
     manifest = results / "mnist/denoiser/manifest.json"
     before = manifest.read_text()
-    stage = [sys.executable, "-m", "guidebench", "train_denoiser", "--config", SMOKE,
-             "--dataset", "mnist"]  # fmt: skip
+    stage = [
+        sys.executable,
+        "-m",
+        "guidebench",
+        "train_denoiser",
+        "--config",
+        SMOKE,
+        "--dataset",
+        "mnist",
+    ]
     killed_in_training(
         lambda: subprocess.Popen(stage, cwd=copy.root, env=copy.environment),
         lambda: list(results.glob(".resume/train_denoiser-mnist-*.pt")),
@@ -36,10 +44,15 @@ def test_a_run_that_is_told_to_end_takes_its_jobs_along(untouched, number: signa
     """Told to that process alone, in the background of a shell that has it ignore Ctrl-C."""
     command = [sys.executable, "-m", "guidebench", "run", "--config", SMOKE, "--cores", "1"]
     process = subprocess.Popen(
-        command, cwd=untouched.root, env=untouched.environment, text=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+        command,
+        cwd=untouched.root,
+        env=untouched.environment,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
-    )  # fmt: skip
+    )
     results = untouched.root / "results/smoke"
     until(lambda: list(results.glob("events/*")), "the first job", 120)
     assert killed_runs.processes(results, [])
@@ -56,9 +69,13 @@ def test_make_run_killed_in_training_and_started_again(finished, untouched) -> N
     """SIGKILL to the whole process group in the middle of training, then the same command."""
     command = [sys.executable, "-m", "guidebench", "run", "--config", SMOKE, "--cores", "2"]
     process = subprocess.Popen(
-        command, cwd=untouched.root, env=untouched.environment, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        command,
+        cwd=untouched.root,
+        env=untouched.environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     resumable = (untouched.root / "results/smoke/.resume").glob
     until(lambda: list(resumable("train_denoiser-*.pt")), "a checkpoint", 240)
     os.killpg(process.pid, signal.SIGKILL)

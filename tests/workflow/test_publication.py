@@ -12,8 +12,10 @@ RUN = ("run", "--config", SMOKE, "--cores", "2")
 
 def test_after_an_edit_a_failed_job_publishes_nothing_however_often_it_is_run(copy) -> None:
     results = copy.root / "results/smoke"
-    old = {name: (results / name).read_bytes() for name in
-           ("report.html", "mnist/metrics/metrics.parquet", "tables/results.parquet")}  # fmt: skip
+    old = {
+        name: (results / name).read_bytes()
+        for name in ("report.html", "mnist/metrics/metrics.parquet", "tables/results.parquet")
+    }
     copy.only("mnist")
     copy.configure("datasets/mnist/sampling/steps", 5)
     # a file where a folder should be: no cell of this setup can be written
@@ -37,11 +39,17 @@ def test_after_an_edit_a_failed_job_publishes_nothing_however_often_it_is_run(co
     assert copy.guidebench("check", "--config", SMOKE).returncode == 0
 
 
-@pytest.mark.parametrize("name", [
-    "mnist/sensitivity/clean/sensitivity.parquet", "mnist/classifiers/clean/metrics.json",
-    "mnist/denoiser/history.jsonl", "mnist/samples/unguided/scale-none/evaluation-0.npz",
-    "mnist/metrics/metrics.parquet", "mnist/data/train/images.npy",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mnist/sensitivity/clean/sensitivity.parquet",
+        "mnist/classifiers/clean/metrics.json",
+        "mnist/denoiser/history.jsonl",
+        "mnist/samples/unguided/scale-none/evaluation-0.npz",
+        "mnist/metrics/metrics.parquet",
+        "mnist/data/train/images.npy",
+    ],
+)
 def test_a_flipped_bit_is_found_by_whoever_reads_the_file(name: str, copy) -> None:
     path = copy.root / "results/smoke" / name
     content = bytearray(path.read_bytes())
@@ -56,11 +64,18 @@ def test_a_flipped_bit_is_found_by_whoever_reads_the_file(name: str, copy) -> No
     assert f"results/smoke/{name}: truncated or edited" in found.stdout
 
 
-@pytest.mark.parametrize("name", [
-    "tables/results.parquet", "tables/summary.json", "tables/cell_costs.parquet",
-    "pictures/mnist.npz", "findings.json", "figures/mnist/sheet_forward.png",
-    "mnist/features/cfg/scale-3/evaluation-0.npz",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tables/results.parquet",
+        "tables/summary.json",
+        "tables/cell_costs.parquet",
+        "pictures/mnist.npz",
+        "findings.json",
+        "figures/mnist/sheet_forward.png",
+        "mnist/features/cfg/scale-3/evaluation-0.npz",
+    ],
+)
 def test_no_report_on_damaged_results(name: str, copy) -> None:
     root = copy.root / "results/smoke"
     path = root / name
@@ -83,8 +98,9 @@ def test_the_floor_is_of_the_present_target_and_n(copy) -> None:
     copy.configure("datasets/sportballs/target", "volleyball")
     balls = copy.root / "results/smoke/sportballs"
     assert (balls / "features/real/floor_target.npz").is_file()
-    done = copy.guidebench("features", "--config", SMOKE, "--dataset", "sportballs", "--block",
-                           "real")  # fmt: skip
+    done = copy.guidebench(
+        "features", "--config", SMOKE, "--dataset", "sportballs", "--block", "real"
+    )
     assert done.returncode == 0, done.stderr
     listed = json.loads((balls / "features/manifests/real.json").read_text())["files"]
     assert set(listed) == {"real/reference.npz", "real/floor.npz"}

@@ -10,8 +10,9 @@ ON_GPU = [name for name, stage in STAGES.items() if stage.network]
 def _resources(checkout, *settings: str, attempt: int = 1) -> dict[str, dict[str, str]]:
     """Rule -> resources of its last job in a dry run."""
     changes = ", ".join(f'"{setting}"' for setting in settings)
-    text = checkout.run("--dry-run", "--cores", "8", "--attempt", str(attempt), "--config",
-                        f"set=[{changes}]")  # fmt: skip
+    text = checkout.run(
+        "--dry-run", "--cores", "8", "--attempt", str(attempt), "--config", f"set=[{changes}]"
+    )
     blocks = re.findall(r"^rule (\w+):\n((?: {4}.*\n)+)", text, re.MULTILINE)
     found = {}
     for rule, block in blocks[:-1]:  # the last is `all`
@@ -58,10 +59,21 @@ def test_on_the_cpu_nobody_asks_for_a_gpu(untouched) -> None:
 
 
 def test_a_training_over_nodes_is_one_task_for_each_process(untouched) -> None:
-    every = [f"datasets.{name}.denoiser.{key}" for name in ("mnist", "sportballs")
-             for key in ("gpus=4", "nodes=2")]  # fmt: skip
+    every = [
+        f"datasets.{name}.denoiser.{key}"
+        for name in ("mnist", "sportballs")
+        for key in ("gpus=4", "nodes=2")
+    ]
     asked = _resources(untouched, *every)["train_denoiser"]
-    wanted = {"gpu": "4", "tasks": "4", "nodes": "2", "mpi": "srun", "tasks_per_gpu": "1",
-              "threads": "1", "cpus_per_gpu": "1",
-              "slurm_extra": "--gpus-per-node=2", "mem_mb": "12000"}  # fmt: skip
+    wanted = {
+        "gpu": "4",
+        "tasks": "4",
+        "nodes": "2",
+        "mpi": "srun",
+        "tasks_per_gpu": "1",
+        "threads": "1",
+        "cpus_per_gpu": "1",
+        "slurm_extra": "--gpus-per-node=2",
+        "mem_mb": "12000",
+    }
     assert {key: asked[key] for key in wanted} == wanted

@@ -13,8 +13,11 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 def test_every_row_has_the_same_n_and_a_standard_error(finished) -> None:
     results = pd.read_parquet(finished.root / "results/smoke/tables/results.parquet")
-    scored = results[results.metric.isin(["accuracy_guide", "accuracy_judge", "fd_judge",
-                                          "cfd_judge", "diverged"])]  # fmt: skip
+    scored = results[
+        results.metric.isin(
+            ["accuracy_guide", "accuracy_judge", "fd_judge", "cfd_judge", "diverged"]
+        )
+    ]
     assert set(scored[scored.split == "evaluation"].n) == {16}
     assert set(scored[scored.split == "selection"].n) == {8}
     assert (scored.se >= 0).all()
@@ -112,21 +115,34 @@ def test_a_stage_alone_gives_the_same_bytes(copy) -> None:
     manifest = copy.root / "results/smoke/mnist/classifiers/clean/manifest.json"
     before = manifest.read_text()
     shutil.rmtree(manifest.parent)
-    done = copy.guidebench("train_classifier", "--config", "workflow/config/smoke.yaml",
-                           "--dataset", "mnist", "--classifier", "clean")  # fmt: skip
+    done = copy.guidebench(
+        "train_classifier",
+        "--config",
+        "workflow/config/smoke.yaml",
+        "--dataset",
+        "mnist",
+        "--classifier",
+        "clean",
+    )
     assert done.returncode == 0, done.stderr
     assert manifest.read_text() == before
 
 
 @pytest.mark.parametrize(
     ("file", "stage"),
-    [("mnist/data/train/images.npy", "train_denoiser --dataset mnist"),
-     ("mnist/denoiser/unet/diffusion_pytorch_model.safetensors",
-      "sample --dataset mnist --block evaluation-0"),
-     ("mnist/samples/cfg/scale-3/evaluation-0.npz",
-      "features --dataset mnist --block evaluation-0"),
-     ("tables/jackknife.parquet", "findings")],
-)  # fmt: skip
+    [
+        ("mnist/data/train/images.npy", "train_denoiser --dataset mnist"),
+        (
+            "mnist/denoiser/unet/diffusion_pytorch_model.safetensors",
+            "sample --dataset mnist --block evaluation-0",
+        ),
+        (
+            "mnist/samples/cfg/scale-3/evaluation-0.npz",
+            "features --dataset mnist --block evaluation-0",
+        ),
+        ("tables/jackknife.parquet", "findings"),
+    ],
+)
 def test_a_truncated_file_is_one_clear_line(file: str, stage: str, copy) -> None:
     path = copy.root / "results/smoke" / file
     path.write_bytes(path.read_bytes()[:-100])
@@ -183,9 +199,13 @@ def test_fid_appears_with_weights(copy) -> None:
             "random", ["2048"], feature_extractor_weights_path=str(weights)
         )
     torch.save(extractor.state_dict(), weights)
-    copy.configure("metrics/inception", {
-        "weights": weights.name, "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-    })  # fmt: skip
+    copy.configure(
+        "metrics/inception",
+        {
+            "weights": weights.name,
+            "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        },
+    )
     assert set(copy.planned()) == {"features", "metrics", "collect", "findings", "plots", "report"}
     copy.run()
     results = pd.read_parquet(copy.root / "results/smoke/tables/results.parquet")

@@ -84,10 +84,13 @@ class Truth:
         aimed = setup["conditional"] or setup["guidance"] != "none"
         start = self.start(grid[0], target if aimed else None)
         return SAMPLERS[name](
-            guide, start, self.schedule, grid,
+            guide,
+            start,
+            self.schedule,
+            grid,
             lambda step: normal(self.seeds, step + 1, self.mixture.shape).double(),
             **own_options(name, steps),
-        )  # fmt: skip
+        )
 
 
 def exponent(setup: dict[str, Any], scale: float | None) -> float:
@@ -139,12 +142,18 @@ class Reference:
 
     def floor(self, count: int, seeds: list[int]) -> dict[str, Errors]:
         """Each metric of `count` exact samples: the mean over draws and its standard error."""
-        draws = [self.mixture.draw_tilted(torch.Generator().manual_seed(seed), count, self.target,
-                                          self.power) for seed in seeds]  # fmt: skip
+        draws = [
+            self.mixture.draw_tilted(
+                torch.Generator().manual_seed(seed), count, self.target, self.power
+            )
+            for seed in seeds
+        ]
         found = [self.measure(points) for points in draws]
         rows = {name: torch.cat([one[name] for one in found]) for name in METRICS}
-        return {name: Errors(float(values.mean()), float(values.std() / len(seeds) ** 0.5))
-                for name, values in rows.items()}  # fmt: skip
+        return {
+            name: Errors(float(values.mean()), float(values.std() / len(seeds) ** 0.5))
+            for name, values in rows.items()
+        }
 
     def _values(self, points: Tensor, labels: Tensor, order: Any, rows: Tensor) -> list[float]:
         count = int(rows.sum())

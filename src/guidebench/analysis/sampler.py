@@ -36,8 +36,12 @@ def variance_ratios(
     # row 0 starts from one, row k + 1 gets its one as the noise of step k
     own = own_options(name, options | {"limit": None})
     last = SAMPLERS[name](
-        predict, unit(0), schedule, times(name, schedule, steps),
-        lambda step: unit(step + 1), **own,
-    )  # fmt: skip
+        predict,
+        unit(0),
+        schedule,
+        times(name, schedule, steps),
+        lambda step: unit(step + 1),
+        **own,
+    )
     ratios: list[float] = (last.square().sum(0) / variance).tolist()
     return ratios

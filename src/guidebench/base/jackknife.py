@@ -33,9 +33,11 @@ def standard_error(*replicates: np.ndarray) -> float:
 
     Of several sets that are drawn independently, as images and reference are: in quadrature.
     """
-    return math.sqrt(sum(
-        (len(one) - 1) / len(one) * float(((one - one.mean()) ** 2).sum()) for one in replicates
-    ))  # fmt: skip
+    return math.sqrt(
+        sum(
+            (len(one) - 1) / len(one) * float(((one - one.mean()) ** 2).sum()) for one in replicates
+        )
+    )
 
 
 def agresti_coull(hits: float, count: int) -> float:

@@ -106,9 +106,11 @@ def named(data: Any, results: Path) -> list[Path]:
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:  # a text that is no path
                 continue
-            raise UserError(f"data.options.{key}: found {value} ({error.filename}: "
-                            f"{error.strerror}), allowed: a folder that can be read to its "
-                            "end") from error  # fmt: skip
+            raise UserError(
+                f"data.options.{key}: found {value} ({error.filename}: "
+                f"{error.strerror}), allowed: a folder that can be read to its "
+                "end"
+            ) from error
     return found
 
 

@@ -80,11 +80,15 @@ def custom(options: Any, seed: int) -> DataSet:
     try:
         make = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise UserError(f"data.source: found {options.source} ({error}), allowed: module:attribute "
-                        "that Python can import") from error  # fmt: skip
+        raise UserError(
+            f"data.source: found {options.source} ({error}), allowed: module:attribute "
+            "that Python can import"
+        ) from error
     # outside the try: a mistake inside the user's own code keeps its traceback
     data = make(options.options, seed)
     if not isinstance(data, DataSet):
-        raise UserError(f"data.source: {options.source} gave {type(data).__name__}, allowed: a "
-                        "DataSet of uint8 images, labels and class names")  # fmt: skip
+        raise UserError(
+            f"data.source: {options.source} gave {type(data).__name__}, allowed: a "
+            "DataSet of uint8 images, labels and class names"
+        )
     return admitted(data, options, f"data.source: {options.source}")

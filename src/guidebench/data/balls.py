@@ -84,8 +84,9 @@ def soccer_ball(points: np.ndarray) -> np.ndarray:
     plane /= np.linalg.norm(plane, axis=1, keepdims=True)
     seams = np.abs((points * plane).sum(axis=1)) < 0.03
     black = nearness.max(axis=1) > np.cos(0.38)
-    return _paint(points, _colour(248, 248, 248), (seams, _colour(90, 90, 90)),
-                  (black, _colour(18, 18, 22)))  # fmt: skip
+    return _paint(
+        points, _colour(248, 248, 248), (seams, _colour(90, 90, 90)), (black, _colour(18, 18, 22))
+    )
 
 
 SURFACES: dict[str, Surface] = {

@@ -20,8 +20,18 @@ from guidebench.data.lists import Row, rows
 from guidebench.pipeline.errors import UserError
 
 # what damaged, encrypted, oddly packed and enormous files make zipfile and Pillow raise
-BROKEN = (UnidentifiedImageError, zipfile.BadZipFile, zlib.error, OSError, SyntaxError, ValueError,
-          RuntimeError, EOFError, IndexError, Image.DecompressionBombError)  # fmt: skip
+BROKEN = (
+    UnidentifiedImageError,
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    SyntaxError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    IndexError,
+    Image.DecompressionBombError,
+)
 
 
 def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
@@ -31,8 +41,10 @@ def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     """
     root = Path(options.root)
     if not root.is_dir():
-        raise UserError(f"{root}: no such folder; data.root must hold {sources.PICTURES}[.zip] and "
-                        "the attribute files")  # fmt: skip
+        raise UserError(
+            f"{root}: no such folder; data.root must hold {sources.PICTURES}[.zip] and "
+            "the attribute files"
+        )
     names, opened = pictures(options)
     partition = partitions(sources.listing(options, "partition"))
     labels, classes = attribute(options), attribute_values(options)
@@ -40,8 +52,10 @@ def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     for number, key in enumerate(("train", "validation")):
         wanted = [name for name in names if partition.get(name) == number and name in labels]
         if not wanted:
-            raise UserError(f"{root}: found no picture of partition {number} (0 train, 1 "
-                            "validation) that is listed in the attribute files")  # fmt: skip
+            raise UserError(
+                f"{root}: found no picture of partition {number} (0 train, 1 "
+                "validation) that is listed in the attribute files"
+            )
         listed = DataSet(
             np.arange(len(wanted)), np.array([labels[name] for name in wanted], np.int64), classes
         )
@@ -65,21 +79,27 @@ def attribute(options: Any) -> dict[str, int]:
     path = sources.listing(options, "attributes")
     header, listed = rows(path)
     if name not in header:
-        raise UserError(f"data.attribute: found {name!r}, allowed: one of {path} "
-                        f"({', '.join(header)})")  # fmt: skip
+        raise UserError(
+            f"data.attribute: found {name!r}, allowed: one of {path} ({', '.join(header)})"
+        )
     column, values = header.index(name), ("-1", "0", "1")
-    return {row.picture: int(_one_of(values, path, row, column, len(header)) == 1)
-            for row in listed}  # fmt: skip
+    return {
+        row.picture: int(_one_of(values, path, row, column, len(header)) == 1) for row in listed
+    }
 
 
 def _one_of(known: tuple[str, ...], path: Path, row: Row, column: int, columns: int) -> int:
     """The value in a column of a row; UserError when it is no known one, or the row is odd."""
     if len(row.values) != columns:
-        raise UserError(f"{path}: line {row.line}: found {len(row.values)} values, allowed: "
-                        f"{columns}, one for each column; fetch it again")  # fmt: skip
+        raise UserError(
+            f"{path}: line {row.line}: found {len(row.values)} values, allowed: "
+            f"{columns}, one for each column; fetch it again"
+        )
     if row.values[column] not in known:
-        raise UserError(f"{path}: line {row.line}: found {row.values[column]!r} for {row.picture}, "
-                        f"allowed: {', '.join(known)}")  # fmt: skip
+        raise UserError(
+            f"{path}: line {row.line}: found {row.values[column]!r} for {row.picture}, "
+            f"allowed: {', '.join(known)}"
+        )
     return int(row.values[column])
 
 
@@ -89,8 +109,9 @@ def pictures(options: Any) -> tuple[list[str], Callable[[str], bytes]]:
         return list(found), lambda name: found[name].read_bytes()
     packed = sources.archive(options)
     if not packed.is_file():
-        raise UserError(f"{packed}: missing, and no folder {sources.PICTURES} with pictures beside "
-                        "it")  # fmt: skip
+        raise UserError(
+            f"{packed}: missing, and no folder {sources.PICTURES} with pictures beside it"
+        )
     try:
         archive = zipfile.ZipFile(packed)
     except BROKEN as error:
@@ -123,8 +144,10 @@ def picture(opened: Callable[[str], bytes], name: str, options: Any) -> np.ndarr
         raise UserError(f"{options.root}: {name} is truncated or damaged ({error})") from error
     side = options.crop or min(image.size)
     if side > min(image.size):
-        raise UserError(f"data.crop: found {side}, allowed: at most {min(image.size)}, the shorter "
-                        f"side of {name}")  # fmt: skip
+        raise UserError(
+            f"data.crop: found {side}, allowed: at most {min(image.size)}, the shorter "
+            f"side of {name}"
+        )
     left, top = (image.width - side) // 2, (image.height - side) // 2
     box = (left, top, left + side, top + side)
     size = (options.size, options.size)

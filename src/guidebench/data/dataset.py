@@ -40,8 +40,10 @@ def subset(data: DataSet, count: int | None, seed: int, name: str) -> DataSet:
     """A stratified, shuffled subset of `count` images (None: all); UserError when too many."""
     count = len(data.labels) if count is None else count
     if count > len(data.labels):
-        raise UserError(f"data.{name}: found {count}, allowed: at most {len(data.labels)}, the "
-                        "images that there are")  # fmt: skip
+        raise UserError(
+            f"data.{name}: found {count}, allowed: at most {len(data.labels)}, the "
+            "images that there are"
+        )
     generator = np.random.Generator(np.random.Philox(seed))
     return data.take(stratified(data.labels, count, generator))
 
@@ -49,8 +51,10 @@ def subset(data: DataSet, count: int | None, seed: int, name: str) -> DataSet:
 def split(data: DataSet, train: int, validation: int, seed: int) -> tuple[DataSet, DataSet]:
     """Disjoint, stratified, shuffled (train, validation); UserError when there are too few."""
     if train + validation > len(data.labels):
-        raise UserError(f"data.train + data.validation: found {train + validation}, allowed: at "
-                        f"most {len(data.labels)}, the images that there are")  # fmt: skip
+        raise UserError(
+            f"data.train + data.validation: found {train + validation}, allowed: at "
+            f"most {len(data.labels)}, the images that there are"
+        )
     generator = np.random.Generator(np.random.Philox(seed))
     first = stratified(data.labels, train, generator)
     rest = np.setdiff1d(np.arange(len(data.labels)), first)

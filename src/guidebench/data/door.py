@@ -25,8 +25,11 @@ def admitted(data: DataSet, options: Any, where: str) -> DataSet:
         for name in data.extra
         if name in ("images", "labels", "meta") or not str(name).isidentifier()
     ]:
-        raise _refused(where, f"extra named {wrong[0]!r}", "other names than images and labels, of "
-                       "letters, digits and _")  # fmt: skip
+        raise _refused(
+            where,
+            f"extra named {wrong[0]!r}",
+            "other names than images and labels, of letters, digits and _",
+        )
     form = f"uint8 images [N, 1 or 3, {size}, {size}]"
     for name, array in {"images": images, "labels": labels, **data.extra}.items():
         if not isinstance(array, np.ndarray):
@@ -64,8 +67,9 @@ def pair(train: DataSet, validation: DataSet, options: Any) -> tuple[DataSet, Da
     validation = admitted(validation, options, f"{source}, validation")
     shapes = [list(part.images.shape[1:]) for part in (train, validation)]
     if shapes[0] != shapes[1]:
-        raise _refused(source, f"training images {shapes[0]} and validation images {shapes[1]}",
-                       "one shape")  # fmt: skip
+        raise _refused(
+            source, f"training images {shapes[0]} and validation images {shapes[1]}", "one shape"
+        )
     return train, validation
 
 

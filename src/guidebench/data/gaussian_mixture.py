@@ -27,8 +27,10 @@ def _checked(means: Tensor, covariances: Tensor, weights: Tensor, labels: Tensor
     if not size:
         raise ValueError(f"means: found shape {tuple(means.shape)}, allowed: [K, *shape]")
     if covariances.shape not in (torch.Size([count]), torch.Size([count, size, size])):
-        raise ValueError(f"covariances: found shape {tuple(covariances.shape)}, allowed: "
-                         f"[{count}] or [{count}, {size}, {size}]")  # fmt: skip
+        raise ValueError(
+            f"covariances: found shape {tuple(covariances.shape)}, allowed: "
+            f"[{count}] or [{count}, {size}, {size}]"
+        )
     if covariances.ndim == 3 and not torch.allclose(covariances, covariances.mT):
         raise ValueError("covariances: found one that is not symmetric")
     if weights.shape != (count,) or not (weights.isfinite() & (weights > 0)).all():

@@ -43,8 +43,10 @@ def read(options: Any) -> tuple[DataSet, DataSet]:
     for images, labels in (paths[:2], paths[2:]):
         pixels, numbers = array(images, 3), array(labels, 1)
         if len(pixels) != len(numbers):
-            raise UserError(f"{images}: found {len(pixels)} images and {len(numbers)} labels in "
-                            f"{labels.name}, allowed: as many")  # fmt: skip
+            raise UserError(
+                f"{images}: found {len(pixels)} images and {len(numbers)} labels in "
+                f"{labels.name}, allowed: as many"
+            )
         data = DataSet(pixels[:, None], numbers.astype(np.int64), classes)
         sets.append(admitted(data, options, str(images)))
     return sets[0], sets[1]
@@ -66,8 +68,9 @@ def array(path: Path, dimensions: int) -> np.ndarray:
     try:
         data = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
     except FileNotFoundError as error:
-        raise UserError(f"{path}[.gz]: missing; allowed: the official file, or data.download: "
-                        "true") from error  # fmt: skip
+        raise UserError(
+            f"{path}[.gz]: missing; allowed: the official file, or data.download: true"
+        ) from error
     except (gzip.BadGzipFile, EOFError, zlib.error, OSError) as error:
         raise UserError(f"{path}: truncated or damaged ({error}); fetch it again") from error
     if len(data) < 4 or data[:3] != b"\x00\x00\x08" or len(data) < 4 + 4 * data[3]:
@@ -76,8 +79,10 @@ def array(path: Path, dimensions: int) -> np.ndarray:
         )
     if data[3] != dimensions:
         kinds = {1: "labels", 3: "images"}
-        raise UserError(f"{path}: found {kinds.get(data[3], f'{data[3]} dimensions')}, allowed: "
-                        f"{kinds[dimensions]}; are the files swapped?")  # fmt: skip
+        raise UserError(
+            f"{path}: found {kinds.get(data[3], f'{data[3]} dimensions')}, allowed: "
+            f"{kinds[dimensions]}; are the files swapped?"
+        )
     shape = struct.unpack(f">{data[3]}I", data[4 : 4 + 4 * data[3]])
     expected = 4 + 4 * data[3] + math.prod(shape)
     if len(data) != expected:

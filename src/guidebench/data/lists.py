@@ -27,9 +27,11 @@ def rows(path: Path) -> tuple[list[str], list[Row]]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
     try:
-        lines = list(csv.reader(text.splitlines(), strict=True)) if "," in text else [
-            line.split() for line in text.splitlines()
-        ]  # fmt: skip
+        lines = (
+            list(csv.reader(text.splitlines(), strict=True))
+            if "," in text
+            else [line.split() for line in text.splitlines()]
+        )
     except csv.Error as error:
         raise UserError(f"{path}: not a list of pictures ({error})") from error
     header: list[str] = []
@@ -38,8 +40,10 @@ def rows(path: Path) -> tuple[list[str], list[Row]]:
         name, *values = (field.strip() for field in fields or [""])
         if not name.endswith(".jpg"):
             if name and found:
-                raise UserError(f"{path}: line {number}: found {name[:40]!r}, allowed: a picture's "
-                                "name; fetch it again")  # fmt: skip
+                raise UserError(
+                    f"{path}: line {number}: found {name[:40]!r}, allowed: a picture's "
+                    "name; fetch it again"
+                )
             # the last line before the pictures; a .csv names their own column, too
             if name:
                 header = values if "," in text else [name, *values]
@@ -47,8 +51,9 @@ def rows(path: Path) -> tuple[list[str], list[Row]]:
         if not values:
             raise UserError(f"{path}: line {number}: found no value for {name}; fetch it again")
         if name in found:
-            raise UserError(f"{path}: line {number}: found {name} again, allowed: each picture "
-                            "once")  # fmt: skip
+            raise UserError(
+                f"{path}: line {number}: found {name} again, allowed: each picture once"
+            )
         found[name] = Row(number, name, values)
     if not found:
         raise UserError(f"{path}: found no line that names a picture; fetch it again")

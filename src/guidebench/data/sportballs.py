@@ -97,6 +97,10 @@ def draw(options: Any, count: int, seed: int) -> DataSet:
         turn, width, middle = (torch.from_numpy(v[part]).float() for v in (angle, scale, centre))
         chosen = views[torch.from_numpy(pose[part])]
         images[part] = place(chosen, turn, width, middle, options).numpy()
-    extra = {"position": position, "centre": centre * options.size, "scale": scale,
-             "rotation": turned(quaternions[pose], angle)}  # fmt: skip
+    extra = {
+        "position": position,
+        "centre": centre * options.size,
+        "scale": scale,
+        "rotation": turned(quaternions[pose], angle),
+    }
     return DataSet(images, labels, SPORT_BALLS, extra)

@@ -74,8 +74,10 @@ def nothing(step: int, t: Any, x: Tensor, prediction: Prediction) -> None:
 def unshifted(prediction: Prediction) -> Prediction:
     """The prediction, in a sampler that cannot shift a mean; UserError when the guide asks to."""
     if prediction.shift is not None:
-        raise UserError("sampler: found one whose step has no posterior mean, allowed with a guide "
-                        "that answers with `shift`: ancestral, euler_maruyama")  # fmt: skip
+        raise UserError(
+            "sampler: found one whose step has no posterior mean, allowed with a guide "
+            "that answers with `shift`: ancestral, euler_maruyama"
+        )
     return prediction
 
 

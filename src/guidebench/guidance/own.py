@@ -30,8 +30,10 @@ class Denoise:
         """
         denoiser, schedule = self.networks.denoiser, self.networks.schedule
         if label is not None and not denoiser.conditional:
-            raise UserError("denoiser.condition_dropout: found null, allowed: a number, where a "
-                            "guide asks the denoiser for a label")  # fmt: skip
+            raise UserError(
+                "denoiser.condition_dropout: found null, allowed: a number, where a "
+                "guide asks the denoiser for a label"
+            )
         networks = Networks(denoiser, schedule, label)
         output = (networks.unconditional if label is None else networks.conditional)(x, t)
         alpha, sigma = schedule.alpha(t).to(x.dtype), schedule.sigma(t).to(x.dtype)
@@ -78,15 +80,19 @@ class Own:
             # the keyword only where it says something: most guides have no state to spare
             found = self.guide(x, t, step, **({"corrector": True} if corrector else {}))
         if not isinstance(found, Prediction):
-            raise UserError(f"{self.name}: answered {type(found).__name__}, allowed: a Prediction "
-                            "of eps, x0 and shift")  # fmt: skip
+            raise UserError(
+                f"{self.name}: answered {type(found).__name__}, allowed: a Prediction "
+                "of eps, x0 and shift"
+            )
         for key, value in found._asdict().items():
             if value is None and key == "shift":
                 continue
             said = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             if said != tuple(x.shape):
-                raise UserError(f"{self.name}: answered {key} of shape {said}, allowed: that of "
-                                f"x, {tuple(x.shape)}")  # fmt: skip
+                raise UserError(
+                    f"{self.name}: answered {key} of shape {said}, allowed: that of "
+                    f"x, {tuple(x.shape)}"
+                )
         shift = None if found.shift is None else found.shift.detach()
         finished = self.unguided.finish(x, found.eps.detach(), found.x0.detach(), t)
         return finished._replace(shift=shift)

@@ -54,8 +54,13 @@ class Asked(NamedTuple):
         """The arguments of `Unguided`; a conditional network has its labels bound."""
         networks, options = self.networks, self.options
         network = networks.conditional if conditional else networks.unconditional
-        return (network, networks.denoiser.prediction, networks.schedule, options["clip"],
-                options["recompute_eps"])  # fmt: skip
+        return (
+            network,
+            networks.denoiser.prediction,
+            networks.schedule,
+            options["clip"],
+            options["recompute_eps"],
+        )
 
     @property
     def clip_gradient(self) -> str | None:
@@ -87,9 +92,15 @@ def classifier_guided(asked: Asked) -> ClassifierGuided:
     assert asked.classifier is not None
     assert networks.target is not None
     evaluate = ClassifierGradient(
-        plain.network, plain.prediction, networks.schedule, asked.classifier, setup["input"],
-        asked.clip_gradient, setup["temperature"], setup["hold"],
-    )  # fmt: skip
+        plain.network,
+        plain.prediction,
+        networks.schedule,
+        asked.classifier,
+        setup["input"],
+        asked.clip_gradient,
+        setup["temperature"],
+        setup["hold"],
+    )
     stabilize = build(setup["stabilizer"], networks.schedule.timesteps, options["steps"])
     return ClassifierGuided(
         evaluate, networks.target, asked.scaled(), stabilize, setup["injection"], plain
@@ -105,9 +116,14 @@ def own(asked: Asked) -> Own:
     if asked.classifier is not None:
         classifier = TargetClassifier(asked.classifier, target, schedule)
     guide = made(
-        name, denoise=Denoise(networks, asked.clip_gradient), classifier=classifier,
-        target=target, scale=asked.scale, schedule=schedule, **asked.setup["options"],
-    )  # fmt: skip
+        name,
+        denoise=Denoise(networks, asked.clip_gradient),
+        classifier=classifier,
+        target=target,
+        scale=asked.scale,
+        schedule=schedule,
+        **asked.setup["options"],
+    )
     return Own(name, guide, unguided(asked))
 
 

@@ -27,8 +27,9 @@ class Scores:
     def __init__(self) -> None:
         self._rows: list[dict[str, Any]] = []
         self._replicates: dict[str, list[pd.DataFrame]] = {
-            "replicates": [], "reference_replicates": []
-        }  # fmt: skip
+            "replicates": [],
+            "reference_replicates": [],
+        }
 
     def extend(self, row: Row, scores: Iterator[Score]) -> None:
         """Add all scores of one cell and split."""
@@ -36,12 +37,19 @@ class Scores:
             values = score._asdict()
             for kind, frames in self._replicates.items():
                 replicates = values.pop(kind)
-                frames.append(pd.DataFrame({
-                    "dataset": row.dataset, "setup": row.setup,
-                    "scale": np.nan if row.scale is None else row.scale, "split": row.split,
-                    "metric": score.metric, "block": np.arange(len(replicates)),
-                    "value": replicates,
-                }))  # fmt: skip
+                frames.append(
+                    pd.DataFrame(
+                        {
+                            "dataset": row.dataset,
+                            "setup": row.setup,
+                            "scale": np.nan if row.scale is None else row.scale,
+                            "split": row.split,
+                            "metric": score.metric,
+                            "block": np.arange(len(replicates)),
+                            "value": replicates,
+                        }
+                    )
+                )
             self._rows.append(row._asdict() | values)
 
     def results(self) -> pd.DataFrame:

@@ -52,8 +52,9 @@ def inception(options: dict[str, Any]) -> FeatureExtractorInceptionV3 | None:
     try:
         found = sha256(path) if path is not None and options["sha256"] else None
         if found and found != options["sha256"]:
-            raise UserError(f"metrics.inception.sha256: found {found} for {path}, allowed: "
-                            f"{options['sha256']}")  # fmt: skip
+            raise UserError(
+                f"metrics.inception.sha256: found {found} for {path}, allowed: {options['sha256']}"
+            )
         return FeatureExtractorInceptionV3(
             "inception-v3-compat", ["2048"], feature_extractor_weights_path=path
         )

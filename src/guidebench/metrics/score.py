@@ -89,8 +89,10 @@ class Reference:
         rows = self.sliced.project(features)
         left_out = [self.sliced.distance(rows[block != number]) for number in range(self.blocks)]
         least = least_error(own.whole, self.fitted.whole) if np.isfinite(raw) else raw
-        return (Distance(raw, least, seeds, reference),
-                Distance(self.sliced.distance(rows), 0.0, np.array(left_out), NONE))  # fmt: skip
+        return (
+            Distance(raw, least, seeds, reference),
+            Distance(self.sliced.distance(rows), 0.0, np.array(left_out), NONE),
+        )
 
 
 class Real:
@@ -176,9 +178,19 @@ class Scorer:
             least = agresti_coull(0, count) if count else 0.0
             biased = one.metric in BIASED
             value = corrected(one.raw, one.replicates) if biased else one.raw
-            yield Score(one.metric, value, max(least, standard_error(one.replicates)), one.n,
-                        one.raw, "judge", "training images, unseen by the judge", real, 0,
-                        one.replicates, NONE)  # fmt: skip
+            yield Score(
+                one.metric,
+                value,
+                max(least, standard_error(one.replicates)),
+                one.n,
+                one.raw,
+                "judge",
+                "training images, unseen by the judge",
+                real,
+                0,
+                one.replicates,
+                NONE,
+            )
 
     def _distances(
         self, found: Features, extractor: str, kinds: tuple[bool, ...]
@@ -189,20 +201,32 @@ class Scorer:
         features = found[f"hidden:{extractor}"][kept]
         block = blocked(len(kept), self.blocks)[kept]
         if lost := int((~np.isfinite(features).all(axis=1)).sum()):
-            raise UserError(f"features of {extractor}: found {lost} of {len(features)} images "
-                            "without finite ones, allowed: none")  # fmt: skip
+            raise UserError(
+                f"features of {extractor}: found {lost} of {len(features)} images "
+                "without finite ones, allowed: none"
+            )
         for conditional in kinds:
             if conditional and self.real.target is None:
                 continue
             reference = self.real.reference(extractor, conditional, self.blocks)
             metric = DISTANCES[extractor][conditional]
             both = reference.distances(features, block)
-            for name, (raw, least, *replicates) in zip((metric, CHOSEN_BY[metric]), both,
-                                                       strict=True):  # fmt: skip
+            for name, (raw, least, *replicates) in zip(
+                (metric, CHOSEN_BY[metric]), both, strict=True
+            ):
                 known = [one for one in replicates if len(one)]
-                yield Score(name, corrected(raw, *known), max(standard_error(*known), least),
-                            len(features), raw, extractor, reference.words, reference.size,
-                            features.shape[1], *replicates)  # fmt: skip
+                yield Score(
+                    name,
+                    corrected(raw, *known),
+                    max(standard_error(*known), least),
+                    len(features),
+                    raw,
+                    extractor,
+                    reference.words,
+                    reference.size,
+                    features.shape[1],
+                    *replicates,
+                )
 
 
 def _whole(real: Features) -> Features:

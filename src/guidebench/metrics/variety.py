@@ -52,8 +52,10 @@ class Neighbours:
 
     def __init__(self, real: np.ndarray) -> None:
         if len(real) <= NEIGHBOURS:
-            raise UserError(f"precision and recall: found {len(real)} reference images, allowed: "
-                            f"at least {NEIGHBOURS + 1}")  # fmt: skip
+            raise UserError(
+                f"precision and recall: found {len(real)} reference images, allowed: "
+                f"at least {NEIGHBOURS + 1}"
+            )
         self.real = real[:LARGEST].astype(np.float64)
         self.radii = _radii(cdist(self.real, self.real))
 

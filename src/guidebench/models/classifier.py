@@ -51,8 +51,10 @@ def of_torchvision(architecture: str, outputs: int) -> nn.Module:
     from torchvision import models
 
     if architecture not in models.list_models(module=models):
-        raise UserError(f"architecture: found {architecture}, allowed: {', '.join(ARCHITECTURES)} "
-                        "or a classification model of torchvision")  # fmt: skip
+        raise UserError(
+            f"architecture: found {architecture}, allowed: {', '.join(ARCHITECTURES)} "
+            "or a classification model of torchvision"
+        )
     body: nn.Module = models.get_model(architecture, weights=None, num_classes=outputs)
     return body
 

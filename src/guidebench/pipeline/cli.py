@@ -26,8 +26,13 @@ def parser() -> argparse.ArgumentParser:
     """All sub-commands with their options."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", default="config.yaml", help="experiment file (config.yaml)")
-    common.add_argument("--set", action="append", default=[], metavar="KEY.PATH=VALUE",
-                        help="override one key; may be repeated")  # fmt: skip
+    common.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY.PATH=VALUE",
+        help="override one key; may be repeated",
+    )
     place = argparse.ArgumentParser(add_help=False)
     place.add_argument("--results", type=Path, help="folder (results)")
     top = argparse.ArgumentParser(
@@ -51,18 +56,27 @@ def parser() -> argparse.ArgumentParser:
         if name == "validate":
             command.add_argument("--print-name", action="store_true", help="print the name alone")
         if name == "plan":
-            command.add_argument("--workers", type=int, help="jobs that run at the same time "
-                                 "(this machine's GPUs, or cores / threads)")  # fmt: skip
-            command.add_argument("--images-per-second", action="append", default=[],
-                                 metavar="[DATA=]R", help="instead of a probe: denoiser "
-                                 "evaluations per second of a worker on the target")  # fmt: skip
+            command.add_argument(
+                "--workers",
+                type=int,
+                help="jobs that run at the same time (this machine's GPUs, or cores / threads)",
+            )
+            command.add_argument(
+                "--images-per-second",
+                action="append",
+                default=[],
+                metavar="[DATA=]R",
+                help="instead of a probe: denoiser "
+                "evaluations per second of a worker on the target",
+            )
         if name == "track":
             command.add_argument("--watch", type=int, help="follow until this process ends")
         if name in ("ui", "server"):
             command.add_argument("--port", type=int, default=5000)
         if name == "server":
-            command.add_argument("--host", default="127.0.0.1",
-                                 help="0.0.0.0: other machines, no password")  # fmt: skip
+            command.add_argument(
+                "--host", default="127.0.0.1", help="0.0.0.0: other machines, no password"
+            )
         if name == "adopt":
             command.add_argument("--stage", required=True, choices=STAGES)
             command.add_argument("--reason", required=True, help="why the old result still stands")
@@ -103,9 +117,14 @@ def run_pipeline(arguments: argparse.Namespace) -> int:
     config = trial.ready(arguments.config, arguments.set, arguments.results)
     mlflow_store.check(mlflow_store.store(arguments.results))
     request = runner.Run(
-        config, arguments.config, arguments.set, arguments.cores, arguments.results,
-        arguments.snakemake, arguments.profile,
-    )  # fmt: skip
+        config,
+        arguments.config,
+        arguments.set,
+        arguments.cores,
+        arguments.results,
+        arguments.snakemake,
+        arguments.profile,
+    )
     if request.here():
         trial.gpu(config, arguments.config, request.layout)
     code = runner.run(request)
@@ -124,9 +143,15 @@ def plan(arguments: argparse.Namespace) -> int:
     if arguments.workers is not None and arguments.workers < 1:
         raise UserError(f"--workers: found {arguments.workers}, allowed: 1 or more")
     request = runner.Run(config, arguments.config, arguments.set, 1, arguments.results, [])
-    text = forecast.forecast(config, request.layout, request.command(), arguments.config,
-                             arguments.set, arguments.workers,
-                             arguments.images_per_second)  # fmt: skip
+    text = forecast.forecast(
+        config,
+        request.layout,
+        request.command(),
+        arguments.config,
+        arguments.set,
+        arguments.workers,
+        arguments.images_per_second,
+    )
     sys.stdout.write("".join(f"{line}\n" for line in text))
     return 0
 
@@ -177,8 +202,10 @@ def digest(arguments: argparse.Namespace) -> int:
     # report.html shows times: what it is drawn from counts, not the page
     if stale := freshness.stale(config, layout):
         job, reason = next(iter(stale.items()))
-        raise UserError(f"{layout.root}: {len(stale)} results are missing or stale "
-                        f"({job.stage} {job.name}: {reason}); run again")  # fmt: skip
+        raise UserError(
+            f"{layout.root}: {len(stale)} results are missing or stale "
+            f"({job.stage} {job.name}: {reason}); run again"
+        )
     manifests = [manifest(layout, job) for job in jobs(config) if job.stage != "report"]
     sys.stdout.write(results_digest(manifests, layout.root) + "\n")
     return 0

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-_SCORE = ("dataset: str, setup: str, scale: float64, split: str, seed: int64, metric: str, "
-          "value: float64, se: float64, n: int64, extractor: str, reference: str")  # fmt: skip
-_BLOCK = ("dataset: str, setup: str, scale: float64, split: str, metric: str, block: int64, "
-          "value: float64")  # fmt: skip
+_SCORE = (
+    "dataset: str, setup: str, scale: float64, split: str, seed: int64, metric: str, "
+    "value: float64, se: float64, n: int64, extractor: str, reference: str"
+)
+_BLOCK = (
+    "dataset: str, setup: str, scale: float64, split: str, metric: str, block: int64, "
+    "value: float64"
+)
 _ALONG = "dataset: str, classifier: str, input: str, stabilizer: str"
 # columns and types of each table: one of no rows has them, too
 COLUMNS = {

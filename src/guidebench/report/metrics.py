@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-_FLOOR = ("Dotted line: floor, held-out real images scored like samples; dashed: unguided samples; "
-          "their bands and all bars are 95 % intervals. Crosses: broken, too many "
-          "images diverged. ")  # fmt: skip
-_CORRECTED = ("Corrected for the bias of n images by the jackknife, with the reference's error "
-              "counted; tables give the raw value beside it. ")  # fmt: skip
+_FLOOR = (
+    "Dotted line: floor, held-out real images scored like samples; dashed: unguided samples; "
+    "their bands and all bars are 95 % intervals. Crosses: broken, too many "
+    "images diverged. "
+)
+_CORRECTED = (
+    "Corrected for the bias of n images by the jackknife, with the reference's error "
+    "counted; tables give the raw value beside it. "
+)
 
 
 class Metric(NamedTuple):
@@ -24,55 +28,80 @@ class Metric(NamedTuple):
 # in the order of the page
 METRICS = {
     "accuracy_guide": Metric(
-        "accuracy by the guiding classifier", "accuracy_guide",
+        "accuracy by the guiding classifier",
+        "accuracy_guide",
         "Accuracy by the guide against the scale (figures 5 and 8a)",
         _FLOOR + "The guiding classifier judges its own samples, so an adversarial pattern counts "
         "as success: read it beside the next figure. Unguided, cfg and floor are rated by the "
-        "clean classifier here."),
+        "clean classifier here.",
+    ),
     "accuracy_judge": Metric(
-        "accuracy by the judge", "accuracy_judge",
+        "accuracy by the judge",
+        "accuracy_judge",
         "Accuracy by the judge against the scale (not in the paper)",
         _FLOOR + "The judge is a classifier of another architecture, seed and half of the "
         "training data, which never guided. High by the guide but low here means that guidance "
-        "fooled the guide."),
+        "fooled the guide.",
+    ),
     "fd_judge": Metric(
-        "fd_judge (all classes)", "fd",
+        "fd_judge (all classes)",
+        "fd",
         "Unconditional FD against the scale (figures 6 and 8b)",
         _FLOOR + _CORRECTED + "Distance to real images of all classes: with one target class it "
         "rises as guidance narrows the samples to it, even when each image is good.",
-        "fd_judge"),
+        "fd_judge",
+    ),
     "is_judge": Metric(
-        "Inception score's formula on the judge", "is",
+        "Inception score's formula on the judge",
+        "is",
         "Inception score's formula against the scale",
         _FLOOR + "exp of the mean KL divergence of p(y | x) from p(y), by the judge: it rises as "
         "images get clearer and classes even. Corrected for the bias of n images. Not comparable "
-        "with any published IS."),
+        "with any published IS.",
+    ),
     "diversity_judge": Metric(
-        "mean distance within a class (judge)", "diversity",
+        "mean distance within a class (judge)",
+        "diversity",
         "Diversity within a class against the scale",
         _FLOOR + "Mean distance, in the judge's features, of an image to the others that the judge "
-        "takes for the same class."),
+        "takes for the same class.",
+    ),
     "recall_judge": Metric(
-        "recall in the judge's features", "recall",
+        "recall in the judge's features",
+        "recall",
         "Recall against the scale",
         _FLOOR + "Share of real images (unseen by the judge) that lie among the samples, by third "
         "neighbours in the judge's features: what guidance leaves out. It has no limit in n: "
-        "compare equal n only."),
+        "compare equal n only.",
+    ),
     "precision_judge": Metric(
-        "precision in the judge's features", "precision",
+        "precision in the judge's features",
+        "precision",
         "Precision against the scale",
-        _FLOOR + "Share of samples that lie among real images, by the same neighbourhoods."),
+        _FLOOR + "Share of samples that lie among real images, by the same neighbourhoods.",
+    ),
     "fid": Metric(
-        "FID (all classes)", "fid", "Unconditional FID against the scale (figures 6 and 8b)",
-        _FLOOR + _CORRECTED + "The same on Inception-v3 features.", "FID"),
+        "FID (all classes)",
+        "fid",
+        "Unconditional FID against the scale (figures 6 and 8b)",
+        _FLOOR + _CORRECTED + "The same on Inception-v3 features.",
+        "FID",
+    ),
     "cfd_judge": Metric(
-        "cfd_judge (target class)", "cfd",
+        "cfd_judge (target class)",
+        "cfd",
         "Conditional FD against the scale (figures 7 and 8c)",
         _FLOOR + _CORRECTED + "Distance to real images of the target class only, the paper's main "
         "number. It falls while guidance brings the class in and turns up where guidance breaks "
-        "images.", "cfd_judge"),
+        "images.",
+        "cfd_judge",
+    ),
     "cfid": Metric(
-        "cFID (target class)", "cfid", "Conditional FID against the scale (figures 7 and 8c)",
-        _FLOOR + _CORRECTED + "The same on Inception-v3 features.", "cFID"),
-}  # fmt: skip
+        "cFID (target class)",
+        "cfid",
+        "Conditional FID against the scale (figures 7 and 8c)",
+        _FLOOR + _CORRECTED + "The same on Inception-v3 features.",
+        "cFID",
+    ),
+}
 COLUMNS = [name for name, metric in METRICS.items() if metric.column]

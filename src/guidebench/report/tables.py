@@ -109,8 +109,11 @@ class Tables:
     def guided(self, dataset: str, kind: str | None = None) -> list[str]:
         """Guided setups, all or of one kind (`classifier`, `cfg`), in the config's order."""
         setups = self.facts(dataset)["setups"].items()
-        return [name for name, setup in setups
-                if setup["kind"] != "unguided" and kind in (None, setup["kind"])]  # fmt: skip
+        return [
+            name
+            for name, setup in setups
+            if setup["kind"] != "unguided" and kind in (None, setup["kind"])
+        ]
 
     def has(self, dataset: str, metric: str) -> bool:
         """Whether evaluation rows of this metric exist."""
@@ -148,8 +151,14 @@ class Tables:
         if rows.empty:
             return None
         row = rows.fillna({"reference_n": 0, "features": 0}).iloc[0]
-        return Measure(float(row.value), float(row.se), int(row.n), float(row.raw),
-                       int(row.reference_n), int(row.features))  # fmt: skip
+        return Measure(
+            float(row.value),
+            float(row.se),
+            int(row.n),
+            float(row.raw),
+            int(row.reference_n),
+            int(row.features),
+        )
 
     def broken(self, dataset: str, setup: str, split: str = EVALUATION) -> list[float]:
         """A setup's scales (NaN: none) at which more than one image and BROKEN of all diverged."""
@@ -211,8 +220,9 @@ class Tables:
         table = self.sensitivity
         keep = (table.dataset == dataset) & (table.quantity == quantity)
         keep &= (table.classifier == classifier) & (table.input == source)
-        rows = table.loc[keep & (table.stabilizer == stabilizer),
-                         ["t", "mean", "sd", "n", "values"]]  # fmt: skip
+        rows = table.loc[
+            keep & (table.stabilizer == stabilizer), ["t", "mean", "sd", "n", "values"]
+        ]
         return rows.sort_values("t").reset_index(drop=True)
 
     def clean_accuracy(self, dataset: str, classifier: str) -> Measure | None:

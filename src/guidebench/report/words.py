@@ -50,8 +50,11 @@ def lines(values: Mapping[str, float | None]) -> dict[str, str]:
         base, _, end = key.rpartition(", ")
         if base in values and end in ("low", "high"):
             continue
-        bounds = [number(values[f"{key}, {name}"]) for name in ("low", "high")
-                  if f"{key}, {name}" in values]  # fmt: skip
+        bounds = [
+            number(values[f"{key}, {name}"])
+            for name in ("low", "high")
+            if f"{key}, {name}" in values
+        ]
         shown[key] = f"{number(value)} [{', '.join(bounds)}]" if bounds else number(value)
     return shown
 

@@ -29,9 +29,18 @@ from guidebench.report.columns import joined
 from guidebench.stages.pictures import pictures, pixels, shown
 from guidebench.stages.stage import Stage
 
-TABLES = ["results.parquet", "results.csv", "jackknife.parquet", "reference_jackknife.parquet",
-          "pixels.parquet", "sensitivity.parquet",
-          "classifiers.parquet", "history.parquet", "truth.parquet", "summary.json"]  # fmt: skip
+TABLES = [
+    "results.parquet",
+    "results.csv",
+    "jackknife.parquet",
+    "reference_jackknife.parquet",
+    "pixels.parquet",
+    "sensitivity.parquet",
+    "classifiers.parquet",
+    "history.parquet",
+    "truth.parquet",
+    "summary.json",
+]
 # times, memory and versions
 MEASURED = ["cell_costs.parquet", "costs.parquet", "environment.json"]
 
@@ -54,10 +63,14 @@ def run(stage: Stage) -> None:
         "classifiers": [pd.DataFrame(_classifiers(config, layout))],
         "history": _history(config, layout),
         "truth": _read([layout.truth(world) / "errors.parquet" for world in config.worlds]),
-        "sensitivity": _read([layout.sensitivity(dataset, guide) / "sensitivity.parquet"
-                              for dataset in config.datasets
-                              for guide in workload.guides(config, dataset)]),
-    }  # fmt: skip
+        "sensitivity": _read(
+            [
+                layout.sensitivity(dataset, guide) / "sensitivity.parquet"
+                for dataset in config.datasets
+                for guide in workload.guides(config, dataset)
+            ]
+        ),
+    }
     tables = {name: joined(name, parts) for name, parts in frames.items()}
     for name, frame in (tables | {"costs": pd.DataFrame(_costs(stage))}).items():
         with atomic(folder / f"{name}.parquet") as temporary:
@@ -73,8 +86,9 @@ def run(stage: Stage) -> None:
         with atomic(layout.pictures / f"{world}.npz") as temporary:
             shutil.copyfile(layout.truth(world) / "pictures.npz", temporary)
     names = [f"pictures/{name}.npz" for name in [*config.datasets, *config.worlds]]
-    stage.finish([*(f"tables/{name}" for name in TABLES), *names],
-                 [f"tables/{name}" for name in MEASURED])  # fmt: skip
+    stage.finish(
+        [*(f"tables/{name}" for name in TABLES), *names], [f"tables/{name}" for name in MEASURED]
+    )
 
 
 def _check(stage: Stage) -> None:
@@ -82,8 +96,9 @@ def _check(stage: Stage) -> None:
     for job in inputs(stage.config, stage.job):
         names = None
         if job.stage == "sample":
-            cells = workload.sampled(stage.config, job.dataset, workload.block(
-                stage.config, job.dataset, job.block))  # fmt: skip
+            cells = workload.sampled(
+                stage.config, job.dataset, workload.block(stage.config, job.dataset, job.block)
+            )
             blocks = shown(stage.config, job.dataset)
             names = (
                 [f"{cell.path}/{job.block}.npz" for cell in cells] if job.block in blocks else []
@@ -205,7 +220,8 @@ def _world(world: World, blocks: int) -> dict[str, Any]:
     return {
         "shape": shape,
         "components": world.drawn.components if world.drawn else len(world.components),
-        "classes": world.drawn.classes if world.drawn
+        "classes": world.drawn.classes
+        if world.drawn
         else 1 + max(component.label for component in world.components),
         "target": world.target,
         "schedule": world.schedule.name,
@@ -214,7 +230,7 @@ def _world(world: World, blocks: int) -> dict[str, Any]:
         "samplers": {name: steps.sampler for name, steps in world.samplers.items()},
         "setups": {name: setup.guidance for name, setup in world.setups.items()},
         "temperatures": _temperatures(world),
-    }  # fmt: skip
+    }
 
 
 def _temperatures(world: World) -> list[dict[str, float]]:

@@ -28,10 +28,11 @@ class Extractors:
         self.device = stage.device
         self.inception = inception(stage.config.metrics.inception.model_dump())
         self.classifiers = {
-            name: ClassifierFeatures(name, classifiers.load(layout.classifier(dataset, name),
-                                                            stage.device))
+            name: ClassifierFeatures(
+                name, classifiers.load(layout.classifier(dataset, name), stage.device)
+            )
             for name in stage.options.classifiers
-        }  # fmt: skip
+        }
 
     def __call__(self, images: np.ndarray | Chosen) -> dict[str, np.ndarray]:
         """`hidden:judge` [n, d], `predicted:<classifier>` [n], and `hidden:inception` [n, 2048]."""

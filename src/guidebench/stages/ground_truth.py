@@ -68,8 +68,11 @@ def world(config: Config, name: str, options: dict[str, Any]) -> Truth:
 def samplers(setup: dict[str, Any], options: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The samplers that a setup runs with: mean injection needs one whose step has a mean."""
     shifts_mean = setup["injection"] == "mean" and setup["guidance"] == "classifier"
-    return {key: steps for key, steps in options["samplers"].items()
-            if not shifts_mean or SAMPLERS[steps["sampler"]].has_mean}  # fmt: skip
+    return {
+        key: steps
+        for key, steps in options["samplers"].items()
+        if not shifts_mean or SAMPLERS[steps["sampler"]].has_mean
+    }
 
 
 def run(stage: Stage) -> None:
@@ -91,18 +94,27 @@ def run(stage: Stage) -> None:
     for key, scale, _ in cells:
         for power in _aims(options["setups"][key], scale).values():
             if power not in references:
-                references[power] = _reference(truth, target, power, key, derive(
-                    seed, name, "reference", power))  # fmt: skip
+                references[power] = _reference(
+                    truth, target, power, key, derive(seed, name, "reference", power)
+                )
     for done, (key, scale, sampler) in enumerate(cells):
         setup, steps = options["setups"][key], options["samplers"][sampler]
         before = truth.denoiser.rows
         points = truth.sample(setup, scale, steps, target)
         aims = _aims(setup, scale)
-        common = {"world": name, "setup": key, "scale": scale, "sampler": sampler,
-                  "steps": steps["steps"], "n": len(points),
-                  "evaluations": (truth.denoiser.rows - before) / len(points)}  # fmt: skip
-        measured = {power: references[power].measure(points, blocks)
-                    for power in dict.fromkeys(aims.values())}  # fmt: skip
+        common = {
+            "world": name,
+            "setup": key,
+            "scale": scale,
+            "sampler": sampler,
+            "steps": steps["steps"],
+            "n": len(points),
+            "evaluations": (truth.denoiser.rows - before) / len(points),
+        }
+        measured = {
+            power: references[power].measure(points, blocks)
+            for power in dict.fromkeys(aims.values())
+        }
         for kind, power in aims.items():
             for metric, values in measured[power].items():
                 rows.append(common | _row(kind, power, metric, jackknife(values)))
@@ -112,12 +124,23 @@ def run(stage: Stage) -> None:
         if truth.mixture.shape == (2,) and sampler == next(iter(options["samplers"])):
             pictures[f"points:{key}:{scale}"] = points[:SHOWN].float().numpy()
         stage.events.progress(done + 1, len(cells))
-    floors = {power: reference.floor(len(truth.seeds), [
-                  derive(seed, name, "floor", power, draw) for draw in range(FLOOR_DRAWS)
-              ]) for power, reference in references.items()}  # fmt: skip
+    floors = {
+        power: reference.floor(
+            len(truth.seeds),
+            [derive(seed, name, "floor", power, draw) for draw in range(FLOOR_DRAWS)],
+        )
+        for power, reference in references.items()
+    }
     for power, found in floors.items():
-        exact = {"world": name, "setup": "floor", "scale": power, "sampler": "exact", "steps": 0,
-                 "n": len(truth.seeds), "evaluations": 0.0}  # fmt: skip
+        exact = {
+            "world": name,
+            "setup": "floor",
+            "scale": power,
+            "sampler": "exact",
+            "steps": 0,
+            "n": len(truth.seeds),
+            "evaluations": 0.0,
+        }
         rows += [exact | _row("floor", power, metric, error) for metric, error in found.items()]
     rows += _biases(aimed, options["setups"], {p: found[DISTANCE] for p, found in floors.items()})
     if truth.mixture.shape == (2,):
@@ -147,13 +170,20 @@ def _reference(truth: Truth, target: int, power: float, setup: str, seed: int) -
     try:
         return Reference(truth.mixture, target, power, seed)
     except RuntimeError as error:
-        raise UserError(f"setups.{setup}.scales: found an exponent of {power:g} ({error}), "
-                        "allowed: one whose density can be sampled exactly") from error  # fmt: skip
+        raise UserError(
+            f"setups.{setup}.scales: found an exponent of {power:g} ({error}), "
+            "allowed: one whose density can be sampled exactly"
+        ) from error
 
 
 def _row(kind: str, power: float, metric: str, found: Errors) -> dict[str, Any]:
-    return {"reference": kind, "exponent": power, "metric": metric, "value": found.value,
-            "se": found.se}  # fmt: skip
+    return {
+        "reference": kind,
+        "exponent": power,
+        "metric": metric,
+        "value": found.value,
+        "se": found.se,
+    }
 
 
 def _biases(

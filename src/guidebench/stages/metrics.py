@@ -75,7 +75,8 @@ def _cost(row: Row, costs: list[dict[str, object]]) -> list[dict[str, object]]:
         metric: np.array([cost[key] for cost in costs]) for metric, key in keys.items()
     }
     return [
-        row._asdict() | {
+        row._asdict()
+        | {
             "metric": metric,
             "value": float(values.mean()),
             "se": float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan,
@@ -84,4 +85,4 @@ def _cost(row: Row, costs: list[dict[str, object]]) -> list[dict[str, object]]:
             "reference": "",
         }
         for metric, values in measured.items()
-    ]  # fmt: skip
+    ]

@@ -44,8 +44,11 @@ def pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
     noise = normal(torch.tensor([config.seed]), 0, tuple(data.images.shape[1:]))
     image = to_float(data.images[:1])
     noisy = [to_uint8(schedule.diffuse(image, noise, t)) for t in times]
-    found = {"real": data.images[:64], "forward": np.concatenate(noisy),
-             "forward_t": np.array(times)}  # fmt: skip
+    found = {
+        "real": data.images[:64],
+        "forward": np.concatenate(noisy),
+        "forward_t": np.array(times),
+    }
     if options.target is not None and not workload.each(options):
         wanted = classes(options.data).index(target_name(options))
         found["target"] = data.images[np.flatnonzero(data.labels == wanted)[:16]]
@@ -78,8 +81,9 @@ def pixels(config: Config, dataset: str, found: dict[str, np.ndarray]) -> pd.Dat
     for (cell, one), (other, two) in combinations(samples.items(), 2):
         difference = np.maximum(one, two) - np.minimum(one, two)  # uint8 has no signs
         scales = [np.nan if part.scale is None else part.scale for part in (cell, other)]
-        rows.append([dataset, cell.setup, scales[0], other.setup, scales[1],
-                     float(difference.mean())])  # fmt: skip
+        rows.append(
+            [dataset, cell.setup, scales[0], other.setup, scales[1], float(difference.mean())]
+        )
     return pd.DataFrame(rows, columns=list(columns("pixels")))
 
 

@@ -17,7 +17,9 @@ def run(stage: Stage) -> None:
         ("train", "validation"), load(stage.options.data, stage.seed("data")), strict=True
     ):
         names += [f"{name}/{file}" for file in write(data, folder / name)]
-    if lines := [f"datasets.{stage.job.dataset}.{key}: found {found}, allowed: {allowed}"
-                 for key, found, allowed in demands.prepared(stage.options, folder)]:  # fmt: skip
+    if lines := [
+        f"datasets.{stage.job.dataset}.{key}: found {found}, allowed: {allowed}"
+        for key, found, allowed in demands.prepared(stage.options, folder)
+    ]:
         raise UserError("; ".join(lines))
     stage.finish(names)

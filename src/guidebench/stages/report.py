@@ -39,10 +39,12 @@ def experiments(results: Path) -> list[dict[str, object]]:
         with suppress(UserError, KeyError, TypeError):
             summary = read_json(folder / "tables" / "summary.json")
             findings = read_json(folder / "findings.json")
-            found.append({
-                "name": folder.name,
-                "description": summary["description"],
-                "report_path": f"{folder.name}/{report.name}",
-                "findings": Counter(finding["verdict"] for finding in findings),
-            })  # fmt: skip
+            found.append(
+                {
+                    "name": folder.name,
+                    "description": summary["description"],
+                    "report_path": f"{folder.name}/{report.name}",
+                    "findings": Counter(finding["verdict"] for finding in findings),
+                }
+            )
     return found

@@ -91,13 +91,16 @@ def run(stage: Stage) -> None:
                 _save(path, samples, seeds, labels)
             size = stage.options.sampling.micro_batch
             rows = len(samples.seconds) * size
-            write_json(cost, {
-                "seconds": [value / size for value in samples.seconds],
-                "evaluations": (denoiser.rows - before[0]) / rows,
-                "backward_passes": (denoiser.backward_rows - before[1]) / rows,
-                "peak_memory_mib": peak_memory(),
-                "load": os.getloadavg()[0],
-            })  # fmt: skip
+            write_json(
+                cost,
+                {
+                    "seconds": [value / size for value in samples.seconds],
+                    "evaluations": (denoiser.rows - before[0]) / rows,
+                    "backward_passes": (denoiser.backward_rows - before[1]) / rows,
+                    "peak_memory_mib": peak_memory(),
+                    "load": os.getloadavg()[0],
+                },
+            )
             names = recording.ran | loading | own
             remember(path, key, layout.root, names, cost)
             log.info("%s %s: sampled %d images", block.name, cell.path, block.count)

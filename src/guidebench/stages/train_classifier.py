@@ -22,24 +22,37 @@ def run(stage: Stage) -> None:
     data = half(read(data_folder / "train"), options["half"])
     schedule = stage.schedule() if options["noise_trained"] else None
     model, history = train(
-        data, options, schedule, stage.seed("classifier", name), checkpoint, stage.events,
+        data,
+        options,
+        schedule,
+        stage.seed("classifier", name),
+        checkpoint,
+        stage.events,
         stage.device,
-    )  # fmt: skip
+    )
     held_out = read(data_folder / "validation")
     share, count = accuracy(model, held_out, stage.device), len(held_out.images)
     stage.events.metric(options["steps"], validation_accuracy=share)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic(folder / "model.safetensors") as temporary:
         save_file({key: value.contiguous() for key, value in model.state_dict().items()}, temporary)
-    write_json(folder / "config.json", {"architecture": options["architecture"],
-                                        "classes": len(data.classes),
-                                        "hidden": options["hidden"]})  # fmt: skip
-    write_json(folder / "metrics.json", {
-        "accuracy": share,
-        "se": agresti_coull(round(share * count), count),
-        "n": count,
-        "parameters": sum(p.numel() for p in model.parameters()),
-    })  # fmt: skip
+    write_json(
+        folder / "config.json",
+        {
+            "architecture": options["architecture"],
+            "classes": len(data.classes),
+            "hidden": options["hidden"],
+        },
+    )
+    write_json(
+        folder / "metrics.json",
+        {
+            "accuracy": share,
+            "se": agresti_coull(round(share * count), count),
+            "n": count,
+            "parameters": sum(p.numel() for p in model.parameters()),
+        },
+    )
     write_history(folder, history)
     stage.finish(["model.safetensors", "config.json", "metrics.json", "history.jsonl"])
     checkpoint.delete()

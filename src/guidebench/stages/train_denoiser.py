@@ -19,9 +19,14 @@ def run(stage: Stage) -> None:
     options = stage.dump["denoiser"]
     schedule = stage.schedule()
     model, history = train(
-        read(data_folder / "train"), options, schedule, stage.seed("denoiser"), checkpoint,
-        stage.events, stage.device,
-    )  # fmt: skip
+        read(data_folder / "train"),
+        options,
+        schedule,
+        stage.seed("denoiser"),
+        checkpoint,
+        stage.events,
+        stage.device,
+    )
     if parallel.rank():
         return
     save(model, folder, schedule.discrete_betas().tolist(), options["prediction"])

@@ -45,9 +45,15 @@ def train(
         return model.loss(network(x, time), torch.from_numpy(data.labels[index]).to(device))
 
     warmup = options["steps"] // 20 if options["warmup"] is None else options["warmup"]
-    plan = Plan(options["steps"], options["batch_size"], options["learning_rate"], warmup,
-                options["weight_decay"], options["checkpoint_every"],
-                clip_norm=options["clip_norm"])  # fmt: skip
+    plan = Plan(
+        options["steps"],
+        options["batch_size"],
+        options["learning_rate"],
+        warmup,
+        options["weight_decay"],
+        options["checkpoint_every"],
+        clip_norm=options["clip_norm"],
+    )
     trained, history = fit(model, loss, plan, checkpoint, events, device)
     assert isinstance(trained, Classifier)
     return trained.eval().requires_grad_(False), history

@@ -59,8 +59,9 @@ def train(
             label = torch.where(dropped, len(data.classes), label).to(device)
             label = label[mine]
         x0, noise, t = x0[mine], noise[mine], t[mine].to(device)
-        alpha, sigma = (level.float().view(-1, 1, 1, 1)
-                        for level in (schedule.alpha(t), schedule.sigma(t)))  # fmt: skip
+        alpha, sigma = (
+            level.float().view(-1, 1, 1, 1) for level in (schedule.alpha(t), schedule.sigma(t))
+        )
         wanted = target(kind, x0, noise, alpha, sigma)
         with torch.autocast(device.type, torch.bfloat16, options["mixed_precision"] == "bf16"):
             x = (alpha * x0 + sigma * noise).contiguous(memory_format=torch.channels_last)
@@ -68,9 +69,17 @@ def train(
         output = sigma * output.float() if kind == "score" else output.float()
         return criterion(output, wanted)
 
-    plan = Plan(options["steps"], options["batch_size"], options["learning_rate"],
-                options["warmup"], options["weight_decay"], options["checkpoint_every"],
-                options["weight_average"], options["rate"], options["clip_norm"])  # fmt: skip
+    plan = Plan(
+        options["steps"],
+        options["batch_size"],
+        options["learning_rate"],
+        options["warmup"],
+        options["weight_decay"],
+        options["checkpoint_every"],
+        options["weight_average"],
+        options["rate"],
+        options["clip_norm"],
+    )
     return fit(model, loss, plan, checkpoint, events, device)
 
 

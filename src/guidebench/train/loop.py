@@ -151,9 +151,14 @@ def fit(
             raise _diverged("weights that are not finite", done, plan, saved, checkpoint)
         saved = done if due else saved
         if due and accelerator.is_main_process:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
-                     "averaged": averaged.state_dict() if averaged is not None else None,
-                     "history": history, "losses": losses, "step": done}  # fmt: skip
+            state = {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "averaged": averaged.state_dict() if averaged is not None else None,
+                "history": history,
+                "losses": losses,
+                "step": done,
+            }
             # through memory: torch's own file writer does not say that a disk is full
             buffer = io.BytesIO()
             torch.save(state, buffer)
@@ -166,13 +171,13 @@ def _finite(model: nn.Module) -> bool:
     return all(bool(value.isfinite().all()) for value in model.state_dict().values())
 
 
-def _diverged(
-    found: str, done: int, plan: Plan, saved: int, checkpoint: Checkpoint
-) -> UserError:  # fmt: skip
+def _diverged(found: str, done: int, plan: Plan, saved: int, checkpoint: Checkpoint) -> UserError:
     """What to say of a training that broke at its `done`-th step."""
     good = f"step {saved} ({checkpoint.path})" if saved else "none yet"
-    return UserError(f"step {done} of {plan.steps}: found {found}, allowed: finite numbers; last "
-                     f"good checkpoint: {good}; a lower learning_rate may help")  # fmt: skip
+    return UserError(
+        f"step {done} of {plan.steps}: found {found}, allowed: finite numbers; last "
+        f"good checkpoint: {good}; a lower learning_rate may help"
+    )
 
 
 def _stored(checkpoint: Checkpoint, main: bool) -> dict[str, Any] | None:

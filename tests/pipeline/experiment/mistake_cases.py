@@ -46,8 +46,11 @@ CASES = {
     "list for a number": Case(("seed",), [1], "[1]", "integer, at least 0"),
     "fraction for an integer": Case((*S, "data", "train"), 1.5, "1.5", "integer, at least 2"),
     "a clip that the sampler cannot see": Case(
-        (*S, "sampling"), {"sampler": "heun", "steps": 4, "recompute_eps": False}, "false",
-        "true: with heun clip needs it", "sampling.recompute_eps"
+        (*S, "sampling"),
+        {"sampler": "heun", "steps": 4, "recompute_eps": False},
+        "false",
+        "true: with heun clip needs it",
+        "sampling.recompute_eps",
     ),
     "number for a boolean": Case((*S, "sampling", "clip"), 1, "1", "true or false"),
     "number for a list": Case((*RAW, "scales"), 3, "3", "list of numbers"),
@@ -57,17 +60,16 @@ CASES = {
     "empty section": Case((*S, "classifiers", "clean"), None, "null", "keys and values"),
     "section that is text": Case((*S, "data"), "balls", '"balls"', "keys and values"),
     "list of the wrong length": Case((*S, "data", "scale"), [0.8], "[0.8]", "list of 2 numbers"),
-    "boolean for a choice": Case(
-        (*S, "denoiser", "mixed_precision"), False, "false", "no, bf16"
-    ),
+    "boolean for a choice": Case((*S, "denoiser", "mixed_precision"), False, "false", "no, bf16"),
     "number for a name": Case(("name",), 202410, "202410", "a name of letters, digits, _ . and -"),
     "number for text": Case(("description",), 5, "5", "text (in quotes)"),
     "negative size": Case((*S, "data", "size"), -16, "-16", "at least 8 and at most 1024"),
     "zero steps": Case((*S, "denoiser", "steps"), 0, "0", "above 0"),
     "negative scale": Case((*RAW, "scales"), [-1], "-1", "at least 0", "setups.clean/raw.scales.0"),
     "nan": Case((*S, "denoiser", "learning_rate"), math.nan, "NaN", "finite number, above 0"),
-    "a rate that float32 does not hold": Case((*S, "denoiser", "learning_rate"), 1e39, "1e+39",
-                                              "above 0 and at most 1e+30"),
+    "a rate that float32 does not hold": Case(
+        (*S, "denoiser", "learning_rate"), 1e39, "1e+39", "above 0 and at most 1e+30"
+    ),
     "inf": Case((*RAW, "temperature"), math.inf, "Infinity", "finite number, above 0"),
     "momentum of one": Case((*ADAM, "stabilizer", "beta1"), 1.0, "1.0", "below 1"),
     "unknown data set": Case(
@@ -82,17 +84,42 @@ CASES = {
         (*M, "data", "validation"), 9, "9", "at least 10: one of each of 10 classes"
     ),
     "one class": Case(
-        (*S, "data"), {"source": "digits:write_digits", "classes": ["a"], "size": 16, "train": 8,
-                       "validation": 8}, "['a']", "at least two different names", "data.classes",
+        (*S, "data"),
+        {
+            "source": "digits:write_digits",
+            "classes": ["a"],
+            "size": 16,
+            "train": 8,
+            "validation": 8,
+        },
+        "['a']",
+        "at least two different names",
+        "data.classes",
     ),
     "a class twice": Case(
-        (*S, "data"), {"source": "digits:write_digits", "classes": ["a", "b", "a"], "size": 16,
-                       "train": 8, "validation": 8}, "['a', 'b', 'a']", "two different names",
+        (*S, "data"),
+        {
+            "source": "digits:write_digits",
+            "classes": ["a", "b", "a"],
+            "size": 16,
+            "train": 8,
+            "validation": 8,
+        },
+        "['a', 'b', 'a']",
+        "two different names",
         "data.classes",
     ),
     "a class named as all of them": Case(
-        (*S, "data"), {"source": "digits:write_digits", "classes": ["a", "each"], "size": 16,
-                       "train": 8, "validation": 8}, "['a', 'each']", "other names than each: as a",
+        (*S, "data"),
+        {
+            "source": "digits:write_digits",
+            "classes": ["a", "each"],
+            "size": 16,
+            "train": 8,
+            "validation": 8,
+        },
+        "['a', 'each']",
+        "other names than each: as a",
         "data.classes",
     ),
     "no data sets": Case(("datasets",), {}, "none", "at least one data set"),
@@ -109,12 +136,18 @@ CASES = {
         (*ADAM, "stabilizer", "name"), "json:Thing", "no Thing in json", "import"
     ),
     "analysed stabilizer missing": Case(
-        (*S, "sensitivity", "stabilizers", "own"), {"name": "nosuch:Thing"}, "nosuch:Thing",
-        "import", "sensitivity.stabilizers.own.name",
+        (*S, "sensitivity", "stabilizers", "own"),
+        {"name": "nosuch:Thing"},
+        "nosuch:Thing",
+        "import",
+        "sensitivity.stabilizers.own.name",
     ),
     "data set's module missing": Case(
-        (*S, "data"), {"source": "nosuch:Thing", "train": 8, "validation": 8}, "nosuch:Thing",
-        "import", "data.source",
+        (*S, "data"),
+        {"source": "nosuch:Thing", "train": 8, "validation": 8},
+        "nosuch:Thing",
+        "import",
+        "data.source",
     ),
     "classifier not defined": Case(
         (*RAW, "classifier"), "dirty", "dirty", "not the judge (clean, noise_trained)"
@@ -125,7 +158,9 @@ CASES = {
         (*S, "setups", "unguided", "classifier"), "clean", "clean", "unless guidance is classifier"
     ),
     "unknown architecture": Case(
-        (*S, "classifiers", "clean", "architecture"), "resnet19", "did you mean resnet",
+        (*S, "classifiers", "clean", "architecture"),
+        "resnet19",
+        "did you mean resnet",
         "small_cnn, small_resnet or a torchvision classifier",
     ),
     "class that does not exist": Case((*S, "target"), "tennis", "'tennis'", "baseball, basketball"),
@@ -133,14 +168,20 @@ CASES = {
     "no target": Case((*S, "target"), DELETE, "nothing", "baseball, basketball"),
     "target of the wrong kind": Case((*S, "target"), [1], "[1]", "text or integer"),
     "guidance without labels": Case(
-        (*S, "data"), CELEBA, "classifier", "none (a data set without labels)",
+        (*S, "data"),
+        CELEBA,
+        "classifier",
+        "none (a data set without labels)",
         "setups.clean/raw.guidance",
     ),
     "target without labels": Case(
         (*S, "data"), CELEBA, "'baseball'", "null (a data set without labels)", "target"
     ),
     "cfg without dropout": Case(
-        (*M, "denoiser", "condition_dropout"), DELETE, "cfg", "only with denoiser.condition",
+        (*M, "denoiser", "condition_dropout"),
+        DELETE,
+        "cfg",
+        "only with denoiser.condition",
         "setups.cfg.guidance",
     ),
     "more steps than T": Case(
@@ -159,13 +200,19 @@ CASES = {
     ),
     "attention per level": Case((*S, "denoiser", "attention"), [True], "[True]", "2 values"),
     "attention heads": Case(
-        (*S, "denoiser"), {"channels": [8, 16], "attention": [False, True], "head_dim": 12}, "12",
-        "divisor", "denoiser.head_dim",
+        (*S, "denoiser"),
+        {"channels": [8, 16], "attention": [False, True], "head_dim": 12},
+        "12",
+        "divisor",
+        "denoiser.head_dim",
     ),
     "canvas": Case((*S, "data", "canvas"), 65, "65", "a multiple of data.size (16)"),
     "scale range": Case((*S, "data", "scale"), [0.8, 0.5], "[0.8, 0.5]", "low <= high <= 1"),
     "mean injection with ddim": Case(
-        (*S, "sampling", "sampler"), "ddim", "mean", "score (ddim has no posterior mean",
+        (*S, "sampling", "sampler"),
+        "ddim",
+        "mean",
+        "score (ddim has no posterior mean",
         "setups.clean/raw.injection",
     ),
     "the same scale twice": Case((*RAW, "scales"), [1, 1.0], "[1.0, 1.0]", "each scale once"),
@@ -183,11 +230,17 @@ CASES = {
         (*S, "classifiers", "judge"), DELETE, "no judge", "must be named judge", "classifiers"
     ),
     "judge of the same architecture": Case(
-        (*S, "classifiers", "judge", "architecture"), "small_cnn", "small_cnn",
-        "another architecture than the judge's", "classifiers.clean.architecture",
+        (*S, "classifiers", "judge", "architecture"),
+        "small_cnn",
+        "small_cnn",
+        "another architecture than the judge's",
+        "classifiers.clean.architecture",
     ),
     "judge on the same half": Case(
-        (*S, "classifiers", "judge", "half"), "first", "first", "another half than the judge's",
+        (*S, "classifiers", "judge", "half"),
+        "first",
+        "first",
+        "another half than the judge's",
         "classifiers.clean.half",
     ),
     "judge trained on noise": Case(
@@ -216,4 +269,4 @@ CASES = {
     "setup climbs out": Case((*S, "setups", "clean/.."), {}, "'clean/..'", "names like clean"),
     "setup called floor": Case((*S, "setups", "floor"), {}, "'floor'", "none of floor"),
     "setup above another": Case((*S, "setups", "clean"), {}, "setups below clean/", "folder"),
-}  # fmt: skip
+}

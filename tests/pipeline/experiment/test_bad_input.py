@@ -61,15 +61,21 @@ def test_the_unedited_experiment_is_valid(smoke, tmp_path):
 def test_unread_keys_may_be_written_with_their_defaults(smoke, tmp_path):
     smoke["datasets"]["sportballs"]["denoiser"]["head_dim"] = 8
     smoke["datasets"]["mnist"]["data"]["otherwise"] = "stop"
-    smoke["datasets"]["mnist"]["sampling"] |= {"grid_images": 0, "grid_setups": [],
-                                               "grid_steps": None}  # fmt: skip
+    smoke["datasets"]["mnist"]["sampling"] |= {
+        "grid_images": 0,
+        "grid_setups": [],
+        "grid_steps": None,
+    }
     assert messages(smoke, tmp_path) == []
 
 
 def test_read_keys_may_be_anything(smoke, tmp_path):
     smoke["datasets"]["sportballs"]["denoiser"] |= {"attention": [False, True], "head_dim": 4}
-    smoke["datasets"]["mnist"]["sampling"] |= {"grid_images": 1, "grid_setups": ["unguided"],
-                                               "grid_steps": 3}  # fmt: skip
+    smoke["datasets"]["mnist"]["sampling"] |= {
+        "grid_images": 1,
+        "grid_setups": ["unguided"],
+        "grid_steps": 3,
+    }
     assert messages(smoke, tmp_path) == []
 
 
@@ -138,13 +144,40 @@ def test_keys_are_text_and_a_merged_key_may_be_replaced(repository, tmp_path):
 
 # how YAML 1.1 would read it -> how 1.2 does
 SCALARS = {
-    "0100": 100, "010": 10, "0o17": 15, "0x1F": 31, "-08": -8, "+7": 7, "1:30": "1:30",
-    "190:20:30": "190:20:30", "1_000": "1_000", "2024_10": "2024_10", "0b11": "0b11", "yes": "yes",
-    "no": "no", "on": "on", "Off": "Off", "y": "y", "true": True, "False": False, "~": None,
-    "null": None, "2024-10-01": "2024-10-01", "2024-13-45": "2024-13-45", "1e3": 1000.0,
-    "1.": 1.0, ".5": 0.5, "-1.5e-2": -0.015, "1e": "1e", "1_0.5": "1_0.5", "6:30.5": "6:30.5",
-    "0.1.2": "0.1.2", "=": "=", "'0100'": "0100", '"true"': "true",
-}  # fmt: skip
+    "0100": 100,
+    "010": 10,
+    "0o17": 15,
+    "0x1F": 31,
+    "-08": -8,
+    "+7": 7,
+    "1:30": "1:30",
+    "190:20:30": "190:20:30",
+    "1_000": "1_000",
+    "2024_10": "2024_10",
+    "0b11": "0b11",
+    "yes": "yes",
+    "no": "no",
+    "on": "on",
+    "Off": "Off",
+    "y": "y",
+    "true": True,
+    "False": False,
+    "~": None,
+    "null": None,
+    "2024-10-01": "2024-10-01",
+    "2024-13-45": "2024-13-45",
+    "1e3": 1000.0,
+    "1.": 1.0,
+    ".5": 0.5,
+    "-1.5e-2": -0.015,
+    "1e": "1e",
+    "1_0.5": "1_0.5",
+    "6:30.5": "6:30.5",
+    "0.1.2": "0.1.2",
+    "=": "=",
+    "'0100'": "0100",
+    '"true"': "true",
+}
 
 
 @pytest.mark.parametrize("text", SCALARS)
@@ -172,8 +205,14 @@ def test_what_is_no_number_is_refused_with_what_is(setting, said, repository):
 
 def test_numbers_with_zeros_in_front_are_decimal_and_a_bare_no_is_text(repository):
     smoke = str(repository / "workflow/config/smoke.yaml")
-    config = load(smoke, ["datasets.mnist.denoiser.steps=0100", "name=2024_10",
-                          "datasets.mnist.denoiser.mixed_precision=no"])  # fmt: skip
+    config = load(
+        smoke,
+        [
+            "datasets.mnist.denoiser.steps=0100",
+            "name=2024_10",
+            "datasets.mnist.denoiser.mixed_precision=no",
+        ],
+    )
     assert config.datasets["mnist"].denoiser.steps == 100
     assert config.datasets["mnist"].denoiser.mixed_precision == "no"
     assert config.name == "2024_10"
@@ -193,26 +232,36 @@ def test_settings_replace_keys_whose_names_hold_dots(repository):
 
 
 OVERRIDES = {
-    "setup": ({"sportballs": {"setups": {"clean/x0+em0.9": {"scales": [3]}}}},
-              "datasets.sportballs.setups.clean/x0+em0.9: found no such setup in smoke.yaml "
-              "(did you mean clean/x0+ema0.9?), allowed: "),
-    "data set": ({"sportbals": {"target": "baseball"}},
-                 "datasets.sportbals: found no such data set in smoke.yaml (did you mean "
-                 "sportballs?), allowed: "),
-    "whole new setup": ({"sportballs": {"setups": {"clean/x0+em0.9": {"guidance": "cfg"}}}},
-                        "datasets.sportballs.setups.clean/x0+em0.9.scales: found none, "),
-    "whole new classifier": ({"sportballs": {"classifiers": {"jury": {
-        "architecture": "small_cnn", "steps": 0}}}},
-        "datasets.sportballs.classifiers.jury.steps: found 0, allowed: "),
-    "whole new stabilizer": ({"sportballs": {"sensitivity": {"stabilizers": {"mine": {
-        "name": "ema", "beta1": 0.5}}}}},
-        "datasets.sportballs.sensitivity.stabilizers.mine.beta1: found 0.5, allowed: "),
-}  # fmt: skip
+    "setup": (
+        {"sportballs": {"setups": {"clean/x0+em0.9": {"scales": [3]}}}},
+        "datasets.sportballs.setups.clean/x0+em0.9: found no such setup in smoke.yaml "
+        "(did you mean clean/x0+ema0.9?), allowed: ",
+    ),
+    "data set": (
+        {"sportbals": {"target": "baseball"}},
+        "datasets.sportbals: found no such data set in smoke.yaml (did you mean "
+        "sportballs?), allowed: ",
+    ),
+    "whole new setup": (
+        {"sportballs": {"setups": {"clean/x0+em0.9": {"guidance": "cfg"}}}},
+        "datasets.sportballs.setups.clean/x0+em0.9.scales: found none, ",
+    ),
+    "whole new classifier": (
+        {"sportballs": {"classifiers": {"jury": {"architecture": "small_cnn", "steps": 0}}}},
+        "datasets.sportballs.classifiers.jury.steps: found 0, allowed: ",
+    ),
+    "whole new stabilizer": (
+        {"sportballs": {"sensitivity": {"stabilizers": {"mine": {"name": "ema", "beta1": 0.5}}}}},
+        "datasets.sportballs.sensitivity.stabilizers.mine.beta1: found 0.5, allowed: ",
+    ),
+}
 WORLDS = {
     "whole new world": ({"mine": {"components": []}}, "worlds.mine"),
-    "whole new sampler": ({"{world}": {"samplers": {"mine": {"sampler": "ddim", "steps": 0}}}},
-                          "worlds.{world}.samplers.mine.steps: found 0, allowed: "),
-}  # fmt: skip
+    "whole new sampler": (
+        {"{world}": {"samplers": {"mine": {"sampler": "ddim", "steps": 0}}}},
+        "worlds.{world}.samplers.mine.steps: found 0, allowed: ",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", OVERRIDES)
@@ -241,8 +290,10 @@ def test_a_whole_new_part_of_a_world_is_one(name, smoke, tmp_path, monkeypatch):
     Path("mine.yaml").write_text(yaml.safe_dump({"base": "smoke.yaml", "worlds": mine}))
     with pytest.raises(UserError) as caught:
         load("mine.yaml")
-    lines = [line.removeprefix("mine.yaml (over smoke.yaml): ") for line in
-             str(caught.value).splitlines()]  # fmt: skip
+    lines = [
+        line.removeprefix("mine.yaml (over smoke.yaml): ")
+        for line in str(caught.value).splitlines()
+    ]
     assert lines[0].startswith(said.format(world=world))
     assert "no such" not in str(caught.value)
 
@@ -256,12 +307,17 @@ def test_every_mistake_of_a_new_entry_is_said_at_once(smoke, tmp_path, monkeypat
     with pytest.raises(UserError) as caught:
         load("mine.yaml")
     key = "datasets.sportballs.setups.clean/new"
-    lines = [line.removeprefix(f"mine.yaml (over smoke.yaml): {key}") for line in
-             str(caught.value).splitlines()]  # fmt: skip
+    lines = [
+        line.removeprefix(f"mine.yaml (over smoke.yaml): {key}")
+        for line in str(caught.value).splitlines()
+    ]
     assert lines[0].startswith(": found no such setup in smoke.yaml")
     assert sorted(line.partition(": ")[0] for line in lines[1:]) == [
-        ".interval", ".interval", ".scales", ".scales"
-    ]  # fmt: skip
+        ".interval",
+        ".interval",
+        ".scales",
+        ".scales",
+    ]
 
 
 @pytest.mark.parametrize("program", ["guidebench", "snakemake"])
@@ -312,8 +368,10 @@ def test_snakemakes_own_options_are_read_as_ours(arguments, said, smoke, reposit
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(smoke))
     done = subprocess.run(
         [BIN / "snakemake", "-n", "-s", str(repository / "Snakefile"), *arguments],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     output = done.stdout + done.stderr
     assert done.returncode != 0
     assert said in output
@@ -323,8 +381,22 @@ def test_snakemakes_own_options_are_read_as_ours(arguments, said, smoke, reposit
 def test_a_name_in_quotes_stays_text_for_snakemake(smoke, repository, tmp_path):
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(smoke))
     done = subprocess.run(
-        [BIN / "snakemake", "-n", "--quiet", "rules", "-s", str(repository / "Snakefile"),
-         "--configfile", "a.yaml", "--config", r'set=["name=\"2024\""]', "seed=007", "threads=1"],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
+        [
+            BIN / "snakemake",
+            "-n",
+            "--quiet",
+            "rules",
+            "-s",
+            str(repository / "Snakefile"),
+            "--configfile",
+            "a.yaml",
+            "--config",
+            r'set=["name=\"2024\""]',
+            "seed=007",
+            "threads=1",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -16,9 +16,13 @@ from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.reference import document
 from guidebench.pipeline.experiment.type_words import models
 
-EXPERIMENTS = ["config.yaml", *sorted(
-    path.relative_to(REPOSITORY).as_posix()
-    for path in (REPOSITORY / "workflow/config").glob("*.yaml"))]  # fmt: skip
+EXPERIMENTS = [
+    "config.yaml",
+    *sorted(
+        path.relative_to(REPOSITORY).as_posix()
+        for path in (REPOSITORY / "workflow/config").glob("*.yaml")
+    ),
+]
 # of stabilizers that the default experiment has none of: a user's own, and norm_clip
 EXCEPTED = {
     "datasets.*.setups.*.stabilizer.options",
@@ -99,27 +103,38 @@ def test_the_documentation_is_the_models(monkeypatch):
 
 
 def test_the_documented_defaults_are_what_a_file_without_the_keys_gets(tmp_path):
-    (tmp_path / "least.yaml").write_text(yaml.safe_dump({
-        "name": "least",
-        "datasets": {"balls": {
-            "data": {"source": "sportballs"}, "target": "baseball",
-            "classifiers": {"judge": {}}, "setups": {"unguided": {"stabilizer": {}}},
-            "sensitivity": {"stabilizers": {"none": {}}},
-        }},
-    }))  # fmt: skip
+    (tmp_path / "least.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "name": "least",
+                "datasets": {
+                    "balls": {
+                        "data": {"source": "sportballs"},
+                        "target": "baseball",
+                        "classifiers": {"judge": {}},
+                        "setups": {"unguided": {"stabilizer": {}}},
+                        "sensitivity": {"stabilizers": {"none": {}}},
+                    }
+                },
+            }
+        )
+    )
     values = load(str(tmp_path / "least.yaml")).model_dump(mode="json")
     balls = values["datasets"]["balls"]
     sections = {
-        "Top level": values, "`metrics`": values["metrics"],
+        "Top level": values,
+        "`metrics`": values["metrics"],
         "`metrics.inception`": values["metrics"]["inception"],
         "`datasets.<name>.data` (source: sportballs)": balls["data"],
         "`datasets.<name>.classifiers.<name>`": balls["classifiers"]["judge"],
         "`datasets.<name>.setups.<name>`": balls["setups"]["unguided"],
         "`datasets.<name>.setups.<name>.stabilizer`": balls["setups"]["unguided"]["stabilizer"],
-        **{f"`datasets.<name>.{key}`": balls[key]
-           for key in ("denoiser", "sensitivity", "sampling")},
+        **{
+            f"`datasets.<name>.{key}`": balls[key]
+            for key in ("denoiser", "sensitivity", "sampling")
+        },
         "`datasets.<name>.schedule` (name: ddpm_linear)": balls["schedule"],
-    }  # fmt: skip
+    }
     checked = 0
     for title, section in sections.items():
         part = document().split(f"## {title}\n")[1].partition("\n## ")[0]

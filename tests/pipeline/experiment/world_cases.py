@@ -5,8 +5,10 @@ from mistake_cases import RAW, Case, M, S
 W = ("worlds", "w")
 WORLD = {
     "components": [{"mean": [0.0, 1.0], "label": 0}, {"mean": [1.0, 0.0], "label": 1}],
-    "samples": 64, "samplers": {"a": {"steps": 10}}, "setups": {"unguided": {}},
-}  # fmt: skip
+    "samples": 64,
+    "samplers": {"a": {"steps": 10}},
+    "setups": {"unguided": {}},
+}
 
 GRIDS = {"steps": 4, "grid_images": 1}
 
@@ -17,16 +19,23 @@ def _world(key: str, value: object, found: str, allowed: str, at: str = "") -> C
 
 
 CASES = {
-    "unknown schedule": Case((*S, "schedule"), {"name": "cosine"}, '"cosine"',
-                             "vp_sde", "schedule.name"),
+    "unknown schedule": Case(
+        (*S, "schedule"), {"name": "cosine"}, '"cosine"', "vp_sde", "schedule.name"
+    ),
     "key of another schedule": Case((*S, "schedule", "b_max"), 10.0, "unknown key", "beta_end"),
     "betas of an sde that fall": Case(
-        (*S, "schedule"), {"name": "vp_sde", "b_min": 20.0}, "20.0", "at most b_max",
+        (*S, "schedule"),
+        {"name": "vp_sde", "b_min": 20.0},
+        "20.0",
+        "at most b_max",
         "schedule.b_min",
     ),
     "logsnr bounds in the wrong order": Case(
-        (*S, "schedule"), {"name": "logsnr_cosine", "logsnr_min": 30.0}, "30.0",
-        "below logsnr_max", "schedule.logsnr_min",
+        (*S, "schedule"),
+        {"name": "logsnr_cosine", "logsnr_min": 30.0},
+        "30.0",
+        "below logsnr_max",
+        "schedule.logsnr_min",
     ),
     "conditional without dropout": Case((*RAW, "conditional"), True, "true", "condition_dropout"),
     "interval backwards": Case((*RAW, "interval"), [0.8, 0.2], "[0.8, 0.2]", "low <= high"),
@@ -40,27 +49,39 @@ CASES = {
         (*S, "sampling"), GRIDS | {"grid_steps": 500}, "500", "(100)", "sampling.grid_steps"
     ),
     "grid of an unknown setup": Case(
-        (*S, "sampling"), GRIDS | {"grid_setups": ["cfgg"]}, "cfgg", "unguided",
+        (*S, "sampling"),
+        GRIDS | {"grid_setups": ["cfgg"]},
+        "cfgg",
+        "unguided",
         "sampling.grid_setups",
     ),
     "strip beyond T": Case((*S, "strip"), [1, 100], "[100", "from 0 to 99"),
     "narrow shuffle_unet": Case(
-        (*M, "denoiser"), {"architecture": "shuffle_unet", "channels": [8],
-                           "condition_dropout": 0.1},
-        "[8]", "at least two", "denoiser.channels",
+        (*M, "denoiser"),
+        {"architecture": "shuffle_unet", "channels": [8], "condition_dropout": 0.1},
+        "[8]",
+        "at least two",
+        "denoiser.channels",
     ),
     "world without components": _world("components", [], "0 of them", "either"),
     "world's labels have a gap": _world(
-        "components", [{"mean": [0.0], "label": 0}, {"mean": [1.0], "label": 2}], "[0, 2]",
+        "components",
+        [{"mean": [0.0], "label": 0}, {"mean": [1.0], "label": 2}],
+        "[0, 2]",
         "each used",
     ),
     "world's means of two lengths": _world(
-        "components", [{"mean": [0.0], "label": 0}, {"mean": [1.0, 2.0], "label": 0}], "[1, 2]",
+        "components",
+        [{"mean": [0.0], "label": 0}, {"mean": [1.0, 2.0], "label": 0}],
+        "[1, 2]",
         "one length",
     ),
     "world's covariance is not square": _world(
-        "components", [{"mean": [0.0, 1.0], "covariance": [[1.0]], "label": 0}], "[[1.0]]",
-        "2 rows of 2", "components.0.covariance",
+        "components",
+        [{"mean": [0.0, 1.0], "covariance": [[1.0]], "label": 0}],
+        "[[1.0]]",
+        "2 rows of 2",
+        "components.0.covariance",
     ),
     "world's target": _world("target", 2, "2", "0 to 1"),
     "world's samples": _world("samples", 66, "66", "multiple of metrics.jackknife_blocks"),
@@ -68,8 +89,11 @@ CASES = {
         "samplers", {"a": {"steps": 401}}, "401", "timesteps (400)", "samplers.a.steps"
     ),
     "world's classifier": _world(
-        "setups", {"g": {"guidance": "classifier", "classifier": "robust", "scales": [1]}},
-        "robust", "clean, noise_trained", "setups.g.classifier",
+        "setups",
+        {"g": {"guidance": "classifier", "classifier": "robust", "scales": [1]}},
+        "robust",
+        "clean, noise_trained",
+        "setups.g.classifier",
     ),
     "world's guided setup without scales": _world(
         "setups", {"g": {"guidance": "cfg"}}, "none", "at least one", "setups.g.scales"
@@ -81,20 +105,29 @@ CASES = {
         "samplers", {"a": {"sampler": "euler"}}, '"euler"', "euler_maruyama", "samplers.a.sampler"
     ),
     "world's interval": _world(
-        "setups", {"g": {"guidance": "cfg", "scales": [1], "interval": [0.5, 0.1]}},
-        "[0.5, 0.1]", "low <= high", "setups.g.interval",
+        "setups",
+        {"g": {"guidance": "cfg", "scales": [1], "interval": [0.5, 0.1]}},
+        "[0.5, 0.1]",
+        "low <= high",
+        "setups.g.interval",
     ),
     "world's own guide that is not there": _world(
-        "setups", {"g": {"guidance": "nowhere:Guide", "scales": [1]}},
-        "nowhere:Guide", "module:attribute", "setups.g.guidance",
+        "setups",
+        {"g": {"guidance": "nowhere:Guide", "scales": [1]}},
+        "nowhere:Guide",
+        "module:attribute",
+        "setups.g.guidance",
     ),
     "steps of a world's setup": _world(
-        "setups", {"g": {"guidance": "cfg", "scales": [1], "steps": 5}},
-        "5", "its samplers have their own", "setups.g.steps",
+        "setups",
+        {"g": {"guidance": "cfg", "scales": [1], "steps": 5}},
+        "5",
+        "its samplers have their own",
+        "setups.g.steps",
     ),
     "classifier named like a role": Case(
         (*S, "classifiers", "guide"), {}, "'guide'", "not guide, which is a role"
     ),
     "world named like a data set": Case(("worlds", "mnist"), WORLD, "'mnist'", "no name of a data"),
     "world is a path": Case(("worlds", "../x"), WORLD, "'../x'", "letters, digits"),
-}  # fmt: skip
+}

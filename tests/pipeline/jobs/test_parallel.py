@@ -40,12 +40,26 @@ class Training:
         assert self("prepare").returncode == 0
 
     def command(self, stage: str, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "guidebench", stage, "--config", str(self.config),
-                "--dataset", "mnist", *arguments]  # fmt: skip
+        return [
+            sys.executable,
+            "-m",
+            "guidebench",
+            stage,
+            "--config",
+            str(self.config),
+            "--dataset",
+            "mnist",
+            *arguments,
+        ]
 
     def __call__(self, stage: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self.command(stage, *arguments), cwd=self.folder, text=True,
-                              capture_output=True, check=False)  # fmt: skip
+        return subprocess.run(
+            self.command(stage, *arguments),
+            cwd=self.folder,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
 
     def start(self, *arguments: str) -> subprocess.Popen:
         return subprocess.Popen(self.command("train_denoiser", *arguments), cwd=self.folder)
@@ -129,9 +143,12 @@ class Claims:
 
     def __call__(self, count: int) -> subprocess.Popen:
         process = subprocess.Popen(
-            [sys.executable, "-c", CLAIM, str(count)], env=self.environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+            [sys.executable, "-c", CLAIM, str(count)],
+            env=self.environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         self.processes.append(process)
         return process
 
@@ -183,18 +200,33 @@ def test_without_a_gpu_there_is_nothing_to_claim(visible: str, tmp_path: Path) -
 def test_a_task_of_a_job_step_takes_its_place(
     visible: str, local: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = {parallel.MASTER: "node1:4711", parallel.STEP: "1", "SLURM_PROCID": "3",
-             "SLURM_LOCALID": "1", "SLURM_NTASKS": "4", "CUDA_VISIBLE_DEVICES": visible,
-             "RANK": "9", "LOCAL_RANK": "9", "WORLD_SIZE": "9", "MASTER_ADDR": "", "MASTER_PORT": ""
-             }  # fmt: skip
+    given = {
+        parallel.MASTER: "node1:4711",
+        parallel.STEP: "1",
+        "SLURM_PROCID": "3",
+        "SLURM_LOCALID": "1",
+        "SLURM_NTASKS": "4",
+        "CUDA_VISIBLE_DEVICES": visible,
+        "RANK": "9",
+        "LOCAL_RANK": "9",
+        "WORLD_SIZE": "9",
+        "MASTER_ADDR": "",
+        "MASTER_PORT": "",
+    }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     assert parallel.joins()
     assert parallel.rank() == 3
-    found = {name: os.environ[name] for name in ("LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR",
-                                                 "MASTER_PORT")}  # fmt: skip
-    assert found == {"LOCAL_RANK": local, "WORLD_SIZE": "4", "MASTER_ADDR": "node1",
-                     "MASTER_PORT": "4711"}  # fmt: skip
+    found = {
+        name: os.environ[name]
+        for name in ("LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    }
+    assert found == {
+        "LOCAL_RANK": local,
+        "WORLD_SIZE": "4",
+        "MASTER_ADDR": "node1",
+        "MASTER_PORT": "4711",
+    }
 
 
 def test_alone_there_is_no_place_to_take(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,5 +240,6 @@ def test_more_gpus_than_the_machine_has_is_one_line(two: Training, monkeypatch) 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     done = two("train_denoiser")
     assert done.returncode == 2
-    assert done.stderr == ("denoiser.gpus: found 2 on a machine, allowed: at most the 1 that are "
-                           "visible here\n")  # fmt: skip
+    assert done.stderr == (
+        "denoiser.gpus: found 2 on a machine, allowed: at most the 1 that are visible here\n"
+    )

@@ -102,10 +102,15 @@ def test_a_cells_spec_is_its_own_setup_and_the_sampler(edited):
     def cells(edits):
         after = edited(edits)
         pairs = [
-            (cell, *(slices.cell_spec(config, BALLS, cell, workload.blocks(config, BALLS)[0])
-                     for config in (before, after)))
+            (
+                cell,
+                *(
+                    slices.cell_spec(config, BALLS, cell, workload.blocks(config, BALLS)[0])
+                    for config in (before, after)
+                ),
+            )
             for cell in workload.cells(before, BALLS)
-        ]  # fmt: skip
+        ]
         return {cell.setup for cell, old, new in pairs if old != new}
 
     assert cells({(*S, "setups", "clean/x0", "temperature"): 2.0}) == {"clean/x0"}
@@ -132,8 +137,9 @@ def test_a_users_stabilizer_and_data_set_count_with_their_code(edited, tmp_path,
     assert [canonical(listing.spec(config, job)) for job in two] == first
     module.write_text("class Mine:\n    size = 2\n")
     code.forget()
-    assert all(canonical(listing.spec(config, job)) != old
-               for job, old in zip(two, first, strict=True))  # fmt: skip
+    assert all(
+        canonical(listing.spec(config, job)) != old for job, old in zip(two, first, strict=True)
+    )
 
 
 def test_a_stage_without_a_slice_is_refused(edited):
@@ -169,7 +175,11 @@ def test_a_users_architecture_counts_wherever_it_runs(edited, tmp_path, monkeypa
     (tmp_path / "own_net.py").write_text("def net(outputs):\n    return 2 * outputs\n")
     code.forget()
     found = {job for job in jobs(config) if canonical(listing.spec(config, job)) != before[job]}
-    expected = {job for job in jobs(config) if job.dataset == BALLS
-                and job.stage in ("sample", "features", "train_classifier", "sensitivity")
-                and job.classifier in ("", "clean")}  # fmt: skip
+    expected = {
+        job
+        for job in jobs(config)
+        if job.dataset == BALLS
+        and job.stage in ("sample", "features", "train_classifier", "sensitivity")
+        and job.classifier in ("", "clean")
+    }
     assert found == expected

@@ -45,10 +45,19 @@ def test_a_dry_run_is_read(smoke, tmp_path: Path) -> None:
 
 def test_the_makespan_is_that_of_a_list_schedule() -> None:
     one, other, first, second, last = [
-        Job("prepare", "a"), Job("prepare", "b"), Job("train_denoiser", "a"),
-        Job("train_denoiser", "b"), Job("collect")]  # fmt: skip
-    tasks = [Task(one, 1.0, []), Task(other, 2.0, [], priority=5), Task(first, 10.0, [one]),
-             Task(second, 10.0, [other]), Task(last, 1.0, [first, second, Job("old")])]  # fmt: skip
+        Job("prepare", "a"),
+        Job("prepare", "b"),
+        Job("train_denoiser", "a"),
+        Job("train_denoiser", "b"),
+        Job("collect"),
+    ]
+    tasks = [
+        Task(one, 1.0, []),
+        Task(other, 2.0, [], priority=5),
+        Task(first, 10.0, [one]),
+        Task(second, 10.0, [other]),
+        Task(last, 1.0, [first, second, Job("old")]),
+    ]
     assert makespan(tasks, 2) == 2 + 10 + 1
     assert makespan(tasks, 1) == 24
     # trainings that need both workers go one after the other
@@ -136,11 +145,23 @@ def test_reasons_are_those_of_what_is_stale(smoke, tmp_path: Path, monkeypatch) 
 
 def test_a_better_block_is_named_where_jobs_are_short(smoke, tmp_path: Path) -> None:
     job = Job("sample", "mnist", block="evaluation-0")
-    text = lines(smoke, Layout(tmp_path, "smoke"), [Pending(job)] * 80,
-                 [Cost(60.0, 16, 100.0, 10.0)] * 80, {}, 2)  # fmt: skip
+    text = lines(
+        smoke,
+        Layout(tmp_path, "smoke"),
+        [Pending(job)] * 80,
+        [Cost(60.0, 16, 100.0, 10.0)] * 80,
+        {},
+        2,
+    )
     assert any("with sampling.block 392 instead of 16" in line for line in text)
-    fine = lines(smoke, Layout(tmp_path, "smoke"), [Pending(job)] * 80,
-                 [Cost(1200.0, 16, 100.0, 10.0)] * 80, {}, 2)  # fmt: skip
+    fine = lines(
+        smoke,
+        Layout(tmp_path, "smoke"),
+        [Pending(job)] * 80,
+        [Cost(1200.0, 16, 100.0, 10.0)] * 80,
+        {},
+        2,
+    )
     assert not any("sampling.block" in line for line in fine)
 
 
@@ -161,10 +182,25 @@ def test_sizes() -> None:
 
 def test_the_command_on_a_stated_target(repository: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "guidebench", "plan", "--config", SMOKE, "--images-per-second",
-         "1000", "--workers", "4", "--set", "name=never_run"],
-        cwd=repository, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "guidebench",
+            "plan",
+            "--config",
+            SMOKE,
+            "--images-per-second",
+            "1000",
+            "--workers",
+            "4",
+            "--set",
+            "name=never_run",
+        ],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "never_run: 31 jobs, 0 up to date, 31 to run" in done.stdout
     assert "with 4 jobs at a time" in done.stdout

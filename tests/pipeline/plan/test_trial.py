@@ -34,13 +34,18 @@ def said(values: dict[str, Any], folder: Path, **classifier: Any) -> list[str]:
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("vgg11", "Output size is too small"), ("alexnet", "Output size is too small"),
-     ("vit_b_16", "Wrong image height! Expected 224 but got 28!")],
-)  # fmt: skip
+    [
+        ("vgg11", "Output size is too small"),
+        ("alexnet", "Output size is too small"),
+        ("vit_b_16", "Wrong image height! Expected 224 but got 28!"),
+    ],
+)
 def test_a_network_for_larger_images_is_one_line(name, why, smoke, tmp_path) -> None:
     (line,) = said(smoke, tmp_path, architecture=name)
-    assert line.startswith(f"{'.'.join(CLASSIFIER)}.architecture: found {name}, allowed: one that "
-                           "takes images of 28 x 28 (")  # fmt: skip
+    assert line.startswith(
+        f"{'.'.join(CLASSIFIER)}.architecture: found {name}, allowed: one that "
+        "takes images of 28 x 28 ("
+    )
     assert why in line
 
 
@@ -51,8 +56,13 @@ def test_a_network_that_takes_them_is_not_refused(name, smoke, tmp_path) -> None
 
 def test_batches_of_one_image_need_more_than_one_pixel_left(smoke, tmp_path) -> None:
     assert said(smoke, tmp_path, batch_size=1) == []  # 4 x 4 are left of 28 x 28
-    smoke["datasets"]["mnist"]["data"] = {"source": "sportballs", "size": 8, "canvas": 8,
-                                          "train": 64, "validation": 64}  # fmt: skip
+    smoke["datasets"]["mnist"]["data"] = {
+        "source": "sportballs",
+        "size": 8,
+        "canvas": 8,
+        "train": 64,
+        "validation": 64,
+    }
     smoke["datasets"]["mnist"] |= {"target": "baseball"}
     smoke["datasets"]["mnist"]["denoiser"] |= {"channels": [8, 16]}
     (line,) = said(smoke, tmp_path, batch_size=1)
@@ -83,12 +93,23 @@ class Wide(nn.Module):
 
 @pytest.mark.parametrize(
     ("module", "text", "attribute", "why"),
-    [("own_shapes", OWN, "Shapes", None), ("own_wide", OWN, "Wide", "RuntimeError: "),
-     ("own_broken", "raise OSError('no licence')\ndef Net(outputs): ...", "Net",
-      "OSError: no licence"),
-     ("own_leaving", "raise SystemExit('no GPU')\ndef Net(outputs): ...", "Net",
-      "SystemExit: no GPU")],
-)  # fmt: skip
+    [
+        ("own_shapes", OWN, "Shapes", None),
+        ("own_wide", OWN, "Wide", "RuntimeError: "),
+        (
+            "own_broken",
+            "raise OSError('no licence')\ndef Net(outputs): ...",
+            "Net",
+            "OSError: no licence",
+        ),
+        (
+            "own_leaving",
+            "raise SystemExit('no GPU')\ndef Net(outputs): ...",
+            "Net",
+            "SystemExit: no GPU",
+        ),
+    ],
+)
 def test_an_own_classifier_is_tried(
     module, text, attribute, why, smoke, tmp_path, monkeypatch
 ) -> None:
@@ -106,12 +127,20 @@ KEYS = {
     ("worlds", "two", "setups", "mine", "guidance"): "worlds.two.setups.mine.guidance",
     ("worlds", "two", "setups", "cfg", "stabilizer"): "worlds.two.setups.cfg.stabilizer.name",
     (*CLASSIFIER[:2], "setups", "mine", "guidance"): "datasets.mnist.setups.mine.guidance",
-    (*CLASSIFIER[:2], "setups", "noise_trained/raw", "stabilizer"):
-        "datasets.mnist.setups.noise_trained/raw.stabilizer.name",
-    (*CLASSIFIER[:2], "sensitivity", "stabilizers", "mine"):
-        "datasets.mnist.sensitivity.stabilizers.mine.name",
+    (
+        *CLASSIFIER[:2],
+        "setups",
+        "noise_trained/raw",
+        "stabilizer",
+    ): "datasets.mnist.setups.noise_trained/raw.stabilizer.name",
+    (
+        *CLASSIFIER[:2],
+        "sensitivity",
+        "stabilizers",
+        "mine",
+    ): "datasets.mnist.sensitivity.stabilizers.mine.name",
     (*CLASSIFIER[:2], "data", "source"): "datasets.mnist.data.source",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("path", KEYS, ids=KEYS.values())
@@ -128,13 +157,19 @@ def test_own_methods_are_imported_wherever_they_are_named(
         value: Any = {"scales": [1], "guidance": name}
         put(smoke, tuple(parents), value)
     elif last == "source":
-        put(smoke, tuple(parents), {"source": name, "classes": ["a", "b"], "train": 80,
-                                    "validation": 80})  # fmt: skip
+        put(
+            smoke,
+            tuple(parents),
+            {"source": name, "classes": ["a", "b"], "train": 80, "validation": 80},
+        )
         smoke["datasets"]["mnist"] |= {"target": "a"}
     else:
         put(smoke, path, {"name": name})
-    smoke["worlds"]["two"]["setups"]["cfg"] |= {"guidance": "classifier", "classifier": "clean",
-                                                "injection": "score"}  # fmt: skip
+    smoke["worlds"]["two"]["setups"]["cfg"] |= {
+        "guidance": "classifier",
+        "classifier": "clean",
+        "injection": "score",
+    }
     assert said(smoke, tmp_path) == [
         f"{KEYS[path]}: found {name}, allowed: a module that can be imported (OSError: no licence)"
     ]
@@ -145,8 +180,9 @@ def test_commands_try_before_anything_starts(command, smoke, tmp_path, monkeypat
     smoke["datasets"]["mnist"]["classifiers"]["noise_trained"]["architecture"] = "vit_b_16"
     (tmp_path / "exp.yaml").write_text(yaml.safe_dump(smoke))
     monkeypatch.chdir(tmp_path)
-    arguments = argparse.Namespace(config="exp.yaml", set=[], print_name=False,
-                                   results=tmp_path / "results")  # fmt: skip
+    arguments = argparse.Namespace(
+        config="exp.yaml", set=[], print_name=False, results=tmp_path / "results"
+    )
     with pytest.raises(UserError, match=r"^exp.yaml: datasets.mnist.*found vit_b_16, allowed: "):
         getattr(cli, command)(arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["exp.yaml"]
@@ -166,8 +202,9 @@ def test_a_gpu_that_is_not_there_is_said_before_the_first_job(
 ) -> None:
     (tmp_path / "exp.yaml").write_text(yaml.safe_dump(smoke | {"device": "cuda"}))
     monkeypatch.chdir(tmp_path)
-    arguments = argparse.Namespace(config="exp.yaml", set=[], results=Path("results"), cores=1,
-                                   snakemake=[], profile=None)  # fmt: skip
+    arguments = argparse.Namespace(
+        config="exp.yaml", set=[], results=Path("results"), cores=1, snakemake=[], profile=None
+    )
     started: list[Any] = []
     monkeypatch.setattr(
         "guidebench.pipeline.run.runner.run", lambda *given: started.append(given) or 7
@@ -186,9 +223,14 @@ def test_a_gpu_that_is_not_there_is_said_before_the_first_job(
 
 @pytest.mark.parametrize(
     ("device", "listed", "stage", "words"),
-    [("cuda", [], "sample", "found cuda"), ("auto", ["0"], "features", "found auto and GPUs"),
-     ("auto", [], "sample", None), ("cpu", ["0"], "sample", None), ("cuda", [], "plots", None)],
-)  # fmt: skip
+    [
+        ("cuda", [], "sample", "found cuda"),
+        ("auto", ["0"], "features", "found auto and GPUs"),
+        ("auto", [], "sample", None),
+        ("cpu", ["0"], "sample", None),
+        ("cuda", [], "plots", None),
+    ],
+)
 def test_only_jobs_with_a_network_need_one(
     device, listed, stage, words, edited, tmp_path, monkeypatch, without_gpu
 ) -> None:

@@ -156,8 +156,10 @@ def test_the_same_result_has_the_same_manifest_whatever_was_measured(folder):
     for name in ("seconds.json", "provenance.json"):
         kept = (folder / name).read_text()
         (folder / name).write_text(kept.replace("9", "8").replace("sample", "simple"))
-        assert any(f"{folder / name}: truncated" in line
-                   for line in damaged(folder / "manifest.json", folder))  # fmt: skip
+        assert any(
+            f"{folder / name}: truncated" in line
+            for line in damaged(folder / "manifest.json", folder)
+        )
         (folder / name).write_text(kept)
     assert list(damaged(folder / "manifest.json", folder)) == []
 

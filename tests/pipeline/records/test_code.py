@@ -122,8 +122,20 @@ def inner(x: float) -> float:
     """What that calls."""
     return x * FACTOR
 '''
-FUNCTIONS = ["scaled", "shifted", "whole", "rounded", "page", "chosen", "square", "Shape.area",
-             "Shape.name", "Square.text", "TABLE[scaled]", "TABLE[twice]"]  # fmt: skip
+FUNCTIONS = [
+    "scaled",
+    "shifted",
+    "whole",
+    "rounded",
+    "page",
+    "chosen",
+    "square",
+    "Shape.area",
+    "Shape.name",
+    "Square.text",
+    "TABLE[scaled]",
+    "TABLE[twice]",
+]
 
 
 class Source:
@@ -211,48 +223,89 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "annotations": ("maths.py", "def scaled(x: float) -> float:", "def scaled(x: int):", set()),
     "a local annotation": ("maths.py", "more: float = ", "more: int = ", set()),
     "an unused constant": ("maths.py", "UNUSED = 4", "UNUSED = 5", set()),
-    "a new function": ("maths.py", "TABLE = ", "def new() -> int:\n    return 1\n\n\nTABLE = ",
-                       set()),
+    "a new function": (
+        "maths.py",
+        "TABLE = ",
+        "def new() -> int:\n    return 1\n\n\nTABLE = ",
+        set(),
+    ),
     "a body": ("maths.py", "return x * SCALE", "return SCALE * x", {"scaled"}),
     "a constant": ("maths.py", "LEVELS = [1, 2]", "LEVELS = [3, 2]", {"shifted"}),
     "a constant of another module": ("constants.py", "SCALE = 2.0", "SCALE = 3.0", {"scaled"}),
-    "one by the module's name": ("constants.py", "OFFSET = 5", "OFFSET = 6",
-                                 {"shifted", "TABLE[twice]"}),
+    "one by the module's name": (
+        "constants.py",
+        "OFFSET = 5",
+        "OFFSET = 6",
+        {"shifted", "TABLE[twice]"},
+    ),
     "one that is imported within": ("constants.py", "DIGITS = 3", "DIGITS = 4", {"rounded"}),
     "the call that made a constant": ("maths.py", "doubled(3)", "doubled(4)", {"whole"}),
-    "what makes a constant, or a default": ("constants.py", "return inner(x)",
-                                            "return inner(x) + 0", {"whole", "shifted"}),
+    "what makes a constant, or a default": (
+        "constants.py",
+        "return inner(x)",
+        "return inner(x) + 0",
+        {"whole", "shifted"},
+    ),
     "what that calls": ("constants.py", "x * FACTOR", "FACTOR * x", {"whole", "shifted"}),
-    "a constant of what that calls": ("constants.py", "FACTOR = 2", "FACTOR = 3",
-                                      {"whole", "shifted"}),
+    "a constant of what that calls": (
+        "constants.py",
+        "FACTOR = 2",
+        "FACTOR = 3",
+        {"whole", "shifted"},
+    ),
     "a default": ("maths.py", "doubled(1)", "doubled(2)", {"shifted"}),
     "a file beside": ("page.html.j2", "<body>", "<body><p>", {"page"}),
-    "a class's field": ("maths.py", "side: float = 1.0", "side: float = 2.0",
-                        {"Shape.area", "Shape.name"}),
-    "a field's type": ("maths.py", "side: float = 1.0", "side: int = 1.0",
-                       set()),
+    "a class's field": (
+        "maths.py",
+        "side: float = 1.0",
+        "side: float = 2.0",
+        {"Shape.area", "Shape.name"},
+    ),
+    "a field's type": ("maths.py", "side: float = 1.0", "side: int = 1.0", set()),
     "a class's base": ("maths.py", "(constants.Named)", "", {"Square.text", "square"}),
-    "a base's field": ("constants.py", 'label = "named"', 'label = "other"',
-                       {"Square.text", "square"}),
-    "a class's field, of its user": ("maths.py", "corners = 4", "corners = 5",
-                                     {"Square.text", "square"}),
-    "a new method": ("maths.py", "    def name(self)",
-                     "    def __len__(self) -> int:\n        return 1\n\n    def name(self)",
-                     {"Shape.area", "Shape.name"}),
-    "a base's new method": ("constants.py", "    def said(self)",
-                            "    def text(self) -> str:\n        return ''\n\n    def said(self)",
-                            {"Square.text", "square"}),
+    "a base's field": (
+        "constants.py",
+        'label = "named"',
+        'label = "other"',
+        {"Square.text", "square"},
+    ),
+    "a class's field, of its user": (
+        "maths.py",
+        "corners = 4",
+        "corners = 5",
+        {"Square.text", "square"},
+    ),
+    "a new method": (
+        "maths.py",
+        "    def name(self)",
+        "    def __len__(self) -> int:\n        return 1\n\n    def name(self)",
+        {"Shape.area", "Shape.name"},
+    ),
+    "a base's new method": (
+        "constants.py",
+        "    def said(self)",
+        "    def text(self) -> str:\n        return ''\n\n    def said(self)",
+        {"Square.text", "square"},
+    ),
     "another method's body": ("maths.py", '"shape"', '"square"', {"Shape.name"}),
     "a method of the base": ("constants.py", "return self.label", "return self.label * 2", set()),
     "a decorator": ("maths.py", "def scaled(", "@staticmethod\ndef scaled(", {"scaled"}),
-    "a statement that does something": ("maths.py", "UNUSED = 4", "np.seterr(all='raise')",
-                                        set(FUNCTIONS)),
+    "a statement that does something": (
+        "maths.py",
+        "UNUSED = 4",
+        "np.seterr(all='raise')",
+        set(FUNCTIONS),
+    ),
     "a new entry of a table": ("maths.py", "Methods(scaled=", "Methods(new=scaled, scaled=", set()),
-    "an entry of a table": ("maths.py", "lambda x: x * constants", "lambda x: 2 * x * constants",
-                            {"TABLE[twice]"}),
+    "an entry of a table": (
+        "maths.py",
+        "lambda x: x * constants",
+        "lambda x: 2 * x * constants",
+        {"TABLE[twice]"},
+    ),
     "what an entry is": ("maths.py", "scaled=scaled", "scaled=whole", {"TABLE[scaled]"}),
     "no table any more": ("maths.py", "TABLE[name](1.0)", "scaled(1.0)", {"chosen"}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("edit", EDITS)
@@ -265,22 +318,37 @@ FILL = "from guidebench.toy.filled import FILLED\n\n\ndef filled() -> object:\n 
 # what an import runs, of `filled.py`, and an edit of it
 IMPORTED: dict[str, tuple[str, str, str]] = {
     "a call": ("def made():\n    return [1]\n\n\nFILLED = made()\n", "[1]", "[2]"),
-    "a comprehension": ("def made(x):\n    return x\n\n\nFILLED = [made(x) for x in (1, 2)]\n",
-                        "return x", "return 2 * x"),
-    "an object": ("class Made:\n    def __init__(self):\n        self.x = 1\n\n\nFILLED = Made()\n",
-                  "= 1", "= 2"),
-    "a branch": ("try:\n    import absent\nexcept ImportError:\n    FILLED = 1\n",
-                 "FILLED = 1", "FILLED = 2"),
+    "a comprehension": (
+        "def made(x):\n    return x\n\n\nFILLED = [made(x) for x in (1, 2)]\n",
+        "return x",
+        "return 2 * x",
+    ),
+    "an object": (
+        "class Made:\n    def __init__(self):\n        self.x = 1\n\n\nFILLED = Made()\n",
+        "= 1",
+        "= 2",
+    ),
+    "a branch": (
+        "try:\n    import absent\nexcept ImportError:\n    FILLED = 1\n",
+        "FILLED = 1",
+        "FILLED = 2",
+    ),
     "a sum": ("FILLED = 1\nFILLED += 1\n", "+= 1", "+= 2"),
     "several names": ("OTHER, FILLED = 1, 2\n", "1, 2", "1, 3"),
-    "a function that is handed on": ("def rank(x):\n    return x\n\n\n"
-                                     "FILLED = sorted([1, 2], key=rank)\n",
-                                     "return x", "return -x"),
-    "an inherited method": ("class Base:\n    def __init__(self):\n        self.x = 1\n\n\n"
-                            "class Made(Base):\n    pass\n\n\nFILLED = Made()\n", "= 1", "= 2"),
+    "a function that is handed on": (
+        "def rank(x):\n    return x\n\n\nFILLED = sorted([1, 2], key=rank)\n",
+        "return x",
+        "return -x",
+    ),
+    "an inherited method": (
+        "class Base:\n    def __init__(self):\n        self.x = 1\n\n\n"
+        "class Made(Base):\n    pass\n\n\nFILLED = Made()\n",
+        "= 1",
+        "= 2",
+    ),
     "an entry that is set": ("FILLED = {}\nFILLED['a'] = 1\n", "= 1", "= 2"),
     "a list that is filled": ("FILLED = []\nFILLED.append(1)\n", "(1)", "(2)"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("edit", IMPORTED)
@@ -316,8 +384,11 @@ def test_a_function_names_those_that_it_may_call(toy: Source) -> None:
     assert found.functions == {"toy.maths:scaled", "toy.constants:doubled"}
     below = found.functions | {"toy.maths:shifted", "toy.constants:inner"}
     assert code.reached("toy.maths:shifted") == below
-    assert code.reached("toy.maths:square") == {"toy.maths:square", "toy.maths:Square.text",
-                                                "toy.constants:Named.said"}  # fmt: skip
+    assert code.reached("toy.maths:square") == {
+        "toy.maths:square",
+        "toy.maths:Square.text",
+        "toy.constants:Named.said",
+    }
     assert code.reached("numpy") == set()
 
 
@@ -387,23 +458,55 @@ def test_comments_docstrings_and_layout_change_nothing(real: Source) -> None:
 
 
 REAL: dict[str, tuple[str, str, str, set[str]]] = {
-    "a sampler": ("diffusion/samplers.py", "def heun(", "@staticmethod\ndef heun(",
-                  {"diffusion.samplers:heun"}),
-    "a new sampler": ("diffusion/samplers.py", "SAMPLERS = Methods(",
-                      "SAMPLERS = Methods(\n    mine=ddim,", {"diffusion.samplers:SAMPLERS[mine]"}),
-    "a limit": ("guidance/sampling.py", "LARGEST_RMS = 1.5", "LARGEST_RMS = 1.6",
-                {"guidance.sampling:Sampler._trajectory"}),
-    "the training loop": ("train/loop.py", "max(1, plan.steps // 100)",
-                          "max(1, plan.steps // 10)", {"train.loop:fit"}),
-    "the page": ("report/pages/page.html.j2", "<body>", "<body><!-- new -->",
-                 {"report.pages.page:render"}),
-    "the command line": ("pipeline/cli.py", "def main() -> None:",
-                         "EXTRA = 1\n\n\ndef main() -> None:", set()),
-    "the tracker": ("pipeline/tracking/mlflow_store.py", "from __future__ import annotations\n",
-                    "from __future__ import annotations\n\nEXTRA = 1\n", set()),
-    "how a job runs": ("pipeline/jobs/execution.py", "from __future__ import annotations\n",
-                       "from __future__ import annotations\n\nEXTRA = 1\n", set()),
-}  # fmt: skip
+    "a sampler": (
+        "diffusion/samplers.py",
+        "def heun(",
+        "@staticmethod\ndef heun(",
+        {"diffusion.samplers:heun"},
+    ),
+    "a new sampler": (
+        "diffusion/samplers.py",
+        "SAMPLERS = Methods(",
+        "SAMPLERS = Methods(\n    mine=ddim,",
+        {"diffusion.samplers:SAMPLERS[mine]"},
+    ),
+    "a limit": (
+        "guidance/sampling.py",
+        "LARGEST_RMS = 1.5",
+        "LARGEST_RMS = 1.6",
+        {"guidance.sampling:Sampler._trajectory"},
+    ),
+    "the training loop": (
+        "train/loop.py",
+        "max(1, plan.steps // 100)",
+        "max(1, plan.steps // 10)",
+        {"train.loop:fit"},
+    ),
+    "the page": (
+        "report/pages/page.html.j2",
+        "<body>",
+        "<body><!-- new -->",
+        {"report.pages.page:render"},
+    ),
+    "the command line": (
+        "pipeline/cli.py",
+        "def main() -> None:",
+        "EXTRA = 1\n\n\ndef main() -> None:",
+        set(),
+    ),
+    "the tracker": (
+        "pipeline/tracking/mlflow_store.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nEXTRA = 1\n",
+        set(),
+    ),
+    "how a job runs": (
+        "pipeline/jobs/execution.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\n\nEXTRA = 1\n",
+        set(),
+    ),
+}
 
 
 @pytest.mark.parametrize("edit", REAL)
@@ -445,18 +548,26 @@ def test_a_users_module_counts_without_its_comments(digest) -> None:
 
 
 def test_the_users_modules_that_it_imports_count(digest, tmp_path: Path) -> None:
-    first = digest(my_methods="import torch, mine_a\nfrom my_package.deep import x\nMine = 1\n",
-                   mine_a="from mine_b import y\n", mine_b="y = 1\n", mine_c="z = 1\n",
-                   my_package__in____init__="", my_package__in__deep="from . import near\nx = 1\n",
-                   my_package__in__near="")  # fmt: skip
+    first = digest(
+        my_methods="import torch, mine_a\nfrom my_package.deep import x\nMine = 1\n",
+        mine_a="from mine_b import y\n",
+        mine_b="y = 1\n",
+        mine_c="z = 1\n",
+        my_package__in____init__="",
+        my_package__in__deep="from . import near\nx = 1\n",
+        my_package__in__near="",
+    )
     assert (tmp_path / "mine" / "my_package" / "near.py").is_file()
     assert digest(mine_b="# twice\ny = 1\n") == first
     assert digest(mine_c="z = 2\n") == first  # imported by nobody
     seen = {first}
-    for edit in ({"mine_a": "from mine_b import y\nEXTRA = 1\n"}, {"mine_b": "y = 2\n"},
-                 {"my_package__in__deep": "from . import near\nx = 2\n"},
-                 {"my_package__in__near": "w = 1\n"},
-                 {"my_package__in____init__": "v = 1\n"}):  # fmt: skip
+    for edit in (
+        {"mine_a": "from mine_b import y\nEXTRA = 1\n"},
+        {"mine_b": "y = 2\n"},
+        {"my_package__in__deep": "from . import near\nx = 2\n"},
+        {"my_package__in__near": "w = 1\n"},
+        {"my_package__in____init__": "v = 1\n"},
+    ):
         other = digest(**edit)
         assert other not in seen, edit
         seen.add(other)
@@ -481,9 +592,11 @@ def test_of_an_installed_package_its_own_modules_count(
     root = tmp_path / place
     files = {
         "my_package/__init__.py": "import my_dependency, PIL\nfrom . import near\nMine = 1\n",
-        "my_package/near.py": "import my_package.deep\nx = 1\n", "my_package/deep.py": "y = 1\n",
-        "my_dependency/__init__.py": "import my_other\nz = 1\n", "my_other.py": "import torch\n",
-    }  # fmt: skip
+        "my_package/near.py": "import my_package.deep\nx = 1\n",
+        "my_package/deep.py": "y = 1\n",
+        "my_dependency/__init__.py": "import my_other\nz = 1\n",
+        "my_other.py": "import torch\n",
+    }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
@@ -499,8 +612,9 @@ def test_of_an_installed_package_its_own_modules_count(
     assert digest("my_package/deep.py", "y = 2\n") != first
     assert digest() == first
     told = user_code.version
-    monkeypatch.setattr(user_code, "version", lambda name: "0" if name in ("pillow", "Pillow")
-                        else told(name))  # fmt: skip
+    monkeypatch.setattr(
+        user_code, "version", lambda name: "0" if name in ("pillow", "Pillow") else told(name)
+    )
     assert digest() != first
 
 
@@ -515,13 +629,15 @@ def test_a_users_module_is_read_in_its_own_encoding(digest, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "text",
-    ["from guidebench.toy.constants import SCALE\nMine = SCALE\n",
-     "from guidebench.toy import constants\nMine = constants.SCALE\n",
-     "import guidebench.toy.constants as theirs\nMine = lambda: theirs.SCALE\n",
-     "import guidebench.toy.constants\nMine = guidebench.toy.constants.SCALE\n",
-     "class Mine:\n    def __call__(self):\n        from guidebench.toy import constants as c\n"
-     "        return c.SCALE.real\n"],
-)  # fmt: skip
+    [
+        "from guidebench.toy.constants import SCALE\nMine = SCALE\n",
+        "from guidebench.toy import constants\nMine = constants.SCALE\n",
+        "import guidebench.toy.constants as theirs\nMine = lambda: theirs.SCALE\n",
+        "import guidebench.toy.constants\nMine = guidebench.toy.constants.SCALE\n",
+        "class Mine:\n    def __call__(self):\n        from guidebench.toy import constants as c\n"
+        "        return c.SCALE.real\n",
+    ],
+)
 def test_constants_of_guidebench_that_it_names_count(text: str, digest, toy: Source) -> None:
     first = digest(my_methods=text)
     toy.edit("toy/constants.py", "DIGITS = 3", "DIGITS = 4")

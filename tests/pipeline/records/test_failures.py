@@ -13,9 +13,14 @@ Event = dict[str, Any]
 
 def job_error(number: int, job: str, *logs: str, said: str = "", indent: bool = False) -> Event:
     """What Snakemake tells of a failed job (snakemake.jobs.Job.get_log_error_info)."""
-    return {"event": "job_error", "rule_name": job.partition("/")[0], "jobid": number,
-            "log": [f"results/x/logs/{job}.log", *logs], "indent": indent,
-            "rule_msg": f"{said}{FURTHER}" if said else None}  # fmt: skip
+    return {
+        "event": "job_error",
+        "rule_name": job.partition("/")[0],
+        "jobid": number,
+        "log": [f"results/x/logs/{job}.log", *logs],
+        "indent": indent,
+        "rule_msg": f"{said}{FURTHER}" if said else None,
+    }
 
 
 LOCAL = [job_error(2, "prepare/balls")]
@@ -23,8 +28,10 @@ LOCAL = [job_error(2, "prepare/balls")]
 
 def on_slurm(number: int, data: str, slurm: int, here: Path, state: str = "FAILED") -> Event:
     """The same of a job that SLURM had, in the plugin's words."""
-    said = (f"SLURM-job '{slurm}' failed, SLURM status is: '{state}'. Detailed failure reason "
-            "unavailable (status command is not 'sacct').")  # fmt: skip
+    said = (
+        f"SLURM-job '{slurm}' failed, SLURM status is: '{state}'. Detailed failure reason "
+        "unavailable (status command is not 'sacct')."
+    )
     return job_error(number, f"prepare/{data}", f"{here}/slurm_logs/{slurm}.log", said=said)
 
 
@@ -54,12 +61,18 @@ def test_a_job_that_was_killed_left_no_error() -> None:
 
 @pytest.mark.parametrize(
     ("output", "cause"),
-    [("slurmstepd-n2: error: StepId=31.0 exceeded memory limit (3 > 2), being killed",
-      " (over its memory limit)"),
-     ("slurmstepd: *** JOB 31 ON n1 CANCELLED AT 2026 DUE TO TIME LIMIT ***",
-      " (over its time limit)"),
-     ("", "")],
-)  # fmt: skip
+    [
+        (
+            "slurmstepd-n2: error: StepId=31.0 exceeded memory limit (3 > 2), being killed",
+            " (over its memory limit)",
+        ),
+        (
+            "slurmstepd: *** JOB 31 ON n1 CANCELLED AT 2026 DUE TO TIME LIMIT ***",
+            " (over its time limit)",
+        ),
+        ("", ""),
+    ],
+)
 def test_slurms_words_for_the_cause(output: str, cause: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "slurm_logs").mkdir()
@@ -96,8 +109,10 @@ def test_a_job_that_slurm_did_not_take_says_why(tmp_path: Path) -> None:
 
 
 def test_a_job_that_finished_in_the_end_did_not_fail(tmp_path: Path) -> None:
-    errors = [on_slurm(number, name, number, tmp_path, "TIMEOUT")
-              for number, name in ((25, "late"), (26, "large"))]  # fmt: skip
+    errors = [
+        on_slurm(number, name, number, tmp_path, "TIMEOUT")
+        for number, name in ((25, "late"), (26, "large"))
+    ]
     assert [job.job for job in failed([*errors, *finished(25)])] == ["large"]
     # an earlier success is of an earlier attempt
     assert [job.job for job in failed([*finished(26), *errors, *finished(25)])] == ["large"]

@@ -48,8 +48,9 @@ def test_files_that_a_source_reads(edited, raw):
     (raw / "notes.txt").write_text("mine")
     (raw / f"{NAMES[0]}.gz").unlink()
     assert [path.name for path in files(data, RESULTS)] == [
-        plain.name, *(f"{name}.gz" for name in NAMES[2:])
-    ]  # fmt: skip
+        plain.name,
+        *(f"{name}.gz" for name in NAMES[2:]),
+    ]
     with pytest.raises(KeyError):
         files(data.model_copy(update={"source": "cifar"}), RESULTS)
 
@@ -124,8 +125,13 @@ def test_without_a_results_folder_nothing_is_written(edited, raw, tmp_path):
 
 def own(edited, options: dict[str, object]) -> Any:
     """The data section of a user's own source with these options."""
-    section = {"source": "mine:Mine", "classes": ["a", "b"], "train": 8, "validation": 8,
-               "options": options}  # fmt: skip
+    section = {
+        "source": "mine:Mine",
+        "classes": ["a", "b"],
+        "train": 8,
+        "validation": 8,
+        "options": options,
+    }
     return edited({("datasets", "sportballs", "data"): section}).datasets["sportballs"].data
 
 
@@ -198,9 +204,14 @@ def test_links_to_one_folder_from_two_sides_are_no_loop(edited, results, tmp_pat
 
 @pytest.mark.parametrize(
     ("place", "where"),
-    [(".", "."), ("above", "above/here"), ("results", "results"), ("linked", "linked/kept"),
-     ("results/other", "")],
-)  # fmt: skip
+    [
+        (".", "."),
+        ("above", "above/here"),
+        ("results", "results"),
+        ("linked", "linked/kept"),
+        ("results/other", ""),
+    ],
+)
 def test_a_folder_that_results_are_written_to_is_one_line(
     place, where, edited, tmp_path, monkeypatch
 ):
@@ -228,8 +239,12 @@ def test_a_users_source_counts_files_and_folders_in_its_options(edited, tmp_path
     (folder / "deep").mkdir(parents=True)
     (folder / "deep" / "a.png").write_bytes(b"a")
     (tmp_path / "labels.csv").write_bytes(b"b")
-    options = {"folder": str(folder), "labels": str(tmp_path / "labels.csv"), "count": 3,
-               "missing": str(tmp_path / "absent")}  # fmt: skip
+    options = {
+        "folder": str(folder),
+        "labels": str(tmp_path / "labels.csv"),
+        "count": 3,
+        "missing": str(tmp_path / "absent"),
+    }
     data = own(edited, options)
     assert files(data, RESULTS) == [folder / "deep" / "a.png", tmp_path / "labels.csv"]
     first = content(data, results)

@@ -14,8 +14,10 @@ from rich.console import Console
 
 from guidebench.pipeline.run.display import Bar, Log, display, drawn
 
-BARS = [Bar("train_classifier sportballs.noise_trained", 0.5, 12.345, 754.0),
-        Bar("sample mnist.selection-0", 1.0, None, 9000.0)]  # fmt: skip
+BARS = [
+    Bar("train_classifier sportballs.noise_trained", 0.5, 12.345, 754.0),
+    Bar("sample mnist.selection-0", 1.0, None, 9000.0),
+]
 WHOLE = Bar("1 h 2 min gone", 0.25, None, 3599.0)
 
 
@@ -72,8 +74,13 @@ def _drawn(term: str, sizes: list[tuple[int, int]]) -> str:
     ours, theirs = pty.openpty()
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
     output = _resized(ours, *sizes[0])
-    with subprocess.Popen([sys.executable, "-c", DRAW], stdin=subprocess.PIPE, stdout=theirs,
-                          stderr=theirs, env=environment | {"TERM": term}) as process:  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-c", DRAW],
+        stdin=subprocess.PIPE,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment | {"TERM": term},
+    ) as process:
         os.close(theirs)
         for step in range(3):
             while f"[{step}/3] done".encode() not in output:

@@ -48,8 +48,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def snakemake(*options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock", "--keep-going"]
-    return subprocess.run([*command, *options], capture_output=True, text=True, check=False,
-                          timeout=patience(60))  # fmt: skip
+    return subprocess.run(
+        [*command, *options], capture_output=True, text=True, check=False, timeout=patience(60)
+    )
 
 
 def test_every_event_is_in_the_file(folder: Path) -> None:
@@ -58,8 +59,17 @@ def test_every_event_is_in_the_file(folder: Path) -> None:
     assert "rule good:" in done.stderr  # Snakemake's own words stay
     events, _ = read(folder / "events.jsonl")
     kinds = {event["event"] for event in events}
-    assert kinds >= {"plan", "workflow_started", "resources_info", "run_info", "job_info",
-                     "shellcmd", "job_started", "job_finished", "job_error"}  # fmt: skip
+    assert kinds >= {
+        "plan",
+        "workflow_started",
+        "resources_info",
+        "run_info",
+        "job_info",
+        "shellcmd",
+        "job_started",
+        "job_finished",
+        "job_error",
+    }
     (good,) = [e for e in events if e["event"] == "job_info" and e["rule_name"] == "good"]
     assert (good["priority"], good["resources"]["mem_mb"], good["wildcards"]) == (7, 300, {})
     assert good["log"] == ["x/logs/good/all.log"]

@@ -23,11 +23,21 @@ from guidebench.pipeline.run.progress import Progress
 from guidebench.pipeline.run.runner import only_one
 
 ROWS = [
-    {"job": [stage, data, "", ""], "seconds": seconds, "workers": 1, "after": after, "stale": True,
-     "priority": 0, "offset": 0}
+    {
+        "job": [stage, data, "", ""],
+        "seconds": seconds,
+        "workers": 1,
+        "after": after,
+        "stale": True,
+        "priority": 0,
+        "offset": 0,
+    }
     for stage, data, seconds, after in (
-        ("prepare", "a", 1.0, []), ("train", "a", 10.0, [0]), ("train", "b", 30.0, []))
-]  # fmt: skip
+        ("prepare", "a", 1.0, []),
+        ("train", "a", 10.0, [0]),
+        ("train", "b", 30.0, []),
+    )
+]
 STATS = {"all": 1, "prepare": 1, "train": 2, "total": 4}
 
 
@@ -130,9 +140,15 @@ def test_nothing_to_do_is_said(told: Told, capsys: pytest.CaptureFixture[str]) -
     assert "nothing to do" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("slots", "gpus", "device", "workers"), [
-    ({"cores": 8}, None, "auto", 4), ({"cores": 8}, 2, "auto", 2), ({"cores": 8}, 2, "cpu", 4),
-    ({"nodes": 100}, None, "auto", 100)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("slots", "gpus", "device", "workers"),
+    [
+        ({"cores": 8}, None, "auto", 4),
+        ({"cores": 8}, 2, "auto", 2),
+        ({"cores": 8}, 2, "cpu", 4),
+        ({"nodes": 100}, None, "auto", 100),
+    ],
+)
 def test_jobs_at_a_time(slots, gpus, device, workers, told: Told) -> None:
     told("plan", folder=str(told.folder), threads=2, device=device, jobs=ROWS)
     told("resources_info", **slots)
@@ -158,9 +174,11 @@ class Machine:
         left = sorted(range(len(rows)), key=lambda number: -rows[number]["priority"])
         while left:
             core = free.index(min(free))
-            ready = [(max([free[core], *(self.spans[n][2] for n in rows[number]["after"])]), place)
-                     for place, number in enumerate(left)
-                     if all(n in self.spans for n in rows[number]["after"])]  # fmt: skip
+            ready = [
+                (max([free[core], *(self.spans[n][2] for n in rows[number]["after"])]), place)
+                for place, number in enumerate(left)
+                if all(n in self.spans for n in rows[number]["after"])
+            ]
             begun, place = min(ready)
             number = left.pop(place)
             startup = min(6.0, rows[number]["seconds"])
@@ -182,10 +200,13 @@ class Machine:
             marks = sorted({*first, (worked + share / max(steps, 1) * (ended - worked), share)})
             told: list[tuple[float, dict[str, Any]]] = [
                 (begun + self.LAUNCH, {"event": "start"}),
-                *((at, {"event": "progress", "done": done, "total": steps})
-                  for at, done in marks if done),
+                *(
+                    (at, {"event": "progress", "done": done, "total": steps})
+                    for at, done in marks
+                    if done
+                ),
                 (ended, {"event": "end", "status": "FINISHED", "error": None}),
-            ]  # fmt: skip
+            ]
             if begun <= now and (begun, number) not in self.sent:
                 self.told("job_info", log=[f"logs/{stage}/{name}.log"], time=begun)
                 self.sent.add((begun, number))
@@ -198,8 +219,9 @@ class Machine:
 
 
 @pytest.mark.parametrize("slower", [1 / 3, 1.0, 3.0])
-@pytest.mark.parametrize("wrong", [{}, {"sample": 1.3, "sensitivity": 0.5},
-                                   {"sample": 0.8, "train_classifier": 1.5}])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong", [{}, {"sample": 1.3, "sensitivity": 0.5}, {"sample": 0.8, "train_classifier": 1.5}]
+)
 def test_the_time_left_is_right_after_a_minute(
     slower, wrong, told: Told, repository: Path, monkeypatch
 ) -> None:
@@ -229,9 +251,11 @@ def test_the_time_left_is_right_after_a_minute(
 
 
 def test_a_second_run_is_refused_while_the_first_is_alive(tmp_path: Path) -> None:
-    code = "import sys, time; from pathlib import Path\n" \
-        "from guidebench.pipeline.run.runner import only_one\n" \
-        "with only_one(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"  # fmt: skip
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from guidebench.pipeline.run.runner import only_one\n"
+        "with only_one(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
+    )
     command = [sys.executable, "-c", code, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
@@ -247,8 +271,11 @@ def test_what_a_killed_run_left_is_ended_and_nothing_else(tmp_path: Path) -> Non
     """Not ended: processes of others, and those of its own SLURM jobs, which SLURM ends."""
     sleep = [sys.executable, "-c", f"import time; time.sleep({patience(60)})"]
     mine = os.environ | {MARK: str(tmp_path.resolve())}
-    with subprocess.Popen(sleep, env=mine) as left, subprocess.Popen(sleep) as theirs, \
-            subprocess.Popen(sleep, env=mine | {"SLURM_JOB_ID": "7"}) as job:  # fmt: skip
+    with (
+        subprocess.Popen(sleep, env=mine) as left,
+        subprocess.Popen(sleep) as theirs,
+        subprocess.Popen(sleep, env=mine | {"SLURM_JOB_ID": "7"}) as job,
+    ):
         found = [process.pid for process in processes(tmp_path, ["7"])]
         every = {process.pid for process in processes(tmp_path, [])}
         stop(processes(tmp_path, ["7"]))

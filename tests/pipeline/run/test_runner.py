@@ -74,11 +74,18 @@ def test_a_profile_that_is_a_file_is_one_line(repository, tmp_path, monkeypatch)
 
 @pytest.mark.parametrize(
     ("text", "arguments", "here"),
-    [(None, [], True), (None, ["--executor", "slurm"], False), (None, ["--executor=x"], False),
-     (None, ["-e", "x"], False), ("cores: 2", ["-k"], True), ("", [], True),
-     ("executor: local", [], True), ("executor: slurm", [], False),
-     ("executor: kubernetes", [], False)],
-)  # fmt: skip
+    [
+        (None, [], True),
+        (None, ["--executor", "slurm"], False),
+        (None, ["--executor=x"], False),
+        (None, ["-e", "x"], False),
+        ("cores: 2", ["-k"], True),
+        ("", [], True),
+        ("executor: local", [], True),
+        ("executor: slurm", [], False),
+        ("executor: kubernetes", [], False),
+    ],
+)
 def test_where_the_jobs_run(text, arguments, here, tmp_path) -> None:
     if text is not None:
         (tmp_path / "config.yaml").write_text(text)
@@ -177,10 +184,15 @@ def test_a_gres_that_is_never_submitted_is_one_line(gres: str, tmp_path: Path) -
     validate_slurm_extra(SimpleNamespace(resources=instead))
 
 
-@pytest.mark.parametrize("resources", [
-    ["sample:gpu=1"], {"sample": {"gres": "'gpu:1' if attempt == 1 else 'gpu:h100:1'"}},
-    {"sample": {"gres": "\"'gpu:a100:2'\""}}, {"sample": "gpu=1"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "resources",
+    [
+        ["sample:gpu=1"],
+        {"sample": {"gres": "'gpu:1' if attempt == 1 else 'gpu:h100:1'"}},
+        {"sample": {"gres": "\"'gpu:a100:2'\""}},
+        {"sample": "gpu=1"},
+    ],
+)
 def test_what_may_be_right_is_not_refused(resources: object, tmp_path: Path) -> None:
     profile = {"executor": "slurm", "set-resources": resources}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(profile))

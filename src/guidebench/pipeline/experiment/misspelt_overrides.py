@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 
 # sections of named entries: what one entry is called, and keys that only a new one is given
 ENTRIES = {
-    "datasets": ("data set", {"data"}), "worlds": ("world", {"components", "drawn"}),
-    "setups": ("setup", {"guidance"}), "classifiers": ("classifier", {"architecture"}),
-    "samplers": ("sampler", {"sampler"}), "stabilizers": ("stabilizer", {"name"}),
-}  # fmt: skip
+    "datasets": ("data set", {"data"}),
+    "worlds": ("world", {"components", "drawn"}),
+    "setups": ("setup", {"guidance"}),
+    "classifiers": ("classifier", {"architecture"}),
+    "samplers": ("sampler", {"sampler"}),
+    "stabilizers": ("stabilizer", {"name"}),
+}
 
 
 class Stranger(NamedTuple):
@@ -26,8 +29,10 @@ class Stranger(NamedTuple):
         """That the base has no such entry."""
         near = difflib.get_close_matches(self.name, self.known, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
-        return (f"{self.path}: found no such {self.kind} in {base}{hint}, allowed: "
-                f"{', '.join([*self.known, 'or a whole new one'])}")  # fmt: skip
+        return (
+            f"{self.path}: found no such {self.kind} in {base}{hint}, allowed: "
+            f"{', '.join([*self.known, 'or a whole new one'])}"
+        )
 
 
 def strangers(below: Any, above: Any, path: str = "", section: str = "") -> Iterator[Stranger]:

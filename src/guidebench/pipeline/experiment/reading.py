@@ -67,9 +67,12 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Pat
 
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """Sections are merged key by key; everything else is replaced."""
-    both = {key: _over(below[key], value)
-            if isinstance(value, dict) and isinstance(below.get(key), dict) else value
-            for key, value in above.items()}  # fmt: skip
+    both = {
+        key: _over(below[key], value)
+        if isinstance(value, dict) and isinstance(below.get(key), dict)
+        else value
+        for key, value in above.items()
+    }
     return below | both
 
 
@@ -81,8 +84,10 @@ def _assign(values: dict[str, Any], path: str, value: Any) -> None:
         key = max(known, key=len) if known else rest.partition(".")[0]
         values, rest = values.setdefault(key, {}), rest[len(key) + 1 :]
         if not isinstance(values, dict):
-            raise UserError(f"--set {path}: found a value at {path[: -len(rest) - 1]}, allowed: a "
-                            "section of keys")  # fmt: skip
+            raise UserError(
+                f"--set {path}: found a value at {path[: -len(rest) - 1]}, allowed: a "
+                "section of keys"
+            )
     values[rest] = value
 
 

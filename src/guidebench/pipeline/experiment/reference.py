@@ -57,9 +57,16 @@ def _section(path: str, model: type[BaseModel]) -> str:
     field = model.model_fields.get(tag) if path.endswith((".data", ".schedule")) else None
     choice = f" ({tag}: {', '.join(str(entry) for entry in of_field(field))})" if field else ""
     title = f"`{path}`{choice}" if path else "Top level"
-    lines = [f"## {title}", "", inspect.cleandoc(model.__doc__ or ""), "",
-             "| key | type | default | allowed | meaning |", "| --- | --- | --- | --- | --- |",
-             *rows, ""]  # fmt: skip
+    lines = [
+        f"## {title}",
+        "",
+        inspect.cleandoc(model.__doc__ or ""),
+        "",
+        "| key | type | default | allowed | meaning |",
+        "| --- | --- | --- | --- | --- |",
+        *rows,
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -68,8 +75,9 @@ def _row(key: str, field: FieldInfo) -> str:
     if field.title:
         kinds, limits = "text", field.title
     else:
-        kinds = " or ".join(dict.fromkeys("text" if entry.kind == "name" else entry.kind
-                                          for entry in entries))  # fmt: skip
+        kinds = " or ".join(
+            dict.fromkeys("text" if entry.kind == "name" else entry.kind for entry in entries)
+        )
         limits = "; ".join(entry.limits for entry in entries if entry.limits) or "any"
     cells = (f"`{key}`", kinds, _default(field), limits, field.description or "")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -32,15 +32,23 @@ class DDPMLinear(Model):
     timesteps: int = Field(400, ge=2, le=100_000, description="T; t runs from 0 to T-1")
     beta_start: NoiseStep = Field(1e-4, description="first beta")
     beta_end: NoiseStep = Field(0.02, description="last beta")
-    rescale: bool = Field(True, description="multiply the betas by 1000/T, so that a short "
-                          "schedule ends in noise too; false: as in the papers")  # fmt: skip
+    rescale: bool = Field(
+        True,
+        description="multiply the betas by 1000/T, so that a short "
+        "schedule ends in noise too; false: as in the papers",
+    )
 
 
 class Continuous(Model):
     """A forward process with t in (0, 1]."""
 
-    timesteps: int = Field(1000, ge=2, le=100_000, description="steps of the full grid that "
-                           "stabilizers' betas and the sensitivity analysis refer to")  # fmt: skip
+    timesteps: int = Field(
+        1000,
+        ge=2,
+        le=100_000,
+        description="steps of the full grid that "
+        "stabilizers' betas and the sensitivity analysis refer to",
+    )
 
 
 class VPSDE(Continuous):
@@ -99,8 +107,11 @@ class Denoiser(Model):
     )
     flip: bool = Field(False, description="random horizontal flips")
     mixed_precision: Literal["no", "bf16"] = Field("no", description="autocast in training")
-    gpus: PositiveInt = Field(1, description="GPUs that train it, each on its part of the batch "
-                              "(without GPUs: as many processes)")  # fmt: skip
+    gpus: PositiveInt = Field(
+        1,
+        description="GPUs that train it, each on its part of the batch "
+        "(without GPUs: as many processes)",
+    )
     nodes: PositiveInt = Field(1, description="machines that these are spread over (SLURM)")
     checkpoint_every: PositiveInt = Field(100, description="iterations between resume checkpoints")
 
@@ -108,18 +119,25 @@ class Denoiser(Model):
 class Classifier(Model):
     """A classifier and how it is trained."""
 
-    architecture: str = Field("small_cnn", description="small_cnn, small_resnet, or a model of "
-                              "torchvision by name")  # fmt: skip
+    architecture: str = Field(
+        "small_cnn", description="small_cnn, small_resnet, or a model of torchvision by name"
+    )
     hidden: PositiveInt = Field(64, description="width of the last hidden layer")
-    noise_trained: bool = Field(False, description="train on x_t, t uniform (the paper's robust "
-                                "classifier)")  # fmt: skip
-    half: Literal["first", "second"] = Field("first", description="half of the training images "
-                                             "that it sees; the judge sees the other")  # fmt: skip
+    noise_trained: bool = Field(
+        False, description="train on x_t, t uniform (the paper's robust classifier)"
+    )
+    half: Literal["first", "second"] = Field(
+        "first", description="half of the training images that it sees; the judge sees the other"
+    )
     steps: PositiveInt = Field(300, description="training iterations")
     batch_size: PositiveInt = Field(64, description="images per iteration")
     learning_rate: float = Field(2e-3, gt=0, le=FINITE, description=PEAK)
-    warmup: int | None = Field(None, ge=0, description="iterations of linear warm-up, cosine decay "
-                               "follows; null: a twentieth of steps")  # fmt: skip
+    warmup: int | None = Field(
+        None,
+        ge=0,
+        description="iterations of linear warm-up, cosine decay "
+        "follows; null: a twentieth of steps",
+    )
     weight_decay: float = Field(1e-2, ge=0, description="AdamW's weight decay")
     clip_norm: PositiveFloat | None = Field(1.0, description=CLIPPED)
     flip: bool = Field(False, description="random horizontal flips")
@@ -141,14 +159,17 @@ class Stabilizer(Model):
     eps: PositiveFloat = Field(
         1e-4, description="adam, rmsprop: added to the root of the second moment"
     )
-    max_norm: PositiveFloat = Field(1.0, description="norm_clip: largest L2 norm of an image's "
-                                    "gradient")  # fmt: skip
+    max_norm: PositiveFloat = Field(
+        1.0, description="norm_clip: largest L2 norm of an image's gradient"
+    )
     options: Options = Field(
         default_factory=dict, description="keyword arguments of a user's stabilizer"
     )
     per_step: Literal["full_grid", "literal"] = Field(
-        "full_grid", description="betas are meant per step of the full grid (beta^(T/n) on n "
-        "steps) or taken literally")  # fmt: skip
+        "full_grid",
+        description="betas are meant per step of the full grid (beta^(T/n) on n "
+        "steps) or taken literally",
+    )
 
 
 class Setup(Model):
@@ -163,15 +184,21 @@ class Setup(Model):
     options: Options = Field(
         default_factory=dict, description="keyword arguments of a user's guide"
     )
-    conditional: bool = Field(False, description="the denoiser gets the target's label (needs "
-                              "condition_dropout); cfg always does, a user's guide says it "
-                              "itself")  # fmt: skip
+    conditional: bool = Field(
+        False,
+        description="the denoiser gets the target's label (needs "
+        "condition_dropout); cfg always does, a user's guide says it "
+        "itself",
+    )
     classifier: str | None = Field(None, description="name of the guiding classifier")
     input: Literal["raw", "x0", "x0_frozen"] = Field(
-        "raw", description="what the classifier sees: x_t, x0_pred with its gradient through the "
-        "denoiser, or x0_pred with the denoiser's output held constant")  # fmt: skip
-    hold: Literal["v", "eps"] = Field("v", description="x0_frozen: what is held, v (factor "
-                                      "alpha_t) or eps (factor 1/alpha_t)")  # fmt: skip
+        "raw",
+        description="what the classifier sees: x_t, x0_pred with its gradient through the "
+        "denoiser, or x0_pred with the denoiser's output held constant",
+    )
+    hold: Literal["v", "eps"] = Field(
+        "v", description="x0_frozen: what is held, v (factor alpha_t) or eps (factor 1/alpha_t)"
+    )
     injection: Literal["mean", "score"] = Field(
         "mean", description="shift the posterior mean (nrCG, algorithm 1) or the score"
     )
@@ -185,8 +212,9 @@ class Setup(Model):
     )
     stabilizer: Stabilizer = Field(default_factory=Stabilizer, description="of the gradient")
     temperature: PositiveFloat = Field(1.0, description="log_softmax(logits / temperature)")
-    steps: PositiveInt | None = Field(None, description="sampling steps of this setup; null: "
-                                      "sampling.steps")  # fmt: skip
+    steps: PositiveInt | None = Field(
+        None, description="sampling steps of this setup; null: sampling.steps"
+    )
     scales: list[Annotated[float, Field(ge=0)]] = Field(
         default_factory=list, description="guidance scales (cfg: weights w)"
     )
@@ -197,8 +225,11 @@ class Sensitivity(Model):
 
     images: PositiveInt = Field(64, description="held-out images for the sensitivities")
     accuracy_images: PositiveInt = Field(512, description="held-out images for accuracy against t")
-    steps: PositiveInt = Field(50, description="number of t at which pairs x_t, x_{t-1} are "
-                               "reported; stabilizers walk every t")  # fmt: skip
+    steps: PositiveInt = Field(
+        50,
+        description="number of t at which pairs x_t, x_{t-1} are "
+        "reported; stabilizers walk every t",
+    )
     noise: Literal["trajectory", "per_t"] = Field(
         "trajectory", description="one noise per image for all t, or a fresh one for each t"
     )
@@ -216,8 +247,9 @@ class Steps(Model):
     steps: PositiveInt = Field(50, description="steps, spaced `trailing` over the T timesteps")
     variance: Probability = Field(0.0, description="ancestral: 0 small, 1 large posterior variance")
     eta: Probability = Field(0.0, description="ddim: 0 deterministic, 1 ancestral")
-    limit: PositiveFloat | None = Field(10.0, description="euler_maruyama: values of x_t are "
-                                        "clipped to [-limit, limit]; null: not")  # fmt: skip
+    limit: PositiveFloat | None = Field(
+        10.0, description="euler_maruyama: values of x_t are clipped to [-limit, limit]; null: not"
+    )
 
 
 class Sampling(Steps):
@@ -227,18 +259,30 @@ class Sampling(Steps):
     clip_gradient: Literal["zero", "straight_through"] = Field(
         "straight_through", description="gradient of the clip where it saturates"
     )
-    recompute_eps: bool = Field(True, description="eps from the clipped x0_pred (all samplers but "
-                                "ancestral and dpmpp_2m use eps)")  # fmt: skip
+    recompute_eps: bool = Field(
+        True,
+        description="eps from the clipped x0_pred (all samplers but "
+        "ancestral and dpmpp_2m use eps)",
+    )
     selection: PositiveInt = Field(128, description="seeds on which scales are chosen")
     evaluation: PositiveInt = Field(256, description="seeds behind every number that is shown")
     block: PositiveInt = Field(128, description="seeds per sampling job")
     micro_batch: PositiveInt = Field(64, description="rows per network call (part of the spec)")
-    grid_images: int = Field(0, ge=0, description="images of each class in a picture grid of "
-                             "every cell, on seeds of its own; 0: no such grids")  # fmt: skip
+    grid_images: int = Field(
+        0,
+        ge=0,
+        description="images of each class in a picture grid of "
+        "every cell, on seeds of its own; 0: no such grids",
+    )
     grid_setups: list[str] = Field(
         default_factory=list, description="setups that get picture grids; empty: all"
     )
-    grid_steps: PositiveInt | None = Field(None, description="sampling steps of the picture grids; "
-                                           "null: as the cell's")  # fmt: skip
-    trajectories: int = Field(4, ge=0, description="images whose way from noise is kept for the "
-                              "report's animation (at most micro_batch)")  # fmt: skip
+    grid_steps: PositiveInt | None = Field(
+        None, description="sampling steps of the picture grids; null: as the cell's"
+    )
+    trajectories: int = Field(
+        4,
+        ge=0,
+        description="images whose way from noise is kept for the "
+        "report's animation (at most micro_batch)",
+    )

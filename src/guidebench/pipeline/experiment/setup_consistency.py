@@ -10,8 +10,10 @@ from guidebench.pipeline.experiment.sections import Setup, Stabilizer
 from guidebench.pipeline.experiment.unread_keys import BY_GUIDANCE, BY_INPUT, BY_STABILIZER, unread
 from guidebench.pipeline.records.user_code import source_digest
 
-PLUGIN = ("module:attribute that Python can import, also from a file in the folder that "
-          "guidebench is started in")  # fmt: skip
+PLUGIN = (
+    "module:attribute that Python can import, also from a file in the folder that "
+    "guidebench is started in"
+)
 
 
 def plugin_mistakes(key: str, name: str) -> Iterator[Mistake]:

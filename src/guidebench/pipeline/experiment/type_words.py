@@ -11,8 +11,13 @@ from pydantic.fields import FieldInfo
 
 LEAVES = {int: "integer", float: "number", str: "text", bool: "true or false", NoneType: "null"}
 PLURALS = {"integer": "integers", "number": "numbers", "text": "texts"}
-BOUNDS = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}",
-          "min_length": "at least {} of them"}  # fmt: skip
+BOUNDS = {
+    "ge": "at least {}",
+    "gt": "above {}",
+    "le": "at most {}",
+    "lt": "below {}",
+    "min_length": "at least {} of them",
+}
 
 
 class Words(NamedTuple):
@@ -81,6 +86,9 @@ def _limits(metadata: Iterable[Any]) -> tuple[str, str]:
             inner, inner_title = _limits(item.metadata)
             bounds.append(inner)
             title = item.title or inner_title or title
-        bounds += [text.format(getattr(item, name)) for name, text in BOUNDS.items()
-                   if getattr(item, name, None) is not None]  # fmt: skip
+        bounds += [
+            text.format(getattr(item, name))
+            for name, text in BOUNDS.items()
+            if getattr(item, name, None) is not None
+        ]
     return " and ".join(filter(None, bounds)), title

@@ -13,17 +13,26 @@ SOME, SOMEWHERE = "above 0", "true at some level"
 Readers = Mapping[str, tuple[str, ...]]
 # a key that is in no table is always read
 BY_GUIDANCE: Readers = {
-    "options": (OWN,), "classifier": ("classifier", OWN), "input": ("classifier",),
-    "injection": ("classifier",), "stabilizer": ("classifier",), "temperature": ("classifier",),
-    "interval": ("classifier", "cfg"), "ramp": ("classifier", "cfg"),
+    "options": (OWN,),
+    "classifier": ("classifier", OWN),
+    "input": ("classifier",),
+    "injection": ("classifier",),
+    "stabilizer": ("classifier",),
+    "temperature": ("classifier",),
+    "interval": ("classifier", "cfg"),
+    "ramp": ("classifier", "cfg"),
     "conditional": ("none", "classifier", "cfg"),
-}  # fmt: skip
+}
 BY_INPUT: Readers = {"hold": ("x0_frozen",)}
 BY_STABILIZER: Readers = {
-    "beta": ("ema", "nesterov", "rmsprop"), "beta1": ("adam",), "beta2": ("adam",),
-    "eps": ("adam", "rmsprop"), "max_norm": ("norm_clip",), "options": (OWN,),
+    "beta": ("ema", "nesterov", "rmsprop"),
+    "beta1": ("adam",),
+    "beta2": ("adam",),
+    "eps": ("adam", "rmsprop"),
+    "max_norm": ("norm_clip",),
+    "options": (OWN,),
     "per_step": ("ema", "nesterov", "rmsprop", "adam", OWN),
-}  # fmt: skip
+}
 BY_SAMPLER: Readers = {
     key: (name,) for name, sampler in SAMPLERS.items() for key in sampler.options
 }

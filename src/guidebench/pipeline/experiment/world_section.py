@@ -44,8 +44,9 @@ class World(Model):
         default_factory=DDPMLinear, description="forward process"
     )
     samples: int = Field(2048, ge=16, description="points per cell")
-    samplers: dict[str, Steps] = Field(min_length=1, description="by name; the first one is shown "
-                                       "in the pictures")  # fmt: skip
+    samplers: dict[str, Steps] = Field(
+        min_length=1, description="by name; the first one is shown in the pictures"
+    )
     setups: dict[str, Setup] = Field(
         min_length=1,
         description="ways to guide, by name; the "

@@ -16,10 +16,13 @@ CORE = {
     "null": (r"~|null|Null|NULL|", "~nN"),
     "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
     "int": (r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
-    "float": (r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)"
-              r"|\.(nan|NaN|NAN)", "-+.0123456789"),
+    "float": (
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)"
+        r"|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
     "merge": (r"<<", "<"),  # of 1.1, for anchors that share keys
-}  # fmt: skip
+}
 
 
 class _Loader(yaml.SafeLoader):
@@ -60,7 +63,13 @@ def parse(text: str, name: str) -> Any:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise UserError(f"{name}: line {line}: not valid YAML: {error.problem}") from error
     # an explicit tag whose text does not fit it: `!!bool maybe`
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError,
-            RecursionError) as error:  # fmt: skip
+    except (
+        yaml.YAMLError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+        RecursionError,
+    ) as error:
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{name}: not valid YAML: {line}") from error

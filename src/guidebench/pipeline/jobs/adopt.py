@@ -32,8 +32,10 @@ def adopt(config: Config, layout: Layout, stage: str, reason: str) -> list[str]:
         before = code.kept(layout.root, entry["code"])
         changed = code.changed(layout.root, entry["code"])
         if gone := [name for name in changed if not code.there(name)]:
-            raise UserError(f"{', '.join(gone)}: ran for {path} and is gone, allowed: functions "
-                            "that are still there; run the stage again")  # fmt: skip
+            raise UserError(
+                f"{', '.join(gone)}: ran for {path} and is gone, allowed: functions "
+                "that are still there; run the stage again"
+            )
         if changed:
             names |= set(changed)
             reached = {below for name in changed for below in code.reached(name)}
@@ -41,8 +43,10 @@ def adopt(config: Config, layout: Layout, stage: str, reason: str) -> list[str]:
             cell = path.name.endswith(".key.json")
             (write_json if cell else seal)(path, entry)
     if not names:
-        raise UserError(f"{layout.root}: found no changed code in {stage}, allowed: one that is "
-                        "stale for its code")  # fmt: skip
+        raise UserError(
+            f"{layout.root}: found no changed code in {stage}, allowed: one that is "
+            "stale for its code"
+        )
     entries = json.loads(ADOPTED.read_text()) if ADOPTED.is_file() else {}
     entries.setdefault(stage, []).append({"functions": sorted(names), "reason": reason})
     write_json(ADOPTED, entries)

@@ -88,8 +88,9 @@ def assumed(config: Config, name: str, images_per_second: float | None = None) -
         elif key not in costs:
             costs[key] = forward + TRAINING * small
     step = TRAINING * options.denoiser.batch_size * forward / options.denoiser.gpus
-    classifiers = {key: TRAINING * value.batch_size * small
-                   for key, value in options.classifiers.items()}  # fmt: skip
+    classifiers = {
+        key: TRAINING * value.batch_size * small for key, value in options.classifiers.items()
+    }
     featured = small * len(options.classifiers)
     return Rates(STARTUP_SECONDS, 0.001, step, classifiers, costs, featured)
 
@@ -106,10 +107,14 @@ def stated(config: Config, asked: list[str]) -> dict[str, Rates]:
             wrong = True
         if wrong:
             known = ", ".join(config.datasets)
-            raise UserError(f"--images-per-second: found {text}, allowed: a number above 0, or "
-                            f"NAME=NUMBER with a data set ({known})")  # fmt: skip
-    return {name: assumed(config, name, given.get(name, given.get("")))
-            for name in [*config.datasets, *config.worlds]}  # fmt: skip
+            raise UserError(
+                f"--images-per-second: found {text}, allowed: a number above 0, or "
+                f"NAME=NUMBER with a data set ({known})"
+            )
+    return {
+        name: assumed(config, name, given.get(name, given.get("")))
+        for name in [*config.datasets, *config.worlds]
+    }
 
 
 def last(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:

@@ -26,8 +26,10 @@ def notes(config: Config) -> Iterator[str]:
     for name, dataset in config.datasets.items():
         n, held_out = dataset.sampling.evaluation, dataset.data.validation
         if held_out is not None and held_out < n and classes(dataset.data):
-            yield (f"datasets.{name}.data.validation: {held_out} images give no floor, which takes "
-                   f"sampling.evaluation ({n})")  # fmt: skip
+            yield (
+                f"datasets.{name}.data.validation: {held_out} images give no floor, which takes "
+                f"sampling.evaluation ({n})"
+            )
 
 
 def missing(config: Config, results: Path) -> Iterator[str]:

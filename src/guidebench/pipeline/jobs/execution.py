@@ -86,9 +86,13 @@ class Execution:
         return torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu"
 
     def use(
-        self, stage: str, dataset: str = "", classifier: str = "", block: str = "",
+        self,
+        stage: str,
+        dataset: str = "",
+        classifier: str = "",
+        block: str = "",
         names: Iterable[str] | None = None,
-    ) -> dict[str, str]:  # fmt: skip
+    ) -> dict[str, str]:
         """Check the files of a job that this one reads, or `names` of them alone.
 
         Returns name -> sha256. UserError names a file that is missing, not listed, or has another
@@ -120,18 +124,23 @@ class Execution:
         path = listing.manifest(self.layout, self.job)
         place = listing.folder(self.layout, self.job)
         provenance = listing.provenance(self.layout, self.job)
-        write_provenance(provenance, place, {
-            "stage": self.job.stage,
-            "dataset": self.job.dataset,
-            "job": self.job.name,
-            "spec": self.spec,
-            "inputs": basis.inputs,
-            "code": str(Path(code.FOLDER) / f"{basis.code}.json"),
-            "device": self.where,
-            "seconds": round(time.monotonic() - self.started, 3),
-            "peak_memory_mib": round(peak_memory(), 1),
-            **environment(),
-        }, measured)  # fmt: skip
+        write_provenance(
+            provenance,
+            place,
+            {
+                "stage": self.job.stage,
+                "dataset": self.job.dataset,
+                "job": self.job.name,
+                "spec": self.spec,
+                "inputs": basis.inputs,
+                "code": str(Path(code.FOLDER) / f"{basis.code}.json"),
+                "device": self.where,
+                "seconds": round(time.monotonic() - self.started, 3),
+                "peak_memory_mib": round(peak_memory(), 1),
+                **environment(),
+            },
+            measured,
+        )
         listed = [place / name for name in (*names, *measured)]
         beside_cells = [cell.with_suffix(".key.json") for cell in listed]
         for own in listing.owned(self.layout, self.job):

@@ -30,10 +30,14 @@ def remove(config: Config, layout: Layout) -> tuple[int, int]:
                 cells = workload.sampled(config, dataset, block)
                 kept += [folder / cell.path / f"{block.name}.key.json" for cell in cells]
             kept += (folder / workload.REAL).glob("*.key.json")
-            named = {path.with_name(path.name.replace(".key.json", suffix))
-                     for path in kept for suffix in CELL}  # fmt: skip
-            found += [path for path in folder.rglob("*")
-                      if path.name.endswith(CELL) and path not in named]  # fmt: skip
+            named = {
+                path.with_name(path.name.replace(".key.json", suffix))
+                for path in kept
+                for suffix in CELL
+            }
+            found += [
+                path for path in folder.rglob("*") if path.name.endswith(CELL) and path not in named
+            ]
     used = set()
     for path in kept:
         with suppress(UserError, KeyError, TypeError):

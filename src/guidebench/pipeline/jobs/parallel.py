@@ -71,8 +71,10 @@ def train_together(arguments: Sequence[str], processes: int, nodes: int, threads
     else:
         code = _children(command, processes, environment)
     if code:
-        raise UserError(f"one of {processes} processes failed (exit code {code}); its error is "
-                        "in this job's log")  # fmt: skip
+        raise UserError(
+            f"one of {processes} processes failed (exit code {code}); its error is "
+            "in this job's log"
+        )
 
 
 def _job_step(
@@ -80,9 +82,14 @@ def _job_step(
 ) -> int:
     if "SLURM_JOB_ID" not in environment:
         raise UserError(f"denoiser.nodes: found {nodes} outside of SLURM, allowed: 1")
-    step = ["srun", f"--nodes={nodes}", f"--ntasks={processes}",
-            f"--ntasks-per-node={processes // nodes}", "--kill-on-bad-exit=1",
-            f"--cpus-per-task={threads}"]  # a step does not inherit it, and gets one  # fmt: skip
+    step = [
+        "srun",
+        f"--nodes={nodes}",
+        f"--ntasks={processes}",
+        f"--ntasks-per-node={processes // nodes}",
+        "--kill-on-bad-exit=1",
+        f"--cpus-per-task={threads}",
+    ]  # a step does not inherit it, and gets one
     return subprocess.run([*step, *command], env=environment | {STEP: "1"}, check=False).returncode
 
 
@@ -138,8 +145,9 @@ def on_gpu(device: str) -> bool:
     if device == "cuda" and not available:
         raise UserError("device: found cuda, allowed: auto or cpu (torch sees no GPU here)")
     if device == "auto" and not available and gpus_to_use():
-        raise UserError("device: found auto and GPUs that torch cannot use (an old driver?), "
-                        "allowed: cpu")  # fmt: skip
+        raise UserError(
+            "device: found auto and GPUs that torch cannot use (an old driver?), allowed: cpu"
+        )
     return available and device != "cpu"
 
 

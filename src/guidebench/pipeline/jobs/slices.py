@@ -34,9 +34,7 @@ def ground_truth(config: Config, job: Job) -> dict[str, Any]:
     world = config.worlds[job.dataset].model_dump(mode="json")
     for name, setup in world["setups"].items():
         world["setups"][name] = _setup(setup)
-    return _common(config) | {
-        "world": world, "jackknife_blocks": config.metrics.jackknife_blocks
-    }  # fmt: skip
+    return _common(config) | {"world": world, "jackknife_blocks": config.metrics.jackknife_blocks}
 
 
 def prepare(config: Config, job: Job) -> dict[str, Any]:
@@ -48,9 +46,7 @@ def prepare(config: Config, job: Job) -> dict[str, Any]:
 def train_denoiser(config: Config, job: Job) -> dict[str, Any]:
     """Of `train_denoiser`."""
     dump = _dump(config.datasets[job.dataset])
-    return _common(config) | {
-        "schedule": dump["schedule"], "denoiser": _results(dump["denoiser"])
-    }  # fmt: skip
+    return _common(config) | {"schedule": dump["schedule"], "denoiser": _results(dump["denoiser"])}
 
 
 def train_classifier(config: Config, job: Job) -> dict[str, Any]:
@@ -70,8 +66,13 @@ def sensitivity(config: Config, job: Job) -> dict[str, Any]:
     clip = {key: dump["sampling"][key] for key in ("clip", "clip_gradient")}
     noisy = dump["classifiers"][job.classifier]["noise_trained"]
     options["architecture"] = _architecture(dump, job.classifier)
-    return _common(config) | {"sensitivity": options, "target": dump["target"], "clip": clip,
-                              "schedule": dump["schedule"], "noise_trained": noisy}  # fmt: skip
+    return _common(config) | {
+        "sensitivity": options,
+        "target": dump["target"],
+        "clip": clip,
+        "schedule": dump["schedule"],
+        "noise_trained": noisy,
+    }
 
 
 def sample(config: Config, job: Job) -> dict[str, Any]:
@@ -89,14 +90,23 @@ def features(config: Config, job: Job) -> dict[str, Any]:
     dataset = config.datasets[job.dataset]
     dump = _dump(dataset)
     judge = dataset.classifiers.get("judge")
-    scope: dict[str, Any] = {"n": dataset.sampling.evaluation, "target": dump["target"],
-                             "judge_half": judge and judge.half}  # fmt: skip
+    scope: dict[str, Any] = {
+        "n": dataset.sampling.evaluation,
+        "target": dump["target"],
+        "judge_half": judge and judge.half,
+    }
     if job.block != workload.REAL:
         scope = {"cells": [cell.path for cell in workload.cells(config, job.dataset)]}
-    return _common(config) | scope | {
-        "inception": inception(config),
-        "classifiers": {name: _architecture(dump, name) for name in sorted(dump["classifiers"])},
-    }  # fmt: skip
+    return (
+        _common(config)
+        | scope
+        | {
+            "inception": inception(config),
+            "classifiers": {
+                name: _architecture(dump, name) for name in sorted(dump["classifiers"])
+            },
+        }
+    )
 
 
 def metrics(config: Config, job: Job) -> dict[str, Any]:
@@ -133,8 +143,14 @@ def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[st
     other = ("selection", "evaluation", "block", "grid_images", "grid_steps")
     sampling = {key: value for key, value in dump["sampling"].items() if key not in other}
     setup["steps"] = sampling["steps"] = workload.steps(config, dataset, cell, block)
-    return {"setup": setup, "scale": cell.scale, "sampling": sampling, "target": dump["target"],
-            "schedule": dump["schedule"], "threads": config.threads}  # fmt: skip
+    return {
+        "setup": setup,
+        "scale": cell.scale,
+        "sampling": sampling,
+        "target": dump["target"],
+        "schedule": dump["schedule"],
+        "threads": config.threads,
+    }
 
 
 def cell_key(config: Config, dataset: str, cell: Cell, block: Block, models: dict[str, str]) -> str:

@@ -68,8 +68,10 @@ def _features_read(config: Config, job: Job) -> list[Job]:
 
 def _metrics_read(config: Config, job: Job) -> list[Job]:
     blocks = [block.name for block in workload.scored(config, job.dataset)]
-    return [*(Job("features", job.dataset, block=name) for name in [REAL, *blocks]),
-            *(Job("sample", job.dataset, block=name) for name in blocks)]  # fmt: skip
+    return [
+        *(Job("features", job.dataset, block=name) for name in [REAL, *blocks]),
+        *(Job("sample", job.dataset, block=name) for name in blocks),
+    ]
 
 
 def _nothing_more(config: Config, job: Job) -> dict[str, Any]:
@@ -109,7 +111,9 @@ STAGES = {
         "analyse a classifier along the forward process",
         folder=lambda layout, job: layout.sensitivity(job.dataset, job.classifier),
         reads=lambda config, job: [
-            _data(job), _denoiser(job), *_classifiers(job, [job.classifier])
+            _data(job),
+            _denoiser(job),
+            *_classifiers(job, [job.classifier]),
         ],
         slice=slices.sensitivity,
         seconds=cost_model.sensitivity,
@@ -135,7 +139,8 @@ STAGES = {
         slice=slices.features,
         seconds=cost_model.features,
         parts=lambda config, name: [
-            ("", REAL), *(("", block.name) for block in workload.scored(config, name))
+            ("", REAL),
+            *(("", block.name) for block in workload.scored(config, name)),
         ],
         wildcards=("dataset", "block"),
         owned=lambda layout, job: (
@@ -201,4 +206,4 @@ STAGES = {
         beside="report",
         owned=lambda layout, job: [],
     ),
-}  # fmt: skip
+}

@@ -59,8 +59,10 @@ def probe_all(
         )
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["no message"]
-            raise UserError(f"probe of {name}: {lines[-1]}; allowed: plan on a machine like those "
-                            "that run the jobs, or --images-per-second")  # fmt: skip
+            raise UserError(
+                f"probe of {name}: {lines[-1]}; allowed: plan on a machine like those "
+                "that run the jobs, or --images-per-second"
+            )
         return name, json.loads(done.stdout)
 
     with ThreadPoolExecutor(workers) as pool:
@@ -76,8 +78,9 @@ def cost(
     if not job.dataset:
         return Cost(listing.seconds(config, job, rates), disk=FOLLOWING_BYTES / 4)
     if job.stage != "sample":
-        return Cost(listing.seconds(config, job, rates), disk=_disk(config, job),
-                    workers=width(config, job))  # fmt: skip
+        return Cost(
+            listing.seconds(config, job, rates), disk=_disk(config, job), workers=width(config, job)
+        )
     rate = rates[job.dataset]
     cells = missing_cells(config, layout, job, running)
     part = workload.block(config, job.dataset, job.block)
@@ -114,9 +117,13 @@ def _disk(config: Config, job: Job) -> float:
 
 
 def lines(
-    config: Config, layout: Layout, items: list[Pending], costs: list[Cost],
-    memory: Mapping[str, Mapping[str, float]], workers: int,
-) -> list[str]:  # fmt: skip
+    config: Config,
+    layout: Layout,
+    items: list[Pending],
+    costs: list[Cost],
+    memory: Mapping[str, Mapping[str, float]],
+    workers: int,
+) -> list[str]:
     """The forecast as text."""
     total = list(jobs(config))
     done = len(total) - len(items)
@@ -124,8 +131,11 @@ def lines(
     if not items:
         return [*text[:1], "nothing to do"]
     form = "{:17}{:>6}{:>12}{:>16}{:>14}{:>12}{:>9}{:>10}"
-    text.append(form.format("stage", "jobs", "samples", "evaluations", "all jobs", "longest",
-                            "memory", "disk"))  # fmt: skip
+    text.append(
+        form.format(
+            "stage", "jobs", "samples", "evaluations", "all jobs", "longest", "memory", "disk"
+        )
+    )
     rows: dict[str, list[tuple[Pending, Cost]]] = defaultdict(list)
     for item, price in zip(items, costs, strict=True):
         rows[item.job.stage].append((item, price))
@@ -133,23 +143,36 @@ def lines(
         group, prices = rows[stage], [price for _, price in rows[stage]]
         asked = max(item.mem_mb for item, _ in group)
         samples, evaluations = sum(p.samples for p in prices), sum(p.evaluations for p in prices)
-        text.append(form.format(
-            stage, len(group), f"{samples:,}" if samples else "",
-            f"{evaluations:,.0f}" if evaluations else "", duration(sum(p.seconds for p in prices)),
-            duration(max(p.seconds for p in prices)), f"{asked / 1000:g} GB",
-            size(sum(p.disk for p in prices)),
-        ))  # fmt: skip
+        text.append(
+            form.format(
+                stage,
+                len(group),
+                f"{samples:,}" if samples else "",
+                f"{evaluations:,.0f}" if evaluations else "",
+                duration(sum(p.seconds for p in prices)),
+                duration(max(p.seconds for p in prices)),
+                f"{asked / 1000:g} GB",
+                size(sum(p.disk for p in prices)),
+            )
+        )
     hours = sum(price.seconds * price.workers for price in costs) / 3600
-    tasks = [Task(item.job, price.seconds, inputs(config, item.job), item.priority, price.workers)
-             for item, price in zip(items, costs, strict=True)]  # fmt: skip
+    tasks = [
+        Task(item.job, price.seconds, inputs(config, item.job), item.priority, price.workers)
+        for item, price in zip(items, costs, strict=True)
+    ]
     wall = makespan(tasks, workers)
-    text += ["", f"about {duration(wall)} with {workers} jobs at a time "
-             f"({hours:.2f} worker hours); "
-             f"disk {size(sum(price.disk for price in costs))}"]  # fmt: skip
+    text += [
+        "",
+        f"about {duration(wall)} with {workers} jobs at a time "
+        f"({hours:.2f} worker hours); "
+        f"disk {size(sum(price.disk for price in costs))}",
+    ]
     for name, found in memory.items():
         if found:
-            text.append(f"{name}: the probe's peak memory is {found['training']:,.0f} MiB in "
-                        f"training and {found['sampling']:,.0f} MiB in sampling")  # fmt: skip
+            text.append(
+                f"{name}: the probe's peak memory is {found['training']:,.0f} MiB in "
+                f"training and {found['sampling']:,.0f} MiB in sampling"
+            )
     text += _blocks(config, rows["sample"]) if "sample" in rows else []
     text.append("")
     reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -174,16 +197,23 @@ def _blocks(config: Config, group: list[tuple[Pending, Cost]]) -> list[str]:
             block, batch = options.sampling.block, options.sampling.micro_batch
             wanted = block * (SHORT * LONG) ** 0.5 / longest / batch
             better = max(1, round(wanted)) * batch
-            text.append(f"{name}: its sampling jobs take up to {duration(longest)}; with "
-                        f"sampling.block {better} instead of {block} it would be about "
-                        f"{duration(longest * better / block)} (10 to 60 min is good)")  # fmt: skip
+            text.append(
+                f"{name}: its sampling jobs take up to {duration(longest)}; with "
+                f"sampling.block {better} instead of {block} it would be about "
+                f"{duration(longest * better / block)} (10 to 60 min is good)"
+            )
     return text
 
 
 def forecast(
-    config: Config, layout: Layout, command: list[str], path: str, settings: list[str],
-    asked: int | None, rates: list[str],
-) -> list[str]:  # fmt: skip
+    config: Config,
+    layout: Layout,
+    command: list[str],
+    path: str,
+    settings: list[str],
+    asked: int | None,
+    rates: list[str],
+) -> list[str]:
     """All of it: the dry run by Snakemake's `command`, the probe or stated `rates`, the text.
 
     `asked`: jobs at a time; None: one for each GPU that is visible here, else for each core.
@@ -199,8 +229,9 @@ def forecast(
     elif items:
         probes = min(workers, here)
         speed, memory = probe_all(config, path, settings, probes)
-        head = [f"probed on this machine in {duration(time.monotonic() - started)}, {probes} at a "
-                "time"]  # fmt: skip
+        head = [
+            f"probed on this machine in {duration(time.monotonic() - started)}, {probes} at a time"
+        ]
     else:
         speed, head = {}, []
     running = {item.job for item in items}

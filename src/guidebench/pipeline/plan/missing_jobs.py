@@ -40,10 +40,14 @@ def pending(command: list[str]) -> list[Pending]:
     if done.returncode:
         raise UserError((last_words(records, done.stderr) or ["snakemake failed"])[-1])
     return [
-        Pending(Job(record["rule_name"], **record["wildcards"]), record["priority"],
-                record["resources"].get("mem_mb", 0))
-        for record in records if record["event"] == "job_info" and record["rule_name"] != "all"
-    ]  # fmt: skip
+        Pending(
+            Job(record["rule_name"], **record["wildcards"]),
+            record["priority"],
+            record["resources"].get("mem_mb", 0),
+        )
+        for record in records
+        if record["event"] == "job_info" and record["rule_name"] != "all"
+    ]
 
 
 def missing_cells(config: Config, layout: Layout, job: Job, running: set[Job]) -> list[Cell]:

@@ -86,16 +86,18 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
         folder, schedule = Path(temporary), stage.schedule()
         nowhere = Checkpoint(folder / "none", folder)
         clock = Clock()
-        model, _ = denoisers.train(data, dump["denoiser"] | short, schedule, 0, nowhere,
-                                   clock, device)  # fmt: skip
+        model, _ = denoisers.train(
+            data, dump["denoiser"] | short, schedule, 0, nowhere, clock, device
+        )
         save(model, folder, schedule.discrete_betas().tolist(), dump["denoiser"]["prediction"])
         weights = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         trained, steps = {}, {}
         for key, classifier in dump["classifiers"].items():
             ticks = Clock()
             noisy = schedule if classifier["noise_trained"] else None
-            trained[key], _ = classifiers.train(data, classifier | short, noisy, 0, nowhere,
-                                                ticks, device)  # fmt: skip
+            trained[key], _ = classifiers.train(
+                data, classifier | short, noisy, 0, nowhere, ticks, device
+            )
             steps[key] = ticks.step()
         training = peak_memory()
         reset_peak_memory()
@@ -155,8 +157,10 @@ def _world_cell(stage: Stage) -> float:
             found = timed(lambda: truth.sample(setup, scales[-1], few, options["target"]))  # noqa: B023
             total += len(scales) * found * steps["steps"] / SAMPLING_STEPS
     points = truth.sample(setup, scales[-1], few, options["target"])
-    count = sum(len(ground_truth.samplers(setup, options)) * max(1, len(setup["scales"]))
-                for setup in options["setups"].values())  # fmt: skip
+    count = sum(
+        len(ground_truth.samplers(setup, options)) * max(1, len(setup["scales"]))
+        for setup in options["setups"].values()
+    )
     total += 2 * count * timed(lambda: reference.measure(points, blocks))
     return total / world_cells(world)
 

@@ -71,11 +71,21 @@ def announced(
     rows = []
     for job in every:
         path = layout.events(job.stage, job.name)
-        rows.append({
-            "job": job, "seconds": seconds(config, job, rates), "workers": width(config, job),
-            "after": [place[other] for other in inputs(config, job)], "stale": job in stale,
-            "priority": priorities[job.stage],
-            "offset": path.stat().st_size if path.is_file() else 0,
-        })  # fmt: skip
-    return {"event": "plan", "folder": str(layout.root), "threads": config.threads,
-            "device": config.device, "jobs": rows}  # fmt: skip
+        rows.append(
+            {
+                "job": job,
+                "seconds": seconds(config, job, rates),
+                "workers": width(config, job),
+                "after": [place[other] for other in inputs(config, job)],
+                "stale": job in stale,
+                "priority": priorities[job.stage],
+                "offset": path.stat().st_size if path.is_file() else 0,
+            }
+        )
+    return {
+        "event": "plan",
+        "folder": str(layout.root),
+        "threads": config.threads,
+        "device": config.device,
+        "jobs": rows,
+    }

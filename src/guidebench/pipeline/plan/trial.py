@@ -44,8 +44,11 @@ def check(config: Config, path: str) -> None:
     """
     found = [*_own(config), *_classifiers(config)]
     if found:
-        raise UserError("\n".join(f"{path}: {key}: found {value}, allowed: {allowed}"
-                                  for key, value, allowed in found))  # fmt: skip
+        raise UserError(
+            "\n".join(
+                f"{path}: {key}: found {value}, allowed: {allowed}" for key, value, allowed in found
+            )
+        )
 
 
 def _own(config: Config) -> Iterator[Mistake]:
@@ -54,10 +57,14 @@ def _own(config: Config) -> Iterator[Mistake]:
     for name, dataset in config.datasets.items():
         key = f"datasets.{name}"
         named[f"{key}.data.source"] = dataset.data.source
-        named |= {f"{key}.classifiers.{c}.architecture": one.architecture
-                  for c, one in dataset.classifiers.items()}  # fmt: skip
-        named |= {f"{key}.sensitivity.stabilizers.{s}.name": one.name
-                  for s, one in dataset.sensitivity.stabilizers.items()}  # fmt: skip
+        named |= {
+            f"{key}.classifiers.{c}.architecture": one.architecture
+            for c, one in dataset.classifiers.items()
+        }
+        named |= {
+            f"{key}.sensitivity.stabilizers.{s}.name": one.name
+            for s, one in dataset.sensitivity.stabilizers.items()
+        }
     setups = {f"datasets.{name}": dataset.setups for name, dataset in config.datasets.items()}
     setups |= {f"worlds.{name}": world.setups for name, world in config.worlds.items()}
     for key, section in setups.items():

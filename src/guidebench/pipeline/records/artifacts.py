@@ -209,8 +209,10 @@ def environment() -> dict[str, Any]:
     with suppress(OSError):  # a machine without git
         commit = subprocess.run(
             ["git", "-C", str(Path(__file__).parent), *describe],
-            capture_output=True, text=True, check=False,
-        ).stdout.strip()  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.strip()
     return {"versions": versions, "commit": commit or "unknown"}
 
 

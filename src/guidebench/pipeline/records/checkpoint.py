@@ -48,8 +48,11 @@ class Checkpoint:
 
     def save(self, payload: bytes) -> None:
         """Replace the file; a kill at any moment leaves the old one or the new one."""
-        head = {"of": self.path.name, "sha256": hashlib.sha256(payload).hexdigest(),
-                "code": code.keep(self.root, set(recording.ran))}  # fmt: skip
+        head = {
+            "of": self.path.name,
+            "sha256": hashlib.sha256(payload).hexdigest(),
+            "code": code.keep(self.root, set(recording.ran)),
+        }
         with atomic(self.path) as temporary, open(temporary, "wb") as file:
             file.write(json.dumps(head).encode() + b"\n")
             file.write(payload)

@@ -49,8 +49,11 @@ class _Facts:
     def shell(self, home: Module, name: str, runs: bool = False) -> None:
         """A class without the bodies of its methods; `runs`: with them and all that they call."""
         key = f"{home.name}:{name} (class)"
-        self.named |= {f"{recording.module_name(home.name)}:{method}" for method in home.functions
-                       if method.startswith(f"{name}.")}  # fmt: skip
+        self.named |= {
+            f"{recording.module_name(home.name)}:{method}"
+            for method in home.functions
+            if method.startswith(f"{name}.")
+        }
         node = home.classes[name]
         if runs:
             for method in [f for f in home.functions if f.startswith(f"{name}.")]:
@@ -59,10 +62,10 @@ class _Facts:
                 self._names(home, call(base))
         if key in self.lines:
             return
-        body = [item for item in node.body
-                if not isinstance(item, ast.FunctionDef | ast.ClassDef)]  # fmt: skip
-        early = ast.ClassDef(node.name, node.bases, node.keywords, body or [ast.Pass()],
-                             node.decorator_list)  # fmt: skip
+        body = [item for item in node.body if not isinstance(item, ast.FunctionDef | ast.ClassDef)]
+        early = ast.ClassDef(
+            node.name, node.bases, node.keywords, body or [ast.Pass()], node.decorator_list
+        )
         names = [item.name for item in node.body if isinstance(item, ast.FunctionDef)]
         self.lines[key] = f"{ast.unparse(early)}\n{names}"
         for part in (*body, *node.bases, *node.keywords, *map(call, node.decorator_list)):

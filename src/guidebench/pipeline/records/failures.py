@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 Event = dict[str, Any]
 # what SLURM's plugin says of a job that it could not submit, and of how one ended
-REFUSED = (r"SLURM sbatch failed\. The error message was '(.*?)'\.\n|"
-           r"submission failed with exception: (.*?)\s*For further error details")  # fmt: skip
+REFUSED = (
+    r"SLURM sbatch failed\. The error message was '(.*?)'\.\n|"
+    r"submission failed with exception: (.*?)\s*For further error details"
+)
 ENDED = r"SLURM-job '(\S+)' failed.*?, SLURM status is: '(\w+)'"
 # what SLURM writes into a job's output -> the words for it
 CAUSES = {
@@ -36,8 +38,9 @@ class Failure(NamedTuple):
     def line(self, error: str | None) -> str:
         """One line: the job's own error if it left one, else how it ended; the log that tells."""
         tries = f", {self.attempts} attempts" if self.attempts > 1 else ""
-        cause = error or " ".join(filter(None, [self.slurm or "ended without a word", _cause(
-            self.logs)]))  # fmt: skip
+        cause = error or " ".join(
+            filter(None, [self.slurm or "ended without a word", _cause(self.logs)])
+        )
         log = f"; log: {self.logs[0 if error else -1]}" if self.logs else ""
         return f"failed: {self.stage} {self.job}: {cause}{tries}{log}"
 

@@ -11,11 +11,38 @@ UNKNOWN = "unknown"
 LINUX_MOUNTS = Path("/proc/self/mounts")
 # types as the kernel names them; VAST, Isilon and other appliances are mounted as nfs
 NETWORK = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afpfs", "afs", "auristorfs", "9p", "lustre", "gpfs",
-     "beegfs", "beegfs_nodev", "ceph", "panfs", "pvfs2", "orangefs", "wekafs", "dvs", "fuse.ceph",
-     "fuse.ceph-fuse", "fuse.glusterfs", "fuse.sshfs", "fuse.juicefs", "fuse.mfs", "fuse.quobyte",
-     "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse"}
-)  # fmt: skip
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "afpfs",
+        "afs",
+        "auristorfs",
+        "9p",
+        "lustre",
+        "gpfs",
+        "beegfs",
+        "beegfs_nodev",
+        "ceph",
+        "panfs",
+        "pvfs2",
+        "orangefs",
+        "wekafs",
+        "dvs",
+        "fuse.ceph",
+        "fuse.ceph-fuse",
+        "fuse.glusterfs",
+        "fuse.sshfs",
+        "fuse.juicefs",
+        "fuse.mfs",
+        "fuse.quobyte",
+        "fuse.rclone",
+        "fuse.s3fs",
+        "fuse.gcsfuse",
+    }
+)
 
 
 def kind(path: Path) -> str:
@@ -38,8 +65,11 @@ def deepest(path: Path, mounts: list[tuple[str, str]]) -> str:
 def parse_proc(text: str) -> list[tuple[str, str]]:
     r"""(mount point, type) of each line of /proc/self/mounts, which writes a space as \040."""
     fields = [line.split(" ") for line in text.splitlines()]
-    return [(re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), line[1]), line[2])
-            for line in fields if len(line) > 2]  # fmt: skip
+    return [
+        (re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), line[1]), line[2])
+        for line in fields
+        if len(line) > 2
+    ]
 
 
 def parse_mount(text: str) -> list[tuple[str, str]]:

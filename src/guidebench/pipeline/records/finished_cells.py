@@ -21,13 +21,16 @@ def remember(
 
     `names` are the functions behind it.
     """
-    write_json(_sidecar(path), {
-        "key": key,
-        "code": code.keep(root, names),
-        "bytes": path.stat().st_size,
-        "sha256": sha256(path),
-        "measured": {measured.name: sha256(measured)} if measured else {},
-    })  # fmt: skip
+    write_json(
+        _sidecar(path),
+        {
+            "key": key,
+            "code": code.keep(root, names),
+            "bytes": path.stat().st_size,
+            "sha256": sha256(path),
+            "measured": {measured.name: sha256(measured)} if measured else {},
+        },
+    )
 
 
 def standing(path: Path, key: str, root: Path, whole: bool = True) -> set[str] | None:

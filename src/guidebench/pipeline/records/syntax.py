@@ -62,8 +62,11 @@ def _only_names_something(statement: ast.stmt) -> bool:
     if not isinstance(statement, ast.Assign | ast.AnnAssign):
         return False
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    names = [name for target in targets
-             for name in (target.elts if isinstance(target, ast.Tuple) else [target])]  # fmt: skip
+    names = [
+        name
+        for target in targets
+        for name in (target.elts if isinstance(target, ast.Tuple) else [target])
+    ]
     # `_ = N.append(x)` changes N
     unused = any(isinstance(name, ast.Name) and name.id == "_" for name in names)
     return all(isinstance(name, ast.Name) for name in names) and not unused

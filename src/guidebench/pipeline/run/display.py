@@ -61,8 +61,9 @@ class Terminal(Log):
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.live = Live(console=console, auto_refresh=False, transient=True,
-                         redirect_stderr=sys.stderr.isatty())  # fmt: skip
+        self.live = Live(
+            console=console, auto_refresh=False, transient=True, redirect_stderr=sys.stderr.isatty()
+        )
         self.live.start()
         console.show_cursor()  # a killed run could not show it again
 

@@ -126,6 +126,8 @@ def paces(states: Sequence[State]) -> tuple[float, dict[Job, float]]:
     """
     startup = pace([state.rough for state in states], 1.0, FAINT)
     every = pace([state.steady for state in states], startup, FAINT)
-    of = {stage: pace([s.steady for s in states if s.job.stage == stage], every, FIRM)
-          for stage in {state.job.stage for state in states}}  # fmt: skip
+    of = {
+        stage: pace([s.steady for s in states if s.job.stage == stage], every, FIRM)
+        for stage in {state.job.stage for state in states}
+    }
     return startup, {s.job: pace([s.steady], of[s.job.stage], FIRM) for s in states}

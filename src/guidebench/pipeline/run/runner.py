@@ -38,8 +38,10 @@ def workflow() -> Path:
             folder / "workflow/rules/ground_truth.smk"
         ).is_file():
             return folder
-    raise UserError(f"{Path.cwd()}: found no Snakefile of guidebench here or in {CHECKOUT}, "
-                    "allowed: the folder of its repository")  # fmt: skip
+    raise UserError(
+        f"{Path.cwd()}: found no Snakefile of guidebench here or in {CHECKOUT}, "
+        "allowed: the folder of its repository"
+    )
 
 
 class Run(NamedTuple):
@@ -107,16 +109,25 @@ class Run(NamedTuple):
             known = ", ".join(
                 sorted(path.parent.name for path in self.profiles.glob("*/config.yaml"))
             )
-            raise UserError(f"--profile: found {self.profile}, allowed: {known}, or a folder "
-                            "with a config.yaml") from error  # fmt: skip
+            raise UserError(
+                f"--profile: found {self.profile}, allowed: {known}, or a folder with a config.yaml"
+            ) from error
         except (yaml.YAMLError, AttributeError) as error:
             text = " ".join(str(error).split())
             raise UserError(f"{self.profile_file}: not a profile in YAML ({text})") from error
 
     def command(self) -> list[str]:
         """Snakemake's command line; the lock is ours: a killed run leaves none."""
-        command = [sys.executable, "-m", "snakemake", "--configfile", self.config_path, "--nolock",
-                   "--snakefile", str(workflow() / "Snakefile")]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--configfile",
+            self.config_path,
+            "--nolock",
+            "--snakefile",
+            str(workflow() / "Snakefile"),
+        ]
         if self.settings:
             command += ["--config", f"set={json.dumps(self.settings)}"]
         if self.profile:
@@ -139,11 +150,15 @@ def only_one(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError(f"{folder.name}: another run of it is active; wait for it, or "
-                            "end it with Ctrl-C there") from error  # fmt: skip
+            raise UserError(
+                f"{folder.name}: another run of it is active; wait for it, or "
+                "end it with Ctrl-C there"
+            ) from error
         except OSError as error:
-            raise UserError(f"{lock.name}: cannot be locked ({error.strerror}); mount this file "
-                            "system with locks (Lustre: flock)") from error  # fmt: skip
+            raise UserError(
+                f"{lock.name}: cannot be locked ({error.strerror}); mount this file "
+                "system with locks (Lustre: flock)"
+            ) from error
         yield
 
 

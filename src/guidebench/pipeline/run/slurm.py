@@ -31,8 +31,9 @@ def jobs(folder: Path) -> list[str]:
         raise UserError("squeue: not found; start where SLURM's commands are (the login node)")
     query = ["squeue", "--me", "--noheader", "--format=%A %j"]
     try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=ANSWER_SECONDS,
-                              check=False)  # fmt: skip
+        done = subprocess.run(
+            query, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise UserError(f"squeue: no answer in {ANSWER_SECONDS:.0f} s") from error
     if done.returncode:
@@ -52,8 +53,10 @@ def cancel(folder: Path) -> int:
         subprocess.run(["scancel", *found], check=False, capture_output=True)
     while alive:
         if time.monotonic() > deadline:
-            raise UserError(f"{folder.name}: SLURM jobs {', '.join(alive)} of an earlier run do "
-                            "not end; wait for them, then run again")  # fmt: skip
+            raise UserError(
+                f"{folder.name}: SLURM jobs {', '.join(alive)} of an earlier run do "
+                "not end; wait for them, then run again"
+            )
         time.sleep(1)
         alive = jobs(folder)
     return len(found)
@@ -84,8 +87,10 @@ class Watch:
         if found:
             self.seen = now
         elif now > self.seen + EMPTY_SECONDS:
-            raise UserError(f"SLURM has had no job of this run for {EMPTY_SECONDS / 60:.0f} min, "
-                            "but Snakemake waits for one; run again to continue")  # fmt: skip
+            raise UserError(
+                f"SLURM has had no job of this run for {EMPTY_SECONDS / 60:.0f} min, "
+                "but Snakemake waits for one; run again to continue"
+            )
 
 
 def check(profile: dict[str, Any], path: Path) -> None:

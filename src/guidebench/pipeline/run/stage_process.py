@@ -37,8 +37,10 @@ def run_stage(config: Config, job: Job, layout: Layout) -> None:
         wanted = processes // (denoiser.nodes if denoiser else 1)
         found = parallel.claim_gpus(wanted)
         if found and len(found) < wanted:
-            raise UserError(f"denoiser.gpus: found {wanted} on a machine, allowed: at most the "
-                            f"{len(found)} that are visible here")  # fmt: skip
+            raise UserError(
+                f"denoiser.gpus: found {wanted} on a machine, allowed: at most the "
+                f"{len(found)} that are visible here"
+            )
     if denoiser and processes > 1 and not member:
         parallel.train_together(sys.argv[1:], processes, denoiser.nodes, config.threads)
         return
@@ -49,8 +51,11 @@ def run_stage(config: Config, job: Job, layout: Layout) -> None:
     tags = {key: value for key, value in job._asdict().items() if value}
     if job.stage == "sample":
         tags["setup"] = ", ".join(config.datasets[job.dataset].setups)
-    tags |= {"rule": job.stage, "commit": environment()["commit"],
-             "spec": digest_of(stage.spec)[:16]}  # fmt: skip
+    tags |= {
+        "rule": job.stage,
+        "commit": environment()["commit"],
+        "spec": digest_of(stage.spec)[:16],
+    }
     stage.events.start(stage.spec, tags)
     try:
         stage.inputs  # noqa: B018  # as they are now

@@ -82,20 +82,27 @@ def clean_raw_fails(tables: Tables, dataset: str) -> Outcome:
         values |= alone.cfd.values(f"cfd_judge above unguided {at}")
     # that it fails is one of three reasons at all scales, that it works all three at one scale
     fails = [f"{cell.scale:g}" for cell in cells if _unguided(tables, dataset, cell, 3).fails]
-    works = [f"{cell.scale:g}" for cell in cells
-             if _unguided(tables, dataset, cell, len(cells)).works]  # fmt: skip
+    works = [
+        f"{cell.scale:g}" for cell in cells if _unguided(tables, dataset, cell, len(cells)).works
+    ]
     verdict = FAILS if works else HOLDS if len(fails) == len(cells) else UNDECIDED
-    return Outcome(verdict, values, f"Of {len(cells)} scales it fails for certain at "
-                   f"{', '.join(fails) or 'none'} and works for certain at "
-                   f"{', '.join(works) or 'none'}.")  # fmt: skip
+    return Outcome(
+        verdict,
+        values,
+        f"Of {len(cells)} scales it fails for certain at "
+        f"{', '.join(fails) or 'none'} and works for certain at "
+        f"{', '.join(works) or 'none'}.",
+    )
 
 
 def _chosen(tables: Tables, dataset: str, setup: str) -> Cell | None:
     """The scale, none that broke, with the highest smaller accuracy of two on selection seeds."""
     chances, lost = {}, tables.broken(dataset, setup, SELECTION)
     for cell in [cell for cell in scales(tables, dataset, setup) if cell.scale not in lost]:
-        pair = [tables.measure(dataset, cell, f"accuracy_{who}", SELECTION)
-                for who in ("guide", "judge")]  # fmt: skip
+        pair = [
+            tables.measure(dataset, cell, f"accuracy_{who}", SELECTION)
+            for who in ("guide", "judge")
+        ]
         if pair[0] and pair[1]:
             chances[cell] = min(pair[0].value, pair[1].value)
     return max(chances, key=lambda cell: (chances[cell], -cell.scale), default=None)
@@ -112,15 +119,18 @@ def ema_reaches(tables: Tables, dataset: str) -> Outcome:
     values: Values = {}
     parts, reached, missed = [], [], []
     for cell in cells:
-        guide, judge = (_share(tables, dataset, cell, f"accuracy_{who}")
-                        for who in ("guide", "judge"))  # fmt: skip
+        guide, judge = (
+            _share(tables, dataset, cell, f"accuracy_{who}") for who in ("guide", "judge")
+        )
         values[f"scale {cell.setup}"] = cell.scale
         values |= guide.values(f"accuracy_guide {cell.setup}")
         values |= judge.values(f"accuracy_judge {cell.setup}")
         parts.append(f"{cell.setup} at scale {cell.scale:g}: guide {guide}, judge {judge}")
         # that it reaches it is one of several setups, that it does not one of its two accuracies
-        several, two = ([_share(tables, dataset, cell, f"accuracy_{who}", tests)
-                         for who in ("guide", "judge")] for tests in (len(cells), 2))  # fmt: skip
+        several, two = (
+            [_share(tables, dataset, cell, f"accuracy_{who}", tests) for who in ("guide", "judge")]
+            for tests in (len(cells), 2)
+        )
         reached.append(all(one.low >= REACHED for one in several))
         missed.append(any(one.high < REACHED for one in two))
     verdict = HOLDS if any(reached) else FAILS if all(missed) else UNDECIDED
@@ -159,8 +169,9 @@ def adam_needs_less(tables: Tables, dataset: str) -> Outcome:
     require(tables, dataset, ADAM)
     others = [setup for setup in X0 if setup in tables.facts(dataset)["setups"]]
     if not others:
-        raise Unmeasured("not measured: no clean/x0 setup beside clean/x0+adam in this "
-                         "data set's config")  # fmt: skip
+        raise Unmeasured(
+            "not measured: no clean/x0 setup beside clean/x0+adam in this data set's config"
+        )
     # whatever is concluded from them, all of these intervals hold together
     grids = [unbroken(tables, dataset, setup) for setup in (ADAM, *others)]
     tests = sum(len(grid.cells) for grid in grids)
@@ -176,9 +187,12 @@ def adam_needs_less(tables: Tables, dataset: str) -> Outcome:
         verdict = FAILS
     acts, share = _acts(tables, dataset)
     text = "; ".join(f"{setup} {one}" for setup, one in found.items())
-    return Outcome(verdict, values | share,
-                   f"90 % needs a scale {adam} with ADAM; others: {text}."
-                   f"{''.join(grid.said for grid in grids)} {acts}")  # fmt: skip
+    return Outcome(
+        verdict,
+        values | share,
+        f"90 % needs a scale {adam} with ADAM; others: {text}."
+        f"{''.join(grid.said for grid in grids)} {acts}",
+    )
 
 
 def _acts(tables: Tables, dataset: str) -> tuple[str, Values]:
@@ -201,9 +215,14 @@ def _acts(tables: Tables, dataset: str) -> tuple[str, Values]:
         moment = beta * moment + (1 - beta) * row.to_numpy() ** 2 / pixels
         roots.append(np.sqrt(moment))
     share, eps = float(np.mean(np.array(roots) > options["eps"])), options["eps"]
-    unit = "" if share >= 0.5 else (
-        f" There an update is the averaged gradient times {1 / eps:g}, so the smaller scale is "
-        "mostly a change of units.")  # fmt: skip
+    unit = (
+        ""
+        if share >= 0.5
+        else (
+            f" There an update is the averaged gradient times {1 / eps:g}, so the smaller scale is "
+            "mostly a change of units."
+        )
+    )
     name = "share of steps in which ADAM's root exceeds eps"
     return (
         f"The root of ADAM's second moment exceeds its eps ({eps:g}) in {100 * share:.0f} % of "

@@ -66,16 +66,22 @@ def _turn(tables: Tables, dataset: str, setup: str, metric: str) -> Outcome:
     start = f"On selection seeds scale {low.scale:g} is best; fall from unguided {fall}"
     if low == cells[-1]:
         verdict = FAILS if fall.negative else UNDECIDED
-        return Outcome(verdict, values, f"{start}; that is the largest scale, so the grid did not "
-                       f"reach the turn.{said}")  # fmt: skip
+        return Outcome(
+            verdict,
+            values,
+            f"{start}; that is the largest scale, so the grid did not reach the turn.{said}",
+        )
     rose = partial(difference, tables, dataset, (cells[-1], metric), (low, metric))
     rise = rose(1)
     values |= rise.values(f"{metric} {setup}: rise to the largest scale")
     reason = f"{start}; rise to scale {cells[-1].scale:g} {rise}"
     if low == cells[0]:
         verdict = FAILS if fell(2).negative or rose(2).negative else UNDECIDED
-        return Outcome(verdict, values, f"{reason}; that is the smallest scale, so the grid does "
-                       f"not show the fall.{said}")  # fmt: skip
+        return Outcome(
+            verdict,
+            values,
+            f"{reason}; that is the smallest scale, so the grid does not show the fall.{said}",
+        )
     return Outcome(all_above([fell, rose]), values, f"{reason}.{said}")
 
 
@@ -126,11 +132,15 @@ def _against(tables: Tables, dataset: str, others: list[str], metric: str) -> Ou
     compared = {cell.setup for cell in found}
     if missing := ", ".join(setup for setup in others if setup not in compared):
         verdict = UNDECIDED if verdict == HOLDS else verdict
-    return Outcome(verdict, values, f"{metric} is {number(own.value)} for "
-                   f"{EMA99} (scale {champion.scale:g}) and {number(levels[rival])} for "
-                   f"{rival.setup} (scale {rival.scale:g}); difference {found[rival]}; "
-                   f"{sum(gap.positive for gap in found.values())} of {len(found)} above for "
-                   f"certain.{f' Not compared: {missing}.' if missing else ''}")  # fmt: skip
+    return Outcome(
+        verdict,
+        values,
+        f"{metric} is {number(own.value)} for "
+        f"{EMA99} (scale {champion.scale:g}) and {number(levels[rival])} for "
+        f"{rival.setup} (scale {rival.scale:g}); difference {found[rival]}; "
+        f"{sum(gap.positive for gap in found.values())} of {len(found)} above for "
+        f"certain.{f' Not compared: {missing}.' if missing else ''}",
+    )
 
 
 def _compared(tables: Tables, dataset: str, others: list[str]) -> Outcome:
@@ -147,8 +157,11 @@ def ema99_best(tables: Tables, dataset: str) -> Outcome:
     """Claim 13: among the clean classifier's setups EMA 0.99 has the best cFD."""
     require(tables, dataset, EMA99)
     setups = tables.facts(dataset)["setups"]
-    others = [name for name in tables.guided(dataset)
-              if setups[name]["classifier"] == "clean" and name != EMA99]  # fmt: skip
+    others = [
+        name
+        for name in tables.guided(dataset)
+        if setups[name]["classifier"] == "clean" and name != EMA99
+    ]
     if not others:
         raise Unmeasured(f"not measured: no clean setup beside {EMA99} in this data set's config")
     return _compared(tables, dataset, others)

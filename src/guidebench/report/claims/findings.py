@@ -26,58 +26,92 @@ class Claim(NamedTuple):
 
 
 CLAIMS = [
-    Claim("The clean (non-robust) classifier's accuracy on x_t falls to chance early.",
-          f"|accuracy of clean/raw - chance| <= 0.10 at some t <= 0.45 T: {EXACT} inside of it, "
-          "tried from the last such t down; does not hold where it is outside at all",
-          forward.near_chance),
-    Claim("The noise-trained (robust) classifier is still accurate at that t.",
-          f"accuracy of noise_trained/raw >= 0.80 at the first t of claim 1: {EXACT} {FIRST}",
-          forward.noise_trained_accurate),
-    Claim("x0_pred before the clean classifier restores at least half of the loss there.",
-          "accuracy(clean/x0) - accuracy(clean/raw) >= half of [accuracy on clean images - "
-          f"accuracy(clean/raw)] at that t: paired 95 % interval over images {FIRST}",
-          forward.x0_restores),
-    Claim("The clean classifier's logits are more sensitive than the noise-trained one's.",
-          f"logit sensitivity clean/raw > noise_trained/raw: {PAIRED}",
-          forward.logit_sensitivity),
-    Claim("Gradients: clean/raw is more sensitive than clean/x0, and that more than noise-trained.",
-          f"gradient sensitivity clean/raw > clean/x0 > noise_trained/raw: each {PAIRED}",
-          forward.grad_sensitivity),
-    Claim("EMA lowers the gradient sensitivity, 0.99 more than 0.9.",
-          f"gradient sensitivity clean/x0 > +ema0.9 > +ema0.99: each {PAIRED}",
-          forward.ema_lowers),
-    Claim("With ADAM the gradient sensitivity rises towards noise.",
-          "Spearman correlation of its mean with t >= 0.5: 95 % bootstrap interval over images, "
-          "each with its whole curve", forward.adam_rises),
-    Claim("Guidance by the clean classifier on x_t (clean/raw) fails.",
-          "at every scale: accuracy_judge < unguided + 0.15, or >= 50 % diverged, or cfd_judge "
-          f"higher than unguided; {EXACT} or {JACKKNIFE}, shared by the three reasons, and for "
-          "“does not hold” by the scales (Bonferroni)", accuracy.clean_raw_fails),
-    Claim("Guidance by clean/x0 with EMA reaches 90 % by the guide and by the judge.",
-          "accuracy_guide and accuracy_judge >= 0.90 for some clean/x0+ema* setup, at the scale "
-          f"with the highest smaller one of the two on selection seeds: {EXACT}, shared by the "
-          "setups, and for “does not hold” by the two (Bonferroni)",
-          accuracy.ema_reaches),
-    Claim("ADAM needs at most a fifth of the scale for 90 %.",
-          "clean/x0+adam reaches accuracy_guide >= 0.90 at a scale <= 1/5 of one at which clean/x0 "
-          "with every other stabiliser was measured not to; fails where ADAM does not reach it at "
-          f"a scale >= 1/5 of one at which another does; {EXACT}, shared by all scales "
-          "(Bonferroni)", accuracy.adam_needs_less),
-    Claim("Unconditional FD rises with the scale for the noise-trained classifier.",
-          f"{{fd}} at the largest minus at the smallest unbroken scale: {JACKKNIFE} above 0; open "
-          "where Spearman's correlation of {fd} with the scale is below 0.5, or {fd} falls again "
-          "from its peak (interval below 0)", distance.fd_rises),
-    Claim("cFD falls with the scale, then turns (noise-trained classifier).",
-          "the scale with the lowest sliced distance on selection seeds is an inner one; {cfd} of "
-          "unguided minus that there, and of the largest unbroken scale minus that: each "
-          f"{JACKKNIFE} above 0", distance.cfd_turns),
-    Claim("Among the clean classifier's setups x0+EMA0.99 has the best cFD.",
-          f"{{cfd}} of each other one minus clean/x0+ema0.99: all above 0; {JACKKNIFE}, Holm's "
-          f"procedure over them, for “does not hold”, too; {CHOSEN}", distance.ema99_best),
-    Claim("clean/x0+EMA0.99 also beats the noise-trained classifier's best cFD.",
-          f"{{cfd}} of noise_trained/raw minus clean/x0+ema0.99: {JACKKNIFE} above 0; {CHOSEN}",
-          distance.ema99_beats_noise_trained),
-]  # fmt: skip
+    Claim(
+        "The clean (non-robust) classifier's accuracy on x_t falls to chance early.",
+        f"|accuracy of clean/raw - chance| <= 0.10 at some t <= 0.45 T: {EXACT} inside of it, "
+        "tried from the last such t down; does not hold where it is outside at all",
+        forward.near_chance,
+    ),
+    Claim(
+        "The noise-trained (robust) classifier is still accurate at that t.",
+        f"accuracy of noise_trained/raw >= 0.80 at the first t of claim 1: {EXACT} {FIRST}",
+        forward.noise_trained_accurate,
+    ),
+    Claim(
+        "x0_pred before the clean classifier restores at least half of the loss there.",
+        "accuracy(clean/x0) - accuracy(clean/raw) >= half of [accuracy on clean images - "
+        f"accuracy(clean/raw)] at that t: paired 95 % interval over images {FIRST}",
+        forward.x0_restores,
+    ),
+    Claim(
+        "The clean classifier's logits are more sensitive than the noise-trained one's.",
+        f"logit sensitivity clean/raw > noise_trained/raw: {PAIRED}",
+        forward.logit_sensitivity,
+    ),
+    Claim(
+        "Gradients: clean/raw is more sensitive than clean/x0, and that more than noise-trained.",
+        f"gradient sensitivity clean/raw > clean/x0 > noise_trained/raw: each {PAIRED}",
+        forward.grad_sensitivity,
+    ),
+    Claim(
+        "EMA lowers the gradient sensitivity, 0.99 more than 0.9.",
+        f"gradient sensitivity clean/x0 > +ema0.9 > +ema0.99: each {PAIRED}",
+        forward.ema_lowers,
+    ),
+    Claim(
+        "With ADAM the gradient sensitivity rises towards noise.",
+        "Spearman correlation of its mean with t >= 0.5: 95 % bootstrap interval over images, "
+        "each with its whole curve",
+        forward.adam_rises,
+    ),
+    Claim(
+        "Guidance by the clean classifier on x_t (clean/raw) fails.",
+        "at every scale: accuracy_judge < unguided + 0.15, or >= 50 % diverged, or cfd_judge "
+        f"higher than unguided; {EXACT} or {JACKKNIFE}, shared by the three reasons, and for "
+        "“does not hold” by the scales (Bonferroni)",
+        accuracy.clean_raw_fails,
+    ),
+    Claim(
+        "Guidance by clean/x0 with EMA reaches 90 % by the guide and by the judge.",
+        "accuracy_guide and accuracy_judge >= 0.90 for some clean/x0+ema* setup, at the scale "
+        f"with the highest smaller one of the two on selection seeds: {EXACT}, shared by the "
+        "setups, and for “does not hold” by the two (Bonferroni)",
+        accuracy.ema_reaches,
+    ),
+    Claim(
+        "ADAM needs at most a fifth of the scale for 90 %.",
+        "clean/x0+adam reaches accuracy_guide >= 0.90 at a scale <= 1/5 of one at which clean/x0 "
+        "with every other stabiliser was measured not to; fails where ADAM does not reach it at "
+        f"a scale >= 1/5 of one at which another does; {EXACT}, shared by all scales "
+        "(Bonferroni)",
+        accuracy.adam_needs_less,
+    ),
+    Claim(
+        "Unconditional FD rises with the scale for the noise-trained classifier.",
+        f"{{fd}} at the largest minus at the smallest unbroken scale: {JACKKNIFE} above 0; open "
+        "where Spearman's correlation of {fd} with the scale is below 0.5, or {fd} falls again "
+        "from its peak (interval below 0)",
+        distance.fd_rises,
+    ),
+    Claim(
+        "cFD falls with the scale, then turns (noise-trained classifier).",
+        "the scale with the lowest sliced distance on selection seeds is an inner one; {cfd} of "
+        "unguided minus that there, and of the largest unbroken scale minus that: each "
+        f"{JACKKNIFE} above 0",
+        distance.cfd_turns,
+    ),
+    Claim(
+        "Among the clean classifier's setups x0+EMA0.99 has the best cFD.",
+        f"{{cfd}} of each other one minus clean/x0+ema0.99: all above 0; {JACKKNIFE}, Holm's "
+        f"procedure over them, for “does not hold”, too; {CHOSEN}",
+        distance.ema99_best,
+    ),
+    Claim(
+        "clean/x0+EMA0.99 also beats the noise-trained classifier's best cFD.",
+        f"{{cfd}} of noise_trained/raw minus clean/x0+ema0.99: {JACKKNIFE} above 0; {CHOSEN}",
+        distance.ema99_beats_noise_trained,
+    ),
+]
 
 
 # the first ones speak of classifiers on noisy images, whatever is generated
@@ -85,19 +119,28 @@ WITHOUT_TARGET = 4
 # of the CFG paper and the notebooks, where every class is generated in turn
 ENDS = f"cfg's largest unbroken weight against its smallest: {JACKKNIFE} excludes 0"
 TRADE_OFF = [
-    Claim("Images get clearer with the weight: IS (on the judge) rises.", ENDS,
-          tradeoff.clearer),
-    Claim("They pay with distance from the data: FD rises with the weight.", ENDS,
-          tradeoff.farther),
-    Claim("Images of a class get more alike with the weight.",
-          f"mean feature distance within a class, {ENDS}", tradeoff.less_diverse),
-    Claim("Guidance leaves out part of the data: recall falls with the weight.", ENDS,
-          tradeoff.recalls_less),
-    Claim("Classifier guidance is an adversarial attack on its classifier, unlike cfg.",
-          "the noise-trained classifier's minus the judge's accuracy on samples of "
-          "noise_trained/raw, minus the same on samples of cfg, each at its largest unbroken "
-          f"scale: {JACKKNIFE} above 0", tradeoff.attack),
-]  # fmt: skip
+    Claim("Images get clearer with the weight: IS (on the judge) rises.", ENDS, tradeoff.clearer),
+    Claim(
+        "They pay with distance from the data: FD rises with the weight.", ENDS, tradeoff.farther
+    ),
+    Claim(
+        "Images of a class get more alike with the weight.",
+        f"mean feature distance within a class, {ENDS}",
+        tradeoff.less_diverse,
+    ),
+    Claim(
+        "Guidance leaves out part of the data: recall falls with the weight.",
+        ENDS,
+        tradeoff.recalls_less,
+    ),
+    Claim(
+        "Classifier guidance is an adversarial attack on its classifier, unlike cfg.",
+        "the noise-trained classifier's minus the judge's accuracy on samples of "
+        "noise_trained/raw, minus the same on samples of cfg, each at its largest unbroken "
+        f"scale: {JACKKNIFE} above 0",
+        tradeoff.attack,
+    ),
+]
 
 
 def decide(tables: Tables) -> list[dict[str, Any]]:
@@ -128,16 +171,21 @@ def decide_one(tables: Tables, dataset: str, number: int, claim: Claim) -> dict[
         outcome = Outcome(UNDECIDED, {}, f"{str(missing)[:1].upper()}{str(missing)[1:]}.")
     distances = {kind: tables.distance(dataset, kind) for kind in ("fd", "cfd")}
     return {
-        "dataset": dataset, "id": number, "claim": claim.claim,
-        "criterion": claim.criterion.format(**distances), "values": _safe(outcome.values),
-        "verdict": outcome.verdict, "reason": outcome.reason,
-    }  # fmt: skip
+        "dataset": dataset,
+        "id": number,
+        "claim": claim.claim,
+        "criterion": claim.criterion.format(**distances),
+        "values": _safe(outcome.values),
+        "verdict": outcome.verdict,
+        "reason": outcome.reason,
+    }
 
 
 def _safe(values: Mapping[str, float | None]) -> dict[str, float | None]:
     """Plain Python numbers; None where one is not finite."""
     return {
-        key: None if value is None or not math.isfinite(value) else (
-            int(value) if key.split(",")[0] == "t" else float(value))
+        key: None
+        if value is None or not math.isfinite(value)
+        else (int(value) if key.split(",")[0] == "t" else float(value))
         for key, value in values.items()
-    }  # fmt: skip
+    }

@@ -74,8 +74,9 @@ def _first(tables: Tables, dataset: str) -> First:
         raise Unmeasured(f"not measured: no t at or before {EARLY} T was evaluated")
     low, high = facts["chance"] - MARGIN, facts["chance"] + MARGIN
     # from the last t down while it is certain: a sequence fixed beforehand needs no correction
-    inside = list(takewhile(lambda t: low <= early[t].low and early[t].high <= high,
-                            reversed(early)))  # fmt: skip
+    inside = list(
+        takewhile(lambda t: low <= early[t].low and early[t].high <= high, reversed(early))
+    )
     last = min(inside, default=max(early))
     may = [t for t, share in early.items() if t <= last and share.low <= high and share.high >= low]
     off = {t: abs(early[t].estimate - facts["chance"]) for t in may or early}
@@ -86,8 +87,10 @@ def _first(tables: Tables, dataset: str) -> First:
 def _at(tables: Tables, dataset: str) -> First:
     found = _first(tables, dataset)
     if not found.may:
-        raise Unmeasured("claim 1 found no t at which the clean classifier is near chance, "
-                         "so there is no t to compare at")  # fmt: skip
+        raise Unmeasured(
+            "claim 1 found no t at which the clean classifier is near chance, "
+            "so there is no t to compare at"
+        )
     return found
 
 
@@ -96,13 +99,19 @@ def _over(first: First, found: dict[int, Interval], title: str) -> Interval:
     missing = sorted(set(first.may) - set(found))
     if missing:
         raise Unmeasured(f"not measured: no accuracy of {title} at t = {missing[0]}")
-    return Interval(found[first.t].estimate, min(found[t].low for t in first.may),
-                    max(found[t].high for t in first.may))  # fmt: skip
+    return Interval(
+        found[first.t].estimate,
+        min(found[t].low for t in first.may),
+        max(found[t].high for t in first.may),
+    )
 
 
 def _times(first: First) -> dict[str, float | None]:
-    return {"t": first.t, "t, low": min(first.may, default=None),
-            "t, high": max(first.may, default=None)}  # fmt: skip
+    return {
+        "t": first.t,
+        "t, low": min(first.may, default=None),
+        "t, high": max(first.may, default=None),
+    }
 
 
 def _where(first: First) -> str:
@@ -122,9 +131,13 @@ def near_chance(tables: Tables, dataset: str) -> Outcome:
     values |= first.early[last].values(f"accuracy clean/raw at t = {last}")
     verdict = HOLDS if first.sure else UNDECIDED if first.may else FAILS
     kind = "the first such t" if first.may else "where it is nearest to chance"
-    return Outcome(verdict, values, f"{_where(first)} ({first.t / total:.2f} T), {kind}, its "
-                   f"accuracy is {accuracy}, and at t = {last} {first.early[last]}; chance is "
-                   f"{chance:.3f}.")  # fmt: skip
+    return Outcome(
+        verdict,
+        values,
+        f"{_where(first)} ({first.t / total:.2f} T), {kind}, its "
+        f"accuracy is {accuracy}, and at t = {last} {first.early[last]}; chance is "
+        f"{chance:.3f}.",
+    )
 
 
 def noise_trained_accurate(tables: Tables, dataset: str) -> Outcome:
@@ -133,8 +146,9 @@ def noise_trained_accurate(tables: Tables, dataset: str) -> Outcome:
     found = _shares(along(tables, dataset, "accuracy", *NOISE_TRAINED_RAW))
     accuracy = _over(first, found, "noise_trained/raw")
     values = _times(first) | accuracy.values("accuracy noise_trained/raw")
-    return Outcome(against(accuracy, NOISE_TRAINED), values,
-                   f"{_where(first)} its accuracy is {accuracy}.")  # fmt: skip
+    return Outcome(
+        against(accuracy, NOISE_TRAINED), values, f"{_where(first)} its accuracy is {accuracy}."
+    )
 
 
 def x0_restores(tables: Tables, dataset: str) -> Outcome:
@@ -147,23 +161,36 @@ def x0_restores(tables: Tables, dataset: str) -> Outcome:
     before = {t: row.mean() for t, row in _rows(raw) if t in first.may}
     t = max(before, key=lambda t: before[t])
     if before[t] >= clean.value:
-        raise Unmeasured(f"the clean classifier loses nothing: {clean.value:.3f} on clean images, "
-                         f"{before[t]:.3f} at t = {t}")  # fmt: skip
+        raise Unmeasured(
+            f"the clean classifier loses nothing: {clean.value:.3f} on clean images, "
+            f"{before[t]:.3f} at t = {t}"
+        )
     # above 0 where at least half is restored; x0 and raw are of the same images
     beyond = x0 - (1 - RESTORED) * raw
-    found = {t: mean(row, RESTORED * clean.value, RESTORED * clean.se)
-             for t, row in _rows(beyond.dropna())}  # fmt: skip
+    found = {
+        t: mean(row, RESTORED * clean.value, RESTORED * clean.se)
+        for t, row in _rows(beyond.dropna())
+    }
     surplus = _over(first, found, "clean/x0")
     restored, lost = float(x0.T[first.t].mean()), float(before[first.t])
     share = (restored - lost) / (clean.value - lost)
-    values = _times(first) | {
-        "accuracy clean/x0": restored, "accuracy clean/raw": lost,
-        "accuracy on clean images": clean.value, "share restored": share,
-    } | surplus.values("accuracy above half of the loss restored")  # fmt: skip
-    return Outcome(against(surplus, 0), values,
-                   f"{_where(first)} the accuracy goes from {lost:.3f} to {restored:.3f}, which "
-                   f"restores {100 * share:.0f} % of the loss from {clean.value:.3f}; it is "
-                   f"{surplus} above what restores half.")  # fmt: skip
+    values = (
+        _times(first)
+        | {
+            "accuracy clean/x0": restored,
+            "accuracy clean/raw": lost,
+            "accuracy on clean images": clean.value,
+            "share restored": share,
+        }
+        | surplus.values("accuracy above half of the loss restored")
+    )
+    return Outcome(
+        against(surplus, 0),
+        values,
+        f"{_where(first)} the accuracy goes from {lost:.3f} to {restored:.3f}, which "
+        f"restores {100 * share:.0f} % of the loss from {clean.value:.3f}; it is "
+        f"{surplus} above what restores half.",
+    )
 
 
 def _logs(curve: pd.DataFrame) -> pd.Series:
@@ -204,14 +231,23 @@ def grad_sensitivity(tables: Tables, dataset: str) -> Outcome:
 
 def ema_lowers(tables: Tables, dataset: str) -> Outcome:
     """Claim 6: EMA lowers the gradient sensitivity, 0.99 below 0.9."""
-    return _ordered(tables, dataset, "grad_sensitivity", CLEAN_X0, ("clean", "x0", "ema0.9"),
-                    ("clean", "x0", "ema0.99"))  # fmt: skip
+    return _ordered(
+        tables,
+        dataset,
+        "grad_sensitivity",
+        CLEAN_X0,
+        ("clean", "x0", "ema0.9"),
+        ("clean", "x0", "ema0.99"),
+    )
 
 
 def adam_rises(tables: Tables, dataset: str) -> Outcome:
     """Claim 7: ADAM's gradient sensitivity rises towards noise."""
     curve = along(tables, dataset, "grad_sensitivity", "clean", "x0", "adam")
     rho = rank_correlation_along(curve)
-    return Outcome(against(rho, RISE), rho.values("Spearman correlation with t")
-                   | {"number of t": len(curve), "number of images": curve.shape[1]},
-                   f"Spearman's correlation over {len(curve)} t is {rho}.")  # fmt: skip
+    return Outcome(
+        against(rho, RISE),
+        rho.values("Spearman correlation with t")
+        | {"number of t": len(curve), "number of images": curve.shape[1]},
+        f"Spearman's correlation over {len(curve)} t is {rho}.",
+    )

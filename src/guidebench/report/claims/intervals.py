@@ -49,8 +49,11 @@ def holm(compared: Mapping[Key, Callable[[int], Interval]]) -> dict[Key, Interva
     """
     decided: dict[Key, Interval] = {}
     while len(decided) < len(compared):
-        rest = {key: interval(len(compared) - len(decided))
-                for key, interval in compared.items() if key not in decided}  # fmt: skip
+        rest = {
+            key: interval(len(compared) - len(decided))
+            for key, interval in compared.items()
+            if key not in decided
+        }
         clear = {key: found for key, found in rest.items() if found.positive or found.negative}
         decided |= clear or rest
     return {key: decided[key] for key in compared}

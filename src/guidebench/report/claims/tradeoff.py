@@ -22,8 +22,11 @@ def _ends(tables: Tables, dataset: str, metric: str, sign: int) -> Outcome:
     change = difference(tables, dataset, (cells[-1], metric), (cells[0], metric))
     claimed = change if sign > 0 else Interval(-change.estimate, -change.high, -change.low)
     weights = f"from weight {cells[0].scale:g} to {cells[-1].scale:g}"
-    return Outcome(by_sign([claimed]), change.values(f"change of {metric} {weights}"),
-                   f"{metric} changes by {change} {weights}.{said}")  # fmt: skip
+    return Outcome(
+        by_sign([claimed]),
+        change.values(f"change of {metric} {weights}"),
+        f"{metric} changes by {change} {weights}.{said}",
+    )
 
 
 def clearer(tables: Tables, dataset: str) -> Outcome:
@@ -59,7 +62,9 @@ def attack(tables: Tables, dataset: str) -> Outcome:
     values: dict[str, float | None] = {}
     for cell, found in zip((guided, free), by, strict=True):
         values |= found.values(f"{GUIDE} minus judge, {cell.setup} at {cell.scale:g}")
-    reason = (f"The noise-trained classifier overrates what it guided (scale {guided.scale:g}) "
-              f"by {by[0]}, cfg's images (weight {free.scale:g}) by {by[1]}: a difference of "
-              f"{interval}.{''.join(grid.said for grid in grids)}")  # fmt: skip
+    reason = (
+        f"The noise-trained classifier overrates what it guided (scale {guided.scale:g}) "
+        f"by {by[0]}, cfg's images (weight {free.scale:g}) by {by[1]}: a difference of "
+        f"{interval}.{''.join(grid.said for grid in grids)}"
+    )
     return Outcome(by_sign([interval]), values | interval.values("difference"), reason)

@@ -93,14 +93,19 @@ def contrast(
     values = [measured(tables, dataset, cell, metric) for _, cell, metric in terms]
     first = terms[0][2]
     if few := [value for value in values if value.few]:
-        raise Unmeasured(f"not measured: {first} of {few[0].n} images and a reference of "
-                         f"{few[0].reference_n} has no interval: fewer than its {few[0].features} "
-                         "features")  # fmt: skip
+        raise Unmeasured(
+            f"not measured: {first} of {few[0].n} images and a reference of "
+            f"{few[0].reference_n} has no interval: fewer than its {few[0].features} "
+            "features"
+        )
     seeds, reference = (
-        pd.concat([factor * left_out(dataset, cell, metric) for factor, cell, metric in terms],
-                  axis=1).sum(axis=1, skipna=False).to_numpy(float)
+        pd.concat(
+            [factor * left_out(dataset, cell, metric) for factor, cell, metric in terms], axis=1
+        )
+        .sum(axis=1, skipna=False)
+        .to_numpy(float)
         for left_out in (tables.left_out, tables.reference_left_out)
-    )  # fmt: skip
+    )
     if len(seeds) < 2 or not np.isfinite(seeds).all():
         cells = " and ".join(dict.fromkeys(name(cell) for _, cell, _ in terms))
         raise Unmeasured(f"not measured: no jackknife blocks of {cells} for {first}")
@@ -173,13 +178,18 @@ def unbroken(tables: Tables, dataset: str, setup: str, least: int = 1) -> Grid:
     cells, lost = scales(tables, dataset, setup, least), tables.broken(dataset, setup)
     kept = [cell for cell in cells if cell.scale not in lost]
     if len(kept) < least:
-        raise Unmeasured(f"not measured: {len(kept)} of {len(cells)} scales of {setup} are not "
-                         f"broken, {least} are needed")  # fmt: skip
+        raise Unmeasured(
+            f"not measured: {len(kept)} of {len(cells)} scales of {setup} are not "
+            f"broken, {least} are needed"
+        )
     if len(kept) == len(cells):
         return Grid(kept, "")
     gone = [f"{cell.scale:g}" for cell in cells if cell not in kept]
-    ends = [f"; the {end} unbroken is {kept[at].scale:g}"
-            for end, at in (("smallest", 0), ("largest", -1)) if kept[at] != cells[at]]  # fmt: skip
+    ends = [
+        f"; the {end} unbroken is {kept[at].scale:g}"
+        for end, at in (("smallest", 0), ("largest", -1))
+        if kept[at] != cells[at]
+    ]
     verb = "scales {} are" if gone[1:] else "scale {} is"
     return Grid(kept, f" Of {setup} {verb.format(', '.join(gone))} broken{''.join(ends)}.")
 
@@ -190,8 +200,10 @@ def measured(
     """The value of a cell; Unmeasured when there is none, it is not finite, or the cell broke."""
     found = tables.measure(dataset, cell, metric, split)
     if not metric.startswith(SHARES) and tables.is_broken(dataset, cell, split):
-        raise Unmeasured(f"not measured: {name(cell)} is broken, more than {100 * BROKEN:g} % of "
-                         f"its images diverged ({split})")  # fmt: skip
+        raise Unmeasured(
+            f"not measured: {name(cell)} is broken, more than {100 * BROKEN:g} % of "
+            f"its images diverged ({split})"
+        )
     if found is None:
         raise Unmeasured(f"not measured: {metric} of {name(cell)} has no finite value ({split})")
     return found
@@ -217,8 +229,10 @@ def along(
     found = found.replace([np.inf, -np.inf], np.nan).dropna()
     if found.empty:
         stabilised = "" if stabilizer == "none" else f"+{stabilizer}"
-        raise Unmeasured(f"not measured: no {quantity} of {classifier}/{source}{stabilised} "
-                         "in this data set's config")  # fmt: skip
+        raise Unmeasured(
+            f"not measured: no {quantity} of {classifier}/{source}{stabilised} "
+            "in this data set's config"
+        )
     return found
 
 

@@ -18,13 +18,16 @@ Draw = Callable[[Tables, str], "Figure"]
 FORWARD: dict[str, Draw] = {
     "accuracy": forward.accuracy,
     "logit_sensitivity": lambda tables, dataset: forward.sensitivity(
-        tables, dataset, "logit_sensitivity", forward.PLAIN),
+        tables, dataset, "logit_sensitivity", forward.PLAIN
+    ),
     "grad_sensitivity": lambda tables, dataset: forward.sensitivity(
-        tables, dataset, "grad_sensitivity", forward.PLAIN),
+        tables, dataset, "grad_sensitivity", forward.PLAIN
+    ),
     "grad_sensitivity_stabilized": lambda tables, dataset: forward.sensitivity(
-        tables, dataset, "grad_sensitivity", forward.stabilised(tables, dataset)),
+        tables, dataset, "grad_sensitivity", forward.stabilised(tables, dataset)
+    ),
     "gradient_checks": forward.gradient_checks,
-}  # fmt: skip
+}
 STABILIZED = ["grad_sensitivity_stabilized"]
 
 

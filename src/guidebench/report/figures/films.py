@@ -31,16 +31,24 @@ def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: 
     frames = max(film.shape[1] for film in films.values())
     # x_t of every image, then x0_pred of the same ones
     shots = [
-        sheets.sheet([(label, np.concatenate(film[:, min(i, film.shape[1] - 1)].swapaxes(0, 1)))
-                      for label, film in films.items()])
+        sheets.sheet(
+            [
+                (label, np.concatenate(film[:, min(i, film.shape[1] - 1)].swapaxes(0, 1)))
+                for label, film in films.items()
+            ]
+        )
         for i in range(frames)
-    ]  # fmt: skip
+    ]
     path = folder / "sheet_animation.gif"
     with atomic(path) as temporary:
         shots[0].save(
-            temporary, format="gif", save_all=True, append_images=shots[1:], loop=0,
+            temporary,
+            format="gif",
+            save_all=True,
+            append_images=shots[1:],
+            loop=0,
             duration=[FRAME_MS] * (frames - 1) + [LAST_MS],
-        )  # fmt: skip
+        )
     return [sheets.save(sheets.sheet(strip, per_row=frames), folder / "sheet_film.png"), path]
 
 

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Curve = tuple[str, str, str]
-PLAIN: list[Curve] = [("clean", "raw", "none"), ("clean", "x0", "none"),
-                      ("noise_trained", "raw", "none")]  # fmt: skip
+PLAIN: list[Curve] = [
+    ("clean", "raw", "none"),
+    ("clean", "x0", "none"),
+    ("noise_trained", "raw", "none"),
+]
 SMOOTH = 25
 
 
@@ -60,11 +63,21 @@ def accuracy(tables: Tables, dataset: str) -> Figure:
         look = theme.style(setup(curve))
         low, high = proportions(rows["mean"], rows.n)
         axes.fill_between(rows.t, low, high, color=look.color, alpha=0.15, linewidth=0)
-        axes.plot(rows.t, rows["mean"], color=look.color, marker=look.marker, markersize=4,
-                  label=theme.title(setup(curve)))  # fmt: skip
+        axes.plot(
+            rows.t,
+            rows["mean"],
+            color=look.color,
+            marker=look.marker,
+            markersize=4,
+            label=theme.title(setup(curve)),
+        )
     axes.axhline(chance, color="#333333", linestyle=":", label=f"chance ({chance:.2f})")
-    axes.axvline(0.45 * tables.facts(dataset)["timesteps"], color="#bbbbbb", linewidth=1,
-                 label="0.45 T (claim 1)")  # fmt: skip
+    axes.axvline(
+        0.45 * tables.facts(dataset)["timesteps"],
+        color="#bbbbbb",
+        linewidth=1,
+        label="0.45 T (claim 1)",
+    )
     _axis(axes, tables, dataset)
     axes.set_ylim(0, 1.02)
     axes.set_ylabel("accuracy")
@@ -94,8 +107,13 @@ def _curves(axes: Any, tables: Tables, dataset: str, quantity: str, curves: list
         look = theme.style(setup(curve), curves.index(curve))
         low, high = band(rows["mean"].to_numpy(), rows.sd.fillna(0).to_numpy())
         axes.fill_between(rows.t, low, high, color=look.color, alpha=0.12, linewidth=0)
-        axes.plot(rows.t, rows["mean"], color=look.color, linestyle=look.line,
-                  label=theme.title(setup(curve)))  # fmt: skip
+        axes.plot(
+            rows.t,
+            rows["mean"],
+            color=look.color,
+            linestyle=look.line,
+            label=theme.title(setup(curve)),
+        )
         axes.set_yscale("log")
     _axis(axes, tables, dataset)
     return n
@@ -143,8 +161,14 @@ def implicit(tables: Tables, dataset: str) -> Figure:
         n = int(rows.n.max())
         look = theme.style(name)
         half = 1.96 * rows.sd / n**0.5
-        axes.fill_between(rows.t, rows["mean"] - half, rows["mean"] + half, color=look.color,
-                          alpha=0.15, linewidth=0)  # fmt: skip
+        axes.fill_between(
+            rows.t,
+            rows["mean"] - half,
+            rows["mean"] + half,
+            color=look.color,
+            alpha=0.15,
+            linewidth=0,
+        )
         axes.plot(rows.t, rows["mean"], color=look.color, label=theme.WORDS[name])
     axes.axhline(0, color="#333333", linestyle=":", label="unrelated directions")
     _axis(axes, tables, dataset)

@@ -49,17 +49,34 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
         rows = rows[~rows.scale.isin(lost)]
         if lost:
             scales += lost
-            crosses = axes.plot(lost, [1.0] * len(lost), transform=axes.get_xaxis_transform(),
-                                marker="x", markersize=9, markeredgewidth=2, linestyle="",
-                                color=look.color, clip_on=False, zorder=5)  # fmt: skip
+            crosses = axes.plot(
+                lost,
+                [1.0] * len(lost),
+                transform=axes.get_xaxis_transform(),
+                marker="x",
+                markersize=9,
+                markeredgewidth=2,
+                linestyle="",
+                color=look.color,
+                clip_on=False,
+                zorder=5,
+            )
         if rows.empty:
             continue
         n = int(rows.n.max())
         scales += list(rows.scale)
         levels += list(rows.value)
-        axes.errorbar(rows.scale, rows.value, yerr=bars(rows, metric, width), color=look.color,
-                      marker=look.marker, linestyle=look.line, capsize=2.5, elinewidth=1,
-                      label=theme.title(setup))  # fmt: skip
+        axes.errorbar(
+            rows.scale,
+            rows.value,
+            yerr=bars(rows, metric, width),
+            color=look.color,
+            marker=look.marker,
+            linestyle=look.line,
+            capsize=2.5,
+            elinewidth=1,
+            label=theme.title(setup),
+        )
     for name, look in ((UNGUIDED, theme.UNGUIDED), (FLOOR, theme.FLOOR)):
         level = tables.measure(dataset, Cell(name), metric)
         if level is None:
@@ -75,8 +92,14 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     axes.set_title(f"{dataset}: {METRICS[metric].axis}, n = {n}, 95 % intervals")
     if crosses:
         # one entry for all of them, in no setup's colour
-        axes.plot([], [], marker="x", linestyle="", color="#333333",
-                  label=f"broken: over {100 * BROKEN:g} % diverged")  # fmt: skip
+        axes.plot(
+            [],
+            [],
+            marker="x",
+            linestyle="",
+            color="#333333",
+            label=f"broken: over {100 * BROKEN:g} % diverged",
+        )
     if levels or crosses:
         theme.legend(axes)
     return drawn
@@ -96,19 +119,40 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
         rows = x.merge(y, on="scale", suffixes=("_x", "_y"))
         rows = rows[~rows.scale.isin(tables.broken(dataset, setup))]
         look = theme.style(setup, setups.index(setup))
-        axes.errorbar(rows.value_x, rows.value_y, xerr=width * rows.se_x, yerr=width * rows.se_y,
-                      color=look.color, marker=look.marker, linestyle=look.line, capsize=2,
-                      elinewidth=0.8, label=theme.title(setup))  # fmt: skip
+        axes.errorbar(
+            rows.value_x,
+            rows.value_y,
+            xerr=width * rows.se_x,
+            yerr=width * rows.se_y,
+            color=look.color,
+            marker=look.marker,
+            linestyle=look.line,
+            capsize=2,
+            elinewidth=0.8,
+            label=theme.title(setup),
+        )
         for row in rows.to_dict("records"):
-            axes.annotate(f"{row['scale']:g}", (row["value_x"], row["value_y"]), fontsize=8,
-                          xytext=(4, 4), textcoords="offset points")  # fmt: skip
+            axes.annotate(
+                f"{row['scale']:g}",
+                (row["value_x"], row["value_y"]),
+                fontsize=8,
+                xytext=(4, 4),
+                textcoords="offset points",
+            )
     for name, look in ((UNGUIDED, theme.UNGUIDED), (FLOOR, theme.FLOOR)):
         point = [tables.measure(dataset, Cell(name), metric) for metric in (distance, "is_judge")]
         if point[0] and point[1]:
             label = "floor (held-out real images)" if name == FLOOR else name
             label += " (broken)" if tables.is_broken(dataset, Cell(name)) else ""
-            axes.plot(point[0].value, point[1].value, marker="*", markersize=11, color=look.color,
-                      linestyle="", label=label)  # fmt: skip
+            axes.plot(
+                point[0].value,
+                point[1].value,
+                marker="*",
+                markersize=11,
+                color=look.color,
+                linestyle="",
+                label=label,
+            )
     theme.logarithmic(axes, "x")
     if axes.dataLim.x0 <= 0:  # corrected, a floor's distance can fall below 0
         axes.set_xscale("symlog", linthresh=axes.dataLim.minpos[0], linscale=0.5)

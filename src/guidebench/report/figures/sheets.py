@@ -87,8 +87,11 @@ def _best(pictures: dict[str, np.ndarray], tables: Tables, dataset: str) -> list
 def _scales(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, setup: str) -> list[Row]:
     scales = sorted(tables.facts(dataset)["setups"][setup]["scales"])
     keys = {scale: f"sample:{setup}:{scale:g}" for scale in scales}
-    rows = [(f"scale {scale:g}", pictures[key][:PER_ROW]) for scale, key in keys.items()
-            if key in pictures]  # fmt: skip
+    rows = [
+        (f"scale {scale:g}", pictures[key][:PER_ROW])
+        for scale, key in keys.items()
+        if key in pictures
+    ]
     unguided = pictures.get(f"sample:{UNGUIDED}:none")
     return [(UNGUIDED, unguided[:PER_ROW]), *rows] if rows and unguided is not None else rows
 

@@ -14,13 +14,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SETTINGS = {
-    "svg.hashsalt": "guidebench", "svg.fonttype": "path", "font.family": "DejaVu Sans",
-    "font.size": 10, "axes.titlesize": 10.5, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.grid": True, "grid.color": "#e4e4e4", "grid.linewidth": 0.6, "axes.axisbelow": True,
-    "lines.linewidth": 1.6, "lines.markersize": 5, "legend.frameon": False,
-    "figure.facecolor": "white", "savefig.facecolor": "white",
+    "svg.hashsalt": "guidebench",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
     "figure.constrained_layout.use": True,
-}  # fmt: skip
+}
 
 
 class Style(NamedTuple):

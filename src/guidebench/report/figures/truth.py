@@ -129,13 +129,22 @@ def against_scale(tables: Tables, world: str) -> Figure:
         rows = rows[rows.setup.isin(aimed)]
         for number, (setup, line) in enumerate(rows.groupby("setup", sort=False)):
             power = _power(tables, world, str(setup), line)
-            panel.errorbar(power, line.value, yerr=reach * line.se, label=str(setup),
-                           marker=MARKERS[number % len(MARKERS)], capsize=2, elinewidth=0.8,
-                           linewidth=1.1, color=_color(number))  # fmt: skip
+            panel.errorbar(
+                power,
+                line.value,
+                yerr=reach * line.se,
+                label=str(setup),
+                marker=MARKERS[number % len(MARKERS)],
+                capsize=2,
+                elinewidth=0.8,
+                linewidth=1.1,
+                color=_color(number),
+            )
         shown = floor if reference == "tilted" else floor[floor.exponent == 1]
         if reference == "tilted":
-            panel.plot(shown.exponent, shown.value, color="#333333", linestyle=":",
-                       label=FLOOR_NAME)  # fmt: skip
+            panel.plot(
+                shown.exponent, shown.value, color="#333333", linestyle=":", label=FLOOR_NAME
+            )
         elif len(shown):
             panel.axhline(shown.value.iloc[0], color="#333333", linestyle=":", label=FLOOR_NAME)
         theme.logarithmic(panel, "y")
@@ -172,9 +181,15 @@ def against_evaluations(tables: Tables, world: str) -> Figure:
     reach = quantile(tables.summary["worlds"][world]["blocks"] - 1)
     for number, (kind, line) in enumerate(rows.groupby(rows.sampler.map(kinds), sort=False)):
         ordered = line.sort_values("evaluations")
-        axes.errorbar(ordered.evaluations, ordered.value, yerr=reach * ordered.se, label=str(kind),
-                      marker=MARKERS[number % len(MARKERS)], capsize=2,
-                      color=_color(number))  # fmt: skip
+        axes.errorbar(
+            ordered.evaluations,
+            ordered.value,
+            yerr=reach * ordered.se,
+            label=str(kind),
+            marker=MARKERS[number % len(MARKERS)],
+            capsize=2,
+            color=_color(number),
+        )
     floor = tables.errors(world, DISTANCE, "floor")
     floor = floor[floor.exponent == 1]
     if len(floor):

@@ -15,13 +15,21 @@ class Caption(NamedTuple):
 
 
 DATA = {
-    "sheet_real": Caption("Real images", "The first 64 training images, enlarged by repeating "
-                          "pixels, as in every picture of this page."),
-    "sheet_target": Caption("The target class", "Real images of the class that guidance asks for; "
-                            "cFD compares samples with these."),
-    "sheet_forward": Caption("The forward process", "One image at growing noise. Guidance by a "
-                             "classifier on x_t has to read pictures like these."),
-}  # fmt: skip
+    "sheet_real": Caption(
+        "Real images",
+        "The first 64 training images, enlarged by repeating "
+        "pixels, as in every picture of this page.",
+    ),
+    "sheet_target": Caption(
+        "The target class",
+        "Real images of the class that guidance asks for; cFD compares samples with these.",
+    ),
+    "sheet_forward": Caption(
+        "The forward process",
+        "One image at growing noise. Guidance by a "
+        "classifier on x_t has to read pictures like these.",
+    ),
+}
 
 FORWARD = {
     "accuracy": Caption(
@@ -29,7 +37,8 @@ FORWARD = {
         "Held-out images, noised to time t. clean/raw sees x_t, clean/x0 sees the denoiser's "
         "estimate x0_pred of the clean image, the noise-trained classifier sees x_t and was "
         "trained on such images. Where a curve meets the dotted line, the classifier guesses. "
-        "Bands: 95 % interval over images."),
+        "Bands: 95 % interval over images.",
+    ),
     "logit_sensitivity": Caption(
         "Logit sensitivity (figure 2)",
         "|f(x_t) - f(x_t-1)| / |x_t - x_t-1| for the same image and the same noise: how far the "
@@ -37,53 +46,62 @@ FORWARD = {
         "standard deviation in the logarithm (mean times and divided by a factor, from mean and "
         "sd of a log-normal), because mean minus sd would fall below zero. x0 of a denoiser that "
         "was trained on continuous times can be jagged at high noise: its estimate turns with the "
-        "phases of the time embedding, and 1 / alpha magnifies that."),
+        "phases of the time embedding, and 1 / alpha magnifies that.",
+    ),
     "grad_sensitivity": Caption(
         "Gradient sensitivity (figure 3)",
         "The same for the gradient g of the log-probability of the target (of each image's own "
         "class, where all classes are generated), the vector that guidance adds. A high value can "
         "mean that neighbouring steps push in unrelated directions, but it also grows with the "
-        "size of g: see the two panels below. Band as in figure 2."),
+        "size of g: see the two panels below. Band as in figure 2.",
+    ),
     "grad_sensitivity_stabilized": Caption(
         "Gradient sensitivity with stabilisers (figure 4)",
         "The same for gradients after EMA or ADAM, whose state walks every t from noise to clean, "
         "of which those of the other figures are shown. EMA lowers it by construction: a new "
         "gradient enters with the factor 1 - beta. A low value alone does not mean that "
-        "the direction is a good one. Band as in figure 2."),
+        "the direction is a good one. Band as in figure 2.",
+    ),
     "gradient_checks": Caption(
         "Two checks that the paper does not have",
         "Left: cosine of the two neighbouring gradients (1: same direction, whatever the size). "
         "Right: size of the stabilised vector that is added, before the guidance scale, which "
-        "says where along t a setup pushes; it explains why best scales differ so much."),
+        "says where along t a setup pushes; it explains why best scales differ so much.",
+    ),
     "implicit": Caption(
         "The implicit classifier (CFG paper, section 3.2)",
         "Cosine between a trained classifier's gradient of log p(y | x_t) and the one that the "
         "conditional denoiser implies, -(eps(x, y) - eps(x)) / sigma, for each image's own label. "
         "Near 0, guidance with and without a classifier push in unrelated directions. Band: 95 % "
-        "interval of the mean over images."),
-}  # fmt: skip
+        "interval of the mean over images.",
+    ),
+}
 
 GUIDED = {
     "tradeoff": Caption(
         "Clear against varied (the CFG paper's headline figure)",
         "Each line walks over its scales. What guidance is said to do: buy clear images (up) and "
-        "pay with distance from the data (right). Claims 15 and 16 say whether it did."),
+        "pay with distance from the data (right). Claims 15 and 16 say whether it did.",
+    ),
     **{metric.file: Caption(metric.heading, metric.text) for metric in METRICS.values()},
-}  # fmt: skip
+}
 
 SAMPLES = {
     "sheet_best": Caption(
         "Unguided beside every setup at its selected scale",
         "Column by column the same seed, so the same start noise: what differs is guidance alone. "
-        "Nothing is picked: these are the first evaluation seeds."),
+        "Nothing is picked: these are the first evaluation seeds.",
+    ),
     "sheet_film": Caption(
         "From noise to image",
         "The first evaluation seed on its way, from left to right: x_t as the sampler holds it, "
-        "and x0_pred, the denoiser's estimate of where it goes, which x0 guidance reads."),
+        "and x0_pred, the denoiser's estimate of where it goes, which x0 guidance reads.",
+    ),
     "sheet_animation": Caption(
         "The same as an animation",
-        "The first evaluation seeds: x_t in the left half of each row, x0_pred in the right."),
-}  # fmt: skip
+        "The first evaluation seeds: x_t in the left half of each row, x0_pred in the right.",
+    ),
+}
 
 TRUTH = {
     "truth_classes": Caption(
@@ -91,32 +109,38 @@ TRUTH = {
         "Dots: guided samples of each class; lines: where the density p(x) p(y | x)^s, normalised, "
         "holds 39, 86 and 99 % of its mass (s is the guidance scale, or 1 + w of cfg). Guidance "
         "with the exact score and the exact classifier still does not sample that density, except "
-        "at s = 1: the tilted density's own diffusion has another score."),
+        "at s = 1: the tilted density's own diffusion has another score.",
+    ),
     "truth_densities": Caption(
         "The target class by every guide and scale",
         "Dots: samples of the first sampler; lines: the density that the scale is read as aiming "
         "at. SW: sliced Wasserstein distance between the two. Setups with a temperature other "
-        "than 1 aim at no such density and are left out."),
+        "than 1 aim at no such density and are left out.",
+    ),
     "truth_scale": Caption(
         "Error against the scale",
         "Left: distance from the true conditional p(x | y), right: from the true tilted density. "
-        "Dotted: exact samples of the same n, which is what a perfect sampler would get."),
+        "Dotted: exact samples of the same n, which is what a perfect sampler would get.",
+    ),
     "truth_temperature": Caption(
         "Temperature beside scale (the low-temperature reading of the CFG notes)",
         "The classifier's softmax(logits / temperature) at several temperatures. If a low "
-        "temperature were nothing but a large scale, the curves at the right would be one."),
+        "temperature were nothing but a large scale, the curves at the right would be one.",
+    ),
     "truth_evaluations": Caption(
         "Error against denoiser evaluations",
         "The samplers alone, with the exact conditional denoiser: what is left at the right is the "
-        "floor of this n, what falls is the error of finite steps."),
-}  # fmt: skip
+        "floor of this n, what falls is the error of finite steps.",
+    ),
+}
 
 TRAINING = {
     "loss": Caption(
         "Loss curves",
         "Thin: as logged; thick: running mean of 25 points. The noise-trained classifier's loss "
-        "usually stays higher: part of its images are almost noise."),
-}  # fmt: skip
+        "usually stays higher: part of its images are almost noise.",
+    ),
+}
 
 COSTS = Caption(
     "Cost per stage",

@@ -53,9 +53,12 @@ def templates() -> Any:
 
     folder = Path(__file__).parent
     environment = Environment(
-        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters |= {"number": number, "lines": lines}
     environment.globals |= {"plural": plural, "style": (folder / "style.css").read_text()}
     return environment
@@ -101,19 +104,37 @@ def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[
         found = winners.winner(tables, dataset, classifier)
         if found and found[0] not in [row["cell"] for row in rows]:
             cell, value = found
-            rows.append({"who": who, "cell": cell, "setup": cell.setup,
-                         "scale": f"{cell.scale:g}", "value": measure(value)})  # fmt: skip
+            rows.append(
+                {
+                    "who": who,
+                    "cell": cell,
+                    "setup": cell.setup,
+                    "scale": f"{cell.scale:g}",
+                    "value": measure(value),
+                }
+            )
     tied = [entry.cell.setup for entry in winners.contest(tables, dataset) if entry.tied]
     return {
-        "name": dataset, "metric": metric, "rows": rows, "tied": tied,
+        "name": dataset,
+        "metric": metric,
+        "rows": rows,
+        "tied": tied,
         "unguided": measure(tables.measure(dataset, Cell(UNGUIDED), metric))
-                    + (" (broken)" if tables.is_broken(dataset, Cell(UNGUIDED)) else ""),
-        "floor": measure(floor) if floor else (
-            f"none (fewer than {tables.facts(dataset)['n']} held-out images of the target class)"),
-        "claims": {verdict: [finding["id"] for finding in findings
-                             if (finding["dataset"], finding["verdict"]) == (dataset, verdict)]
-                   for verdict in VERDICTS},
-    }  # fmt: skip
+        + (" (broken)" if tables.is_broken(dataset, Cell(UNGUIDED)) else ""),
+        "floor": measure(floor)
+        if floor
+        else (
+            f"none (fewer than {tables.facts(dataset)['n']} held-out images of the target class)"
+        ),
+        "claims": {
+            verdict: [
+                finding["id"]
+                for finding in findings
+                if (finding["dataset"], finding["verdict"]) == (dataset, verdict)
+            ]
+            for verdict in VERDICTS
+        },
+    }
 
 
 def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:
@@ -140,8 +161,10 @@ def _grids(tables: Tables, dataset: str, folder: Path) -> list[dict[str, str]]:
 
 def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
     """Everything that the page shows of one data set."""
-    scales = {sheets.scales_name(setup): captions.Caption(theme.title(setup), "")
-              for setup in tables.guided(dataset)}  # fmt: skip
+    scales = {
+        sheets.scales_name(setup): captions.Caption(theme.title(setup), "")
+        for setup in tables.guided(dataset)
+    }
     return {
         "name": dataset,
         "facts": tables.facts(dataset),

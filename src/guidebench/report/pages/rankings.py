@@ -59,12 +59,26 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
             continue
         diverged = tables.measure(dataset, cell, "diverged")
         broken = " (broken)" if tables.is_broken(dataset, cell) else ""
-        row = [_title(cell), _scale(cell), *map(share, shares), gap(tables, dataset, cell),
-               *map(distance, known), share(diverged) + broken, str(n)]  # fmt: skip
+        row = [
+            _title(cell),
+            _scale(cell),
+            *map(share, shares),
+            gap(tables, dataset, cell),
+            *map(distance, known),
+            share(diverged) + broken,
+            str(n),
+        ]
         rows.append({"cells": row, "best": cell in tied})
-    head = ["setup", "scale", "accuracy by guide, %", "accuracy by judge, %",
-            "guide − judge, points", *(METRICS[metric].column for metric in distances),
-            "diverged, %", "n"]  # fmt: skip
+    head = [
+        "setup",
+        "scale",
+        "accuracy by guide, %",
+        "accuracy by judge, %",
+        "guide − judge, points",
+        *(METRICS[metric].column for metric in distances),
+        "diverged, %",
+        "n",
+    ]
     return {"head": head, "rows": rows}
 
 
@@ -82,18 +96,39 @@ def sampling_cost(tables: Tables, dataset: str) -> dict[str, Any]:
             number(one.value if (one := found[name]) else None)
             for name in ("denoiser_evaluations", "backward_passes", "peak_memory", "load")
         )
-        rows.append({"cells": [_title(cell), _scale(cell), evaluations, backward, times, memory,
-                               measure(found["seconds"]), load], "best": False})  # fmt: skip
-    head = ["setup", "scale", "denoiser evaluations per image", "of them with a backward pass",
-            "passes, times unguided", "peak memory, MiB", "seconds per image",
-            "load meanwhile"]  # fmt: skip
+        rows.append(
+            {
+                "cells": [
+                    _title(cell),
+                    _scale(cell),
+                    evaluations,
+                    backward,
+                    times,
+                    memory,
+                    measure(found["seconds"]),
+                    load,
+                ],
+                "best": False,
+            }
+        )
+    head = [
+        "setup",
+        "scale",
+        "denoiser evaluations per image",
+        "of them with a backward pass",
+        "passes, times unguided",
+        "peak memory, MiB",
+        "seconds per image",
+        "load meanwhile",
+    ]
     return {"head": head, "rows": rows}
 
 
 def _passes(tables: Tables, dataset: str, cell: Cell) -> float | None:
     """Forward and backward passes through the denoiser per image; each costs about the same."""
-    found = [tables.measure(dataset, cell, name)
-             for name in ("denoiser_evaluations", "backward_passes")]  # fmt: skip
+    found = [
+        tables.measure(dataset, cell, name) for name in ("denoiser_evaluations", "backward_passes")
+    ]
     known = [one.value for one in found if one]
     return sum(known) if len(known) == len(found) else None
 
@@ -105,9 +140,18 @@ def classifiers(tables: Tables, dataset: str) -> dict[str, Any]:
     for name in table.classifier[table.dataset == dataset]:
         row = table[(table.dataset == dataset) & (table.classifier == name)].iloc[0]
         shown = share(tables.clean_accuracy(dataset, name))
-        rows.append({"cells": [theme.WORDS.get(name, name), str(row.architecture),
-                               number(row.parameters), shown, str(int(row.n))],
-                     "best": False})  # fmt: skip
+        rows.append(
+            {
+                "cells": [
+                    theme.WORDS.get(name, name),
+                    str(row.architecture),
+                    number(row.parameters),
+                    shown,
+                    str(int(row.n)),
+                ],
+                "best": False,
+            }
+        )
     head = ["classifier", "architecture", "parameters", "accuracy on clean images, %", "n"]
     return {"head": head, "rows": rows}
 
@@ -118,8 +162,14 @@ def stage_cost(tables: Tables) -> dict[str, Any]:
     rows = []
     for (stage, dataset), jobs in table.groupby(["stage", "dataset"], sort=True):
         devices = ", ".join(sorted(set(jobs.device.astype(str))))
-        row = [str(stage), str(dataset) or "all", str(len(jobs)), duration(jobs.seconds.sum()),
-               number(jobs.peak_memory_mib.max()), devices]  # fmt: skip
+        row = [
+            str(stage),
+            str(dataset) or "all",
+            str(len(jobs)),
+            duration(jobs.seconds.sum()),
+            number(jobs.peak_memory_mib.max()),
+            devices,
+        ]
         rows.append({"cells": row, "best": False})
     head = ["stage", "data set", "jobs", "time of all jobs", "peak memory, MiB", "device"]
     return {"head": head, "rows": rows}

@@ -13,8 +13,11 @@ from guidebench.report.words import measure, number
 
 CLEAR = 3.0
 # beside the distance: shown as errors
-CHECKS = {"class_frequency": "class frequencies", "mean_error": "mean",
-          "covariance_error": "covariance"}  # fmt: skip
+CHECKS = {
+    "class_frequency": "class frequencies",
+    "mean_error": "mean",
+    "covariance_error": "covariance",
+}
 ABOUT = ["setup", "scale", "s"]
 
 
@@ -32,11 +35,21 @@ def bias(tables: Tables, world: str) -> dict[str, Any]:
     for position, (_, row) in enumerate(found.iterrows()):
         known = biases.get((row.setup, str(row.scale)))
         said = "–" if known is None else verdict(known)
-        cells = [*_about(row), measure(_measure(row)), measure(floors[row.exponent]), said,
-                 *(measure(_measure(check.iloc[position])) for check in checks)]  # fmt: skip
+        cells = [
+            *_about(row),
+            measure(_measure(row)),
+            measure(floors[row.exponent]),
+            said,
+            *(measure(_measure(check.iloc[position])) for check in checks),
+        ]
         rows.append({"cells": cells, "best": False})
-    head = [*ABOUT, "distance from p(x) p(y|x)^s", "floor", "verdict",
-            *(f"error: {title}" for title in CHECKS.values())]  # fmt: skip
+    head = [
+        *ABOUT,
+        "distance from p(x) p(y|x)^s",
+        "floor",
+        "verdict",
+        *(f"error: {title}" for title in CHECKS.values()),
+    ]
     return {"head": head, "rows": rows}
 
 
@@ -48,8 +61,11 @@ def every_sampler(tables: Tables, world: str) -> dict[str, Any]:
     found = tables.errors(world, DISTANCE, "tilted")
     for _, group in found.groupby(["setup", "scale"], sort=False, dropna=False):
         by_sampler = {row.sampler: measure(_measure(row)) for _, row in group.iterrows()}
-        cells = [*_about(group.iloc[0]), measure(floors[group.exponent.iloc[0]]),
-                 *(by_sampler.get(sampler, "–") for sampler in samplers)]  # fmt: skip
+        cells = [
+            *_about(group.iloc[0]),
+            measure(floors[group.exponent.iloc[0]]),
+            *(by_sampler.get(sampler, "–") for sampler in samplers),
+        ]
         rows.append({"cells": cells, "best": False})
     return {"head": [*ABOUT, "floor", *samplers], "rows": rows}
 

@@ -35,9 +35,11 @@ class Entry(NamedTuple):
 def selected(tables: Tables, dataset: str, metric: str) -> list[Cell]:
     """Every guided setup at the scale chosen on selection seeds, which broke on neither set."""
     chosen = [tables.best(dataset, setup, metric) for setup in tables.guided(dataset)]
-    return [cell for cell in chosen
-            if cell and not tables.is_broken(dataset, cell)
-            and tables.measure(dataset, cell, metric)]  # fmt: skip
+    return [
+        cell
+        for cell in chosen
+        if cell and not tables.is_broken(dataset, cell) and tables.measure(dataset, cell, metric)
+    ]
 
 
 def winner(
@@ -76,8 +78,9 @@ def contest(tables: Tables, dataset: str) -> list[Entry]:
         behind = None
         if cell != won[0]:
             try:
-                behind = difference(tables, dataset, (cell, metric), (won[0], metric),
-                                    len(cells) - 1)  # fmt: skip
+                behind = difference(
+                    tables, dataset, (cell, metric), (won[0], metric), len(cells) - 1
+                )
             except Unmeasured:  # without an interval it cannot be told apart
                 behind = Interval(value.value - won[1].value, -np.inf, np.inf)
         entries.append(Entry(cell, value, behind))
@@ -94,8 +97,9 @@ def edge(tables: Tables, dataset: str, cell: Cell) -> str:
 
 def twins(tables: Tables, dataset: str, cell: Cell, others: list[Cell]) -> list[Cell]:
     """The others whose shown images of the same seeds are the cell's, but for SAME of 255."""
-    return [other for other in others
-            if other != cell and tables.apart(dataset, cell, other) < SAME]  # fmt: skip
+    return [
+        other for other in others if other != cell and tables.apart(dataset, cell, other) < SAME
+    ]
 
 
 def table(tables: Tables, dataset: str) -> dict[str, Any]:
@@ -110,16 +114,27 @@ def table(tables: Tables, dataset: str) -> dict[str, Any]:
         own = min(blocks, value.reference_n or blocks)  # fewer real images make fewer blocks
         half = quantile(max(1, own - 1)) * value.se
         same = twins(tables, dataset, entry.cell, cells)
-        rows.append({"best": entry.tied, "cells": [
-            theme.title(entry.cell.setup),
-            f"{entry.cell.scale:g}" + (f" ({end} tried)" if end else ""),
-            str(Interval(value.value, value.value - half, value.value + half)),
-            number(value.raw) + (" †" if value.few else ""),
-            _standing(entry),
-            ", ".join(f"{other.setup} at {other.scale:g}" for other in same) or MISSING,
-        ]})  # fmt: skip
-    head = ["setup", "scale", f"{metric}, 95 % interval", "raw",
-            "minus the winner's", "same images as"]  # fmt: skip
+        rows.append(
+            {
+                "best": entry.tied,
+                "cells": [
+                    theme.title(entry.cell.setup),
+                    f"{entry.cell.scale:g}" + (f" ({end} tried)" if end else ""),
+                    str(Interval(value.value, value.value - half, value.value + half)),
+                    number(value.raw) + (" †" if value.few else ""),
+                    _standing(entry),
+                    ", ".join(f"{other.setup} at {other.scale:g}" for other in same) or MISSING,
+                ],
+            }
+        )
+    head = [
+        "setup",
+        "scale",
+        f"{metric}, 95 % interval",
+        "raw",
+        "minus the winner's",
+        "same images as",
+    ]
     return {"head": head, "rows": rows}
 
 
@@ -128,8 +143,9 @@ def _standing(entry: Entry) -> str:
         return "winner on selection seeds"
     if not np.isfinite(entry.behind.low):
         return f"{number(entry.behind.estimate)}: no interval"
-    return str(entry.behind) + ("" if entry.behind.positive else " below" if entry.behind.negative
-                                else " tie")  # fmt: skip
+    return str(entry.behind) + (
+        "" if entry.behind.positive else " below" if entry.behind.negative else " tie"
+    )
 
 
 def lost(tables: Tables, dataset: str) -> list[str]:
@@ -146,16 +162,23 @@ def warnings(tables: Tables, dataset: str) -> list[str]:
     features = max((value.features for value in found), default=0)
     said = []
     splits = {"n_selection": SELECTION, "n": EVALUATION}
-    few = [f"n = {facts[key]} on {split} seeds" for key, split in splits.items()
-           if facts[key] < ENOUGH * features]  # fmt: skip
+    few = [
+        f"n = {facts[key]} on {split} seeds"
+        for key, split in splits.items()
+        if facts[key] < ENOUGH * features
+    ]
     reference = min((value.reference_n for value in found), default=0)
     if reference < ENOUGH * features:
         few.append(f"a reference of {reference} images")
     if few:
-        said.append(f"{', '.join(few)}: fewer than four times the {features} features of {metric}, "
-                    "so a correction of its bias is rough (below the number of features it does "
-                    "not hold) and choices between near scales are not safe.")  # fmt: skip
+        said.append(
+            f"{', '.join(few)}: fewer than four times the {features} features of {metric}, "
+            "so a correction of its bias is rough (below the number of features it does "
+            "not hold) and choices between near scales are not safe."
+        )
     if broken := lost(tables, dataset):
-        said.append(f"Broken, so in no ranking (more than {100 * BROKEN:g} % of the images "
-                    f"diverged, or nothing was measured): {', '.join(broken)}.")  # fmt: skip
+        said.append(
+            f"Broken, so in no ranking (more than {100 * BROKEN:g} % of the images "
+            f"diverged, or nothing was measured): {', '.join(broken)}."
+        )
     return said

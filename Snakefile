@@ -26,3 +26,8 @@ if workflow.is_main_process:
             {rule.name: rule.priority for rule in workflow.rules},
         ),
     )
+
+
+onstart:
+    if workflow.local_exec:
+        forkserver.start(THREADS, gpu=EXPERIMENT.device != "cpu" and gpus_to_use())

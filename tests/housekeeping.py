@@ -14,8 +14,10 @@ import pytest
 from patience import SPARE, patience, slowness
 from processes import MARK, end, ended
 
+from guidebench.pipeline.threads import POOLS
+
 # also in a single process: results do not depend on how the tests are run
-for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+for _variable in POOLS:
     os.environ[_variable] = "1"
 
 _session = ExitStack()

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TypeVar
 
+from guidebench.pipeline.threads import POOLS
+
 T = TypeVar("T")
 
 VARIABLE = "GUIDEBENCH_PATIENCE"
@@ -46,7 +48,7 @@ def slowness() -> float:
 
 def _seconds() -> float:
     """As the tests will find the machine: with every core at work."""
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    one_thread = dict.fromkeys(POOLS, "1")
     started = time.perf_counter()
     tasks = [
         subprocess.Popen([sys.executable, "-c", TASK], env=os.environ | one_thread)

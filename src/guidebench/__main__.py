@@ -1,5 +1,5 @@
 """`python -m guidebench` is the command line."""
 
-from guidebench.pipeline.cli import main
+from guidebench.pipeline.forkserver import main
 
 main()

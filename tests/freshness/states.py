@@ -40,7 +40,7 @@ CODE: dict[str, tuple[str, str, str, str]] = {
     "frechet": ("metrics.frechet", "Fitted.distance", "- 2 * cross", "- 3 * cross"),
     "unused": ("diffusion.samplers", "ddim", "eta > 0", "eta > 1"),
 }
-OURS = ("logs", "events", "benchmarks")  # what nobody reads
+OURS = ("logs", "events")  # what nobody reads
 LIMIT = 25
 
 

@@ -5,8 +5,6 @@ rule prepare:
         f"{ROOT}/{{dataset}}/data/manifest.json",
     log:
         f"{ROOT}/logs/prepare/{{dataset}}.log",
-    benchmark:
-        f"{ROOT}/benchmarks/prepare/{{dataset}}.tsv"
     priority: 100
     threads: THREADS
     resources:

@@ -6,8 +6,6 @@ rule ground_truth:
         f"{ROOT}/{{dataset}}/truth/manifest.json",
     log:
         f"{ROOT}/logs/ground_truth/{{dataset}}.log",
-    benchmark:
-        f"{ROOT}/benchmarks/ground_truth/{{dataset}}.tsv"
     priority: 30
     threads: THREADS
     resources:

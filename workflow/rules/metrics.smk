@@ -5,8 +5,6 @@ rule features:
         f"{ROOT}/{{dataset}}/features/manifests/{{block}}.json",
     log:
         f"{ROOT}/logs/features/{{dataset}}.{{block}}.log",
-    benchmark:
-        f"{ROOT}/benchmarks/features/{{dataset}}.{{block}}.tsv"
     threads: THREADS
     resources:
         gpu=GPU,
@@ -34,8 +32,6 @@ rule metrics:
         f"{ROOT}/{{dataset}}/metrics/manifest.json",
     log:
         f"{ROOT}/logs/metrics/{{dataset}}.log",
-    benchmark:
-        f"{ROOT}/benchmarks/metrics/{{dataset}}.tsv"
     threads: THREADS
     resources:
         mem_mb=doubled(4000 + SCATTERS * WITH_INCEPTION),

@@ -5,8 +5,6 @@ rule collect:
         f"{ROOT}/tables/manifest.json",
     log:
         f"{ROOT}/logs/collect/all.log",
-    benchmark:
-        f"{ROOT}/benchmarks/collect/all.tsv"
     threads: THREADS
     resources:
         mem_mb=doubled(4000),
@@ -30,8 +28,6 @@ rule findings:
         manifest=f"{ROOT}/findings/manifest.json",
     log:
         f"{ROOT}/logs/findings/all.log",
-    benchmark:
-        f"{ROOT}/benchmarks/findings/all.tsv"
     threads: THREADS
     resources:
         mem_mb=doubled(2000),
@@ -57,8 +53,6 @@ rule plots:
         manifest=f"{ROOT}/plots/manifest.json",
     log:
         f"{ROOT}/logs/plots/all.log",
-    benchmark:
-        f"{ROOT}/benchmarks/plots/all.tsv"
     threads: THREADS
     resources:
         mem_mb=doubled(2000),
@@ -81,8 +75,6 @@ rule report:
         manifest=f"{ROOT}/report/manifest.json",
     log:
         f"{ROOT}/logs/report/all.log",
-    benchmark:
-        f"{ROOT}/benchmarks/report/all.tsv"
     threads: THREADS
     resources:
         mem_mb=doubled(2000),

@@ -6,8 +6,6 @@ rule sample:
         f"{ROOT}/{{dataset}}/samples/manifests/{{block}}.json",
     log:
         f"{ROOT}/logs/sample/{{dataset}}.{{block}}.log",
-    benchmark:
-        f"{ROOT}/benchmarks/sample/{{dataset}}.{{block}}.tsv"
     priority: 30
     threads: THREADS
     resources:

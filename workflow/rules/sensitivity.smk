@@ -5,8 +5,6 @@ rule sensitivity:
         f"{ROOT}/{{dataset}}/sensitivity/{{classifier}}/manifest.json",
     log:
         f"{ROOT}/logs/sensitivity/{{dataset}}.{{classifier}}.log",
-    benchmark:
-        f"{ROOT}/benchmarks/sensitivity/{{dataset}}.{{classifier}}.tsv"
     threads: THREADS
     resources:
         gpu=GPU,

@@ -26,8 +26,6 @@ rule train_denoiser:
         f"{ROOT}/{{dataset}}/denoiser/manifest.json",
     log:
         f"{ROOT}/logs/train_denoiser/{{dataset}}.log",
-    benchmark:
-        f"{ROOT}/benchmarks/train_denoiser/{{dataset}}.tsv"
     # the longest chain starts first
     priority: 50
     # SLURM counts them per GPU (below), or per task where several nodes have one for each process
@@ -60,8 +58,6 @@ rule train_classifier:
         f"{ROOT}/{{dataset}}/classifiers/{{classifier}}/manifest.json",
     log:
         f"{ROOT}/logs/train_classifier/{{dataset}}.{{classifier}}.log",
-    benchmark:
-        f"{ROOT}/benchmarks/train_classifier/{{dataset}}.{{classifier}}.tsv"
     priority: 40
     threads: THREADS
     resources:

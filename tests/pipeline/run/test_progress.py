@@ -13,6 +13,7 @@ from patience import patience
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
+from guidebench.pipeline.jobs.cost_model import STARTUP_SECONDS
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.plan.schedule import announced
 from guidebench.pipeline.records import events
@@ -181,7 +182,7 @@ class Machine:
             ]
             begun, place = min(ready)
             number = left.pop(place)
-            startup = min(6.0, rows[number]["seconds"])
+            startup = min(STARTUP_SECONDS, rows[number]["seconds"])
             worked = begun + self.LAUNCH + startup * slower
             body = (rows[number]["seconds"] - startup) * wrong.get(rows[number]["job"][0], 1.0)
             free[core] = worked + body * slower

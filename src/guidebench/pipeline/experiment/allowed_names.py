@@ -20,7 +20,6 @@ FOLDERS = {
     "report",
     "events",
     "logs",
-    "benchmarks",
 }
 BESIDE_SETUPS = {"floor", "real", "manifests"}
 PLAIN = "letters, digits, _ and -"

@@ -16,20 +16,20 @@ from guidebench.workload import Block, Cell
 
 # one image, one forward pass of a 16-channel network at 32 x 32 on one core of 2024
 FORWARD_SECONDS = 0.0015
-STARTUP_SECONDS = 6.0
+STARTUP_SECONDS = 1.5
 # of a world's points, all at once: one sampling step, and their distances from the truth
 WORLD_STEP, WORLD_SCORE = 0.004, 0.05
 # in forward passes, measured: an image in a training step, and in a step guided on x0_pred
 TRAINING, THROUGH_DENOISER = 3.0, 2.8
 # over all data sets, in start-ups: no network, pandas and matplotlib on small tables
-START_UPS = {"collect": 1.5, "findings": 0.5, "report": 0.5, "metrics": 0.5}
-PLOTS = 1.0
+START_UPS = {"collect": 1.0, "findings": 1.5, "report": 1.5, "metrics": 1.0}
+PLOTS = 2.5
 
 
 class Rates(NamedTuple):
     """Seconds per unit of work of one data set or world on one worker."""
 
-    startup: float  # of a job: Python and its imports
+    startup: float  # of a job: a fork, and imports of our own modules
     prepared: float  # one image drawn or read
     denoiser_step: float  # one training iteration
     classifier_step: Mapping[str, float]  # one training iteration, by classifier

@@ -24,6 +24,7 @@ from guidebench.pipeline.jobs.listing import inputs, jobs
 from guidebench.pipeline.jobs.parallel import visible_gpus
 from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, pending
 from guidebench.pipeline.plan.schedule import Task, makespan, width
+from guidebench.pipeline.threads import POOLS
 
 SHORT, LONG = 600.0, 3600.0
 FOLLOWING_BYTES = 3_000_000  # figures, tables and report of a data set
@@ -53,7 +54,7 @@ def probe_all(
 
     def run(name: str) -> tuple[str, dict[str, Any]]:
         command = [sys.executable, "-m", "guidebench.pipeline.plan.probe", path, name, *settings]
-        threads = {"OMP_NUM_THREADS": str(config.threads)}
+        threads = dict.fromkeys(POOLS, str(config.threads))
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, env=os.environ | threads
         )

@@ -41,6 +41,7 @@ TRAINING_STEPS = 8
 SAMPLING_STEPS = 3
 IMAGES, FEW = 256, 16
 DRAWN, POSES = 96, 4
+FORKED = 0.25  # of the time in which this process began: a job starts as a fork (`forkserver`)
 
 
 class Clock(Events):
@@ -72,7 +73,7 @@ def timed(action: Callable[[], Any]) -> float:
 
 def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
     """Rates of a data set or world, and peak MiB after training and sampling, weights' MiB."""
-    startup = time.time() - psutil.Process().create_time()
+    startup = FORKED * (time.time() - psutil.Process().create_time())
     stage = Stage(config, Job("probe", name), Layout(Path("results"), config.name), Clock())
     if name in config.worlds:
         return Rates(startup, 0, 0, {}, {}, 0, _world_cell(stage)), {}

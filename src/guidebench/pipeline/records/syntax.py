@@ -135,7 +135,8 @@ def effects() -> list[tuple[Module, ast.stmt]]:
     for path in sorted(root.rglob("*.py")):
         parts = (recording.PACKAGE, *path.relative_to(root).with_suffix("").parts)
         name = ".".join(part for part in parts if part != "__init__")
-        if name == recording.PACKAGE or recording.recorded(name):
+        # nobody imports `__main__`
+        if path.stem != "__main__" and (name == recording.PACKAGE or recording.recorded(name)):
             home = module(name)
             found += [(home, statement) for statement in home.effects] if home else []
     return found

@@ -17,6 +17,7 @@ from guidebench.pipeline.jobs.listing import jobs, manifest
 from guidebench.pipeline.jobs.stages import STAGES
 from guidebench.pipeline.records.artifacts import digest_of, environment
 from guidebench.pipeline.records.events import Events
+from guidebench.pipeline.threads import POOLS
 from guidebench.stages.stage import Stage
 
 
@@ -28,7 +29,7 @@ def run_stage(config: Config, job: Job, layout: Layout) -> None:
         known = [other.name for other in jobs(config) if other.stage == job.stage]
         raise UserError(f"{job.stage}: found {job.name}, allowed: {', '.join(known)}")
     # before torch is imported: never more threads than the config says
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    for variable in POOLS:
         os.environ[variable] = str(config.threads)
     denoiser = config.datasets[job.dataset].denoiser if job.stage == "train_denoiser" else None
     processes = denoiser.gpus if denoiser else 1

@@ -1,0 +1,237 @@
+"""Jobs of one machine start as forks of a process that has imported the libraries once.
+
+Importing torch, torchvision and diffusers takes longer than many jobs compute. So the Snakefile
+starts one server for a run: `guidebench STAGE ...` in a rule hands it its arguments, environment,
+folder and streams, waits, and ends as the fork did. The server imports nothing of ours (a fork runs
+the code as it stands then) and starts no thread. Jobs of a cluster, on other systems than Linux, or
+started by hand import for themselves.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import secrets
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from guidebench.pipeline.threads import POOLS
+
+ADDRESS = "GUIDEBENCH_FORKSERVER"  # of the abstract socket; it leaves no file behind
+# threads do not survive a fork: pyarrow's allocator is told to start none
+NO_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+# what the stages import, as far as it takes time
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "accelerate",
+    "pandas",
+    "pyarrow.parquet",
+    "scipy.stats",
+    "matplotlib.pyplot",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "PIL.Image",
+    "jinja2",
+    "pydantic",
+    "yaml",
+)
+# they ask for GPUs, which no fork could use then: where there are none
+ASKING = ("diffusers.models.unets.unet_2d",)
+SECONDS = 60.0  # for a request to come whole
+DIES_WITH_PARENT = 1  # prctl(2): PR_SET_PDEATHSIG
+
+_servers: list[subprocess.Popen[bytes]] = []
+
+
+def main() -> None:
+    """Entry point of `guidebench`: a fork does the work where a server answers."""
+    if address := os.environ.get(ADDRESS):
+        _ask(address)
+    from guidebench.pipeline import cli
+
+    cli.main()
+
+
+def start(threads: int, gpu: bool) -> None:
+    """Start the server of this process's jobs, `threads` each; it ends with this process."""
+    if sys.platform != "linux":
+        return
+    libraries = LIBRARIES if gpu else (*LIBRARIES, *ASKING)
+    with socket.socket(socket.AF_UNIX) as listener:
+        address = f"guidebench-{secrets.token_hex(16)}"
+        listener.bind(f"\0{address}")
+        listener.listen(512)
+        # it reads the end of its standard input when this process has ended
+        _servers.append(
+            subprocess.Popen(
+                [sys.executable, "-m", __name__, str(listener.fileno()), *libraries],
+                stdin=subprocess.PIPE,
+                pass_fds=[listener.fileno()],
+                env=environment(threads),
+            )
+        )
+    os.environ[ADDRESS] = address
+
+
+def environment(threads: int) -> dict[str, str]:
+    """What the libraries read when they are imported: threads for each job, and none here."""
+    pools = dict.fromkeys(POOLS, str(threads))
+    return os.environ | NO_THREAD | pools
+
+
+def _ask(address: str) -> None:
+    """Let a fork do this process's work and end like it; return where no server answers."""
+    with socket.socket(socket.AF_UNIX) as server:
+        try:
+            server.connect(f"\0{address}")
+        except OSError:
+            return
+        if not _same_user(server):
+            return
+        variables = {name: value for name, value in os.environ.items() if name != ADDRESS}
+        request = json.dumps([sys.argv, sys.path, os.getcwd(), variables]).encode()
+        socket.send_fds(server, [struct.pack("Q", len(request))], [0, 1, 2])
+        server.sendall(request)
+        # a terminal's Ctrl-C reaches the fork, too, which has last words to say
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        answer = server.recv(4)
+    if len(answer) < 4:
+        sys.stderr.write("the process that starts this run's jobs has ended, and they with it\n")
+        sys.exit(1)
+    (code,) = struct.unpack("i", answer)
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+        os.kill(os.getpid(), -code)
+    sys.exit(code)
+
+
+def _same_user(connection: socket.socket) -> bool:
+    """Whether the other end belongs to this user: anybody may connect to an abstract socket."""
+    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return bool(struct.unpack("3i", found)[1] == os.getuid())
+
+
+def serve(listener: socket.socket, libraries: list[str]) -> NoReturn:
+    """Fork for each request until standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with selectors.DefaultSelector() as events:
+        events.register(0, selectors.EVENT_READ)
+        events.register(listener, selectors.EVENT_READ)
+        while True:
+            for key, _ in events.select():
+                if key.fileobj == 0:
+                    os._exit(0)
+                if key.fileobj is listener:
+                    _accept(listener, events, libraries)
+                elif isinstance(key.fileobj, socket.socket):
+                    # whoever asked is gone
+                    events.unregister(key.fileobj)
+                    os.kill(key.data, signal.SIGTERM)
+                else:
+                    _reap(key, events)
+
+
+def _accept(listener: socket.socket, events: selectors.BaseSelector, libraries: list[str]) -> None:
+    """Fork for one request."""
+    connection, _ = listener.accept()
+    connection.settimeout(SECONDS)
+    streams: list[int] = []
+    try:
+        if not _same_user(connection):
+            raise OSError("another user's")
+        head, streams, _, _ = socket.recv_fds(connection, 8, 3)
+        with connection.makefile("rb") as file:
+            arguments, path, folder, variables = json.loads(file.read(*struct.unpack("Q", head)))
+        load(libraries)
+        pid = os.fork()
+        if not pid:
+            servers = {key.fd for key in events.get_map().values()}
+            _work(arguments, path, folder, variables, streams, servers)
+    except (OSError, ValueError, struct.error):
+        connection.close()
+        return
+    finally:
+        for stream in streams:
+            os.close(stream)
+    events.register(connection, selectors.EVENT_READ, pid)
+    events.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, connection))
+
+
+def load(libraries: Iterable[str]) -> None:
+    """Import them, once; a fork finds out which of them is not there."""
+    for name in libraries:
+        if name not in sys.modules:
+            with suppress(ImportError):
+                importlib.import_module(name)
+    gc.freeze()
+
+
+def _work(
+    arguments: list[str],
+    path: list[str],
+    folder: str,
+    variables: dict[str, str],
+    streams: list[int],
+    servers: set[int],
+) -> NoReturn:
+    """Be the process that asked: run its command line, and end."""
+    code = 1
+    try:
+        ctypes.CDLL(None).prctl(DIES_WITH_PARENT, signal.SIGTERM)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+        for descriptor in {*streams, *servers} - {0, 1, 2}:
+            os.close(descriptor)
+        sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
+        sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(variables)
+        sys.argv, sys.path[:] = arguments, path
+        with suppress(OSError):
+            Path("/proc/self/comm").write_text(" ".join(["guidebench", *arguments[1:2]]))
+        # state that libraries drew when they were imported
+        importlib.import_module("random").seed()
+        importlib.import_module("numpy").random.seed()
+        from guidebench.pipeline import cli
+
+        cli.main()
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _reap(key: selectors.SelectorKey, events: selectors.BaseSelector) -> None:
+    """Tell whoever asked how its fork ended."""
+    pid, connection = key.data
+    events.unregister(key.fileobj)
+    os.close(key.fd)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with suppress(KeyError):
+        events.unregister(connection)
+    with suppress(OSError):
+        connection.sendall(struct.pack("i", code))
+    connection.close()
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

@@ -1,0 +1,185 @@
+"""Jobs as forks of one process: what a shell sees is what a process of its own would give."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from patience import patience
+
+from guidebench.pipeline import forkserver
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are used on Linux alone")
+GUIDEBENCH = [sys.executable, "-m", "guidebench"]
+# says where the server is, and keeps it until its standard input ends
+HOLD = (
+    "import os, sys; from guidebench.pipeline import forkserver;"
+    "forkserver.start(1, gpu=False); print(os.environ[forkserver.ADDRESS], flush=True);"
+    "sys.stdin.read()"
+)
+
+
+class Holder:
+    """A process that started a server, as Snakemake does, and the environment of its jobs."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        self.environment = os.environ | {forkserver.ADDRESS: self.process.stdout.readline().strip()}
+        self.server = psutil.Process(self.process.pid).children()[0]
+
+    def waiting(self) -> tuple[subprocess.Popen[str], int]:
+        """A command that waits for its standard input, and its fork."""
+        client = subprocess.Popen(
+            [*GUIDEBENCH, "validate", "--print-name", "--config", "/dev/stdin"],
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        until(self.server.children)
+        fork = self.server.children()[0].pid
+        until(lambda: "guidebench" in Path(f"/proc/{fork}/comm").read_text())
+        return client, fork
+
+
+@pytest.fixture(scope="module")
+def held() -> Iterator[Holder]:
+    """One for all that leave it alive."""
+    holder = Holder()
+    yield holder
+    holder.process.kill()
+
+
+@pytest.fixture
+def short_lived() -> Iterator[Holder]:
+    """One to be killed."""
+    holder = Holder()
+    yield holder
+    holder.process.kill()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait until it holds."""
+    end = time.monotonic() + patience(60)
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_fork_is_as_good_as_a_process(repository, tmp_path, held):
+    """Arguments, folder, streams, environment and exit code; one of a user's errors, too."""
+    (tmp_path / "mine.yaml").write_text(
+        f"base: {repository}/workflow/config/smoke.yaml\nname: my\n"
+    )
+    for words in (
+        ["validate", "--config", "mine.yaml", "--set", "seed=3"],
+        ["validate", "--config", "mine.yaml", "--set", "seed=x"],
+        ["digest", "--config", "mine.yaml"],
+        ["no-such-command"],
+        [],
+    ):
+        fork, own = (
+            subprocess.run(
+                [*GUIDEBENCH, *words], env=env, cwd=tmp_path, capture_output=True, text=True
+            )
+            for env in (held.environment, dict(os.environ))
+        )
+        assert (fork.returncode, fork.stdout, fork.stderr) == (
+            own.returncode,
+            own.stdout,
+            own.stderr,
+        )
+    assert held.server.is_running()
+
+
+def test_standard_input_reaches_the_fork(repository, held):
+    client, fork = held.waiting()
+    assert Path(f"/proc/{fork}/comm").read_text().strip() == "guidebench vali"  # 15 letters
+    text = (repository / "workflow/config/smoke.yaml").read_text()
+    assert client.communicate(text, timeout=patience(60)) == ("smoke\n", "")
+    assert client.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_a_killed_fork_ends_its_command_the_same_way(held, number):
+    client, fork = held.waiting()
+    os.kill(fork, number)
+    assert client.wait(patience(60)) == -number
+
+
+def test_ctrl_c_is_the_forks(held):
+    """A terminal sends it to all; the command waits for what its fork has to say."""
+    client, fork = held.waiting()
+    for pid in (client.pid, held.server.pid):
+        os.kill(pid, signal.SIGINT)
+    time.sleep(0.2)
+    assert client.poll() is None
+    os.kill(fork, signal.SIGINT)
+    assert client.wait(patience(60)) == 1
+    assert client.stderr is not None
+    assert client.stderr.read().strip().endswith("KeyboardInterrupt")
+    assert held.server.is_running()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_command_takes_its_fork_along(held, number):
+    client, fork = held.waiting()
+    client.send_signal(number)
+    until(lambda: not psutil.pid_exists(fork))
+    assert held.server.is_running()
+
+
+@pytest.mark.parametrize("who", ["holder", "server"])
+def test_nothing_outlives_who_started_it(short_lived, who):
+    client, fork = short_lived.waiting()
+    holder, server = short_lived.process, short_lived.server
+    os.kill(holder.pid if who == "holder" else server.pid, signal.SIGKILL)
+    assert client.wait(patience(60)) == 1
+    assert client.stderr is not None
+    assert "has ended, and they with it" in client.stderr.read()
+    until(lambda: not psutil.pid_exists(fork))
+    if who == "holder":
+        with suppress(psutil.NoSuchProcess):
+            server.wait(patience(60))
+
+
+def test_a_server_that_has_ended_is_not_missed(short_lived):
+    short_lived.process.kill()
+    short_lived.server.wait(patience(60))
+    done = subprocess.run(
+        [*GUIDEBENCH, "--help"], env=short_lived.environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert "usage: guidebench" in done.stdout
+
+
+def test_the_libraries_start_no_thread_and_ask_for_no_gpu():
+    """Neither works in a fork."""
+    code = (
+        "import os, sys, torch;"
+        "asked = [];"
+        "torch.cuda._lazy_init = lambda: asked.append('init');"
+        "torch._C._cuda_getDeviceCount = lambda: asked.append('count') or 0;"
+        "from guidebench.pipeline.forkserver import ASKING, LIBRARIES, load;"
+        "load(LIBRARIES);"
+        "print(len(os.listdir('/proc/self/task')), asked, *set(LIBRARIES) - set(sys.modules));"
+        "load(ASKING);"
+        "print(len(os.listdir('/proc/self/task')), asked, *set(ASKING) - set(sys.modules));"
+    )
+    variables = forkserver.environment(2) | {"OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "1 []\n1 ['count']\n"
+    assert variables["OMP_NUM_THREADS"] == "2"

@@ -14,6 +14,7 @@ import pytest
 from patience import SPARE, patience, slowness
 from processes import MARK, end, ended
 
+from guidebench.pipeline import forkserver
 from guidebench.pipeline.threads import POOLS
 
 # also in a single process: results do not depend on how the tests are run
@@ -26,6 +27,9 @@ _session = ExitStack()
 def pytest_configure(config: pytest.Config) -> None:
     # before xdist starts its workers: they inherit both
     slowness()
+    # one for all commands of all workers: they are forks, as a run's jobs are. It has no mark, and
+    # ends with this process
+    forkserver.start(1, gpu=False)
     _session.enter_context(ended())
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)

@@ -65,12 +65,16 @@ def main() -> None:
 
 
 def start(threads: int, gpu: bool) -> None:
-    """Start the server of this process's jobs, `threads` each; it ends with this process."""
-    if sys.platform != "linux":
+    """Start the server of this process's jobs, `threads` each; it ends with this process.
+
+    Where whoever started this process has one of that kind, it stays.
+    """
+    kind = f"guidebench-{threads}-{'gpu' if gpu else 'cpu'}-"
+    if sys.platform != "linux" or os.environ.get(ADDRESS, "").startswith(kind):
         return
     libraries = LIBRARIES if gpu else (*LIBRARIES, *ASKING)
     with socket.socket(socket.AF_UNIX) as listener:
-        address = f"guidebench-{secrets.token_hex(16)}"
+        address = kind + secrets.token_hex(16)
         listener.bind(f"\0{address}")
         listener.listen(512)
         # it reads the end of its standard input when this process has ended

@@ -79,6 +79,9 @@ def test_a_profile_that_is_a_file_is_one_line(repository, tmp_path, monkeypatch)
         (None, ["--executor", "slurm"], False),
         (None, ["--executor=x"], False),
         (None, ["-e", "x"], False),
+        (None, ["-eslurm"], False),
+        (None, ["--profile=mine"], False),
+        (None, ["--profile", "mine"], False),
         ("cores: 2", ["-k"], True),
         ("", [], True),
         ("executor: local", [], True),
@@ -86,11 +89,15 @@ def test_a_profile_that_is_a_file_is_one_line(repository, tmp_path, monkeypatch)
         ("executor: kubernetes", [], False),
     ],
 )
-def test_where_the_jobs_run(text, arguments, here, tmp_path) -> None:
+def test_where_the_jobs_run(text, arguments, here, tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv("SNAKEMAKE_PROFILE", raising=False)
     if text is not None:
         (tmp_path / "config.yaml").write_text(text)
     request = _run(tmp_path, None if text is None else str(tmp_path))
-    assert request._replace(snakemake_args=arguments).here() == here
+    request = request._replace(snakemake_args=arguments)
+    assert request.here() == here
+    monkeypatch.setenv("SNAKEMAKE_PROFILE", "mine")
+    assert not request.here()
 
 
 def test_started_in_another_folder_it_is_the_checkouts_workflow(

@@ -27,6 +27,7 @@ from guidebench.pipeline.run.progress import Progress
 from guidebench.pipeline.tracking.following import SECONDS_PER_FILE
 
 POLL_SECONDS = 0.3
+PROFILE = "SNAKEMAKE_PROFILE"  # read by Snakemake
 CHECKOUT = Path(__file__).parents[4]  # where this package is installed from
 TRACKER_SECONDS = 60.0
 
@@ -91,9 +92,9 @@ class Run(NamedTuple):
         return self.executor() == "slurm"
 
     def here(self) -> bool:
-        """Whether the jobs run on this machine."""
-        given = [word.partition("=")[0] for word in self.snakemake_args]
-        return self.executor() == "local" and not {"--executor", "-e"} & set(given)
+        """Whether the jobs run on this machine, as far as can be said without Snakemake."""
+        elsewhere = any(word.startswith(("--exec", "-e", "--prof")) for word in self.snakemake_args)
+        return self.executor() == "local" and not elsewhere and not os.environ.get(PROFILE)
 
     def executor(self) -> str:
         """Who runs the jobs, as the profile says; UserError when it is missing or wrong."""

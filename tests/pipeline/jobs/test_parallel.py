@@ -13,6 +13,7 @@ import pytest
 from patience import patience, until
 from processes import killed_in_training
 
+from guidebench.pipeline import forkserver
 from guidebench.pipeline.jobs import parallel
 
 MANIFEST = "mnist/denoiser/manifest.json"
@@ -62,7 +63,10 @@ class Training:
         )
 
     def start(self, *arguments: str) -> subprocess.Popen:
-        return subprocess.Popen(self.command("train_denoiser", *arguments), cwd=self.folder)
+        # not a fork: its processes are its children
+        alone = {key: value for key, value in os.environ.items() if key != forkserver.ADDRESS}
+        command = self.command("train_denoiser", *arguments)
+        return subprocess.Popen(command, cwd=self.folder, env=alone)
 
     def losses(self) -> list[float]:
         lines = (self.root / "mnist/denoiser/history.jsonl").read_text().splitlines()

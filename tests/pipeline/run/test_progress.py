@@ -72,7 +72,7 @@ def told(tmp_path: Path) -> Told:
 
 
 def test_share_and_rest(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine as fast as expected: 6 of the training's 10 s are start-up."""
+    """On a machine as fast as expected: 1.5 of the training's 10 s are start-up."""
     now = 1000.0
     monkeypatch.setattr(time, "time", lambda: now)
     monkeypatch.setattr(events, "PROGRESS_SECONDS", 0.0)
@@ -81,20 +81,20 @@ def test_share_and_rest(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     now += 1
     first.end()
     training = told.job("train", "a")
-    now += 6 + 0.8
+    now += 1.5 + 1.7
     training.progress(2, 10)
     progress = Progress(told.path)
     progress.update()
-    assert progress.look()[0] == [("train a", 0.2, None, pytest.approx(3.2))]
-    assert progress.look()[1][1:] == (pytest.approx(7.8 / 41), None, pytest.approx(3.2 + 30))
+    assert progress.look()[0] == [("train a", 0.2, None, pytest.approx(6.8))]
+    assert progress.look()[1][1:] == (pytest.approx(4.2 / 41), None, pytest.approx(6.8 + 30))
     # the next steps take twice their time
-    now += 1.6
+    now += 3.4
     training.progress(4, 10)
     progress.update()
     ((_, share, rate, left),), whole = progress.look()
-    assert (share, rate) == (0.4, pytest.approx(2 / 1.6))
-    assert 2.4 < left < 4.8
-    assert 2.4 + 30 < whole.left < 4.8 + 60
+    assert (share, rate) == (0.4, pytest.approx(2 / 3.4))
+    assert 5.1 < left < 10.2
+    assert 5.1 + 30 < whole.left < 10.2 + 60
 
 
 def test_a_job_that_ran_before_does_not_count(told: Told) -> None:
@@ -164,7 +164,7 @@ def test_jobs_at_a_time(slots, gpus, device, workers, told: Told) -> None:
 class Machine:
     """Runs the default experiment's jobs on two cores, in no time: what happens when is known."""
 
-    LAUNCH = 2.0  # seconds from Snakemake's word to a process's first
+    LAUNCH = 0.7  # seconds from Snakemake's word to a process's first
 
     def __init__(
         self, told: Told, rows: list[dict], slower: float, wrong: dict[str, float]
@@ -221,7 +221,7 @@ class Machine:
 
 @pytest.mark.parametrize("slower", [1 / 3, 1.0, 3.0])
 @pytest.mark.parametrize(
-    "wrong", [{}, {"sample": 1.3, "sensitivity": 0.5}, {"sample": 0.8, "train_classifier": 1.5}]
+    "wrong", [{}, {"sample": 1.3, "sensitivity": 0.55}, {"sample": 0.8, "train_classifier": 1.5}]
 )
 def test_the_time_left_is_right_after_a_minute(
     slower, wrong, told: Told, repository: Path, monkeypatch
@@ -248,7 +248,8 @@ def test_the_time_left_is_right_after_a_minute(
         ratios[now] = progress.look()[1].left / (machine.ends - now)
         now += 60
     assert len(ratios) > 3
-    assert all(1 / 1.5 < ratio < 1.5 for ratio in ratios.values()), ratios
+    bad = {t: r for t, r in ratios.items() if not 1 / 1.5 < r < 1.5}
+    assert not bad, (bad, machine.ends)
 
 
 def test_a_second_run_is_refused_while_the_first_is_alive(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from guidebench.pipeline.jobs.cost_model import STARTUP_SECONDS
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.records.events import FAILED, events_path, read
 
-# of a job's expected seconds, what Python's imports take before any progress
 # expected seconds of work that count as much as what is believed without having seen any
 FAINT, FIRM = 1.0, 5.0
 OVERDUE = 0.2  # of the time that a job has told nothing, what it takes still when all is over

@@ -14,7 +14,7 @@ from guidebench.analysis.sampler import variance_ratios
 from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.continuous import VPSDE, LogSNRCosine, LogSNRUniform
 from guidebench.diffusion.samplers import SAMPLERS, Prediction, times
-from guidebench.diffusion.schedule import CLEAN
+from guidebench.diffusion.schedule import CLEAN, Schedule
 from guidebench.diffusion.schedules import DDPMLinear, build
 from guidebench.pipeline.experiment.sections import Steps
 
@@ -126,6 +126,29 @@ def test_the_flow_keeps_quantiles() -> None:
             assert below(end, 1.0, 0.0) == pytest.approx(quantile, abs=1e-6)
 
 
+def moments(name: str, schedule: Schedule, grid: list) -> tuple[float, float]:
+    """Exact mean and variance of N(0.7, 0.3) sampled from its p_T, by unit vectors."""
+
+    def predict(x, t, step: int, *, corrector: bool = False) -> Prediction:
+        alpha, sigma = schedule.alpha(t), schedule.sigma(t)
+        x0 = 0.7 + alpha * 0.3 / (alpha**2 * 0.3 + sigma**2) * (x - alpha * 0.7)
+        return Prediction((x - alpha * x0) / sigma, x0)
+
+    alpha, sigma = schedule.alpha(grid[0]), schedule.sigma(grid[0])
+    x = torch.zeros(1 + len(grid), 1, dtype=torch.float64)
+    x += alpha * 0.7
+    x[1] += torch.sqrt(alpha**2 * 0.3 + sigma**2)
+    unit = torch.eye(len(x), dtype=torch.float64)[..., None]
+    last = SAMPLERS[name](predict, x, schedule, grid, lambda step: unit[2 + step])[:, 0]
+    return float(last[0]), float((last[1:] - last[0]).square().sum())
+
+
+def gap(name: str, schedule: Schedule, grid: list) -> float:
+    """Error of the mean or of the variance, whichever is larger."""
+    mean, variance = moments(name, schedule, grid)
+    return max(abs(mean - 0.7), abs(variance - 0.3))
+
+
 @pytest.mark.parametrize("name", ["heun", "euler_maruyama"])
 @pytest.mark.parametrize(
     "schedule",
@@ -139,35 +162,32 @@ def test_the_flow_keeps_quantiles() -> None:
 )
 def test_a_process_that_ends_far_in_noise_is_walked_where_there_is_signal(name, schedule) -> None:
     """On the schedule's own grid ten steps are much worse; the errors fall with the steps."""
-
-    def predict(x, t, step: int, *, corrector: bool = False) -> Prediction:
-        alpha, sigma = schedule.alpha(t), schedule.sigma(t)
-        x0 = 0.7 + alpha * 0.3 / (alpha**2 * 0.3 + sigma**2) * (x - alpha * 0.7)
-        return Prediction((x - alpha * x0) / sigma, x0)
-
-    def ends(grid: list) -> tuple[float, float]:
-        """Mean and variance from the exact p_T, by unit vectors as in test_orders."""
-        alpha, sigma = schedule.alpha(grid[0]), schedule.sigma(grid[0])
-        x = torch.zeros(1 + len(grid), 1, dtype=torch.float64)
-        x += alpha * 0.7
-        x[1] += torch.sqrt(alpha**2 * 0.3 + sigma**2)
-        unit = torch.eye(len(x), dtype=torch.float64)[..., None]
-        last = SAMPLERS[name](predict, x, schedule, grid, lambda step: unit[2 + step])[:, 0]
-        return float(last[0]), float((last[1:] - last[0]).square().sum())
-
     grid = times(name, schedule, 10)
     assert len(grid) == 11
     assert grid != schedule.grid(10)
     assert -9.2 < float(schedule.logsnr(grid[0])) < -8.8
-
-    def gap(grid: list) -> float:
-        mean, variance = ends(grid)
-        return max(abs(mean - 0.7), abs(variance - 0.3))
-
     for steps, bound in ((10, 0.15), (40, 0.025), (160, 0.006), (640, 0.002)):
-        assert gap(times(name, schedule, steps)) < bound
+        assert gap(name, schedule, times(name, schedule, steps)) < bound
     worse = 8 if "LogSNR" in type(schedule).__name__ else 2
-    assert gap(schedule.grid(10)) > worse * gap(grid)
+    assert gap(name, schedule, schedule.grid(10)) > worse * gap(name, schedule, grid)
+
+
+def test_the_variance_of_a_short_process_in_ten_steps() -> None:
+    """0.3 is right. A last step longer than the others by one of 20 times made 0.071 and 0.195."""
+    schedule = DDPMLinear(20, rescale=True)
+    for name, variance in (("euler_maruyama", 0.268), ("heun", 0.273)):
+        found = moments(name, schedule, times(name, schedule, 10))[1]
+        assert found == pytest.approx(variance, abs=1e-3), name
+
+
+@pytest.mark.parametrize("timesteps", [16, 18, 20, 22, 25])
+@pytest.mark.parametrize(("name", "bound"), [("euler_maruyama", 0.21), ("heun", 0.065)])
+def test_a_short_process_in_ten_steps_or_more(name: str, bound: float, timesteps: int) -> None:
+    """With half of its times and more, no number of steps is far off the data or diverges."""
+    schedule = DDPMLinear(timesteps, rescale=True)
+    assert float(schedule.logsnr(timesteps - 1)) < -12
+    for steps in range(10, timesteps + 1):
+        assert gap(name, schedule, times(name, schedule, steps)) < bound, steps
 
 
 FAR = {

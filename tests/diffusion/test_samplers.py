@@ -7,8 +7,9 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
+from guidebench.base import choices
 from guidebench.diffusion.convert import to_eps_x0
-from guidebench.diffusion.samplers import Prediction, ancestral, ddim, dpmpp_2m, heun
+from guidebench.diffusion.samplers import SAMPLERS, Prediction, ancestral, ddim
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.pipeline.errors import UserError
 
@@ -172,11 +173,40 @@ def test_ancestral_is_the_notebooks_step() -> None:
         torch.testing.assert_close(states[step + 1], mean, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("sampler", [ddim, heun, dpmpp_2m])
-def test_samplers_without_a_mean_refuse_to_ignore_a_shift(sampler) -> None:
+@pytest.mark.parametrize("name", choices.SAMPLERS)
+def test_a_step_evaluates_as_often_as_its_record_says(name: str) -> None:
+    """A second evaluation within a step says `corrector`; the last step may do without it."""
+    schedule, calls = DDPMLinear(T), []
+    predict = _predict(schedule)
+
+    def counting(x: torch.Tensor, t: int, step: int, corrector: bool = False) -> Prediction:
+        calls.append((step, corrector))
+        return predict(x, t, step)
+
+    x = torch.randn(SHAPE, generator=_generator(1))
+    SAMPLERS[name](counting, x, schedule, schedule.grid(5), _noise(torch.float32))
+    expected = choices.SAMPLERS[name].evaluations
+    for step in range(4):
+        assert [call for call in calls if call[0] == step] == [
+            (step, number > 0) for number in range(expected)
+        ]
+    assert 1 <= len(calls) - 4 * expected <= expected
+
+
+@pytest.mark.parametrize("name", choices.SAMPLERS)
+def test_a_step_has_a_mean_to_shift_or_refuses_to_ignore_a_shift(name: str) -> None:
     schedule = DDPMLinear(T)
-    with pytest.raises(UserError, match="allowed with a guide that answers with `shift`: ances"):
-        _states(sampler, schedule, 4, torch.float64, shift=torch.ones(SHAPE))
+    sampler, push = SAMPLERS[name], torch.ones(SHAPE, dtype=torch.float64)
+    if choices.SAMPLERS[name].has_mean:
+        plain = _states(sampler, schedule, 4, torch.float64)
+        pushed = _states(sampler, schedule, 4, torch.float64, shift=push)
+        # from the same start, the first step already goes up everywhere
+        assert (pushed[0] == plain[0]).all()
+        assert (pushed[1] > plain[1]).all()
+    else:
+        with_mean = [name for name, record in choices.SAMPLERS.items() if record.has_mean]
+        with pytest.raises(UserError, match=f"allowed with this guide: {', '.join(with_mean)}$"):
+            _states(sampler, schedule, 4, torch.float64, shift=push)
 
 
 @pytest.mark.parametrize("steps", [T, 20])

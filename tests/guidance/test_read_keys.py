@@ -164,3 +164,12 @@ def test_no_key_is_forgotten() -> None:
 def test_a_sampler_has_a_record_a_function_and_a_place_in_the_config() -> None:
     in_config = get_args(Steps.model_fields["sampler"].annotation)
     assert set(SAMPLERS) == set(samplers.SAMPLERS) == set(in_config)
+
+
+def test_the_config_describes_which_sampler_uses_what() -> None:
+    fields = Sampling.model_fields
+    for name, record in SAMPLERS.items():
+        for key in record.options:
+            assert str(fields[key].description).startswith(f"{name}: "), key
+        named = name in str(fields["recompute_eps"].description)
+        assert named == ("eps" in record.uses), name

@@ -52,10 +52,12 @@ def times(name: str, schedule: Schedule, steps: int) -> list[Any]:
     own = schedule.grid(steps)
     if not choices.SAMPLERS[name].walks_signal or schedule.logsnr(own[0]) >= FAR:
         return own
-    first, last = (
-        float(schedule.time(schedule.at_logsnr(torch.tensor(level, dtype=torch.float64))))
-        for level in (-WALKED, WALKED)
+    noisy, clean = (
+        schedule.at_logsnr(torch.tensor(level, dtype=torch.float64)) for level in (-WALKED, WALKED)
     )
+    # where even the first index has more noise than +9, data are what lies below it: the last step
+    # is as long as the others, not longer by a time of which a short process has few
+    first, last = float(schedule.time(noisy)), float(schedule.time(clean)) if clean > 0 else 0.0
     bounded = [schedule.at_time(last + (first - last) * (1 - i / steps)) for i in range(steps)]
     if len(set(bounded)) < steps:
         start = max(bounded[0], steps - 1)
@@ -74,9 +76,10 @@ def nothing(step: int, t: Any, x: Tensor, prediction: Prediction) -> None:
 def unshifted(prediction: Prediction) -> Prediction:
     """The prediction, in a sampler that cannot shift a mean; UserError when the guide asks to."""
     if prediction.shift is not None:
+        with_mean = [name for name, sampler in choices.SAMPLERS.items() if sampler.has_mean]
         raise UserError(
-            "sampler: found one whose step has no posterior mean, allowed with a guide "
-            "that answers with `shift`: ancestral, euler_maruyama"
+            "sampler: its step has no mean that the guide's `shift` could move, allowed with this "
+            f"guide: {', '.join(with_mean)}"
         )
     return prediction
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
+from guidebench.base.choices import SAMPLERS
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 NoiseStep = Annotated[float, Field(gt=0, lt=1)]
@@ -16,6 +18,7 @@ PluginName = Annotated[
 FINITE = 1e30  # above it, float32 overflows before a training can say that it diverged
 PEAK = "peak rate of AdamW (its betas 0.9 and 0.999, its eps 1e-8)"
 CLIPPED = "largest L2 norm of all gradients together, which are scaled down to it; null: not"
+_USE_EPS = ", ".join(name for name, sampler in SAMPLERS.items() if "eps" in sampler.uses)
 Options = dict[str, str | int | float | bool | None]
 
 
@@ -261,8 +264,7 @@ class Sampling(Steps):
     )
     recompute_eps: bool = Field(
         True,
-        description="eps from the clipped x0_pred (all samplers but "
-        "ancestral and dpmpp_2m use eps)",
+        description=f"eps from the clipped x0_pred, for samplers that use eps: {_USE_EPS}",
     )
     selection: PositiveInt = Field(128, description="seeds on which scales are chosen")
     evaluation: PositiveInt = Field(256, description="seeds behind every number that is shown")

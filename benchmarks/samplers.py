@@ -10,9 +10,9 @@ import torch
 from guidebench.analysis.ground_truth import Reference, Truth
 from guidebench.analysis.sampler import variance_ratios
 from guidebench.data.gaussian_mixture import GaussianMixture
-from guidebench.diffusion.samplers import times
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.schedules import build
+from guidebench.diffusion.time_grid import times
 from guidebench.pipeline.experiment.sections import Setup, Steps
 
 POINTS, FOLLOWED = 4096, 256

@@ -13,9 +13,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from guidebench.analysis.sampler import variance_ratios
 from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.continuous import VPSDE, LogSNRCosine, LogSNRUniform
-from guidebench.diffusion.samplers import SAMPLERS, Prediction, times
+from guidebench.diffusion.samplers import SAMPLERS, Prediction
 from guidebench.diffusion.schedule import CLEAN, Schedule
 from guidebench.diffusion.schedules import DDPMLinear, build
+from guidebench.diffusion.time_grid import times
 from guidebench.pipeline.experiment.sections import Steps
 
 _spec = importlib.util.spec_from_file_location("bench", REPOSITORY / "benchmarks/samplers.py")

@@ -1,1 +1,1 @@
-"""What happens along the forward process."""
+"""Sensitivity along the forward process, and guided samplers against an exact truth."""

@@ -1,4 +1,7 @@
-"""Guided samples of a Gaussian mixture against the truth: which guidance is biased, by how much?"""
+"""How far guided samples of a Gaussian mixture are from the density that they aim at.
+
+The mixture's exact denoiser and classifiers leave the errors of guidance and sampler alone.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from torch import Tensor
 from guidebench.base.jackknife import standard_error
 from guidebench.base.seeds import normal
 from guidebench.data.gaussian_mixture import ExactClassifier, GaussianMixture
-from guidebench.diffusion.samplers import SAMPLERS, own_options, times
+from guidebench.diffusion.samplers import SAMPLERS, own_options
 from guidebench.diffusion.schedule import Schedule
+from guidebench.diffusion.time_grid import times
 from guidebench.guidance.networks import Networks
 from guidebench.guidance.sampling import Asked, build_guide
 
@@ -24,7 +28,7 @@ UNCLIPPED = {"clip": False, "clip_gradient": "straight_through", "recompute_eps"
 
 
 class ExactDenoiser:
-    """The mixture's score as a network that guides can call; counts rows."""
+    """The mixture's score as a denoiser's network; `rows` counts the evaluations of one row."""
 
     prediction, conditional = "score", True
 
@@ -33,22 +37,26 @@ class ExactDenoiser:
         self.null = mixture.classes
 
     def __call__(self, x: Tensor, time: Any, label: Tensor | None = None) -> Tensor:
-        """The score at x [N, *shape]; `time` is what a network receives, `label` [N] or None."""
+        """The score at x [N, *shape].
+
+        `time` is what a network receives (`Schedule.network_time`), `label` [N] a class, or the
+        number of classes for none, or None for none in any row.
+        """
         self.rows += len(x)
         t = time / 1000 if isinstance(time, float) else time
         alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
         if label is None:
             return self.mixture.score(x, alpha, sigma)
-        parts = [
+        scores = [
             self.mixture.score(x[label == y], alpha, sigma, None if y == self.null else int(y))
             for y in label.unique()
         ]
         order = torch.cat([(label == y).nonzero()[:, 0] for y in label.unique()])
-        return torch.cat(parts)[order.argsort()]
+        return torch.cat(scores)[order.argsort()]
 
 
 class Truth:
-    """One mixture with its exact denoiser and classifiers, sampled and measured."""
+    """One mixture with its exact denoiser and classifiers, to be sampled from `seeds` [N]."""
 
     def __init__(self, mixture: GaussianMixture, schedule: Schedule, seeds: list[int]) -> None:
         self.mixture, self.schedule = mixture, schedule
@@ -74,7 +82,7 @@ class Truth:
         self, setup: dict[str, Any], scale: float | None, steps: dict[str, Any], target: int
     ) -> Tensor:
         """Points [N, *shape], started from the exact p_T, or p_T(. | target) when guided."""
-        # one a row, as a guide of the user's is promised
+        # [N], which a guide of the user's is promised
         asked_for = torch.full((len(self.seeds),), target)
         networks = Networks(self.denoiser, self.schedule, asked_for)
         classifier = self.classifiers.get(setup["classifier"])
@@ -108,9 +116,9 @@ class Errors(NamedTuple):
 
 
 def jackknife(values: Tensor) -> Errors:
-    """The value, and its error by leaving out blocks of seeds.
+    """The value, and its standard error by leaving out jackknife blocks of seeds.
 
-    values [1 + blocks]: of all seeds, then without each block in turn. A difference of two cells
+    `values` [1 + blocks]: of all seeds, then without each block in turn. A difference of two cells
     with the same seeds is a paired one.
     """
     return Errors(float(values[0]), standard_error(values[1:].numpy()))
@@ -132,7 +140,10 @@ class Reference:
         self.mean, self.covariance = self.points.mean(0), _covariance(self.points)
 
     def measure(self, points: Tensor, blocks: int = 0) -> dict[str, Tensor]:
-        """Each metric [1 + blocks] of points [N, *shape]: of all, then without each block."""
+        """Each metric [1 + blocks] of points [N, *shape]: of all, then without each block.
+
+        Blocks are consecutive rows; `blocks` in 0 .. N - 1.
+        """
         member = torch.arange(len(points)) * blocks // len(points)
         order = (points.flatten(1) @ self.directions.T).T.sort(dim=1)
         kept = [torch.ones(len(points), dtype=torch.bool), *(member != b for b in range(blocks))]
@@ -157,6 +168,7 @@ class Reference:
 
     def _values(self, points: Tensor, labels: Tensor, order: Any, rows: Tensor) -> list[float]:
         count = int(rows.sum())
+        # sliced 1-Wasserstein distance: along each direction, quantile against quantile
         ordered = order.values[rows[order.indices]].view(DIRECTIONS, count)
         quantiles = ((torch.arange(count) + 0.5) / count * REFERENCE).long()
         flat = points[rows].flatten(1)
@@ -203,9 +215,10 @@ def bias(guided: Aimed, plain: Aimed, floors: dict[float, Errors]) -> Errors:
 
 
 def densities(mixture: GaussianMixture, power: float, side: int) -> tuple[Tensor, list[float]]:
-    """The densities p(x) p(y | x)^s of every class [classes, side, side] on a square, normalised.
+    """The normalized densities p(x) p(y | x)^s of every class on a square, s = `power`.
 
-    For 2-D mixtures; rows are the second coordinate. Also the square's [low, high, low, high].
+    For 2-D mixtures: ([classes, side, side], rows along the second coordinate; the square's
+    [low, high, low, high]).
     """
     mean, covariance = mixture.moments()
     reach = 3.2 * float(covariance.diagonal().sqrt().max())

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from guidebench.diffusion.samplers import SAMPLERS, Prediction, own_options, times
+from guidebench.diffusion.samplers import SAMPLERS, Prediction, own_options
 from guidebench.diffusion.schedule import Schedule
+from guidebench.diffusion.time_grid import times
 
 
 def variance_ratios(

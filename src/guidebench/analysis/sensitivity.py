@@ -1,4 +1,7 @@
-"""Sensitivity of a classifier along the forward process (nrCG, section 2, figures 1 to 4)."""
+"""Sensitivity of a classifier along the forward process (nrCG, section 2, figures 1 to 4).
+
+docs/mathematics.md, Sensitivity along the forward process, has the definitions.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ BATCH = 64
 
 
 class Views(NamedTuple):
-    """Images [N, C, H, W] in [-1, 1], labels [N], noise seeds [N], and whether noise is per t."""
+    """Images [N, C, H, W] in [-1, 1], their labels [N] and noise seeds [N].
+
+    `per_t`: each pair (t, t-1) has noise of its own, otherwise an image has one noise for all t.
+    """
 
     images: Tensor
     labels: Tensor
@@ -28,7 +34,7 @@ class Views(NamedTuple):
     per_t: bool
 
     def noise(self, t: int) -> Tensor:
-        """The noise of every image at a pair (t, t-1): one for all t, or fresh for each pair."""
+        """Standard normal noise like the images, for the pair (t, t-1)."""
         return normal(self.seeds, t if self.per_t else 0, tuple(self.images.shape[1:]))
 
 
@@ -38,7 +44,12 @@ def norm(x: Tensor) -> Tensor:
 
 
 def indices(schedule: Schedule, steps: int) -> list[int]:
-    """`steps` indices of the full grid, T-1 first, spaced `trailing`; -1 would be clean data."""
+    """`steps` <= T falling indices of the full time grid, T-1 first, spaced `trailing`.
+
+    >>> from guidebench.diffusion.schedules import DDPMLinear
+    >>> indices(DDPMLinear(400), 4)
+    [399, 299, 199, 99]
+    """
     ratio = schedule.timesteps / steps
     return [round(schedule.timesteps - i * ratio) - 1 for i in range(steps)]
 
@@ -48,17 +59,17 @@ def accuracy(
 ) -> Iterator[tuple[int, Tensor]]:
     """(index, correct [N] in {0, 1}) of the classifier on x_t or x0_pred(x_t) (nrCG, figure 1).
 
-    `grid` holds indices of the schedule's full grid, which are t itself when t is discrete.
+    `grid` has indices of the schedule's full time grid, as `indices`: t itself when it is discrete.
     """
     full = schedule.grid(schedule.timesteps)[::-1]
     for index in grid:
         t = full[index + 1]
         x = schedule.diffuse(views.images, views.noise(index), t)
         rows = []
-        for part in x.split(BATCH):
+        for batch in x.split(BATCH):
             with torch.no_grad():
-                x0 = part if evaluate.kind == "raw" else evaluate.estimate(part, t)[1]
-                rows.append(predicted(evaluate.logits(part, x0, t)))
+                x0 = batch if evaluate.kind == "raw" else evaluate.estimate(batch, t)[1]
+                rows.append(predicted(evaluate.logits(batch, x0, t)))
         yield index, (torch.cat(rows) == views.labels).double()
 
 
@@ -70,38 +81,40 @@ def pairs(
     target: int | Tensor,
     stabilizers: dict[str, Callable[[], Stabilize]],
 ) -> Iterator[tuple[int, str, str, Tensor]]:
-    """(index, stabilizer, quantity, value [N]) of pairs x_t, x_{t-1}, the same x_0 and noise.
+    """(index, stabilizer, quantity, value [N]) of pairs x_t, x_{t-1} (nrCG, eq. 3, 4, 6; figure 4).
 
-    t of `grid`, from T-1 down. Stabilizers walk every t of the process, whatever part of it is
-    asked for, with a state for x_t and another for x_{t-1} (eq. 3, 4, 6). `target` is the class of
-    the gradient's log-probability, for all images or for each [N].
+    `grid`: the t that are reported, falling, as `indices`; `target`: the class of log p(y | input),
+    one for all images or the [N] of each; `stabilizers`: by name, "none" among them, each made
+    twice, since x_t and x_{t-1} have a state each. Their states walk every t from T-1 down.
     """
     targets = torch.as_tensor(target, device=views.images.device).expand(len(views.images))
     chains = {name: (make(), make()) for name, make in stabilizers.items()}
     full = schedule.grid(schedule.timesteps)[::-1]
 
-    def answer(index: int, time: Any) -> tuple[Tensor, Tensor, Tensor]:
-        x = schedule.diffuse(views.images, views.noise(index), time)
-        parts = [
-            evaluate(part, time, wanted)
-            for part, wanted in zip(x.split(BATCH), targets.split(BATCH), strict=True)
+    def at(pair: int, time: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """x, logits and gradient at a time, with the noise of a pair."""
+        x = schedule.diffuse(views.images, views.noise(pair), time)
+        evaluations = [
+            evaluate(batch, time, target)
+            for batch, target in zip(x.split(BATCH), targets.split(BATCH), strict=True)
         ]
-        logits = torch.cat([part.logits for part in parts])
-        return x, logits, torch.cat([part.gradient for part in parts])
+        logits = torch.cat([evaluation.logits for evaluation in evaluations])
+        return x, logits, torch.cat([evaluation.gradient for evaluation in evaluations])
 
     every = bool(set(chains) - {"none"})
-    known = None
+    following = None
     for t in range(schedule.timesteps - 1, min(grid) - 1, -1) if every else grid:
-        x, logits, gradient = known or answer(t, full[t + 1])
-        x_before, logits_before, gradient_before = before = answer(t, full[t])
-        # with one noise for all t, a pair's x_{t-1} is the next one's x_t
-        known = before if every and not views.per_t else None
+        x, logits, gradient = following or at(t, full[t + 1])
+        x_before, logits_before, gradient_before = before = at(t, full[t])
+        # with one noise for all t, a pair's x_{t-1} is the x_t of the pair that follows
+        following = before if every and not views.per_t else None
         stabilized = {
             name: (stabilize(gradient), stabilize_before(gradient_before))
             for name, (stabilize, stabilize_before) in chains.items()
         }
         if t not in grid:
             continue
+        # S_logit (eq. 3), and per stabilizer S_grad (eq. 4), relative to |g|, cosine, and |g|
         distance = norm(x - x_before)
         yield t, "none", "logit_sensitivity", norm(logits - logits_before) / distance
         for name, (g, g_before) in stabilized.items():
@@ -124,21 +137,21 @@ def implicit(
     """(index, cosine [N]) of a classifier's gradient with the implicit classifier's, at x_t.
 
     The latter is -(eps(x, y) - eps(x)) / sigma_t of the conditional denoiser (Ho & Salimans 2021,
-    section 3.2); y is each image's own label, with which `conditional` gives the network's output.
+    section 3.2); y is each image's own label, which `conditional(x, t)` has bound.
     """
     full = schedule.grid(schedule.timesteps)[::-1]
     for index in grid:
         t = full[index + 1]
         x = schedule.diffuse(views.images, views.noise(index), t)
         alpha, sigma = schedule.alpha(t).to(x.dtype), schedule.sigma(t).to(x.dtype)
-        answer = evaluate(x, t, views.labels)
+        classified = evaluate(x, t, views.labels)
         with torch.no_grad():
             eps, _ = to_eps_x0(evaluate.prediction, conditional(x, t), x, alpha, sigma)
             free, _ = to_eps_x0(evaluate.prediction, evaluate.network(x, t), x, alpha, sigma)
         gradient = (free - eps) / sigma
-        product = (gradient * answer.gradient).flatten(1).sum(1)
+        product = (gradient * classified.gradient).flatten(1).sum(1)
         tiny = torch.finfo(x.dtype).tiny
-        yield index, product / (norm(gradient) * norm(answer.gradient)).clamp(min=tiny)
+        yield index, product / (norm(gradient) * norm(classified.gradient)).clamp(min=tiny)
 
 
 class Table:
@@ -148,10 +161,10 @@ class Table:
         self.rows: list[dict[str, Any]] = []
 
     def add(self, source: str, stabilizer: str, quantity: str, t: int, value: Tensor) -> None:
-        """One quantity of all images at one t; sd is over images.
+        """Add a quantity's `value` [N] of all images at one t; sd is over images.
 
-        `values` (float32, in the order of the images) let a whole curve be resampled: along t the
-        same images are seen again, so its errors are not independent.
+        Every image's is kept, too (float32), so that a whole curve can be resampled: its errors
+        along t are of the same images, not independent.
         """
         values = value.double().cpu().numpy()
         self.rows.append(

@@ -41,7 +41,7 @@ class Sampler(NamedTuple):
     options: tuple[str, ...] = ()  # keys of `sampling` that it alone reads
     evaluations: int = 1  # of the denoiser, in a step
     has_mean: bool = False  # its step has one, which guidance can shift
-    # its steps are not bounded where sigma / alpha, or beta, is not (`diffusion.samplers.times`)
+    # its steps are not bounded where sigma / alpha, or beta, is not (`diffusion.time_grid.times`)
     walks_signal: bool = False
 
 

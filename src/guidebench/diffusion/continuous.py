@@ -13,7 +13,7 @@ from guidebench.diffusion.schedule import CLEAN, Schedule, Time
 
 
 class Continuous(Schedule):
-    """A process with t in (0, 1]."""
+    """A process with t in (0, 1], which is its time; `_level` makes it one."""
 
     def __init__(self, timesteps: int, device: torch.device | str = "cpu") -> None:
         self.timesteps, self.device = timesteps, device
@@ -58,7 +58,7 @@ class Continuous(Schedule):
 
 
 class VPSDE(Continuous):
-    """beta(t) = b_min + t (b_max - b_min) (Song et al. 2021, eq. 32; the MNIST notebook)."""
+    """beta linear from b_min >= 0 to b_max > 0 (Song et al. 2021, eq. 32; the MNIST notebook)."""
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class VPSDE(Continuous):
         self.b_min, self.b_max = b_min, b_max
 
     def _level(self, t: Tensor) -> Tensor:
+        # log alpha^2 = -integral of beta, and sigma^2 = 1 - alpha^2 without cancellation
         log_alpha_squared = -(t**2) * (self.b_max - self.b_min) / 2 - t * self.b_min
         return log_alpha_squared - torch.log(-torch.expm1(log_alpha_squared))
 
@@ -89,7 +90,12 @@ class VPSDE(Continuous):
 
 
 class LogSNRCosine(Continuous):
-    """logsnr(u) = -2 log tan(a u + b) in [logsnr_min, logsnr_max] (Ho & Salimans 2021, sec. 2)."""
+    """logsnr from logsnr_max at t = 0 to logsnr_min at 1, a cosine (Ho & Salimans 2021, sec. 2).
+
+    >>> schedule = LogSNRCosine(logsnr_min=-20, logsnr_max=20)
+    >>> [round(float(schedule.logsnr(t)), 4) for t in (0.0, 0.25, 1.0)]
+    [20.0, 1.7626, -20.0]
+    """
 
     def __init__(
         self,

@@ -1,8 +1,24 @@
-"""Samplers: one signature, each body is the algorithm of its paper.
+"""Samplers: one signature, each body the algorithm of its paper (docs/mathematics.md, Samplers).
 
-predict(x, t, step) -> Prediction: eps, x0_pred and the guidance shift, whatever the guide is; a
-second evaluation within a step says `corrector=True`. noise(step) -> standard normal noise of x's
-shape. callback(step, t, x, prediction) sees each state. The grid falls from noise to clean data.
+A sampler takes, and returns the clean images like x:
+
+- `predict(x, t, step)`: a guide; a second evaluation within a step says `corrector=True`.
+- `x` [N, ...]: the state at the first time, standard normal noise where the process ends in noise.
+- `schedule`: the forward process that levels and times are of.
+- `grid`: a time grid (`time_grid.times`); a step goes from its time s to the next, r.
+- `noise(step)`: standard normal noise like x, for the step from grid[step] to grid[step + 1].
+- `callback(step, t, x, prediction)`: sees each state before its step.
+- options of its own, which `base.choices.SAMPLERS` names.
+
+Levels are computed in float64 and used in the dtype of x.
+
+>>> from guidebench.diffusion.schedules import DDPMLinear
+>>> schedule, image = DDPMLinear(100, rescale=True), torch.tensor([[0.5]])
+>>> def predict(x, t, step):  # the exact denoiser of a single image
+...     return Prediction((x - schedule.alpha(t) * image) / schedule.sigma(t), image)
+>>> x = ancestral(predict, torch.randn(1, 1), schedule, schedule.grid(10), lambda step: image)
+>>> x.tolist()
+[[0.5]]
 """
 
 from __future__ import annotations
@@ -15,13 +31,17 @@ import torch
 from torch import Tensor
 
 from guidebench.base import choices
-from guidebench.diffusion.schedule import CLEAN, Schedule
+from guidebench.diffusion.schedule import Schedule
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.recording import Methods
 
 
 class Prediction(NamedTuple):
-    """What a sampler knows at x_t: eps and x0_pred like x, the scaled guidance vector or None."""
+    """A guide's estimate at x_t: eps and x0_pred, each like x, and the push of the mean.
+
+    `shift` like x is scale * stabilized gradient, to be multiplied by the step's variance; None
+    where the guide moves no mean.
+    """
 
     eps: Tensor
     x0: Tensor
@@ -32,37 +52,8 @@ class Predict(Protocol):
     """A guide, as samplers see it."""
 
     def __call__(self, x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
-        """Evaluate once at x_t."""
+        """Estimate eps and x0_pred at x [N, ...] and one t; `corrector`: again in this step."""
         ...
-
-
-# logsnr of a process that ends far in the noise (DDPM's own ends at -10 to -12), and where that is
-# walked instead: beyond |9| a variance of 1e-4 is not noise, or not data
-FAR, WALKED = -12.0, 9.0
-
-
-def times(name: str, schedule: Schedule, steps: int) -> list[Any]:
-    """The times at which a sampler takes `steps` steps, then CLEAN: the schedule's own grid.
-
-    Where a process ends far in the noise, heun and euler_maruyama walk evenly, too, but only where
-    the logsnr is within +-9: the first step of the whole would multiply what is left of an error by
-    sigma / alpha, or by beta. A discrete process may have fewer times there than `steps`: then each
-    step moves by one, from no further in the noise than that takes.
-    """
-    own = schedule.grid(steps)
-    if not choices.SAMPLERS[name].walks_signal or schedule.logsnr(own[0]) >= FAR:
-        return own
-    noisy, clean = (
-        schedule.at_logsnr(torch.tensor(level, dtype=torch.float64)) for level in (-WALKED, WALKED)
-    )
-    # where even the first index has more noise than +9, data are what lies below it: the last step
-    # is as long as the others, not longer by a time of which a short process has few
-    first, last = float(schedule.time(noisy)), float(schedule.time(clean)) if clean > 0 else 0.0
-    bounded = [schedule.at_time(last + (first - last) * (1 - i / steps)) for i in range(steps)]
-    if len(set(bounded)) < steps:
-        start = max(bounded[0], steps - 1)
-        bounded = [*range(start, start - steps, -1)]
-    return [*bounded, CLEAN]
 
 
 Noise = Callable[[int], Tensor]
@@ -70,11 +61,11 @@ Callback = Callable[[int, Any, Tensor, Prediction], None]
 
 
 def nothing(step: int, t: Any, x: Tensor, prediction: Prediction) -> None:
-    """The callback that does not look."""
+    """The callback of a caller who wants the images alone."""
 
 
 def unshifted(prediction: Prediction) -> Prediction:
-    """The prediction, in a sampler that cannot shift a mean; UserError when the guide asks to."""
+    """The prediction, in a step without a mean; UserError where its guide shifts the mean."""
     if prediction.shift is not None:
         with_mean = [name for name, sampler in choices.SAMPLERS.items() if sampler.has_mean]
         raise UserError(
@@ -93,22 +84,26 @@ def ancestral(
     callback: Callback = nothing,
     variance: float = 0.0,
 ) -> Tensor:
-    """Ancestral sampling, DDPM on the full grid (Ho & Salimans 2021, eq. 4; nrCG, algorithm 1).
+    """Ancestral sampling (Ho & Salimans 2021, eq. 4); DDPM on the full grid (nrCG, algorithm 1).
 
-    `variance` v interpolates in the log between c sigma_r^2 (0) and c sigma_s^2 (1).
+    `variance` in [0, 1] is their v: 0 takes the small variance, 1 the large one.
     """
     for step, (s, r) in enumerate(pairwise(grid)):
         prediction = predict(x, s, step)
         callback(step, s, x, prediction)
-        # the clean end has infinite logsnr: exp(-inf) = 0, c = 1, and the mean is x0_pred
+        # exp(l_s - l_r) and c; the clean end has l_r = inf: 0 and 1, and the mean is x0_pred
         ratio = torch.exp(schedule.logsnr(s) - schedule.logsnr(r))
         c = -torch.expm1(schedule.logsnr(s) - schedule.logsnr(r))
+        # posterior mean of x_r given x_s and x0_pred
         mean = (ratio * schedule.alpha(r) / schedule.alpha(s)).to(x.dtype) * x
         mean = mean + (c * schedule.alpha(r)).to(x.dtype) * prediction.x0
+        # its deviation, between sqrt(c) sigma_r and sqrt(c) sigma_s
         small, large = schedule.sigma(r), schedule.sigma(s)
         deviation = (torch.sqrt(c) * small ** (1 - variance) * large**variance).to(x.dtype)
+        # guidance: mean + scale * variance * g (nrCG, algorithm 1)
         if prediction.shift is not None:
             mean = mean + deviation**2 * prediction.shift
+        # draw x_r; the last step takes its mean
         x = mean if r < 0 else mean + deviation * noise(step)
     return x
 
@@ -122,18 +117,22 @@ def euler_maruyama(
     callback: Callback = nothing,
     limit: float | None = None,
 ) -> Tensor:
-    """Steps x + (g^2 score - f) dt + g sqrt(dt) z of the reverse SDE (Song et al. 2021, eq. 6).
+    """Euler's method for the reverse SDE (Song et al. 2021, eq. 6).
 
-    Values are clipped to [-limit, limit] after each step; no noise at the last one.
+    x is clipped to [-limit, limit] after each step; None: not.
     """
     for step, (s, r) in enumerate(pairwise(grid)):
         prediction = predict(x, s, step)
         callback(step, s, x, prediction)
+        # g^2 dt, and (score - f / g^2) with f = -beta x / 2 and g^2 = beta
         amount = schedule.beta(s) * (schedule.time(s) - schedule.time(r))
         drift = x / 2 - prediction.eps / schedule.sigma(s).to(x.dtype)
+        # Euler step of the drift
         mean = x + amount.to(x.dtype) * drift
+        # guidance: grad log p(y | x_t) joins the score, with the factor g^2 dt of the score
         if prediction.shift is not None:
             mean = mean + amount.to(x.dtype) * prediction.shift
+        # diffusion g sqrt(dt) z, but for the last step
         x = mean if r < 0 else mean + torch.sqrt(amount).to(x.dtype) * noise(step)
         x = x if limit is None else x.clamp(-limit, limit)
     return x
@@ -148,14 +147,20 @@ def ddim(
     callback: Callback = nothing,
     eta: float = 0.0,
 ) -> Tensor:
-    """DDIM; eta = 0 is deterministic, eta = 1 `ancestral` with v = 0 (Song et al. 2021, eq. 12)."""
+    """DDIM (Song, Meng & Ermon 2021, eq. 12, its sigma_t from eq. 16).
+
+    `eta` in [0, 1]: 0 is deterministic, 1 is `ancestral` with variance 0.
+    """
     for step, (s, r) in enumerate(pairwise(grid)):
         prediction = unshifted(predict(x, s, step))
         callback(step, s, x, prediction)
+        # sigma_t of eq. 16: eta times the small deviation of `ancestral`
         c = -torch.expm1(schedule.logsnr(s) - schedule.logsnr(r))
         deviation = eta * torch.sqrt(c) * schedule.sigma(r)
+        # predicted x_0, and the direction pointing to x_t
         direction = torch.sqrt((schedule.sigma(r) ** 2 - deviation**2).clamp(min=0))
         x = schedule.alpha(r).to(x.dtype) * prediction.x0 + direction.to(x.dtype) * prediction.eps
+        # random noise
         if r >= 0 and eta > 0:
             x = x + deviation.to(x.dtype) * noise(step)
     return x
@@ -169,16 +174,20 @@ def heun(
     noise: Noise,
     callback: Callback = nothing,
 ) -> Tensor:
-    """Heun's 2nd order method on d(x / alpha) = eps d(sigma / alpha) (Karras et al. 2022, alg. 1).
+    """Heun's 2nd order method (Karras et al. 2022, algorithm 1, lines 4 to 8).
 
-    Its first half is a DDIM step, and the last step is nothing else.
+    Their x is x_t / alpha_t and their t is sigma_t / alpha_t, so that d_i is eps; it draws no
+    noise.
     """
     for step, (s, r) in enumerate(pairwise(grid)):
+        # d_i
         prediction = unshifted(predict(x, s, step))
         callback(step, s, x, prediction)
+        # Euler step to r, which is a DDIM step
         start, (alpha, sigma) = x, (schedule.alpha(r).to(x.dtype), schedule.sigma(r).to(x.dtype))
         x = alpha * prediction.x0 + sigma * prediction.eps
         if r >= 0:
+            # d_i' at r, and the step again from s along the mean of both: the trapezoidal rule
             corrected = unshifted(predict(x, r, step, corrector=True))
             ratio = schedule.alpha(r) / schedule.alpha(s)
             change = (schedule.sigma(r) - ratio * schedule.sigma(s)).to(x.dtype)
@@ -194,16 +203,22 @@ def dpmpp_2m(
     noise: Noise,
     callback: Callback = nothing,
 ) -> Tensor:
-    """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2), first order in its first and last step."""
+    """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2); it draws no noise.
+
+    Their lambda is logsnr / 2. The first step is of first order, as theirs, and so is the last.
+    """
     before, length_before = None, None
     for step, (s, r) in enumerate(pairwise(grid)):
         prediction = unshifted(predict(x, s, step))
         callback(step, s, x, prediction)
+        # h_i
         length = (schedule.logsnr(r) - schedule.logsnr(s)) / 2
+        # D_i: x0_pred, extrapolated with that of the step before by 1 / (2 r_i)
         estimate = prediction.x0
         if before is not None and length_before is not None and r >= 0:
             weight = (length / (2 * length_before)).to(x.dtype)
             estimate = (1 + weight) * estimate - weight * before
+        # exact in the linear part: sigma_r / sigma_s x - alpha_r (exp(-h_i) - 1) D_i
         fade = (schedule.sigma(r) / schedule.sigma(s)).to(x.dtype)
         x = fade * x - (schedule.alpha(r) * torch.expm1(-length)).to(x.dtype) * estimate
         before, length_before = prediction.x0, length

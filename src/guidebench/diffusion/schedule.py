@@ -1,7 +1,8 @@
-"""Forward processes x_t = alpha_t x_0 + sigma_t eps, variance preserving, from clean to noise.
+"""What every forward process offers (docs/mathematics.md, Forward process).
 
-Discrete t is an index 0 .. T-1, continuous t lies in (0, 1]; a negative t is clean data for both.
-Levels are float64. The network receives t, or 1000 t when t is continuous.
+`t` is a number or a tensor of them, int64 indices in 0 .. T-1 of a discrete process, floats in
+(0, 1] of a continuous one; a negative t is clean data for both. Levels are float64 tensors of the
+shape of t.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ Time = Any  # an int or a float, or a tensor of them
 
 
 class Schedule(ABC):
-    """What training, samplers and guides ask of a forward process.
+    """A variance-preserving forward process x_t = alpha_t x_0 + sigma_t eps.
 
-    `timesteps` is T; of a continuous process it is the full grid that stabilizers' betas and the
-    sensitivity analysis refer to.
+    `timesteps` is T; of a continuous process the size of the full time grid, to which stabilizers'
+    betas and the sensitivity analysis refer.
     """
 
     timesteps: int
@@ -31,32 +32,39 @@ class Schedule(ABC):
         """log(alpha_t^2 / sigma_t^2); infinite for clean data."""
 
     def alpha(self, t: Time) -> Tensor:
-        """Signal level."""
+        """Signal level in [0, 1]."""
+        # alpha^2 = sigmoid(logsnr), sigma^2 = sigmoid(-logsnr)
         return torch.exp(logsigmoid(self.logsnr(t)) / 2)
 
     def sigma(self, t: Time) -> Tensor:
-        """Noise level."""
+        """Noise level in [0, 1]."""
         return torch.exp(logsigmoid(-self.logsnr(t)) / 2)
 
     @abstractmethod
     def beta(self, t: Time) -> Tensor:
-        """g^2 = -d log(alpha^2) / d time of the forward SDE dx = -beta x / 2 + sqrt(beta) dW."""
+        """Rate of the forward SDE dx = -beta x / 2 dt + sqrt(beta) dW (Song et al. 2021, eq. 11).
+
+        -d log(alpha^2) / d time, which is g^2; `time` as below.
+        """
 
     @abstractmethod
     def time(self, t: Time) -> Time:
-        """Fraction of the whole process that has passed at t: 0 clean, 1 its end."""
+        """Fraction of the whole process that has passed at t, in [0, 1]: 0 clean, 1 its end."""
 
     @abstractmethod
     def at_time(self, time: float) -> Time:
-        """The t of a fraction of the process."""
+        """The t of a fraction of the process in [0, 1]; CLEAN at 0."""
 
     @abstractmethod
     def network_time(self, t: Time) -> Time:
-        """What the network receives."""
+        """What the network receives at t."""
 
     @abstractmethod
     def grid(self, steps: int) -> list[Any]:
-        """`steps` times from the noisy end down, spaced `trailing`, followed by CLEAN."""
+        """`steps` times from the noisy end down, spaced `trailing`, followed by CLEAN.
+
+        ValueError for a number of steps that the process does not have.
+        """
 
     @abstractmethod
     def draw(self, count: int, chance: torch.Generator) -> Tensor:
@@ -64,14 +72,17 @@ class Schedule(ABC):
 
     @abstractmethod
     def discrete_betas(self) -> Tensor:
-        """Betas with which a discrete sampler that feeds its index to the network fits."""
+        """Betas with which diffusers' discrete samplers, which feed an index, fit the network."""
 
     @abstractmethod
     def at_logsnr(self, logsnr: Tensor) -> Tensor:
         """The (nearest) time at which the process has this logsnr."""
 
     def diffuse(self, x0: Tensor, noise: Tensor, t: Time) -> Tensor:
-        """x_t like x0 from clean data, noise of the same shape and t (one, or one a row)."""
+        """x_t like x0 [N, ...] (Ho et al. 2020, eq. 4), for one t or the t [N] of each row.
+
+        `noise`: standard normal, like x0.
+        """
         alpha, sigma = self.alpha(t), self.sigma(t)
         if alpha.ndim:
             alpha, sigma = (level.view(-1, *[1] * (x0.ndim - 1)) for level in (alpha, sigma))

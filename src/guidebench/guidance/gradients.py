@@ -1,4 +1,4 @@
-"""grad_{x_t} log p(y | input), sharing one denoiser evaluation with eps and x0_pred."""
+"""Classifier guidance's gradient g, from the evaluation that gives eps and x0_pred, too."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ Network = Callable[[Tensor, Any], Tensor]
 
 
 class GuidingClassifier(Protocol):
-    """What guidance asks of a classifier; `time` is t as a fraction, 0 for clean images."""
+    """A classifier that can guide; `time` in [0, 1] is `Schedule.time`, 0 for clean images."""
 
     def __call__(self, x: Tensor, time: float = 0.0) -> Tensor:
-        """Logits [N, outputs]."""
+        """Logits [N, outputs] of x [N, ...]; a binary attribute has one output."""
         ...
 
     def log_prob(self, logits: Tensor, target: int | Tensor, temperature: float = 1.0) -> Tensor:
-        """Rows' log p(target | input), for one target or one a row."""
+        """Give log p(target | input) [N] of logits, for one target or the [N] of each row.
+
+        docs/mathematics.md, Guidance, has the definition for each kind of target.
+        """
         ...
 
 
-class Answer(NamedTuple):
-    """One evaluation at x_t: eps, x0_pred, the gradient like x, and the classifier's logits."""
+class Evaluation(NamedTuple):
+    """At x_t [N, ...]: eps, x0_pred and the gradient like x, and the logits [N, outputs]."""
 
     eps: Tensor
     x0: Tensor
@@ -36,9 +39,13 @@ class Answer(NamedTuple):
 
 
 class ClassifierGradient:
-    """Classifier guidance's vector for input `raw`, `x0` or `x0_frozen` (nrCG, eq. 1, 5, 6).
+    """g = grad_{x_t} log p(y | input) (nrCG, eq. 1); the input is x_t or x0_pred (eq. 5).
 
-    `x0_frozen` holds v (factor alpha_t, bounded) or eps (factor 1 / alpha_t) constant.
+    - `network(x, t)`: what the denoiser predicts, as `prediction` says (`diffusion.convert`).
+    - `kind`: input `raw` is x_t, `x0` x0_pred with the gradient through the network, `x0_frozen`
+      x0_pred with the network's output held constant: its v or its eps, as `hold` says.
+    - `clip_gradient`: zero or straight_through for an x0_pred clipped to [-1, 1]; None: unclipped.
+    - `temperature` > 0 divides the logits.
     """
 
     def __init__(
@@ -57,9 +64,9 @@ class ClassifierGradient:
         self.clip_gradient, self.hold = clip_gradient, hold
 
     def estimate(self, x: Tensor, t: Any) -> tuple[Tensor, Tensor]:
-        """(eps, x0_pred) from exactly one denoiser evaluation, x0_pred clipped if asked.
+        """(eps, x0_pred) like x [N, ...] at one t, from exactly one evaluation of the network.
 
-        Clean x is its own x0_pred: a network was never asked there.
+        At CLEAN from none, since a network is not trained there: x0_pred is x itself, and eps 0.
         """
         if t == CLEAN:
             return torch.zeros_like(x), clip(x, self.clip_gradient) if self.clip_gradient else x
@@ -67,24 +74,26 @@ class ClassifierGradient:
         with torch.set_grad_enabled(self.kind == "x0" and torch.is_grad_enabled()):
             output = self.network(x, t)
             eps, x0 = to_eps_x0(self.prediction, output, x, alpha, sigma)
+        # x_0 as a function of x_t with v or eps a constant: d x_0 / d x_t is alpha_t or 1 / alpha_t
         if self.kind == "x0_frozen":
             v = alpha * eps - sigma * x0
             x0 = alpha * x - sigma * v if self.hold == "v" else (x - sigma * eps) / alpha
         return eps, clip(x0, self.clip_gradient) if self.clip_gradient else x0
 
     def logits(self, x: Tensor, x0: Tensor, t: Any) -> Tensor:
-        """The classifier's answer to its input: x_t at its time, or x0_pred as a clean image."""
+        """The classifier's logits of its input: of x_t at its time, or of x0_pred as at time 0."""
         if self.kind == "raw":
             return self.classifier(x, float(self.schedule.time(t)))
         return self.classifier(x0, 0.0)
 
-    def __call__(self, x: Tensor, t: Any, target: int | Tensor) -> Answer:
-        """Evaluate at x [N, ...] and one t for all rows; one denoiser evaluation (`estimate`)."""
+    def __call__(self, x: Tensor, t: Any, target: int | Tensor) -> Evaluation:
+        """Evaluate x [N, ...] at one t for `target`, one class for all rows or the [N] of each."""
         with torch.enable_grad():
             x = x.detach().requires_grad_()
+            # eq. 5: x0_pred
             eps, x0 = self.estimate(x, t)
+            # eq. 1: grad log p(y | input); of a sum over rows, each row's gradient is its own
             logits = self.logits(x, x0, t)
-            # a sum over rows: each row's gradient is its own
             log_prob = self.classifier.log_prob(logits, target, self.temperature).sum()
             (gradient,) = torch.autograd.grad(log_prob, x)
-        return Answer(eps.detach(), x0.detach(), gradient, logits.detach())
+        return Evaluation(eps.detach(), x0.detach(), gradient, logits.detach())

@@ -1,4 +1,4 @@
-"""The guides that samplers see as predict(x, t, step) -> Prediction."""
+"""The guides, as samplers call them (`diffusion.samplers.Predict`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ class Strength:
     """The factor of the guidance scale at t: an interval of the process, and a ramp over it.
 
     `interval` [low, high] in fractions of the process, both ends included (Kynkaanniemi et al.
-    2024); `rising` grows from 0 at the noisy end to 1 at the clean one, `falling` the other way.
+    2024); `ramp` constant, `rising` from 0 at the noisy end to 1 at the clean one, or
+    `falling` the other way.
+
+    >>> from guidebench.diffusion.schedules import DDPMLinear
+    >>> strength = Strength(DDPMLinear(100), interval=(0.0, 0.5), ramp="rising")
+    >>> [strength(t) for t in (99, 49, 24)]
+    [0.0, 0.5, 0.75]
     """
 
     def __init__(
@@ -37,7 +43,11 @@ class Strength:
 
 
 class Unguided:
-    """The denoiser alone; with a conditional network, `network` has its labels bound."""
+    """The denoiser alone: eps and x0_pred without guidance.
+
+    `network(x, t)` with its labels, if any, bound; `prediction`: what it predicts; `clip_x0`: x0
+    is clipped to [-1, 1], and `recompute_eps`: eps follows it.
+    """
 
     def __init__(
         self,
@@ -51,18 +61,18 @@ class Unguided:
         self.clip_x0, self.recompute_eps = clip_x0, recompute_eps
 
     def output(self, x: Tensor, t: Any) -> Tensor:
-        """The network's output at x, t."""
+        """The network's output like x [N, ...] at one t."""
         return self.network(x, t)
 
     @torch.no_grad()
     def __call__(self, x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
-        """Evaluate once."""
+        """Estimate at x [N, ...] and one t from one evaluation of the network."""
         alpha, sigma = self.schedule.alpha(t).to(x.dtype), self.schedule.sigma(t).to(x.dtype)
         eps, x0 = to_eps_x0(self.prediction, self.output(x, t), x, alpha, sigma)
         return self.finish(x, eps, x0, t)
 
     def finish(self, x: Tensor, eps: Tensor, x0: Tensor, t: Any) -> Prediction:
-        """Clip x0_pred and, if asked, recompute eps from what is left of it."""
+        """The prediction of eps and x0 like x, clipped as configured."""
         if self.clip_x0:
             x0 = x0.clamp(-1, 1)
             if self.recompute_eps:
@@ -72,10 +82,10 @@ class Unguided:
 
 
 class ClassifierFree(Unguided):
-    """eps = (1 + w) eps(x, y) - w eps(x, null); both rows in one batch (Ho & Salimans 2021, eq. 6).
+    """Classifier-free guidance (Ho & Salimans 2021, eq. 6), with w = `weight(t)`.
 
-    `both` takes 2N rows: N conditional, then N unconditional. The combination is linear, so it
-    holds for v, x0 and score outputs as well. Where w is zero, `network` gives N conditional rows.
+    `both(x, t)` evaluates 2N rows in one batch: N with the label, then N with the null token. Where
+    w is zero, `network` evaluates the N with the label. The other arguments are `Unguided`'s.
     """
 
     def __init__(
@@ -89,18 +99,21 @@ class ClassifierFree(Unguided):
         self.both, self.weight = both, weight
 
     def output(self, x: Tensor, t: Any) -> Tensor:
-        """The combined output from one batch of 2N rows."""
+        """The combined output like x [N, ...] at one t."""
         weight = self.weight(t)
         if weight == 0:
             return self.network(x, t)
+        # eq. 6; its weights sum to 1, and eps is affine in v, x0 and the score: it holds for them, too
         conditional, unconditional = self.both(torch.cat((x, x)), t).chunk(2)
         return (1 + weight) * conditional - weight * unconditional
 
 
 class ClassifierGuided:
-    """Classifier guidance, stabilized, injected in the mean or the score (docs/mathematics.md).
+    """Classifier guidance with a stabilized gradient (nrCG, algorithm 1).
 
-    Where the scale is zero the denoiser alone is asked, and the stabilizer does not advance.
+    `target`: one class for all rows or the [N] of each; `injection`: mean or score
+    (docs/mathematics.md, Guidance). Where `scale(t)` is zero the denoiser alone is evaluated, and
+    the stabilizer does not advance.
     """
 
     def __init__(
@@ -116,16 +129,20 @@ class ClassifierGuided:
         self.stabilize, self.injection, self.unguided = stabilize, injection, unguided
 
     def __call__(self, x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
-        """Evaluate once; the stabilizer's state advances, but not for a corrector."""
+        """Estimate once; the stabilizer's state advances, but not for a corrector."""
         scale = self.scale(t)
         if scale == 0:
             return self.unguided(x, t, step)
-        answer = self.evaluate(x, t, self.target)
+        # eps, x0_pred and g from one evaluation
+        evaluation = self.evaluate(x, t, self.target)
+        # lines 3 and 4: stabilize g, and let the sampler add variance * shift to its mean; a second
+        # evaluation within a step works on a copy of the stabilizer's state
         stabilize = copy.deepcopy(self.stabilize) if corrector else self.stabilize
-        shift = scale * stabilize(answer.gradient)
+        shift = scale * stabilize(evaluation.gradient)
         if self.injection == "mean":
-            return self.unguided.finish(x, answer.eps, answer.x0, t)._replace(shift=shift)
+            return self.unguided.finish(x, evaluation.eps, evaluation.x0, t)._replace(shift=shift)
+        # or add shift to the score (Ho & Salimans 2021, section 3.1); x0_pred follows eps
         schedule = self.unguided.schedule
         alpha, sigma = schedule.alpha(t).to(x.dtype), schedule.sigma(t).to(x.dtype)
-        eps = answer.eps - sigma * shift
+        eps = evaluation.eps - sigma * shift
         return self.unguided.finish(x, eps, (x - sigma * eps) / alpha, t)

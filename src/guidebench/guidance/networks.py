@@ -1,4 +1,4 @@
-"""A denoiser with its labels bound, as guides and the sensitivity analysis call it."""
+"""A denoiser as guides and the sensitivity analysis call it: with t, and labels bound."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from guidebench.diffusion.schedule import Schedule
 
 
 class Networks:
-    """Calls (x, t) -> output like x, with one target for all rows or one a row [N]."""
+    """The networks (x, t) -> output like x [N, ...] that a denoiser is, with and without a label.
+
+    `denoiser(x, network time, label [N])`; `target`: one class for all rows, the [N] of each, or
+    None where only `unconditional` is called. t is one for all rows.
+    """
 
     def __init__(self, denoiser: Any, schedule: Schedule, target: int | Tensor | None) -> None:
         self.denoiser, self.schedule, self.target = denoiser, schedule, target
@@ -22,11 +26,11 @@ class Networks:
         return output
 
     def conditional(self, x: Tensor, t: Any) -> Tensor:
-        """With the target's label in every row."""
+        """With the target as label."""
         return self._labelled(x, t, len(x))
 
     def both(self, x: Tensor, t: Any) -> Tensor:
-        """Conditional rows, then rows with the null token (classifier-free guidance)."""
+        """Of 2N rows, N with the target as label, then N with the null token."""
         return self._labelled(x, t, len(x) // 2)
 
     def _labelled(self, x: Tensor, t: Any, count: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a user's guide is handed, and how its answer is taken (README, "Add a method")."""
+"""What a user's guide is handed, and how its prediction is taken (README, "Add a method")."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from guidebench.pipeline.errors import UserError
 
 
 class Denoise:
-    """The denoiser: one evaluation a call, differentiable in x."""
+    """The denoiser, differentiable in x; each call evaluates the network once."""
 
     def __init__(self, networks: Networks, clip_gradient: str | None) -> None:
         self.networks, self.clip_gradient = networks, clip_gradient
@@ -25,14 +25,14 @@ class Denoise:
     def __call__(self, x: Tensor, t: Any, *, label: int | Tensor | None = None) -> Prediction:
         """Give eps and x0 like x [N, *shape] at the sampler's t; x0 is clipped as `sampling` says.
 
-        `label`: none, one class for all rows, or one a row [N]. UserError for a label that the
-        denoiser cannot take.
+        `label`: None, one class for all rows, or the [N] of each. UserError for a label where the
+        denoiser is trained without any.
         """
         denoiser, schedule = self.networks.denoiser, self.networks.schedule
         if label is not None and not denoiser.conditional:
             raise UserError(
                 "denoiser.condition_dropout: found null, allowed: a number, where a "
-                "guide asks the denoiser for a label"
+                "guide gives the denoiser a label"
             )
         networks = Networks(denoiser, schedule, label)
         output = (networks.unconditional if label is None else networks.conditional)(x, t)
@@ -42,9 +42,9 @@ class Denoise:
 
 
 class TargetClassifier:
-    """The guiding classifier, with the class that each row asks for bound.
+    """The guiding classifier with its target bound, one class for all rows or the [N] of each.
 
-    It sees x_t at the sampler's t or, where t is left out, clean images such as x0.
+    Its input is x_t [N, *shape] with the sampler's t, or clean images such as x0 without t.
     """
 
     def __init__(
@@ -53,46 +53,46 @@ class TargetClassifier:
         self.classifier, self.target, self.schedule = classifier, target, schedule
 
     def logits(self, x: Tensor, t: Any = CLEAN) -> Tensor:
-        """[N, classes]: the one evidence of two classes stands beside a zero."""
-        logits = self._answer(x, t)
+        """Logits [N, classes]; the single output of a binary attribute comes beside a zero."""
+        logits = self._logits(x, t)
         return logits if logits.shape[1] > 1 else torch.cat((0 * logits, logits), dim=1)
 
     def log_prob(self, x: Tensor, t: Any = CLEAN) -> Tensor:
-        """Rows' log p(target | x) [N]: the gradient of its sum holds each row's own."""
-        return self.classifier.log_prob(self._answer(x, t), self.target)
+        """Give log p(target | x) [N]; the gradient of its sum is each row's own."""
+        return self.classifier.log_prob(self._logits(x, t), self.target)
 
-    def _answer(self, x: Tensor, t: Any) -> Tensor:
+    def _logits(self, x: Tensor, t: Any) -> Tensor:
         return self.classifier(x, float(self.schedule.time(t)))
 
 
 class Own:
-    """A user's guide as samplers see it: x0 clipped and eps recomputed as for ours, no graph kept.
+    """A user's guide as samplers call it.
 
-    UserError for an answer that is no `Prediction` like x.
+    x0 is clipped and eps recomputed as for the guides here, and no graph is kept.
     """
 
     def __init__(self, name: str, guide: Any, unguided: Unguided) -> None:
         self.name, self.guide, self.unguided = name, guide, unguided
 
     def __call__(self, x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
-        """Evaluate once."""
+        """Call the guide once; UserError where it returns no `Prediction` of tensors like x."""
         with torch.enable_grad():
-            # the keyword only where it says something: most guides have no state to spare
-            found = self.guide(x, t, step, **({"corrector": True} if corrector else {}))
-        if not isinstance(found, Prediction):
+            # guides without state need no keyword `corrector`: it is left out where it is False
+            prediction = self.guide(x, t, step, **({"corrector": True} if corrector else {}))
+        if not isinstance(prediction, Prediction):
             raise UserError(
-                f"{self.name}: answered {type(found).__name__}, allowed: a Prediction "
+                f"{self.name}: answered {type(prediction).__name__}, allowed: a Prediction "
                 "of eps, x0 and shift"
             )
-        for key, value in found._asdict().items():
+        for key, value in prediction._asdict().items():
             if value is None and key == "shift":
                 continue
-            said = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            if said != tuple(x.shape):
+            shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            if shape != tuple(x.shape):
                 raise UserError(
-                    f"{self.name}: answered {key} of shape {said}, allowed: that of "
+                    f"{self.name}: answered {key} of shape {shape}, allowed: that of "
                     f"x, {tuple(x.shape)}"
                 )
-        shift = None if found.shift is None else found.shift.detach()
-        finished = self.unguided.finish(x, found.eps.detach(), found.x0.detach(), t)
-        return finished._replace(shift=shift)
+        shift = None if prediction.shift is None else prediction.shift.detach()
+        clipped = self.unguided.finish(x, prediction.eps.detach(), prediction.x0.detach(), t)
+        return clipped._replace(shift=shift)

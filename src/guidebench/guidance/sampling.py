@@ -13,8 +13,9 @@ from torch import Tensor
 from guidebench.base.plugins import made
 from guidebench.base.seeds import normal
 from guidebench.data.store import to_uint8
-from guidebench.diffusion.samplers import SAMPLERS, Prediction, own_options, times
+from guidebench.diffusion.samplers import SAMPLERS, Prediction, own_options
 from guidebench.diffusion.schedule import Schedule
+from guidebench.diffusion.time_grid import times
 from guidebench.guidance.gradients import ClassifierGradient, GuidingClassifier
 from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Strength, Unguided
 from guidebench.guidance.networks import Networks

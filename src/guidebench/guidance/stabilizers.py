@@ -1,7 +1,10 @@
-"""Stabilizers of the guidance vector; the state starts at zero for every trajectory.
+"""Stabilizers of the guidance vector g (docs/mathematics.md, Guidance).
 
-A user's own one has the same form: a class whose call maps a gradient [N, C, H, W] to another,
-constructed with keyword `exponent` (full-grid steps per step taken) and its options.
+A stabilizer is called once a step with g [N, ...], returns what is used in its place, and keeps
+state, which is zero at the start of a trajectory and has no bias correction. Betas are in [0, 1)
+and meant for a step of the full time grid: `exponent` is how many of those a step stands for. A
+stabilizer of the user's has the same form: it is constructed with keyword `exponent` and its
+options.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ Stabilize = Callable[[Tensor], Tensor]
 
 
 class Identity:
-    """No stabilisation."""
+    """No stabilization."""
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """The gradient itself."""
@@ -27,62 +30,70 @@ class Identity:
 
 
 class EMA:
-    """m <- beta m + (1 - beta) g, without bias correction (nrCG, eq. 7)."""
+    """Exponential moving average m of g (nrCG, eq. 7).
+
+    >>> average = EMA(beta=0.9)
+    >>> [round(average(torch.ones(1)).item(), 3) for step in range(3)]
+    [0.1, 0.19, 0.271]
+    """
 
     def __init__(self, beta: float, exponent: float = 1.0) -> None:
         self.beta = beta**exponent
         self.mean: Tensor | None = None
 
     def __call__(self, gradient: Tensor) -> Tensor:
-        """Advance the state by one step; returns m."""
+        """Advance m by one step and return it."""
+        # m <- beta m + (1 - beta) g
         mean = torch.zeros_like(gradient) if self.mean is None else self.mean
         self.mean = self.beta * mean + (1 - self.beta) * gradient
         return self.mean
 
 
 class Adam:
-    """m / (sqrt(v) + eps) of both moments, without bias correction (nrCG, eq. 8)."""
+    """ADAM's update m / (sqrt(v) + eps) from the moments m of g and v of g^2 (nrCG, eq. 8)."""
 
     def __init__(self, beta1: float, beta2: float, eps: float, exponent: float = 1.0) -> None:
         self.mean, self.square = EMA(beta1, exponent), EMA(beta2, exponent)
         self.eps = eps
 
     def __call__(self, gradient: Tensor) -> Tensor:
-        """Advance both states by one step; returns m / (sqrt(v) + eps)."""
+        """Advance m and v by one step and return the update."""
+        # m and v by eq. 7, each with a beta of its own
         return self.mean(gradient) / (self.square(gradient**2).sqrt() + self.eps)
 
 
 class Nesterov:
-    """beta m + (1 - beta) g with m of `EMA`: one step ahead of it (Dozat 2016, eq. 7)."""
+    """beta m + (1 - beta) g, a step ahead of the m of `EMA` (Dozat 2016)."""
 
     def __init__(self, beta: float, exponent: float = 1.0) -> None:
         self.mean = EMA(beta, exponent)
 
     def __call__(self, gradient: Tensor) -> Tensor:
-        """Advance the state by one step; returns the look-ahead."""
+        """Advance m by one step and return the look-ahead."""
         beta = self.mean.beta
         return beta * self.mean(gradient) + (1 - beta) * gradient
 
 
 class RMSProp:
-    """g / (sqrt(v) + eps) with the second moment v alone (Tieleman & Hinton 2012)."""
+    """g / (sqrt(v) + eps) from the moment v of g^2 alone (Tieleman & Hinton 2012)."""
 
     def __init__(self, beta: float, eps: float, exponent: float = 1.0) -> None:
         self.square, self.eps = EMA(beta, exponent), eps
 
     def __call__(self, gradient: Tensor) -> Tensor:
-        """Advance the state by one step; returns the normalised gradient."""
+        """Advance v by one step and return the normalized g."""
         return gradient / (self.square(gradient**2).sqrt() + self.eps)
 
 
 class NormClip:
-    """Each row's gradient scaled down to an L2 norm of at most `max_norm`; it keeps no state."""
+    """Each row's g scaled down to an L2 norm of at most `max_norm` > 0; it keeps no state."""
 
     def __init__(self, max_norm: float) -> None:
         self.max_norm = max_norm
 
     def __call__(self, gradient: Tensor) -> Tensor:
-        """The clipped gradient."""
+        """The clipped g."""
+        # g min(1, max_norm / |g|) (Pascanu et al. 2013, algorithm 1)
         norm = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
         factor = (self.max_norm / norm).clamp(max=1)
         return gradient * factor.view(-1, *[1] * (gradient.ndim - 1))

@@ -1,0 +1,43 @@
+"""The times at which a sampler evaluates: its time grid (docs/mathematics.md, Samplers)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from guidebench.base import choices
+from guidebench.diffusion.schedule import CLEAN, Schedule
+
+# logsnr of a process that ends far in the noise (DDPM's own ends at -10 to -12), and where that is
+# walked instead: beyond |9| a variance of 1e-4 is not noise, or not data
+FAR, WALKED = -12.0, 9.0
+
+
+def times(name: str, schedule: Schedule, steps: int) -> list[Any]:
+    """The time grid of a sampler: `steps` falling times, then CLEAN.
+
+    It is the schedule's own (`Schedule.grid`, whose errors it raises), but for heun and
+    euler_maruyama on a process that ends far in the noise: these walk evenly, too, but only where
+    the logsnr is within +-9. The first step of the whole would multiply what is left of an error by
+    sigma / alpha, or by beta. A discrete process may have fewer times there than `steps`: then each
+    step moves by one, from no further in the noise than that takes.
+
+    >>> from guidebench.diffusion.schedules import DDPMLinear
+    >>> times("ddim", DDPMLinear(400), 4)
+    [399, 299, 199, 99, -1]
+    """
+    own = schedule.grid(steps)
+    if not choices.SAMPLERS[name].walks_signal or schedule.logsnr(own[0]) >= FAR:
+        return own
+    noisy, clean = (
+        schedule.at_logsnr(torch.tensor(level, dtype=torch.float64)) for level in (-WALKED, WALKED)
+    )
+    # where already the first index is noisier than +9, the walk ends in clean data itself: the last
+    # step is as long as the others, not longer by one of the few times of a short process
+    first, last = float(schedule.time(noisy)), float(schedule.time(clean)) if clean > 0 else 0.0
+    walk = [schedule.at_time(last + (first - last) * (1 - i / steps)) for i in range(steps)]
+    if len(set(walk)) < steps:
+        start = max(walk[0], steps - 1)
+        walk = [*range(start, start - steps, -1)]
+    return [*walk, CLEAN]

@@ -1,4 +1,8 @@
-"""Errors and biases of numbers that are of a set of images, by leaving out blocks of them."""
+"""Errors and biases of numbers that are of a set of images, by leaving out jackknife blocks.
+
+A jackknife block is one of K groups of images or seeds; a replicate is the number without one
+block. docs/statistics.md measures what errors and corrected values are worth.
+"""
 
 from __future__ import annotations
 
@@ -10,44 +14,62 @@ SEED = 0
 
 
 def blocked(count: int, blocks: int) -> np.ndarray:
-    """The block [count] of each of `count` seeds, in their order: the same in every cell."""
+    """The jackknife block [count] of each of `count` seeds in their order, the same in every cell.
+
+    >>> blocked(5, 2).tolist()
+    [0, 0, 0, 1, 1]
+    """
     return np.arange(count) * blocks // count
 
 
 def scattered(count: int, blocks: int) -> np.ndarray:
-    """The block [count] of each of `count` reference images, whatever their order in a file."""
+    """The jackknife block [count] of each of `count` reference images, at random.
+
+    Their order in a file, which may be by class, is in no block.
+    """
     return np.random.Generator(np.random.Philox(SEED)).permutation(count) % blocks
 
 
 def corrected(raw: float, *replicates: np.ndarray) -> float:
     """`raw` less its bias of order 1/n: K raw - (K - 1) mean (Quenouille 1956).
 
-    `replicates` [K]: with one block left out each, of the images, and of the reference if it is
-    a sample, too.
+    `replicates` [K]: of the images, and of the reference if that is a sample, too.
+
+    >>> sample = np.array([1.0, 2.0, 6.0])
+    >>> raw, without = sample.var(), np.array([np.delete(sample, k).var() for k in range(3)])
+    >>> print(round(corrected(raw, without), 6), sample.var(ddof=1))
+    7.0 7.0
     """
-    return raw + sum((len(one) - 1) * (raw - float(one.mean())) for one in replicates)
+    return raw + sum((len(values) - 1) * (raw - float(values.mean())) for values in replicates)
 
 
 def standard_error(*replicates: np.ndarray) -> float:
-    """Jackknife standard error from K leave-one-block-out replicates (Efron & Stein 1981).
+    """Jackknife standard error from replicates [K] (Efron & Stein 1981).
 
-    Of several sets that are drawn independently, as images and reference are: in quadrature.
+    Of several samples that are drawn independently, as images and reference are: in quadrature.
+
+    >>> standard_error(np.array([1.0, 2.0, 6.0]))  # sqrt(2/3 * 14)
+    3.055050463303893
     """
     return math.sqrt(
         sum(
-            (len(one) - 1) / len(one) * float(((one - one.mean()) ** 2).sum()) for one in replicates
+            (len(values) - 1) / len(values) * float(((values - values.mean()) ** 2).sum())
+            for values in replicates
         )
     )
 
 
 def agresti_coull(hits: float, count: int) -> float:
-    """Standard error of a share (1998): it is not zero when all or none of `count` hit."""
+    """Standard error of the share hits / count (Agresti & Coull 1998).
+
+    Not zero where all or none hit; `hits` in [0, count].
+    """
     adjusted = (hits + 2) / (count + 4)
     return math.sqrt(adjusted * (1 - adjusted) / (count + 4))
 
 
 def proportion(hits: np.ndarray, blocks: int) -> tuple[float, float, np.ndarray]:
-    """(share, Agresti and Coull's error, jackknife replicates) of a 0/1 vector."""
+    """(share, Agresti and Coull's error, jackknife replicates [blocks]) of a 0/1 vector [n]."""
     hits = hits.astype(np.float64)
     count = len(hits)
     error = agresti_coull(float(hits.sum()), count)

@@ -14,15 +14,19 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 
 def derive(*names: object) -> int:
-    """A 63-bit seed from the names that the randomness may depend on."""
+    """A seed in [0, 2^63) from the names that the randomness may depend on.
+
+    >>> derive(7, "mnist", "noise") == derive(7, "mnist", "noise") != derive(8, "mnist", "noise")
+    True
+    """
     text = "\x1f".join(str(name) for name in names)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 
 
 def philox(counter: list[torch.Tensor], key: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Philox4x32-10 on int64 tensors that hold uint32 words (Salmon et al. 2011, section 3.3).
+    """Four words of random bits by Philox4x32-10 (Salmon et al. 2011, section 3.3).
 
-    `counter`: four words, `key`: two words, broadcastable. Returns four words of random bits.
+    `counter`: four words, `key`: two. All are broadcastable int64 tensors that hold uint32.
     """
     c0, c1, c2, c3 = counter
     k0, k1 = key
@@ -40,9 +44,14 @@ def philox(counter: list[torch.Tensor], key: list[torch.Tensor]) -> list[torch.T
 
 
 def normal(seeds: torch.Tensor, stream: int, shape: tuple[int, ...]) -> torch.Tensor:
-    """Standard normal float32 noise [len(seeds), *shape]; row i depends on seeds[i] and stream.
+    """Standard normal float32 noise [N, *shape]; row i depends on seeds[i] and stream alone.
 
-    `seeds`: int64, non-negative; `stream`: the step, below 2^32. Box-Muller on Philox4x32-10.
+    `seeds` [N]: int64, non-negative; `stream` in [0, 2^32). Box-Muller on Philox4x32-10.
+
+    >>> import torch
+    >>> rows = normal(torch.tensor([5, 6]), stream=0, shape=(1, 8, 8))
+    >>> bool((normal(torch.tensor([6]), stream=0, shape=(1, 8, 8)) == rows[1:]).all())
+    True
     """
     import torch
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 
 def duration(seconds: float) -> str:
-    """`8 s`, `3 min 20 s`, `2 h 5 min`."""
+    """Seconds for people.
+
+    >>> duration(8), duration(200), duration(7500)
+    ('8.0 s', '3 min 20 s', '2 h 5 min')
+    """
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -16,7 +20,11 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes for people: `3 MB`, `1.2 TB`."""
+    """Bytes for people.
+
+    >>> size(3e6), size(1.2e12)
+    ('3 MB', '1.2 TB')
+    """
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

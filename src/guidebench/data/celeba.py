@@ -35,9 +35,10 @@ BROKEN = (
 
 
 def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
-    """(train, validation) partitions of the pictures that are there, cropped and resized.
+    """(train, validation) partitions of the pictures in the folder, cropped and resized.
 
     Classes are `<attribute>: false` and `<attribute>: true`; without an attribute labels are -1.
+    UserError where the folder, its lists or its pictures are missing or damaged.
     """
     root = Path(options.root)
     if not root.is_dir():
@@ -48,22 +49,22 @@ def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     names, opened = pictures(options)
     partition = partitions(sources.listing(options, "partition"))
     labels, classes = attribute(options), attribute_values(options)
-    parts = []
+    splits = []
     for number, key in enumerate(("train", "validation")):
-        wanted = [name for name in names if partition.get(name) == number and name in labels]
-        if not wanted:
+        listed = [name for name in names if partition.get(name) == number and name in labels]
+        if not listed:
             raise UserError(
                 f"{root}: found no picture of partition {number} (0 train, 1 "
                 "validation) that is listed in the attribute files"
             )
-        listed = DataSet(
-            np.arange(len(wanted)), np.array([labels[name] for name in wanted], np.int64), classes
+        numbers = DataSet(
+            np.arange(len(listed)), np.array([labels[name] for name in listed], np.int64), classes
         )
         # chosen before they are decoded: the full set has 160,000 training pictures
-        chosen = subset(listed, getattr(options, key), derive(seed, key), key)
-        images = np.stack([picture(opened, wanted[row], options) for row in chosen.images])
-        parts.append(DataSet(images, chosen.labels, classes))
-    return parts[0], parts[1]
+        chosen = subset(numbers, getattr(options, key), derive(seed, key), key)
+        images = np.stack([picture(opened, listed[row], options) for row in chosen.images])
+        splits.append(DataSet(images, chosen.labels, classes))
+    return splits[0], splits[1]
 
 
 def partitions(path: Path) -> dict[str, int]:
@@ -72,7 +73,7 @@ def partitions(path: Path) -> dict[str, int]:
 
 
 def attribute(options: Any) -> dict[str, int]:
-    """Picture -> 0 or 1; -1 without an attribute."""
+    """Picture -> 0 or 1, whether it has the attribute; -1 without an attribute in the config."""
     name = options.attribute
     if name is None:
         return {row.picture: -1 for row in rows(sources.listing(options, "partition"))[1]}
@@ -88,25 +89,25 @@ def attribute(options: Any) -> dict[str, int]:
     }
 
 
-def _one_of(known: tuple[str, ...], path: Path, row: Row, column: int, columns: int) -> int:
-    """The value in a column of a row; UserError when it is no known one, or the row is odd."""
+def _one_of(values: tuple[str, ...], path: Path, row: Row, column: int, columns: int) -> int:
+    """The number in a column of a row; UserError for another value, or number of columns."""
     if len(row.values) != columns:
         raise UserError(
             f"{path}: line {row.line}: found {len(row.values)} values, allowed: "
             f"{columns}, one for each column; fetch it again"
         )
-    if row.values[column] not in known:
+    if row.values[column] not in values:
         raise UserError(
             f"{path}: line {row.line}: found {row.values[column]!r} for {row.picture}, "
-            f"allowed: {', '.join(known)}"
+            f"allowed: {', '.join(values)}"
         )
     return int(row.values[column])
 
 
 def pictures(options: Any) -> tuple[list[str], Callable[[str], bytes]]:
-    """Sorted picture names and a function that reads one's bytes."""
-    if found := sources.pictures(options):
-        return list(found), lambda name: found[name].read_bytes()
+    """Sorted names of the pictures, and a function that reads the bytes of a name."""
+    if paths := sources.pictures(options):
+        return list(paths), lambda name: paths[name].read_bytes()
     packed = sources.archive(options)
     if not packed.is_file():
         raise UserError(
@@ -121,19 +122,19 @@ def pictures(options: Any) -> tuple[list[str], Callable[[str], bytes]]:
 
 
 def packed_names(packed: Path, members: list[str]) -> dict[str, str]:
-    """Picture -> member of the archive: of folders `img_align_celeba`, or all where there are none.
+    """Name of a picture -> member of the archive.
 
-    UserError when a name stands for two pictures.
+    Of folders `img_align_celeba` alone, where there are any. UserError for two pictures of a name.
     """
     # some archives have backslashes
     paths = {name: PureWindowsPath(name) for name in members if name.endswith(".jpg")}
     own = [name for name, path in paths.items() if path.parent.name == sources.PICTURES]
-    found: dict[str, str] = {}
-    for name in own or paths:
-        if other := found.get(paths[name].name):
-            raise UserError(f"{packed}: found {other} and {name}, allowed: one picture of a name")
-        found[paths[name].name] = name
-    return found
+    by_name: dict[str, str] = {}
+    for member in own or paths:
+        if other := by_name.get(paths[member].name):
+            raise UserError(f"{packed}: found {other} and {member}, allowed: one picture of a name")
+        by_name[paths[member].name] = member
+    return by_name
 
 
 def picture(opened: Callable[[str], bytes], name: str, options: Any) -> np.ndarray:
@@ -155,7 +156,10 @@ def picture(opened: Callable[[str], bytes], name: str, options: Any) -> np.ndarr
 
 
 def _coloured(image: Image.Image) -> Image.Image:
-    """RGB of 8 bits; Pillow itself would clip brighter values than 255. ValueError for others."""
+    """The picture in RGB of 8 bits; ValueError for 32-bit integers and floats.
+
+    16 bits are scaled: Pillow itself would clip what is brighter than 255.
+    """
     if image.mode in ("I", "F"):
         raise ValueError(f"its mode is {image.mode}; allowed: 8 or 16 bits a channel")
     if image.mode.startswith("I;16"):

@@ -11,7 +11,7 @@ from guidebench.pipeline.errors import UserError
 
 @dataclass
 class DataSet:
-    """Images uint8 [N, C, H, W], labels int64 [N] (-1: none), class names, extras [N, ...]."""
+    """Images uint8 [N, C, H, W], labels int64 [N] (-1: no class), class names, extras [N, ...]."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -25,7 +25,13 @@ class DataSet:
 
 
 def stratified(labels: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
-    """`count` indices in random order with the class shares of `labels` (exact to one image)."""
+    """`count` <= n indices in random order, with the class shares of `labels` [n] to one image.
+
+    >>> labels = np.repeat([0, 1], [90, 10])
+    >>> chosen = stratified(labels, 20, np.random.Generator(np.random.Philox(0)))
+    >>> np.bincount(labels[chosen]).tolist()
+    [18, 2]
+    """
     order = generator.permutation(len(labels))
     # sorting by (rank within class) / (class size) interleaves the classes in proportion
     rank = np.empty(len(labels))

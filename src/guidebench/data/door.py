@@ -1,4 +1,4 @@
-"""The door of `prepare`: every data set, whatever its source, is of one form behind it."""
+"""What `prepare` lets in: data sets of one form, whatever their source."""
 
 from __future__ import annotations
 
@@ -49,23 +49,23 @@ def admitted(data: DataSet, options: Any, where: str) -> DataSet:
         if array.ndim == 0 or len(array) != len(images):
             count = len(array) if array.ndim else "one"
             raise _refused(where, f"{len(images)} images and {count} {name}", "as many")
-    known = classes(options)
-    named = data.classes.tolist() if isinstance(data.classes, np.ndarray) else data.classes
-    if named not in (known, tuple(known)):
-        raise _refused(where, f"classes {named}", f"{known}, as in data.classes")
-    low, high = (0, len(known) - 1) if known else (-1, -1)
+    names = classes(options)
+    own = data.classes.tolist() if isinstance(data.classes, np.ndarray) else data.classes
+    if own not in (names, tuple(names)):
+        raise _refused(where, f"classes {own}", f"{names}, as in data.classes")
+    low, high = (0, len(names) - 1) if names else (-1, -1)
     if labels.min() < low or labels.max() > high:
-        allowed = f"0 to {high}, numbers of {len(known)} classes" if known else "-1: no classes"
+        allowed = f"0 to {high}, numbers of {len(names)} classes" if names else "-1: no classes"
         raise _refused(where, f"labels from {labels.min()} to {labels.max()}", allowed)
-    return DataSet(images, labels.astype(np.int64), known, data.extra)
+    return DataSet(images, labels.astype(np.int64), names, data.extra)
 
 
 def pair(train: DataSet, validation: DataSet, options: Any) -> tuple[DataSet, DataSet]:
-    """Both splits as `admitted`, with images of one shape."""
+    """(train, validation), both `admitted`; UserError where their images differ in shape."""
     source = f"data.source: {options.source}"
     train = admitted(train, options, f"{source}, train")
     validation = admitted(validation, options, f"{source}, validation")
-    shapes = [list(part.images.shape[1:]) for part in (train, validation)]
+    shapes = [list(split.images.shape[1:]) for split in (train, validation)]
     if shapes[0] != shapes[1]:
         raise _refused(
             source, f"training images {shapes[0]} and validation images {shapes[1]}", "one shape"

@@ -1,9 +1,19 @@
-"""A Gaussian mixture with labels: the world in which every quantity of guidance is known exactly.
+"""A Gaussian mixture with labels: data whose score, denoiser and classifier are exact.
 
 Levels are numbers (or 0-d tensors) alpha and sigma of x_t = alpha x_0 + sigma eps; the data
 themselves are at alpha = 1, sigma = 0. At any level component k is Gaussian with mean alpha m_k
-and covariance alpha^2 C_k + sigma^2 I, which has the eigenvectors of C_k. All is computed in
-float64 on the mixture's device and handed back in the dtype and on the device of x.
+and covariance alpha^2 C_k + sigma^2 I, which has the eigenvectors of C_k. Everything is computed in
+float64 on the mixture's device and returned in the dtype and on the device of x. A label out of
+0 .. classes - 1 is a ValueError.
+
+>>> mixture = GaussianMixture(
+...     torch.tensor([[-1.0], [1.0]]), torch.ones(2), torch.ones(2), torch.tensor([0, 1])
+... )
+>>> x = torch.tensor([[1.0]])
+>>> [round(f(x, 0.6, 0.8, label=0).item(), 4) for f in (mixture.score, mixture.x0)]
+[-1.6, -0.04]
+>>> round(mixture.log_posterior(x, 1.0, 0.0)[0, 1].exp().item(), 3)  # 1 / (1 + exp(-2))
+0.881
 """
 
 from __future__ import annotations
@@ -18,7 +28,7 @@ from torch import Tensor
 Number = float | Tensor
 
 _BATCH_NUMBERS = 2**22  # float64 numbers in one array of proposals: 32 MiB
-_PROPOSALS = 2_000_000  # before a tilt may be called hopeless
+_PROPOSALS = 2_000_000  # before rejection sampling may give up
 
 
 def _checked(means: Tensor, covariances: Tensor, weights: Tensor, labels: Tensor) -> int:
@@ -37,17 +47,18 @@ def _checked(means: Tensor, covariances: Tensor, weights: Tensor, labels: Tensor
         raise ValueError(f"weights: found {weights.tolist()}, allowed: {count} positive numbers")
     if labels.shape != (count,) or labels.is_floating_point():
         raise ValueError(f"labels: found {labels.tolist()}, allowed: {count} integers")
-    found = labels.unique().tolist()
-    if found != list(range(len(found))):
-        raise ValueError(f"labels: found {found}, allowed: 0 to classes - 1, each class used")
-    return len(found)
+    numbers = labels.unique().tolist()
+    if numbers != list(range(len(numbers))):
+        raise ValueError(f"labels: found {numbers}, allowed: 0 to classes - 1, each class used")
+    return len(numbers)
 
 
 class GaussianMixture:
-    """Components with means [K, *shape], weights [K] (normalised here) and labels [K] in 0, 1, ...
+    """Components with means [K, *shape], weights [K] > 0 and labels [K] in 0 .. classes - 1.
 
-    `covariances`: [K, d, d], d the product of `shape`, or isotropic variances [K]. ValueError when
-    shapes do not fit, a class has no component or a covariance is not positive definite.
+    Weights are normalized here. `covariances`: [K, d, d], d the product of `shape`, or isotropic
+    variances [K]. ValueError when shapes do not fit, a class has no component or a covariance is
+    not positive definite.
     """
 
     def __init__(self, means: Tensor, covariances: Tensor, weights: Tensor, labels: Tensor) -> None:
@@ -76,7 +87,10 @@ class GaussianMixture:
     def _joint(
         self, x: Tensor, alpha: Number, sigma: Number, rows: slice | Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """(log p(k, x_t | class) [N, K], x_t - alpha m_k in eigenbasis k [N, K, d], variances)."""
+        """(log p(k, x_t | class) [N, K], x_t - alpha m_k [N, K, d], its variances [K, d or 1]).
+
+        The last two in the eigenbasis of C_k.
+        """
         offset = x.to(self._means).flatten(1)[:, None] - alpha * self._means[rows]
         if self._basis is not None:
             offset = torch.einsum("nkd,kde->nke", offset, self._basis[rows])
@@ -95,11 +109,12 @@ class GaussianMixture:
     def log_density(
         self, x: Tensor, alpha: Number, sigma: Number, label: int | None = None
     ) -> Tensor:
-        """The density log p_t(x), or log p_t(x | label), of rows x [N, *shape]."""
+        """The log density log p_t(x), or log p_t(x | label), [N] of rows x [N, *shape]."""
         return self._joint(x, alpha, sigma, self._select(label))[0].logsumexp(1).to(x)
 
     def log_posterior(self, x: Tensor, alpha: Number, sigma: Number) -> Tensor:
         """The posterior log p_t(y | x_t) [N, classes]: the exact classifier of x [N, *shape]."""
+        # Bayes: sum p(k, x_t) over the components of each class, normalized over classes
         joint = self._joint(x, alpha, sigma, slice(None))[0]
         of_class = [joint[:, self._labels == y].logsumexp(1) for y in range(self.classes)]
         return torch.stack(of_class, dim=1).log_softmax(1).to(x)
@@ -108,6 +123,8 @@ class GaussianMixture:
         """E[x_0 | x_t], or E[x_0 | x_t, label], like x [N, *shape]: the exact denoiser."""
         rows = self._select(label)
         joint, offset, variances = self._joint(x, alpha, sigma, rows)
+        # mean over p(k | x_t) of E[x_0 | x_t, k] = m_k + alpha C_k / (alpha^2 C_k + sigma^2)
+        # times (x_t - alpha m_k)
         weights = joint.softmax(1)
         shrunk = alpha * self._variances[rows] / variances * offset
         x0 = weights @ self._means[rows] + self._expected(weights, shrunk, rows)
@@ -116,6 +133,7 @@ class GaussianMixture:
     def score(self, x: Tensor, alpha: Number, sigma: Number, label: int | None = None) -> Tensor:
         """grad_x log p_t(x), or of log p_t(x | label), like x [N, *shape]; also at sigma = 0."""
         rows = self._select(label)
+        # each component's score, over p(k | x_t)
         joint, offset, variances = self._joint(x, alpha, sigma, rows)
         score = -self._expected(joint.softmax(1), offset / variances, rows)
         return score.reshape(x.shape).to(x)
@@ -144,13 +162,15 @@ class GaussianMixture:
     def draw_tilted(
         self, generator: torch.Generator, count: int, label: int, scale: float
     ) -> Tensor:
-        """Exact samples [count, *shape] of p(x) p(label | x)^scale, normalised, by rejection.
+        """Exact samples [count, *shape] of p(x) p(label | x)^scale, normalized, by rejection.
 
-        Proposals: p(x) for scale < 1, p(x | label) ~ p(x) p(label | x) from 1 on. ValueError for a
-        negative scale, RuntimeError when under 1e-6 of 2,000,000 proposals are accepted.
+        ValueError for a negative scale, RuntimeError when under 1e-6 of 2,000,000 proposals are
+        accepted.
         """
         if scale < 0:
             raise ValueError(f"scale: found {scale}, allowed: zero or more")
+        # proposals from p(x), or from 1 on from p(x | label) ~ p(x) p(label | x), are accepted with
+        # probability p(label | x)^exponent
         source, exponent = (label, scale - 1) if scale >= 1 else (None, scale)
         self._select(label)
         batch = min(2**16, max(256, _BATCH_NUMBERS // self._means.numel()))
@@ -170,7 +190,7 @@ class GaussianMixture:
         """Where the probability-flow ODE takes rows x [N, *shape] of a level: their data.
 
         d(x / alpha) / d log(sigma / alpha) = x / alpha - x_0(x) (Song et al. 2021, eq. 13), solved
-        to a relative 1e-9; from sigma / alpha = 1e-4 on, x_0 itself. For tests and tables.
+        to a relative 1e-9; from sigma / alpha = 1e-4 on, x_0 itself. For docs/samplers.md.
         """
         from scipy.integrate import solve_ivp
 
@@ -188,7 +208,7 @@ class GaussianMixture:
         return self.x0(level(span[1])[0] * torch.from_numpy(last).view(x.shape), *level(span[1]))
 
     def moments(self, label: int | None = None) -> tuple[Tensor, Tensor]:
-        """(mean [d], covariance [d, d]) of p(x) or p(x | label)."""
+        """(mean [d], covariance [d, d]) of p(x) or p(x | label), by the law of total variance."""
         rows = self._select(label)
         weights, means = self._log_weights[rows].softmax(0), self._means[rows]
         mean = weights @ means
@@ -204,8 +224,8 @@ class GaussianMixture:
 class ExactClassifier:
     """The mixture's posterior as a guiding classifier (guidance.gradients.GuidingClassifier).
 
-    `level` maps a time to (alpha, sigma): the exact noise-aware classifier p_t(y | x_t). Without
-    it, the exact clean classifier p_0(y | x), whatever the time.
+    With `level`, which gives (alpha, sigma) at a time in [0, 1], the exact noise-aware classifier
+    p_t(y | x_t); without it the exact clean classifier p_0(y | x), whatever the time.
     """
 
     def __init__(
@@ -214,11 +234,11 @@ class ExactClassifier:
         self.mixture, self.level = mixture, level
 
     def __call__(self, x: Tensor, time: Any = 0.0) -> Tensor:
-        """Logits [N, classes], normalised: log p_t(y | x)."""
+        """Logits [N, classes] of x [N, *shape], normalized: log p_t(y | x)."""
         alpha, sigma = self.level(time) if self.level else (1.0, 0.0)
         return self.mixture.log_posterior(x, alpha, sigma)
 
     def log_prob(self, logits: Tensor, target: int | Tensor, temperature: float = 1.0) -> Tensor:
-        """Rows' log_softmax(logits / temperature) of the target, [N]."""
+        """Give log_softmax(logits / temperature) of the target, one class or [N] of them, [N]."""
         rows = torch.as_tensor(target, device=logits.device).expand(len(logits))
         return (logits / temperature).log_softmax(1).gather(1, rows[:, None])[:, 0]

@@ -1,4 +1,4 @@
-"""CelebA's lists of pictures: the official ones, apart by blanks, or Kaggle's, apart by commas."""
+"""CelebA's lists of pictures: the official, separated by blanks, and Kaggle's, by commas."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ class Row(NamedTuple):
 
 
 def rows(path: Path) -> tuple[list[str], list[Row]]:
-    """(names of the columns, rows) of a list; no names where it has none.
+    """(names of the columns, rows) of a list; no names where it has no header.
 
-    UserError when it cannot be read, names no picture, or one twice, or has other lines below.
+    UserError when it cannot be read, names no picture or one twice, or has lines of another kind
+    below the first picture.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -35,11 +36,11 @@ def rows(path: Path) -> tuple[list[str], list[Row]]:
     except csv.Error as error:
         raise UserError(f"{path}: not a list of pictures ({error})") from error
     header: list[str] = []
-    found: dict[str, Row] = {}
+    by_picture: dict[str, Row] = {}
     for number, fields in enumerate(lines, 1):
         name, *values = (field.strip() for field in fields or [""])
         if not name.endswith(".jpg"):
-            if name and found:
+            if name and by_picture:
                 raise UserError(
                     f"{path}: line {number}: found {name[:40]!r}, allowed: a picture's "
                     "name; fetch it again"
@@ -50,11 +51,11 @@ def rows(path: Path) -> tuple[list[str], list[Row]]:
             continue
         if not values:
             raise UserError(f"{path}: line {number}: found no value for {name}; fetch it again")
-        if name in found:
+        if name in by_picture:
             raise UserError(
                 f"{path}: line {number}: found {name} again, allowed: each picture once"
             )
-        found[name] = Row(number, name, values)
-    if not found:
+        by_picture[name] = Row(number, name, values)
+    if not by_picture:
         raise UserError(f"{path}: found no line that names a picture; fetch it again")
-    return header, list(found.values())
+    return header, list(by_picture.values())

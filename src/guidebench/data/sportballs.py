@@ -93,10 +93,10 @@ def draw(options: Any, count: int, seed: int) -> DataSet:
     centre = scale[:, None] / 2 + position * (1 - scale[:, None])
     images = np.empty((count, 3, options.size, options.size), dtype=np.uint8)
     for start in range(0, count, BATCH):
-        part = slice(start, start + BATCH)
-        turn, width, middle = (torch.from_numpy(v[part]).float() for v in (angle, scale, centre))
-        chosen = views[torch.from_numpy(pose[part])]
-        images[part] = place(chosen, turn, width, middle, options).numpy()
+        batch = slice(start, start + BATCH)
+        turn, width, middle = (torch.from_numpy(v[batch]).float() for v in (angle, scale, centre))
+        chosen = views[torch.from_numpy(pose[batch])]
+        images[batch] = place(chosen, turn, width, middle, options).numpy()
     extra = {
         "position": position,
         "centre": centre * options.size,

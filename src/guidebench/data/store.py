@@ -15,7 +15,7 @@ from guidebench.pipeline.records.artifacts import atomic, read_json, write_json
 
 
 class Chosen:
-    """Images [N, C, H, W] at some rows [N] of others, copied as they are asked for, by batches."""
+    """The images [N, C, H, W] at `rows` [N] of a larger array, copied when a batch is indexed."""
 
     def __init__(self, images: np.ndarray | Chosen, rows: np.ndarray) -> None:
         self.images, self.rows = images, rows
@@ -25,8 +25,8 @@ class Chosen:
         return len(self.rows)
 
     def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
-        found: np.ndarray = self.images[self.rows[index]]
-        return found
+        batch: np.ndarray = self.images[self.rows[index]]
+        return batch
 
 
 class Stored(NamedTuple):
@@ -61,12 +61,13 @@ def read(folder: Path) -> Stored:
 
 
 def half(data: Stored, which: str) -> Stored:
-    """Every second image of each class, in stored order: the `first` half guides, the `second`
-    judges.
+    """Every second image of each class, in stored order.
+
+    `which`: the `first` half is for guiding classifiers, the `second` for the judge.
     """
     by_class = np.argsort(data.labels, kind="stable")
-    part = np.sort(by_class[0 if which == "first" else 1 :: 2])
-    return chosen(data, part)
+    rows = np.sort(by_class[0 if which == "first" else 1 :: 2])
+    return chosen(data, rows)
 
 
 def chosen(data: Stored, rows: np.ndarray) -> Stored:
@@ -75,7 +76,11 @@ def chosen(data: Stored, rows: np.ndarray) -> Stored:
 
 
 def to_float(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
-    """uint8 NCHW to float32 NCHW in [-1, 1]."""
+    """uint8 NCHW to float32 NCHW in [-1, 1].
+
+    >>> to_float(np.array([[[[0, 255]]]], np.uint8)).tolist()
+    [[[[-1.0, 1.0]]]]
+    """
     return torch.from_numpy(np.ascontiguousarray(images)).to(device).float() / 127.5 - 1
 
 

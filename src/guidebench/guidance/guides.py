@@ -103,7 +103,7 @@ class ClassifierFree(Unguided):
         weight = self.weight(t)
         if weight == 0:
             return self.network(x, t)
-        # eq. 6; its weights sum to 1, and eps is affine in v, x0 and the score: it holds for them, too
+        # eq. 6, for v, x0 and the score as well: eps is affine in them, and the weights sum to 1
         conditional, unconditional = self.both(torch.cat((x, x)), t).chunk(2)
         return (1 + weight) * conditional - weight * unconditional
 

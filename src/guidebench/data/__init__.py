@@ -1,4 +1,7 @@
-"""Data sets: each source makes a DataSet of uint8 images; `load` splits it."""
+"""Data sets: each source reads or draws uint8 images; `load` returns a source's two splits.
+
+`options` is the data section of a config.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,14 @@ log = logging.getLogger(__name__)
 
 
 def drawn_balls(options: Any, seed: int) -> tuple[DataSet, DataSet]:
-    """Balls drawn by our own code."""
+    """SportBalls, drawn by `data.sportballs`."""
     from guidebench.data.sportballs import draw
 
     return _split(draw(options, options.train + options.validation, seed), options, seed)
 
 
 def faces(options: Any, seed: int) -> tuple[DataSet, DataSet]:
-    """Faces from a local folder."""
+    """CelebA from a local folder."""
     from guidebench.data.celeba import read
 
     return read(options, seed)
@@ -36,8 +39,8 @@ def official(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     from guidebench.data.idx import read
 
     train, validation = (
-        subset(part, getattr(options, name), derive(seed, name), name)
-        for name, part in zip(("train", "validation"), read(options), strict=True)
+        subset(data, getattr(options, name), derive(seed, name), name)
+        for name, data in zip(("train", "validation"), read(options), strict=True)
     )
     return train, validation
 
@@ -58,16 +61,16 @@ SOURCES = Methods(sportballs=drawn_balls, celeba=faces, mnist=digits, fashion_mn
 
 
 def load(options: Any, seed: int) -> tuple[DataSet, DataSet]:
-    """(train, validation) of the data section of a config, each shuffled and of one form.
+    """(train, validation), each shuffled, with images of one shape.
 
     UserError when data are missing, or are not what `data.door` admits.
     """
     seed = derive(seed, options.source)
     if ":" in options.source:
-        parts = _split(custom(options, seed), options, seed)
+        splits = _split(custom(options, seed), options, seed)
     else:
-        parts = SOURCES[options.source](options, seed)
-    return pair(*parts, options)
+        splits = SOURCES[options.source](options, seed)
+    return pair(*splits, options)
 
 
 def _split(data: DataSet, options: Any, seed: int) -> tuple[DataSet, DataSet]:
@@ -75,7 +78,7 @@ def _split(data: DataSet, options: Any, seed: int) -> tuple[DataSet, DataSet]:
 
 
 def custom(options: Any, seed: int) -> DataSet:
-    """The data set that a user's `module:attribute` makes; UserError when it is not one."""
+    """The data set that a user's `module:attribute` returns; UserError when it is none."""
     module, _, attribute = options.source.partition(":")
     try:
         make = getattr(importlib.import_module(module), attribute)

@@ -40,7 +40,11 @@ class Continuous(Schedule):
         return 1000 * t
 
     def grid(self, steps: int) -> list[float]:
-        """1, 1 - 1/n, .., 1/n, then CLEAN; ValueError without any step."""
+        """The times 1, 1 - 1/n, .., 1/n, then CLEAN; ValueError for less than one step.
+
+        >>> VPSDE().grid(4)
+        [1.0, 0.75, 0.5, 0.25, -1]
+        """
         if steps < 1:
             raise ValueError(f"steps is {steps}, allowed: 1 or more")
         return [(steps - i) / steps for i in range(steps)] + [CLEAN]

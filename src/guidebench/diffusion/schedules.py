@@ -105,11 +105,7 @@ SCHEDULES = Methods(
 
 
 def build(options: dict[str, Any], device: torch.device | str = "cpu") -> Schedule:
-    """The schedule of a config section: its `name`, and the arguments of its class.
-
-    >>> build({"name": "vp_sde", "timesteps": 1000}).grid(4)
-    [1.0, 0.75, 0.5, 0.25, -1]
-    """
+    """The schedule of a config section."""
     values = dict(options)
     made: Schedule = SCHEDULES[values.pop("name")](**values, device=device)
     return made

@@ -1,4 +1,4 @@
-"""What there is to sample: cells, and the blocks of seeds that each one has."""
+"""What there is to sample: cells, and the seed blocks that each has."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Cell(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A block of consecutive seeds of one split, sampled by one job."""
+    """A seed block: consecutive seeds of one split, sampled by one job."""
 
     split: str
     number: int
@@ -47,7 +47,7 @@ def cells(config: Config, dataset: str) -> list[Cell]:
 
 
 def blocks(config: Config, dataset: str) -> list[Block]:
-    """All seed blocks of a data set: selection first, those of the picture grids last."""
+    """All seed blocks of a data set: selection first, those of the cells' sheets last."""
     options = config.datasets[dataset]
     sampling = options.sampling
     pictures = sampling.grid_images * max(1, len(classes(options.data)) if each(options) else 1)
@@ -64,7 +64,7 @@ def blocks(config: Config, dataset: str) -> list[Block]:
 
 
 def sampled(config: Config, dataset: str, block: Block) -> list[Cell]:
-    """The cells that a block samples: all, or those that get a picture grid."""
+    """The cells that a seed block samples: all, or those that get a sheet."""
     wanted = config.datasets[dataset].sampling.grid_setups
     if block.split != PICTURES or not wanted:
         return cells(config, dataset)
@@ -93,7 +93,7 @@ def labels(config: Config, dataset: str, block: Block) -> list[int]:
 
 
 def steps(config: Config, dataset: str, cell: Cell, block: Block) -> int:
-    """Sampling steps of a cell: the setup's own, the picture grid's, or the data set's."""
+    """Sampling steps of a cell: the setup's own, its sheet's, or the data set's."""
     options = config.datasets[dataset]
     own = options.setups[cell.setup].steps or options.sampling.steps
     return (options.sampling.grid_steps or own) if block.split == PICTURES else own

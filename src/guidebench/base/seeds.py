@@ -1,4 +1,4 @@
-"""Randomness that depends on names and numbers only, never on batch, shard, process or order."""
+"""Randomness that depends on names and numbers only, never on batch, block, process or order."""
 
 from __future__ import annotations
 

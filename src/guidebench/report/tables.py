@@ -187,11 +187,11 @@ class Tables:
         return None if rows.empty else Cell(setup, float(rows.scale.iloc[rows.value.argmin()]))
 
     def left_out(self, dataset: str, cell: Cell, metric: str) -> pd.Series:
-        """The metric with each block of evaluation seeds left out, indexed by block."""
+        """The metric without each jackknife block of evaluation seeds, indexed by block."""
         return self._left_out(self.jackknife, dataset, cell, metric)
 
     def reference_left_out(self, dataset: str, cell: Cell, metric: str) -> pd.Series:
-        """The metric with each block of the reference left out; empty where it has none."""
+        """The metric without each jackknife block of the reference; empty where it has none."""
         return self._left_out(self.reference_jackknife, dataset, cell, metric)
 
     @staticmethod

@@ -23,7 +23,7 @@ SHOWN = 24
 
 
 def shown(config: Config, dataset: str) -> list[str]:
-    """The blocks whose images are shown: the first of the evaluation, and the picture grids."""
+    """The seed blocks whose images are shown: the first of the evaluation, and the sheets'."""
     blocks = workload.blocks(config, dataset)
     evaluation = [block.name for block in blocks if block.split == "evaluation"]
     return evaluation[:1] + [block.name for block in blocks if block.split == workload.PICTURES]

@@ -1,4 +1,4 @@
-"""Sample the cells (setup x scale) that are missing for one block of seeds."""
+"""Sample the cells (setup x scale) that are missing for one seed block."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ class Metrics(Model):
     """How samples are scored."""
 
     jackknife_blocks: int = Field(
-        16, ge=4, description="blocks of seeds left out in turn for the standard errors"
+        16, ge=4, description="groups of seeds left out in turn for the standard errors"
     )
     inception: Inception = Field(default_factory=Inception, description="for fid and cfid")
 

@@ -273,14 +273,14 @@ class Sampling(Steps):
     grid_images: int = Field(
         0,
         ge=0,
-        description="images of each class in a picture grid of "
-        "every cell, on seeds of its own; 0: no such grids",
+        description="images of each class on a sheet of every "
+        "cell, on seeds of its own; 0: no such sheets",
     )
     grid_setups: list[str] = Field(
-        default_factory=list, description="setups that get picture grids; empty: all"
+        default_factory=list, description="setups whose cells get such a sheet; empty: all"
     )
     grid_steps: PositiveInt | None = Field(
-        None, description="sampling steps of the picture grids; null: as the cell's"
+        None, description="sampling steps of these sheets; null: as the cell's"
     )
     trajectories: int = Field(
         4,

@@ -58,7 +58,7 @@ def scales_name(setup: str) -> str:
 
 
 def grid_name(setup: str, scale: str) -> str:
-    """`sheet_grid_cfg_3`: the file stem of a cell's picture grid."""
+    """`sheet_grid_cfg_3`: the file stem of a cell's own sheet."""
     return f"sheet_grid_{re.sub(r'[^A-Za-z0-9.]+', '-', setup)}_{scale}"
 
 

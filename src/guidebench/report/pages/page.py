@@ -149,7 +149,7 @@ def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:
 
 
 def _grids(tables: Tables, dataset: str, folder: Path) -> list[dict[str, str]]:
-    """The picture grids of all cells."""
+    """The sheets of all cells."""
     wanted = {}
     for setup, entry in tables.facts(dataset)["setups"].items():
         for scale in [f"{scale:g}" for scale in entry["scales"]] or ["none"]:

@@ -23,7 +23,7 @@ from guidebench.pipeline.errors import UserError
 
 # extractor -> (distance to all classes, distance to the target class)
 DISTANCES = {"judge": ("fd_judge", "cfd_judge"), "inception": ("fid", "cfid")}
-# what the jackknife takes a bias of order 1/n from; recall has no limit, the others no bias
+# measures of variety that are corrected: recall has no limit in n, the others have no bias
 BIASED = {"is_judge"}
 NONE = np.array([])
 
@@ -31,9 +31,10 @@ NONE = np.array([])
 class Score(NamedTuple):
     """One metric's value with standard error, n, and the jackknife replicates behind it.
 
-    `value` is corrected for its bias of order 1/n, where it has one; `raw` is the formula's on n
-    images. For a distance: `reference_n` images of the reference, `features` dimensions, and the
-    replicates with one block of the reference left out each, which `se` counts, too.
+    `value` is `raw`, the formula's on n images, less its bias of order 1/n, where it has one. For a
+    distance: `reference` says what it is from, `reference_n` are its images, `features` the
+    dimensions, and `reference_replicates`, which `se` counts, too, leave out a jackknife block of
+    the reference each.
     """
 
     metric: str
@@ -50,10 +51,11 @@ class Score(NamedTuple):
 
 
 class Distance(NamedTuple):
-    """A formula's value, the least standard error of it, and the two kinds of its replicates.
+    """A formula's value, its least standard error, and both kinds of jackknife replicates.
 
-    The jackknife finds no error where images are as near to the reference as chance allows: there
-    a distance is quadratic in what they differ by, its slope is 0, and it is chance how near.
+    The jackknife sees the slope of a distance alone. Where images are as near to the reference as
+    chance allows, the slope is 0 and the distance quadratic in the difference: `least` is its error
+    there.
     """
 
     raw: float
@@ -65,7 +67,7 @@ class Distance(NamedTuple):
 class Reference:
     """Reference features [m, d], fitted and projected once for all cells; `words`: what they are.
 
-    UserError where there are too few to leave any out.
+    UserError where m is below FEWEST.
     """
 
     def __init__(self, features: np.ndarray, blocks: int, words: str) -> None:
@@ -77,33 +79,36 @@ class Reference:
         self.sliced = Sliced(features)
 
     def distances(self, features: np.ndarray, block: np.ndarray) -> tuple[Distance, Distance]:
-        """Fréchet and sliced distance of features [n, d].
+        """Fréchet and sliced distance of features [n, d] with their jackknife blocks [n].
 
-        `block` [n] names each row's block of seeds. The sliced one is compared on one reference.
+        The sliced distance has no replicates of the reference: scales are compared on the same.
         """
         own = Fitted(features, block, self.blocks)
         raw = self.fitted.distance(own.whole)
-        seeds = self.fitted.distances(own.without)
+        of_seeds = self.fitted.distances(own.without)
         # the distance is symmetric: here the samples' root serves all replicates
-        reference = own.distances(self.fitted.without) if np.isfinite(raw) else seeds
+        of_reference = own.distances(self.fitted.without) if np.isfinite(raw) else of_seeds
         rows = self.sliced.project(features)
         left_out = [self.sliced.distance(rows[block != number]) for number in range(self.blocks)]
         least = least_error(own.whole, self.fitted.whole) if np.isfinite(raw) else raw
         return (
-            Distance(raw, least, seeds, reference),
+            Distance(raw, least, of_seeds, of_reference),
             Distance(self.sliced.distance(rows), 0.0, np.array(left_out), NONE),
         )
 
 
 class Real:
-    """The real images' features: references per extractor, and the floor's."""
+    """The features of real images: `sets` by name, the references' and the floor's.
+
+    `target`: the target class, None where every class is generated in turn.
+    """
 
     def __init__(self, sets: dict[str, Features], target: int | None) -> None:
         self.sets, self.target = sets, target
         self._cache: dict[tuple[str, bool], Reference] = {}
 
     def reference(self, extractor: str, conditional: bool, blocks: int) -> Reference:
-        """Training images, of the target class if `conditional`."""
+        """The training images, of the target class if `conditional`, in an extractor's features."""
         key = (extractor, conditional)
         if key not in self._cache:
             name = "reference_inception" if extractor == "inception" else "reference"
@@ -117,88 +122,91 @@ class Real:
 
 
 class Scorer:
-    """Scores sets of images against the real ones."""
+    """Scores sets of images against the real ones, with `blocks` jackknife blocks.
+
+    `labelled`: whether the images have classes.
+    """
 
     def __init__(self, real: Real, labelled: bool, blocks: int) -> None:
         self.real, self.labelled, self.blocks = real, labelled, blocks
-        # every class in turn: clearness and variety over all classes mean something
+        # variety over all classes is defined where every class is generated in turn
         self.neighbours: Neighbours | None = None
         if labelled and real.target is None:
             self.neighbours = Neighbours(real.sets["reference"]["hidden:judge"])
 
-    def score(self, found: Features, guide: str | None) -> Iterator[Score]:
-        """All metrics of one cell; without a guiding classifier `clean` is asked as the guide.
+    def score(self, samples: Features, guide: str | None) -> Iterator[Score]:
+        """All metrics of the samples of one cell.
 
-        `accuracy_guide` is one of the classifiers' accuracies under the name of its role. An image
-        that diverged is of no class, and its features count nowhere.
+        `accuracy_guide` is the accuracy of the classifier `guide`, or of `clean` where none guides,
+        once more. An image that diverged is of no class, and its features count nowhere.
         """
-        yield self._share("diverged", found["diverged"], "")
-        yield from self._accuracies(found, guide)
-        yield from self._variety(found)
+        yield self._share("diverged", samples["diverged"], "")
+        yield from self._accuracies(samples, guide)
+        yield from self._variety(samples)
         for extractor in DISTANCES:
-            yield from self._distances(found, extractor, (False, True))
+            yield from self._distances(samples, extractor, (False, True))
 
     def floor(self) -> Iterator[Score]:
-        """Held-out real images scored like samples; the target's where a metric asks for it."""
+        """Held-out real images scored like samples; of the target for metrics of the target."""
         if "floor" in self.real.sets:
-            found = _whole(self.real.sets["floor"])
+            held_out = _as_samples(self.real.sets["floor"])
             if self.neighbours:
-                yield from self._accuracies(found, None)
-                yield from self._variety(found)
+                yield from self._accuracies(held_out, None)
+                yield from self._variety(held_out)
             for extractor in DISTANCES:
-                yield from self._distances(found, extractor, (False,))
+                yield from self._distances(held_out, extractor, (False,))
         if "floor_target" in self.real.sets:
-            found = _whole(self.real.sets["floor_target"])
-            yield from self._accuracies(found, None)
+            held_out = _as_samples(self.real.sets["floor_target"])
+            yield from self._accuracies(held_out, None)
             for extractor in DISTANCES:
-                yield from self._distances(found, extractor, (True,))
+                yield from self._distances(held_out, extractor, (True,))
 
     def _share(self, metric: str, hits: np.ndarray, extractor: str) -> Score:
         value, error, replicates = proportion(hits, self.blocks)
         return Score(metric, value, error, len(hits), value, extractor, "", 0, 0, replicates, NONE)
 
-    def _accuracies(self, found: Features, guide: str | None) -> Iterator[Score]:
+    def _accuracies(self, samples: Features, guide: str | None) -> Iterator[Score]:
         if not self.labelled:
             return
-        for key, predicted in found.items():
+        for key, predicted in samples.items():
             if key.startswith("predicted:"):
                 name = key.removeprefix("predicted:")
-                hits = (predicted == found["labels"]) & ~found["diverged"]
+                hits = (predicted == samples["labels"]) & ~samples["diverged"]
                 if name == (guide or "clean"):
                     yield self._share("accuracy_guide", hits, name)
                 yield self._share(f"accuracy_{name}", hits, name)
 
-    def _variety(self, found: Features) -> Iterator[Score]:
+    def _variety(self, samples: Features) -> Iterator[Score]:
         if self.neighbours is None:
             return
-        for one in measures(found, self.neighbours, ~found["diverged"], self.blocks):
-            # blocks that agree would say 0; recall is a share of real images
+        for measure in measures(samples, self.neighbours, ~samples["diverged"], self.blocks):
+            # jackknife blocks that agree would have an error of 0; recall is a share of real images
             real = len(self.neighbours.real)
-            count = {"precision_judge": one.n, "recall_judge": real}.get(one.metric)
+            count = {"precision_judge": measure.n, "recall_judge": real}.get(measure.metric)
             least = agresti_coull(0, count) if count else 0.0
-            biased = one.metric in BIASED
-            value = corrected(one.raw, one.replicates) if biased else one.raw
+            biased = measure.metric in BIASED
+            value = corrected(measure.raw, measure.replicates) if biased else measure.raw
             yield Score(
-                one.metric,
+                measure.metric,
                 value,
-                max(least, standard_error(one.replicates)),
-                one.n,
-                one.raw,
+                max(least, standard_error(measure.replicates)),
+                measure.n,
+                measure.raw,
                 "judge",
                 "training images, unseen by the judge",
                 real,
                 0,
-                one.replicates,
+                measure.replicates,
                 NONE,
             )
 
     def _distances(
-        self, found: Features, extractor: str, kinds: tuple[bool, ...]
+        self, samples: Features, extractor: str, kinds: tuple[bool, ...]
     ) -> Iterator[Score]:
-        if f"hidden:{extractor}" not in found:
+        if f"hidden:{extractor}" not in samples:
             return
-        kept = ~found["diverged"]
-        features = found[f"hidden:{extractor}"][kept]
+        kept = ~samples["diverged"]
+        features = samples[f"hidden:{extractor}"][kept]
         block = blocked(len(kept), self.blocks)[kept]
         if lost := int((~np.isfinite(features).all(axis=1)).sum()):
             raise UserError(
@@ -214,11 +222,11 @@ class Scorer:
             for name, (raw, least, *replicates) in zip(
                 (metric, CHOSEN_BY[metric]), both, strict=True
             ):
-                known = [one for one in replicates if len(one)]
+                drawn = [values for values in replicates if len(values)]
                 yield Score(
                     name,
-                    corrected(raw, *known),
-                    max(standard_error(*known), least),
+                    corrected(raw, *drawn),
+                    max(standard_error(*drawn), least),
                     len(features),
                     raw,
                     extractor,
@@ -229,6 +237,6 @@ class Scorer:
                 )
 
 
-def _whole(real: Features) -> Features:
-    """Real images as samples of which none diverged."""
+def _as_samples(real: Features) -> Features:
+    """The features of real images as those of samples, of which none diverged."""
     return real | {"diverged": np.zeros(len(real["labels"]), bool)}

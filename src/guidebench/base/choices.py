@@ -8,7 +8,7 @@ from guidebench.pipeline.recording import Methods
 
 EACH = "each"
 NEIGHBOURS = 3  # of an image, in precision and recall
-FEWEST = 3  # images of a reference: with one left out, two have a covariance
+FEWEST = 3  # images of a reference: the two that a jackknife leaves have a covariance
 # a distance, and the sliced Wasserstein distance in the same features, which scales are chosen by
 CHOSEN_BY = {
     "fd_judge": "sw_judge",
@@ -35,13 +35,13 @@ FASHION = [
 
 
 class Sampler(NamedTuple):
-    """What is known of a sampler before it runs; `diffusion.samplers` has the function."""
+    """The properties of a sampler that checks, costs and reports use; its code is elsewhere."""
 
-    uses: tuple[str, ...]  # of a guide's answer: eps, x0
+    uses: tuple[str, ...]  # of a guide's prediction: eps, x0
     options: tuple[str, ...] = ()  # keys of `sampling` that it alone reads
     evaluations: int = 1  # of the denoiser, in a step
-    has_mean: bool = False  # its step has one, which guidance can shift
-    # its steps are not bounded where sigma / alpha, or beta, is not (`diffusion.time_grid.times`)
+    has_mean: bool = False  # its step has a mean, which guidance can shift
+    # steps only within a logsnr of +-9 where a process ends far in noise (`diffusion.time_grid`)
     walks_signal: bool = False
 
 
@@ -55,7 +55,7 @@ SAMPLERS = Methods(
 
 
 def attribute_values(data: Any) -> list[str]:
-    """Both values of CelebA's attribute; none without one."""
+    """The class names of CelebA: both values of its attribute; empty without an attribute."""
     return [f"{data.attribute}: false", f"{data.attribute}: true"] if data.attribute else []
 
 
@@ -68,7 +68,7 @@ CLASSES = Methods(
 
 
 def classes(data: Any) -> list[str]:
-    """Class names of a data section, known before it is prepared; empty when it has no labels."""
+    """Class names of a data section, also before it is prepared; empty where it has no labels."""
     if ":" in data.source:
         return list(data.classes)
     return list(CLASSES[data.source](data))

@@ -9,8 +9,8 @@ import torch
 from guidebench.base import choices
 from guidebench.diffusion.schedule import CLEAN, Schedule
 
-# logsnr of a process that ends far in the noise (DDPM's own ends at -10 to -12), and where that is
-# walked instead: beyond |9| a variance of 1e-4 is not noise, or not data
+# a process whose logsnr ends below FAR (DDPM's own ends at -10 to -12) is walked within +-WALKED:
+# beyond that, about 1e-4 of the variance and less is signal, or noise
 FAR, WALKED = -12.0, 9.0
 
 
@@ -19,9 +19,10 @@ def times(name: str, schedule: Schedule, steps: int) -> list[Any]:
 
     It is the schedule's own (`Schedule.grid`, whose errors it raises), but for heun and
     euler_maruyama on a process that ends far in the noise: these walk evenly, too, but only where
-    the logsnr is within +-9. The first step of the whole would multiply what is left of an error by
-    sigma / alpha, or by beta. A discrete process may have fewer times there than `steps`: then each
-    step moves by one, from no further in the noise than that takes.
+    the logsnr is within +-9. On the whole process the first step of heun would multiply its error
+    by sigma / alpha, that of euler_maruyama by beta, and neither is bounded. A discrete process may
+    have fewer times within +-9 than `steps`: then each step moves by one time, and the first is as
+    much further in the noise as that needs.
 
     >>> from guidebench.diffusion.schedules import DDPMLinear
     >>> times("ddim", DDPMLinear(400), 4)

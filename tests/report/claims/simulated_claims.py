@@ -2,7 +2,7 @@
 
 Seeds and images are drawn as an experiment draws them: 256 evaluation and 64 selection seeds in 16
 blocks, and curves over 40 t of 640 (accuracy) or 40 images that share their errors along t.
-`python tests/report/simulated_claims.py` prints the table of docs/claims.md.
+`PYTHONPATH=tests python tests/report/claims/simulated_claims.py` prints docs/claims.md's table.
 """
 
 from __future__ import annotations

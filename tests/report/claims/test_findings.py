@@ -11,23 +11,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic_tables as synthetic
+from table_edits import (
+    ADAM,
+    EMA99,
+    NOISE,
+    Edit,
+    drop,
+    level,
+    values,
+    verdict,
+    without,
+    wobble,
+)
 
-from guidebench.report.claims.findings import claims, decide, decide_one
+from guidebench.report.claims.findings import decide
 from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.tables import Tables
-
-Edit = Callable[[Tables], None]
-EMA99, NOISE, ADAM = "clean/x0+ema0.99", "noise_trained/raw", "clean/x0+adam"
-
-
-def values(tables: Tables, keep: pd.Series, wanted: Callable[[np.ndarray, int], Any]) -> None:
-    """Set every image's value in the kept rows to `wanted(values, t)`."""
-    rows = tables.sensitivity
-    for index in rows.index[keep]:
-        for key, found in synthetic.row(
-            wanted(rows.at[index, "values"], rows.at[index, "t"])
-        ).items():
-            rows.at[index, key] = found
 
 
 def accuracy(classifier: str, source: str, share: float, n: int = 512) -> Edit:
@@ -48,44 +47,6 @@ def logs(classifier: str, source: str, stabilizer: str, shift: float, noise: flo
         wobble = np.random.default_rng(3).normal(size=32)
         factor = np.exp(shift + noise * (wobble - wobble.mean()))
         values(tables, keep, lambda found, _: found * factor)
-
-    return edit
-
-
-def level(setup: str, metric: str, value: float | list[float], split: str | None = None) -> Edit:
-    """Set a metric at all scales (or scale by scale, ascending), in the replicates alike."""
-
-    def edit(tables: Tables) -> None:
-        for rows in (tables.results, tables.jackknife):
-            keep = (rows.setup == setup) & (rows.metric == metric)
-            keep &= (rows.split == split) if split else True
-            scales = sorted(rows.scale[keep].unique())
-            values = value if isinstance(value, list) else [value] * len(scales)
-            for scale, wanted in zip(scales, values, strict=True):
-                cell = keep & (rows.scale.isna() if np.isnan(scale) else rows.scale == scale)
-                middle = rows.value[cell].groupby(rows.split[cell]).transform("mean")
-                rows.loc[cell, "value"] += wanted - middle
-
-    return edit
-
-
-def wobble(setup: str, metric: str, size: float) -> Edit:
-    def edit(tables: Tables) -> None:
-        rows = tables.jackknife
-        keep = (rows.setup == setup) & (rows.metric == metric)
-        rows.loc[keep, "value"] += size * (rows.block[keep] % 2 * 2 - 1)
-
-    return edit
-
-
-def without(setup: str) -> Edit:
-    return lambda tables: tables.facts("balls")["setups"].pop(setup)
-
-
-def drop(stabilizer: str) -> Edit:
-    def edit(tables: Tables) -> None:
-        rows = tables.sensitivity
-        rows.drop(rows.index[rows.stabilizer == stabilizer], inplace=True)
 
     return edit
 
@@ -226,11 +187,6 @@ CASES: list[tuple[int, Edit, str]] = [
     (14, level(NOISE, "cfd_judge", 3.0), UNDECIDED),
     (14, without(NOISE), UNDECIDED),
 ]
-
-
-def verdict(tables: Tables, number: int) -> dict[str, object]:
-    (claim,) = (claim for id_, claim in claims(tables, "balls") if id_ == number)
-    return decide_one(tables, "balls", number, claim)
 
 
 def test_every_claim_holds_on_the_synthetic_tables() -> None:

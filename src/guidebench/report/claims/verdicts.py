@@ -11,14 +11,12 @@ import pandas as pd
 from scipy import stats
 
 from guidebench.base.jackknife import agresti_coull, standard_error
+from guidebench.report.metrics import METRICS, exact_share
 from guidebench.report.tables import BROKEN, Cell, Measure, Tables
 from guidebench.report.words import number
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 CONFIDENCE = 0.95
-# of images; their errors have a least
-SHARES = ("accuracy", "diverged")
-COUNTED = (*SHARES, "precision", "recall")  # recall: of real images
 
 
 class Unmeasured(Exception):
@@ -81,6 +79,14 @@ def mean(values: np.ndarray, minus: float = 0.0, error: float = 0.0, tests: int 
     return Interval(estimate, estimate - half, estimate + half)
 
 
+def share_of(metric: str, measure: Measure) -> int:
+    """How many images `metric` is a share of; 0 where it is none."""
+    if exact_share(metric):
+        return measure.n
+    of = METRICS[metric].share_of if metric in METRICS else ""
+    return {"samples": measure.n, "real images": measure.reference_n, "": 0}[of]
+
+
 def contrast(
     tables: Tables, dataset: str, terms: Sequence[tuple[float, Cell, str]], tests: int = 1
 ) -> Interval:
@@ -113,8 +119,7 @@ def contrast(
     parts = [seeds, reference] if len(reference) else [seeds]
     estimate = sum(factor * value.value for (factor, *_), value in zip(terms, values, strict=True))
     error = standard_error(*parts)
-    if first.startswith(COUNTED):  # blocks that agree would say 0
-        count = values[0].reference_n if first.startswith("recall") else values[0].n
+    if count := share_of(first, values[0]):  # blocks that agree would say 0
         error = max(error, agresti_coull(0, count))
     half = quantile(min(map(len, parts)) - 1, tests) * error
     return Interval(estimate, estimate - half, estimate + half)
@@ -199,7 +204,7 @@ def measured(
 ) -> Measure:
     """The value of a cell; Unmeasured when there is none, it is not finite, or the cell broke."""
     found = tables.measure(dataset, cell, metric, split)
-    if not metric.startswith(SHARES) and tables.is_broken(dataset, cell, split):
+    if not exact_share(metric) and tables.is_broken(dataset, cell, split):
         raise Unmeasured(
             f"not measured: {name(cell)} is broken, more than {100 * BROKEN:g} % of "
             f"its images diverged ({split})"

@@ -10,7 +10,7 @@ from guidebench.base.units import duration
 from guidebench.report.claims.intervals import proportion
 from guidebench.report.claims.verdicts import Unmeasured, difference
 from guidebench.report.figures import theme
-from guidebench.report.metrics import COLUMNS, METRICS
+from guidebench.report.metrics import METRICS
 from guidebench.report.pages import winners
 from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Measure, Tables
 from guidebench.report.words import MISSING, distance, measure, number
@@ -48,12 +48,14 @@ def _title(cell: Cell) -> str:
 
 def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
     """Head and rows of the table of best setups; rows carry `best` where none is known better."""
-    distances = [metric for metric in COLUMNS if tables.has(dataset, metric)]
+    columns = [
+        name for name, metric in METRICS.items() if metric.column and tables.has(dataset, name)
+    ]
     tied = {entry.cell for entry in winners.contest(tables, dataset) if entry.tied}
     rows = []
     for cell in cells(tables, dataset):
         shares = [tables.measure(dataset, cell, f"accuracy_{who}") for who in ("guide", "judge")]
-        known = [tables.measure(dataset, cell, metric) for metric in distances]
+        known = [tables.measure(dataset, cell, metric) for metric in columns]
         n = next((item.n for item in [*known, *shares] if item), None)
         if n is None:
             continue
@@ -75,7 +77,7 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
         "accuracy by guide, %",
         "accuracy by judge, %",
         "guide − judge, points",
-        *(METRICS[metric].column for metric in distances),
+        *(METRICS[metric].column for metric in columns),
         "diverged, %",
         "n",
     ]

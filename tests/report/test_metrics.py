@@ -10,13 +10,14 @@ import pytest
 import synthetic_tables as synthetic
 from table_edits import EMA99, level
 
+from guidebench.base.cells import Cell
 from guidebench.base.jackknife import agresti_coull
 from guidebench.report.claims.verdicts import difference, quantile, share_of
 from guidebench.report.columns import joined
 from guidebench.report.figures import drawing, sampling
 from guidebench.report.metrics import METRICS, Metric
 from guidebench.report.pages import captions, rankings
-from guidebench.report.tables import Cell, Measure, Tables
+from guidebench.report.tables import Measure, Tables
 
 
 def with_metric(metric: str) -> Tables:

@@ -10,9 +10,10 @@ import pytest
 import synthetic_tables as synthetic
 from table_edits import EMA9, EMA99, diverge, level, with_choosers
 
+from guidebench.base.cells import Cell
 from guidebench.pipeline.errors import UserError
 from guidebench.report.pages import rankings, winners
-from guidebench.report.tables import BROKEN, Cell, Tables
+from guidebench.report.tables import BROKEN, Tables
 
 
 def test_a_scale_is_chosen_by_the_sliced_distance_and_valued_by_frechets() -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from guidebench.base.cells import Cell
 from guidebench.base.choices import CHOSEN_BY
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.artifacts import read_json
@@ -39,13 +40,6 @@ class Measure(NamedTuple):
     def few(self) -> bool:
         """Whether images or reference are fewer than the features: a covariance is singular."""
         return min(self.n, self.reference_n) < self.features
-
-
-class Cell(NamedTuple):
-    """A setup at a scale; NaN is the scale of `unguided` and `floor`."""
-
-    setup: str
-    scale: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -234,6 +228,6 @@ class Tables:
         return Measure(float(rows.accuracy.iloc[0]), float(rows.se.iloc[0]), int(rows.n.iloc[0]))
 
 
-def _at(scales: pd.Series, scale: float) -> pd.Series:
-    """Where a column of scales is `scale`, which may be NaN: none."""
-    return scales.isna() if np.isnan(scale) else scales == scale
+def _at(scales: pd.Series, scale: float | None) -> pd.Series:
+    """Where a column of scales is `scale`; NaN where a row has none."""
+    return scales.isna() if scale is None else scales == scale

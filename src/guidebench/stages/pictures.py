@@ -17,7 +17,6 @@ from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.experiment.sections import DDPMLinear
 from guidebench.report.columns import columns
 from guidebench.stages.stage import Stage
-from guidebench.workload import Cell
 
 SHOWN = 24
 
@@ -56,15 +55,15 @@ def pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
     first = shown(config, dataset)[0]
     for cell in workload.cells(config, dataset):
         with np.load(layout.samples(dataset) / cell.path / f"{first}.npz") as file:
-            found[f"sample:{cell.setup}:{_scale(cell)}"] = file["images"][:SHOWN]
-            found[f"film:{cell.setup}:{_scale(cell)}"] = file["film"]
+            found[f"sample:{cell.key}"] = file["images"][:SHOWN]
+            found[f"film:{cell.key}"] = file["film"]
         parts = [
             np.load(layout.samples(dataset) / cell.path / f"{block.name}.npz")["images"]
             for block in blocks
             if block.split == workload.PICTURES and cell in workload.sampled(config, dataset, block)
         ]
         if parts:
-            found[f"grid:{cell.setup}:{_scale(cell)}"] = np.concatenate(parts)
+            found[f"grid:{cell.key}"] = np.concatenate(parts)
     return found
 
 
@@ -73,10 +72,7 @@ def pixels(config: Config, dataset: str, found: dict[str, np.ndarray]) -> pd.Dat
 
     Mean absolute difference in [0, 255] over pixels and images of the same seeds.
     """
-    samples = {
-        cell: found[f"sample:{cell.setup}:{_scale(cell)}"]
-        for cell in workload.cells(config, dataset)
-    }
+    samples = {cell: found[f"sample:{cell.key}"] for cell in workload.cells(config, dataset)}
     rows = []
     for (cell, one), (other, two) in combinations(samples.items(), 2):
         difference = np.maximum(one, two) - np.minimum(one, two)  # uint8 has no signs
@@ -85,7 +81,3 @@ def pixels(config: Config, dataset: str, found: dict[str, np.ndarray]) -> pd.Dat
             [dataset, cell.setup, scales[0], other.setup, scales[1], float(difference.mean())]
         )
     return pd.DataFrame(rows, columns=list(columns("pixels")))
-
-
-def _scale(cell: Cell) -> str:
-    return "none" if cell.scale is None else f"{cell.scale:g}"

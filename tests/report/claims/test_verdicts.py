@@ -23,6 +23,7 @@ from table_edits import (
     without,
 )
 
+from guidebench.base.cells import Cell
 from guidebench.base.jackknife import agresti_coull, standard_error
 from guidebench.report.claims import findings
 from guidebench.report.claims.tradeoff import attack, clearer
@@ -40,7 +41,7 @@ from guidebench.report.claims.verdicts import (
     unbroken,
 )
 from guidebench.report.pages import page
-from guidebench.report.tables import BROKEN, Cell
+from guidebench.report.tables import BROKEN
 
 BEST = Cell(EMA99, 100.0)
 

@@ -10,9 +10,9 @@ from table_edits import (
     row,
 )
 
+from guidebench.base.cells import Cell
 from guidebench.report.claims.verdicts import difference
 from guidebench.report.pages import rankings
-from guidebench.report.tables import Cell
 
 
 def test_the_guides_lead_over_the_judge_is_paired_and_never_certain() -> None:

@@ -18,11 +18,11 @@ from table_edits import (
     wobble,
 )
 
+from guidebench.base.cells import Cell
 from guidebench.base.jackknife import standard_error
 from guidebench.report.claims.verdicts import difference, quantile
 from guidebench.report.columns import columns
 from guidebench.report.pages import rankings, winners
-from guidebench.report.tables import Cell
 
 
 def test_the_winner_is_chosen_on_selection_seeds() -> None:

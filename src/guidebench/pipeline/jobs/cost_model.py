@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from guidebench import workload
+from guidebench.base.cells import Cell
 from guidebench.base.choices import SAMPLERS, side
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config, Dataset, IdxData
 from guidebench.pipeline.experiment.sections import Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Job
-from guidebench.workload import Block, Cell
+from guidebench.workload import Block
 
 # one image, one forward pass of a 16-channel network at 32 x 32 on one core of 2024
 FORWARD_SECONDS = 0.0015

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from guidebench import workload
+from guidebench.base.cells import Cell
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.records.artifacts import digest_of
 from guidebench.pipeline.records.user_code import source_digest
-from guidebench.workload import Block, Cell
+from guidebench.workload import Block
 
 # by identity, which lasts as long as the section is held here
 _DUMPS: dict[int, tuple[Dataset, dict[str, Any]]] = {}

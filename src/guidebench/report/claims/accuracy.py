@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from guidebench.base.cells import Cell
 from guidebench.report.claims.intervals import proportion
 from guidebench.report.claims.verdicts import (
     FAILS,
@@ -21,7 +22,7 @@ from guidebench.report.claims.verdicts import (
     scales,
     unbroken,
 )
-from guidebench.report.tables import SELECTION, UNGUIDED, Cell, Tables
+from guidebench.report.tables import SELECTION, UNGUIDED, Tables
 
 SHIFT = 0.15
 DIVERGED = 0.5
@@ -105,7 +106,7 @@ def _chosen(tables: Tables, dataset: str, setup: str) -> Cell | None:
         ]
         if pair[0] and pair[1]:
             chances[cell] = min(pair[0].value, pair[1].value)
-    return max(chances, key=lambda cell: (chances[cell], -cell.scale), default=None)
+    return max(chances, key=lambda cell: chances[cell], default=None)
 
 
 def ema_reaches(tables: Tables, dataset: str) -> Outcome:
@@ -160,7 +161,7 @@ def _threshold(tables: Tables, dataset: str, setup: str, tests: int) -> Threshol
         if share.low >= REACHED:
             return Threshold(below, cell.scale)
         open_ = open_ and (found is None or share.high < REACHED)
-        below = cell.scale if found and open_ else below
+        below = cell.scale or 0.0 if found and open_ else below
     return Threshold(below, None)
 
 

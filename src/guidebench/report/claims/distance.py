@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from guidebench.base.cells import Cell
 from guidebench.report.claims.intervals import all_above, holm
 from guidebench.report.claims.verdicts import (
     FAILS,
@@ -19,7 +20,7 @@ from guidebench.report.claims.verdicts import (
     selected,
     unbroken,
 )
-from guidebench.report.tables import UNGUIDED, Cell, Tables
+from guidebench.report.tables import UNGUIDED, Tables
 from guidebench.report.words import number
 
 RISING = 0.5
@@ -35,7 +36,7 @@ def fd_rises(tables: Tables, dataset: str) -> Outcome:
     for metric in {"fd_judge": 0, tables.distance(dataset, "fd"): 0}:
         rise = difference(tables, dataset, (cells[-1], metric), (cells[0], metric))
         level = [measured(tables, dataset, cell, metric).value for cell in cells]
-        rho = rank_correlation([cell.scale for cell in cells], level)
+        rho = rank_correlation([cell.scale or 0.0 for cell in cells], level)
         values |= rise.values(f"{metric} rise") | {f"{metric} Spearman with scale": rho}
         verdict = by_sign([rise])
         verdict = UNDECIDED if verdict == HOLDS and round(rho, 9) < RISING else verdict

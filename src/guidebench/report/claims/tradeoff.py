@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guidebench.base.cells import Cell
 from guidebench.report.claims.verdicts import (
     Interval,
     Outcome,
@@ -10,7 +11,7 @@ from guidebench.report.claims.verdicts import (
     difference,
     unbroken,
 )
-from guidebench.report.tables import Cell, Tables
+from guidebench.report.tables import Tables
 
 CFG, GUIDE = "cfg", "noise_trained"
 NOISE_TRAINED = f"{GUIDE}/raw"

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from guidebench.base.cells import Cell
 from guidebench.base.jackknife import agresti_coull, standard_error
 from guidebench.report.metrics import METRICS, exact_share
-from guidebench.report.tables import BROKEN, Cell, Measure, Tables
+from guidebench.report.tables import BROKEN, Measure, Tables
 from guidebench.report.words import number
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
@@ -152,7 +153,7 @@ def against(interval: Interval, limit: float) -> str:
 
 def name(cell: Cell) -> str:
     """`clean/x0 at scale 3`; the setup alone where there is no scale."""
-    return cell.setup if np.isnan(cell.scale) else f"{cell.setup} at scale {cell.scale:g}"
+    return cell.setup if cell.scale is None else f"{cell.setup} at scale {cell.scale:g}"
 
 
 def require(tables: Tables, dataset: str, *setups: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from guidebench.base.cells import Cell
 from guidebench.pipeline.records.artifacts import atomic
 from guidebench.report.figures import sheets
 from guidebench.report.tables import UNGUIDED, Tables
@@ -55,10 +56,9 @@ def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: 
 def _films(
     pictures: dict[str, np.ndarray], tables: Tables, dataset: str
 ) -> list[tuple[str, np.ndarray]]:
-    films = [(UNGUIDED, pictures.get(f"film:{UNGUIDED}:none"))]
+    unguided = Cell(UNGUIDED)
+    films = [(unguided.setup, pictures.get(f"film:{unguided.key}"))]
     for setup in tables.guided(dataset):
-        cell = tables.best(dataset, setup)
-        if cell:
-            label = f"{setup}, {cell.scale:g}"
-            films.append((label, pictures.get(f"film:{setup}:{cell.scale:g}")))
+        if cell := tables.best(dataset, setup):
+            films.append((f"{setup}, {cell.scale:g}", pictures.get(f"film:{cell.key}")))
     return [(label, film) for label, film in films if film is not None]

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from guidebench.base.cells import Cell
 from guidebench.report.claims.intervals import proportions
 from guidebench.report.claims.verdicts import quantile
 from guidebench.report.figures import theme
 from guidebench.report.metrics import METRICS, exact_share
-from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Tables
+from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from guidebench.base.cells import Cell
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.artifacts import atomic
 from guidebench.report.tables import UNGUIDED, Tables
@@ -73,27 +74,26 @@ def _classes(images: np.ndarray, facts: dict[str, Any], setup: str) -> list[Row]
 
 
 def _best(pictures: dict[str, np.ndarray], tables: Tables, dataset: str) -> list[Row]:
-    rows = []
-    if f"sample:{UNGUIDED}:none" in pictures:
-        rows.append((UNGUIDED, pictures[f"sample:{UNGUIDED}:none"]))
+    unguided = Cell(UNGUIDED)
+    rows = [(unguided.setup, pictures.get(f"sample:{unguided.key}"))]
     for setup in tables.guided(dataset):
-        cell = tables.best(dataset, setup)
-        key = f"sample:{setup}:{cell.scale:g}" if cell else ""
-        if cell and key in pictures:
-            rows.append((f"{setup}\nscale {cell.scale:g}", pictures[key]))
-    return rows
+        if cell := tables.best(dataset, setup):
+            label = f"{setup}\nscale {cell.scale:g}"
+            rows.append((label, pictures.get(f"sample:{cell.key}")))
+    return [(label, images) for label, images in rows if images is not None]
 
 
 def _scales(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, setup: str) -> list[Row]:
     scales = sorted(tables.facts(dataset)["setups"][setup]["scales"])
-    keys = {scale: f"sample:{setup}:{scale:g}" for scale in scales}
+    keys = {scale: f"sample:{Cell(setup, scale).key}" for scale in scales}
     rows = [
         (f"scale {scale:g}", pictures[key][:PER_ROW])
         for scale, key in keys.items()
         if key in pictures
     ]
-    unguided = pictures.get(f"sample:{UNGUIDED}:none")
-    return [(UNGUIDED, unguided[:PER_ROW]), *rows] if rows and unguided is not None else rows
+    unguided = Cell(UNGUIDED)
+    images = pictures.get(f"sample:{unguided.key}")
+    return [(unguided.setup, images[:PER_ROW]), *rows] if rows and images is not None else rows
 
 
 def _upscaled(images: np.ndarray) -> np.ndarray:

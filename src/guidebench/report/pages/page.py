@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from guidebench.base.cells import Cell
 from guidebench.base.units import duration
 from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.figures import sheets, theme
 from guidebench.report.pages import captions, rankings, truth, winners
-from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Tables
+from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Tables
 from guidebench.report.words import lines, measure, number, plural
 
 MIME = {".svg": "image/svg+xml", ".png": "image/png", ".gif": "image/gif"}

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from guidebench.base.cells import Cell
 from guidebench.base.units import duration
 from guidebench.report.claims.intervals import proportion
 from guidebench.report.claims.verdicts import Unmeasured, difference
 from guidebench.report.figures import theme
 from guidebench.report.metrics import METRICS
 from guidebench.report.pages import winners
-from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Measure, Tables
+from guidebench.report.tables import FLOOR, UNGUIDED, Measure, Tables
 from guidebench.report.words import MISSING, distance, measure, number
 
 COSTS = ("denoiser_evaluations", "backward_passes", "peak_memory", "seconds", "load")
@@ -39,7 +38,7 @@ def share(found: Measure | None) -> str:
 
 
 def _scale(cell: Cell) -> str:
-    return "" if np.isnan(cell.scale) else f"{cell.scale:g}"
+    return "" if cell.scale is None else f"{cell.scale:g}"
 
 
 def _title(cell: Cell) -> str:

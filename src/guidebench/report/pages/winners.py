@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from guidebench.base.cells import Cell
 from guidebench.report.claims.verdicts import Interval, Unmeasured, difference, quantile
 from guidebench.report.figures import theme
-from guidebench.report.tables import BROKEN, EVALUATION, SELECTION, Cell, Measure, Tables
+from guidebench.report.tables import BROKEN, EVALUATION, SELECTION, Measure, Tables
 from guidebench.report.words import MISSING, number
 
 # mean pixel difference, of 255, below which two setups drew the same images: a tenth of what

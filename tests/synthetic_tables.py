@@ -177,7 +177,10 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
             setup: dict(
                 zip(("kind", "classifier", "input", "stabilizer", "scales"), entry, strict=True)
             )
-            | {"stabilizer_options": ADAM}
+            | {
+                "stabilizer_options": ADAM | {"beta": 0.99 if setup.endswith("0.99") else 0.9},
+                "asked": entry[0] != "unguided",
+            }
             for setup, entry in SETUPS.items()
         },
     }

@@ -98,6 +98,40 @@ def with_choosers(tables: Tables) -> Tables:
     return dataclasses.replace(tables, **frames)
 
 
+def with_every_class(tables: Tables) -> Tables:
+    """Every class in turn, and cfg, with whose weight metrics rise or, diversity, fall."""
+    facts = tables.facts("balls")
+    facts["target"] = "each"
+    facts["setups"]["cfg"] = facts["setups"][NOISE] | {"kind": "cfg", "classifier": None}
+    directions = {"fd_judge": 1.0, "is_judge": 1.0, "diversity_judge": -1.0, "recall_judge": 1.0}
+    frames = {}
+    for name in ("results", "jackknife"):
+        rows = getattr(tables, name)
+        own = rows[rows.setup == NOISE]
+        base = own[own.metric == "fd_judge"].assign(setup="cfg")
+        frames[name] = pd.concat(
+            [
+                rows,
+                *(
+                    base.assign(metric=metric, value=5 + sign * base.scale)
+                    for metric, sign in directions.items()
+                ),
+                *(
+                    own[own.metric == f"accuracy_{who}"].assign(
+                        setup=setup, metric=f"accuracy_{rater}"
+                    )
+                    for setup, who, rater in (
+                        (NOISE, "guide", "noise_trained"),
+                        ("cfg", "judge", "noise_trained"),
+                        ("cfg", "judge", "judge"),
+                    )
+                ),
+            ],
+            ignore_index=True,
+        )
+    return dataclasses.replace(tables, **frames)
+
+
 def row(table: dict, title: str) -> list[str]:
     (found,) = [entry["cells"] for entry in table["rows"] if entry["cells"][0].endswith(title)]
     return found

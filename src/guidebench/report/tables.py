@@ -109,6 +109,12 @@ class Tables:
             if setup["kind"] != "unguided" and kind in (None, setup["kind"])
         ]
 
+    def unguided(self, dataset: str) -> Cell:
+        """The first setup that nothing steers: without guidance, and without a class asked for."""
+        setups = self.facts(dataset)["setups"].items()
+        names = [name for name, s in setups if s["kind"] == "unguided" and not s["asked"]]
+        return Cell(names[0] if names else UNGUIDED)
+
     def has(self, dataset: str, metric: str) -> bool:
         """Whether evaluation rows of this metric exist."""
         table = self.results

@@ -342,11 +342,11 @@ SCENARIOS = [
 
 def rates(scenario: Scenario, trials: int = TRIALS) -> dict[str, float]:
     """The share of experiments with each of the wrong verdicts."""
-    (decide,) = (
-        claim.decide for number, claim in enumerate(CLAIMS, start=1) if number == scenario.claim
-    )
+    claim = CLAIMS[scenario.claim - 1]
     found = [
-        decide(scenario.draw(np.random.default_rng([scenario.claim, trial])), "balls").verdict
+        claim.outcome(
+            scenario.draw(np.random.default_rng([scenario.claim, trial])), "balls"
+        ).verdict
         for trial in range(trials)
     ]
     return {verdict: found.count(verdict) / trials for verdict in scenario.wrong}

@@ -26,13 +26,13 @@ from table_edits import (
 from guidebench.base.cells import Cell
 from guidebench.base.jackknife import agresti_coull, standard_error
 from guidebench.report.claims import findings
+from guidebench.report.claims.kinds import CFG, CLEAN_RAW, NOISE_TRAINED, along
 from guidebench.report.claims.tradeoff import attack, clearer
 from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
     UNDECIDED,
     Unmeasured,
-    along,
     contrast,
     difference,
     measured,
@@ -128,7 +128,7 @@ def test_along_leaves_out_a_time_at_which_an_image_is_not_finite() -> None:
     keep &= (rows.input == "raw") & rows.t.isin([9, 19])
     for index, bad in zip(rows.index[keep], (np.inf, np.nan), strict=True):
         rows.at[index, "values"] = np.where(np.arange(32) == 5, bad, rows.at[index, "values"])
-    found = along(tables, "balls", "logit_sensitivity", "clean", "raw", "none")
+    found = along(tables, "balls", "logit_sensitivity", CLEAN_RAW)
     assert found.index.tolist() == [t for t in synthetic.TIMES if t not in (9, 19)]
     assert np.isfinite(found.to_numpy()).all()
     # both curves are averaged over the same t
@@ -155,7 +155,7 @@ def test_a_grid_ends_where_it_did_not_break(
     tables = broke(synthetic.tables(), NOISE, *lost)
     found = unbroken(tables, "balls", NOISE, least=2)
     assert [cell.scale for cell in found.cells] == kept
-    assert found.said == (f" Of {NOISE}{said}" if said else "")
+    assert found.on_broken == (f" Of {NOISE}{said}" if said else "")
     assert len(scales(tables, "balls", NOISE)) == 4
 
 
@@ -196,10 +196,10 @@ def test_the_trade_offs_ends_are_those_of_weights_that_did_not_break() -> None:
     tables = dataclasses.replace(tables, **frames)
     broke(tables, "cfg", 30.0)
     broke(tables, NOISE, 10.0, 30.0)
-    found = clearer(tables, "balls")
+    found = clearer(tables, "balls", CFG)
     assert "from weight 1 to 10" in found.reason
     assert found.reason.endswith("Of cfg scale 30 is broken; the largest unbroken is 10.")
-    found = attack(tables, "balls")
+    found = attack(tables, "balls", NOISE_TRAINED, CFG)
     assert "(scale 3)" in found.reason
     assert "(weight 10)" in found.reason
     assert found.reason.endswith(

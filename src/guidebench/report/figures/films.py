@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from guidebench.base.cells import Cell
 from guidebench.pipeline.records.artifacts import atomic
 from guidebench.report.figures import sheets
-from guidebench.report.tables import UNGUIDED, Tables
+from guidebench.report.tables import Tables
 
 FRAME_MS, LAST_MS = 250, 2000
 
@@ -56,7 +55,7 @@ def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: 
 def _films(
     pictures: dict[str, np.ndarray], tables: Tables, dataset: str
 ) -> list[tuple[str, np.ndarray]]:
-    unguided = Cell(UNGUIDED)
+    unguided = tables.unguided(dataset)
     films = [(unguided.setup, pictures.get(f"film:{unguided.key}"))]
     for setup in tables.guided(dataset):
         if cell := tables.best(dataset, setup):

@@ -12,7 +12,7 @@ from guidebench.report.claims.intervals import proportions
 from guidebench.report.claims.verdicts import quantile
 from guidebench.report.figures import theme
 from guidebench.report.metrics import METRICS, exact_share
-from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Tables
+from guidebench.report.tables import BROKEN, FLOOR, Tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,15 +78,12 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
             elinewidth=1,
             label=theme.title(setup),
         )
-    for name, look in ((UNGUIDED, theme.UNGUIDED), (FLOOR, theme.FLOOR)):
-        level = tables.measure(dataset, Cell(name), metric)
-        if level is None:
+    for cell, look, label in _references(tables, dataset):
+        if (level := tables.measure(dataset, cell, metric)) is None:
             continue
         below, above = bars(pd.DataFrame([level]), metric, width)[:, 0]
         levels.append(level.value)
         axes.axhspan(level.value - below, level.value + above, color=look.color, alpha=0.12, lw=0)
-        label = "floor (held-out real images)" if name == FLOOR else name
-        label += " (broken)" if tables.is_broken(dataset, Cell(name)) else ""
         axes.axhline(level.value, color=look.color, linestyle=look.line, label=label)
     _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
     _value_axis(axes, metric, levels)
@@ -104,6 +101,16 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     if levels or crosses:
         theme.legend(axes)
     return drawn
+
+
+def _references(tables: Tables, dataset: str) -> list[tuple[Cell, theme.Style, str]]:
+    """Unguided samples and the floor, with look and label."""
+    unguided = tables.unguided(dataset)
+    broken = " (broken)" if tables.is_broken(dataset, unguided) else ""
+    return [
+        (unguided, theme.UNGUIDED, f"{unguided.setup}{broken}"),
+        (Cell(FLOOR), theme.FLOOR, "floor (held-out real images)"),
+    ]
 
 
 def tradeoff(tables: Tables, dataset: str) -> Figure:
@@ -140,11 +147,9 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
                 xytext=(4, 4),
                 textcoords="offset points",
             )
-    for name, look in ((UNGUIDED, theme.UNGUIDED), (FLOOR, theme.FLOOR)):
-        point = [tables.measure(dataset, Cell(name), metric) for metric in (distance, "is_judge")]
+    for cell, look, label in _references(tables, dataset):
+        point = [tables.measure(dataset, cell, metric) for metric in (distance, "is_judge")]
         if point[0] and point[1]:
-            label = "floor (held-out real images)" if name == FLOOR else name
-            label += " (broken)" if tables.is_broken(dataset, Cell(name)) else ""
             axes.plot(
                 point[0].value,
                 point[1].value,

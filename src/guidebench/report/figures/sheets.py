@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from guidebench.base.cells import Cell
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.artifacts import atomic
-from guidebench.report.tables import UNGUIDED, Tables
+from guidebench.report.tables import Tables
 
 SIDE = 56
 GAP = 2
@@ -74,7 +74,7 @@ def _classes(images: np.ndarray, facts: dict[str, Any], setup: str) -> list[Row]
 
 
 def _best(pictures: dict[str, np.ndarray], tables: Tables, dataset: str) -> list[Row]:
-    unguided = Cell(UNGUIDED)
+    unguided = tables.unguided(dataset)
     rows = [(unguided.setup, pictures.get(f"sample:{unguided.key}"))]
     for setup in tables.guided(dataset):
         if cell := tables.best(dataset, setup):
@@ -91,7 +91,7 @@ def _scales(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, setup
         for scale, key in keys.items()
         if key in pictures
     ]
-    unguided = Cell(UNGUIDED)
+    unguided = tables.unguided(dataset)
     images = pictures.get(f"sample:{unguided.key}")
     return [(unguided.setup, images[:PER_ROW]), *rows] if rows and images is not None else rows
 

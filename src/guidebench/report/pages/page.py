@@ -13,7 +13,7 @@ from guidebench.base.units import duration
 from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.figures import sheets, theme
 from guidebench.report.pages import captions, rankings, truth, winners
-from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Tables
+from guidebench.report.tables import BROKEN, FLOOR, Tables
 from guidebench.report.words import lines, measure, number, plural
 
 MIME = {".svg": "image/svg+xml", ".png": "image/png", ".gif": "image/gif"}
@@ -100,6 +100,7 @@ def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[
     """What the summary says of one data set: winners, unguided, floor, and the verdicts."""
     metric = tables.distance(dataset, "cfd")
     floor = tables.measure(dataset, Cell(FLOOR), metric)
+    unguided, setups = tables.unguided(dataset), tables.facts(dataset)["setups"]
     rows: list[dict[str, Any]] = []
     for who, classifier in (*((words, name) for name, words in theme.WORDS.items()), ("any", None)):
         found = winners.winner(tables, dataset, classifier)
@@ -110,6 +111,7 @@ def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[
                     "who": who,
                     "cell": cell,
                     "setup": cell.setup,
+                    "unit": "weight" if setups[cell.setup]["kind"] == "cfg" else "scale",
                     "scale": f"{cell.scale:g}",
                     "value": measure(value),
                 }
@@ -120,8 +122,8 @@ def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[
         "metric": metric,
         "rows": rows,
         "tied": tied,
-        "unguided": measure(tables.measure(dataset, Cell(UNGUIDED), metric))
-        + (" (broken)" if tables.is_broken(dataset, Cell(UNGUIDED)) else ""),
+        "unguided": measure(tables.measure(dataset, unguided, metric))
+        + (" (broken)" if tables.is_broken(dataset, unguided) else ""),
         "floor": measure(floor)
         if floor
         else (

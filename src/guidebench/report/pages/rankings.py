@@ -11,7 +11,7 @@ from guidebench.report.claims.verdicts import Unmeasured, difference
 from guidebench.report.figures import theme
 from guidebench.report.metrics import METRICS
 from guidebench.report.pages import winners
-from guidebench.report.tables import FLOOR, UNGUIDED, Measure, Tables
+from guidebench.report.tables import FLOOR, Measure, Tables
 from guidebench.report.words import MISSING, distance, measure, number
 
 COSTS = ("denoiser_evaluations", "backward_passes", "peak_memory", "seconds", "load")
@@ -20,7 +20,7 @@ COSTS = ("denoiser_evaluations", "backward_passes", "peak_memory", "seconds", "l
 def cells(tables: Tables, dataset: str) -> list[Cell]:
     """Floor, unguided, and every guided setup at the scale chosen on selection seeds."""
     chosen = [tables.best(dataset, setup) for setup in tables.guided(dataset)]
-    return [Cell(FLOOR), Cell(UNGUIDED), *(cell for cell in chosen if cell)]
+    return [Cell(FLOOR), tables.unguided(dataset), *(cell for cell in chosen if cell)]
 
 
 def gap(tables: Tables, dataset: str, cell: Cell) -> str:
@@ -86,7 +86,7 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
 def sampling_cost(tables: Tables, dataset: str) -> dict[str, Any]:
     """Head and rows: passes through the denoiser per setup at its selected scale, and seconds."""
     rows = []
-    base = _passes(tables, dataset, Cell(UNGUIDED))
+    base = _passes(tables, dataset, tables.unguided(dataset))
     for cell in cells(tables, dataset)[1:]:
         found = {name: tables.measure(dataset, cell, name) for name in COSTS}
         passes = _passes(tables, dataset, cell)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from guidebench.report.figures.truth import DISTANCE
+from guidebench.report.figures.truth_errors import DISTANCE
 from guidebench.report.tables import Measure, Tables
 from guidebench.report.words import measure, number
 

@@ -54,10 +54,10 @@ def blocks(config: Config, dataset: str) -> list[Block]:
 
 def sampled(config: Config, dataset: str, block: Block) -> list[Cell]:
     """The cells that a block samples: all, or those that get a picture grid."""
-    wanted = config.datasets[dataset].sampling.grid_setups
-    if block.split != PICTURES or not wanted:
+    pictured = config.datasets[dataset].sampling.grid_setups
+    if block.split != PICTURES or not pictured:
         return cells(config, dataset)
-    return [cell for cell in cells(config, dataset) if cell.setup in wanted]
+    return [cell for cell in cells(config, dataset) if cell.setup in pictured]
 
 
 def scored(config: Config, dataset: str) -> list[Block]:

@@ -27,7 +27,7 @@ class Metric(NamedTuple):
     file: str  # name of its figure
     heading: str  # of its caption
     text: str  # of its caption
-    column: str = ""  # heading in the table of best setups; "": none, or one of its own
+    column: str = ""  # heading in the table of best setups; "": not a distance of that table
     # share: the axis goes from 0 to 1; distance: from 0 on, logarithmic where values differ much
     values: Literal["share", "distance", "any"] = "any"
     share_of: Literal["samples", "real images", ""] = ""  # what a share's least error counts

@@ -80,7 +80,8 @@ def clean_raw_fails(tables: Tables, dataset: str, clean_raw: Kind) -> Outcome:
         values |= alone.diverged.values(f"diverged {at}")
         values |= alone.accuracy.values(f"accuracy_judge above unguided {at}")
         values |= alone.cfd.values(f"cfd_judge above unguided {at}")
-    # that it fails is one of three reasons at all scales, that it works all three at one scale
+    # "fails" takes any of three reasons at every scale, "works" all three at any of the scales:
+    # each is corrected for the number that it takes any of
     fails = [cell for cell in cells if _against_unguided(tables, dataset, cell, 3).fails]
     works = [cell for cell in cells if _against_unguided(tables, dataset, cell, len(cells)).works]
     at_fails, at_works = (
@@ -127,7 +128,7 @@ def ema_reaches(tables: Tables, dataset: str, clean_ema: Kind) -> Outcome:
         values |= guide.values(f"accuracy_guide {cell.setup}")
         values |= judge.values(f"accuracy_judge {cell.setup}")
         sentences.append(f"{cell.setup} at scale {cell.scale:g}: guide {guide}, judge {judge}")
-        # that it reaches it is one of several setups, that it does not one of its two accuracies
+        # "reached" takes any of the setups, "missed" any of the two accuracies of a setup
         among_setups, of_two = (
             [_share(tables, dataset, cell, f"accuracy_{who}", tests) for who in ("guide", "judge")]
             for tests in (len(cells), 2)
@@ -175,9 +176,9 @@ def adam_needs_less(tables: Tables, dataset: str, with_adam: Kind, stabilized: K
         raise Unmeasured(
             f"not measured: no {stabilized} setup beside {adam} in this data set's config"
         )
-    # whatever is concluded from them, all of these intervals hold together
-    grids = [unbroken(tables, dataset, setup) for setup in (adam, *others)]
-    tests = sum(len(grid.cells) for grid in grids)
+    # the verdict may rest on any of these intervals, so all of them are to hold together
+    unbroken_of = [unbroken(tables, dataset, setup) for setup in (adam, *others)]
+    tests = sum(len(cells) for cells, _ in unbroken_of)
     thresholds = {setup: _threshold(tables, dataset, setup, tests) for setup in (adam, *others)}
     values: Values = {f"smallest scale {setup}": t.at for setup, t in thresholds.items()}
     values |= {f"largest scale before it {setup}": t.below for setup, t in thresholds.items()}
@@ -194,7 +195,7 @@ def adam_needs_less(tables: Tables, dataset: str, with_adam: Kind, stabilized: K
         verdict,
         values | share,
         f"90 % needs a scale {own} with ADAM; others: {rest}."
-        f"{''.join(grid.on_broken for grid in grids)} {acts}",
+        f"{''.join(on_broken for _, on_broken in unbroken_of)} {acts}",
     )
 
 

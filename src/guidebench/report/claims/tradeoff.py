@@ -53,8 +53,8 @@ def attack(tables: Tables, dataset: str, noise_trained: Kind, cfg: Kind) -> Outc
     """How far the noise-trained classifier overrates what it guided, and what cfg did, at most."""
     setups = [setup_of(tables, dataset, kind) for kind in (noise_trained, cfg)]
     classifier = tables.facts(dataset)["setups"][setups[0]]["classifier"]
-    grids = [unbroken(tables, dataset, setup) for setup in setups]
-    guided, free = (grid.cells[-1] for grid in grids)
+    unbroken_of = [unbroken(tables, dataset, setup) for setup in setups]
+    guided, free = (cells[-1] for cells, _ in unbroken_of)
 
     def overrated(cell: Cell, factor: int) -> list[tuple[float, Cell, str]]:
         return [(factor, cell, f"accuracy_{classifier}"), (-factor, cell, "accuracy_judge")]
@@ -67,6 +67,6 @@ def attack(tables: Tables, dataset: str, noise_trained: Kind, cfg: Kind) -> Outc
     reason = (
         f"The noise-trained classifier overrates what it guided (scale {guided.scale:g}) "
         f"by {by[0]}, cfg's images (weight {free.scale:g}) by {by[1]}: a difference of "
-        f"{interval}.{''.join(grid.on_broken for grid in grids)}"
+        f"{interval}.{''.join(on_broken for _, on_broken in unbroken_of)}"
     )
     return Outcome(by_sign([interval]), values | interval.values("difference"), reason)

@@ -1,4 +1,4 @@
-"""How a verdict is reached: intervals, and what is said when something was not measured."""
+"""How a verdict is reached: intervals, paired differences, and values that count."""
 
 from __future__ import annotations
 

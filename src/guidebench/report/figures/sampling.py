@@ -46,13 +46,13 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     crosses = None
     for setup in setups:
         look = theme.style(setup, setups.index(setup))
-        rows, lost = tables.curve(dataset, setup, metric), tables.broken(dataset, setup)
-        rows = rows[~rows.scale.isin(lost)]
-        if lost:
-            scales += lost
+        rows, broken = tables.curve(dataset, setup, metric), tables.broken(dataset, setup)
+        rows = rows[~rows.scale.isin(broken)]
+        if broken:
+            scales += broken
             crosses = axes.plot(
-                lost,
-                [1.0] * len(lost),
+                broken,
+                [1.0] * len(broken),
                 transform=axes.get_xaxis_transform(),
                 marker="x",
                 markersize=9,
@@ -89,7 +89,7 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     _value_axis(axes, metric, levels)
     axes.set_title(f"{dataset}: {METRICS[metric].title}, n = {n}, 95 % intervals")
     if crosses:
-        # one entry for all of them, in no setup's colour
+        # one entry of the legend for all crosses, in no setup's colour
         axes.plot(
             [],
             [],

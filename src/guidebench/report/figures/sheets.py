@@ -45,7 +45,7 @@ def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: 
     for key, images in pictures.items():
         if key.startswith("grid:"):
             _, setup, scale = key.split(":")
-            sheets[grid_name(setup, scale)] = _classes(images, tables.facts(dataset), setup)
+            sheets[cell_name(setup, scale)] = _classes(images, tables.facts(dataset), setup)
     paths = [save(_forward(pictures), folder / "sheet_forward.png")]
     for name, rows in sheets.items():
         if rows:
@@ -58,13 +58,13 @@ def scales_name(setup: str) -> str:
     return "sheet_scales_" + re.sub(r"[^A-Za-z0-9.]+", "-", setup)
 
 
-def grid_name(setup: str, scale: str) -> str:
-    """`sheet_grid_cfg_3`: the file stem of a cell's picture grid."""
+def cell_name(setup: str, scale: str) -> str:
+    """`sheet_grid_cfg_3`: the file stem of a cell's sheet, on seeds of its own."""
     return f"sheet_grid_{re.sub(r'[^A-Za-z0-9.]+', '-', setup)}_{scale}"
 
 
 def _classes(images: np.ndarray, facts: dict[str, Any], setup: str) -> list[Row]:
-    """One row per class where classes are asked for in turn, else full rows of no name."""
+    """One row per class where classes are generated in turn, else full rows without a label."""
     if facts["target"] != "each":
         return [("", images)]
     if not facts["setups"][setup]["asked"]:

@@ -71,9 +71,9 @@ def pulled_apart(tables: Tables, world: str, pictures: dict[str, np.ndarray]) ->
     setups: dict[str, dict[float, dict[int, np.ndarray]]] = {}
     for key, points in pictures.items():
         if key.startswith("class:"):
-            _, label, setup, scale = key.split(":")
+            _, label, setup, strength = key.split(":")
             scales = setups.setdefault(setup, {})
-            scales.setdefault(float(scale), {})[int(label)] = points
+            scales.setdefault(float(strength), {})[int(label)] = points
     tilted = tables.errors(world, DISTANCE, "tilted")
     columns = max(len(scales) for scales in setups.values())
     drawn, axes = _panels(len(setups), columns)

@@ -91,9 +91,9 @@ def _picture(folder: Path, stem: str, caption: captions.Caption) -> dict[str, st
     return None
 
 
-def _pictures(folder: Path, wanted: dict[str, captions.Caption]) -> list[dict[str, str]]:
-    found = (_picture(folder, stem, caption) for stem, caption in wanted.items())
-    return [picture for picture in found if picture]
+def _pictures(folder: Path, captioned: dict[str, captions.Caption]) -> list[dict[str, str]]:
+    pictures = (_picture(folder, stem, caption) for stem, caption in captioned.items())
+    return [picture for picture in pictures if picture]
 
 
 def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[str, Any]:
@@ -103,9 +103,9 @@ def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[
     unguided, setups = tables.unguided(dataset), tables.facts(dataset)["setups"]
     rows: list[dict[str, Any]] = []
     for who, classifier in (*((words, name) for name, words in theme.WORDS.items()), ("any", None)):
-        found = winners.winner(tables, dataset, classifier)
-        if found and found[0] not in [row["cell"] for row in rows]:
-            cell, value = found
+        won = winners.winner(tables, dataset, classifier)
+        if won and won[0] not in [row["cell"] for row in rows]:
+            cell, value = won
             rows.append(
                 {
                     "who": who,
@@ -151,15 +151,15 @@ def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _grids(tables: Tables, dataset: str, folder: Path) -> list[dict[str, str]]:
-    """The picture grids of all cells."""
-    wanted = {}
+def _cells(tables: Tables, dataset: str, folder: Path) -> list[dict[str, str]]:
+    """The sheets of cells on seeds of their own."""
+    captioned = {}
     for setup, entry in tables.facts(dataset)["setups"].items():
         for scale in [f"{scale:g}" for scale in entry["scales"]] or ["none"]:
             text = "" if scale == "none" else f", {scale}"
             title = captions.Caption(f"{theme.title(setup)}{text}", "")
-            wanted[sheets.grid_name(setup, scale)] = title
-    return _pictures(folder, wanted)
+            captioned[sheets.cell_name(setup, scale)] = title
+    return _pictures(folder, captioned)
 
 
 def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
         "guided": _pictures(folder, captions.GUIDED),
         "samples": _pictures(folder, captions.SAMPLES),
         "scales": _pictures(folder, scales),
-        "grids": _grids(tables, dataset, folder),
+        "cells": _cells(tables, dataset, folder),
         "training": _pictures(folder, captions.TRAINING),
         "winners": winners.table(tables, dataset),
         "warnings": winners.warnings(tables, dataset),

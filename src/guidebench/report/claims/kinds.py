@@ -16,7 +16,7 @@ class Kind(NamedTuple):
     """Guidance by its properties; None: any."""
 
     guidance: str = "classifier"  # classifier, cfg
-    classifier: str | None = None  # clean: trained without noise; noise_trained
+    classifier: str | None = None  # by its name: clean (trained without noise), noise_trained
     source: str | None = None  # what the classifier sees: raw (x_t), x0 (x0_pred)
     stabilizer: str | None = None  # of its gradient
     beta: float | None = None  # of the stabilizer ema

@@ -343,12 +343,8 @@ SCENARIOS = [
 def rates(scenario: Scenario, trials: int = TRIALS) -> dict[str, float]:
     """The share of experiments with each of the wrong verdicts."""
     claim = CLAIMS[scenario.claim - 1]
-    found = [
-        claim.outcome(
-            scenario.draw(np.random.default_rng([scenario.claim, trial])), "balls"
-        ).verdict
-        for trial in range(trials)
-    ]
+    draws = (np.random.default_rng([scenario.claim, trial]) for trial in range(trials))
+    found = [claim.decide(scenario.draw(draw), "balls", *claim.needs).verdict for draw in draws]
     return {verdict: found.count(verdict) / trials for verdict in scenario.wrong}
 
 

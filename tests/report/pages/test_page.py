@@ -106,8 +106,10 @@ def test_the_best_of_all_is_said_where_no_classifier_guides_it() -> None:
     assert "of all:" not in line()
     setups = tables.facts("balls")["setups"]
     for setup in ("clean/x0+ema0.99", "clean/x0"):  # the winner, and another clean one
-        setups[setup] |= {"kind": "cfg", "classifier": None}
+        setups[setup] |= {"kind": "mine:guide", "classifier": None}
     assert "; of all: <code>clean/x0+ema0.99</code> at scale 100, 3.00" in line()
+    setups["clean/x0+ema0.99"] |= {"kind": "cfg"}
+    assert "; of all: <code>clean/x0+ema0.99</code> at weight 100, 3.00" in line()
     setups["cfg"] = setups.pop("clean/x0+ema0.99")
     for rows in (tables.results, tables.jackknife):
         rows.loc[rows.setup == "clean/x0+ema0.99", "setup"] = "cfg"

@@ -173,6 +173,12 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
         "train": 4000,
         "validation": 1000,
         "denoiser_parameters": 262531,
+        "noise_trained": {"clean": False, "noise_trained": True, "judge": False},
+        "stabilizers": {
+            "ema0.9": {"name": "ema", "beta": 0.9},
+            "ema0.99": {"name": "ema", "beta": 0.99},
+            "adam": {"name": "adam", "beta": 0.9},
+        },
         "setups": {
             setup: dict(
                 zip(("kind", "classifier", "input", "stabilizer", "scales"), entry, strict=True)

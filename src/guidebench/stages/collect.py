@@ -193,6 +193,12 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
         "train": len(train.images),
         "validation": len(held_out.images),
         "denoiser_parameters": parameters,
+        "noise_trained": {
+            name: classifier.noise_trained for name, classifier in options.classifiers.items()
+        },
+        "stabilizers": {
+            name: s.model_dump(mode="json") for name, s in options.sensitivity.stabilizers.items()
+        },
         "setups": {
             name: {
                 "kind": "unguided" if setup.guidance == "none" else setup.guidance,

@@ -151,7 +151,10 @@ def x0_restores(tables: Tables, dataset: str, raw: Kind, x0: Kind) -> Outcome:
     """Claim 3: x0_pred before the clean classifier restores at least half of the loss."""
     first = _compared_at(tables, dataset, raw)
     on_x0, on_raw = (along(tables, dataset, "accuracy", kind) for kind in (x0, raw))
-    clean = tables.clean_accuracy(dataset, str(raw.classifier))
+    on_clean_images = [
+        tables.clean_accuracy(dataset, name) for name in raw.classifiers(tables.facts(dataset))
+    ]
+    clean = next(iter(on_clean_images), None)
     if clean is None:
         raise Unmeasured("not measured: no accuracy of the clean classifier on clean images")
     before = {t: row.mean() for t, row in _rows(on_raw) if t in first.candidates}

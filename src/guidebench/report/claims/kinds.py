@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ class Kind(NamedTuple):
     """Guidance by its properties; None: any."""
 
     guidance: str = "classifier"  # classifier, cfg
-    classifier: str | None = None  # by its name: clean (trained without noise), noise_trained
+    classifier: str | None = None  # clean: trained without noise; noise_trained
     source: str | None = None  # what the classifier sees: raw (x_t), x0 (x0_pred)
     stabilizer: str | None = None  # of its gradient
     beta: float | None = None  # of the stabilizer ema
@@ -36,11 +37,30 @@ class Kind(NamedTuple):
             return str(self.stabilizer)
         return "ema*" if self.beta is None else f"ema{self.beta:g}"
 
-    def fits(self, setup: Mapping[str, Any]) -> bool:
-        """Whether a setup, as the summary describes it, is of this kind."""
+    def classifiers(self, facts: Mapping[str, Any]) -> list[str]:
+        """The data set's classifiers of this kind that may guide, in the config's order."""
+        return [
+            name
+            for name, noise_trained in facts["noise_trained"].items()
+            if name != "judge" and noise_trained == (self.classifier == "noise_trained")
+        ]
+
+    def stabilizers(self, facts: Mapping[str, Any]) -> list[str]:
+        """What the sensitivity analysis calls its stabilizers of this kind."""
+        if self.stabilizer == "none":
+            return ["none"]
+        return [
+            name
+            for name, options in facts["stabilizers"].items()
+            if options["name"] == self.stabilizer and self.beta in (None, options["beta"])
+        ]
+
+    def fits(self, setup: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+        """Whether a setup is of this kind, as the summary's facts of its data set describe it."""
+        if self.classifier and setup["classifier"] not in self.classifiers(facts):
+            return False
         pairs = (
             (self.guidance, setup["kind"]),
-            (self.classifier, setup["classifier"]),
             (self.source, setup["input"]),
             (self.stabilizer, setup["stabilizer"]),
             (self.beta, setup["stabilizer_options"]["beta"]),
@@ -61,8 +81,8 @@ NOISE_TRAINED = Kind("classifier", "noise_trained", "raw", "none")
 
 def setups_of(tables: Tables, dataset: str, kind: Kind) -> list[str]:
     """The data set's setups of a kind, in the config's order; Unmeasured without any."""
-    setups = tables.facts(dataset)["setups"]
-    names = [name for name, setup in setups.items() if kind.fits(setup)]
+    facts = tables.facts(dataset)
+    names = [name for name, setup in facts["setups"].items() if kind.fits(setup, facts)]
     if not names:
         raise Unmeasured(f"not measured: setup {kind} is not in this data set's config")
     return names
@@ -74,12 +94,15 @@ def setup_of(tables: Tables, dataset: str, kind: Kind) -> str:
 
 
 def along(tables: Tables, dataset: str, quantity: str, kind: Kind) -> pd.DataFrame:
-    """Every image's curve along the forward process [t, image]; Unmeasured when it is empty."""
-    rows = tables.along(
-        dataset, quantity, str(kind.classifier), str(kind.source), kind.stabilized or "none"
-    )
-    curves = pd.DataFrame(list(rows["values"]), index=rows.t)
-    curves = curves.replace([np.inf, -np.inf], np.nan).dropna()
-    if curves.empty:
-        raise Unmeasured(f"not measured: no {quantity} of {kind} in this data set's config")
-    return curves
+    """Every image's curve along the forward process [t, image]; Unmeasured when it is empty.
+
+    Of several classifiers or stabilizers of the kind, those that come first in the config.
+    """
+    facts = tables.facts(dataset)
+    for classifier, stabilizer in product(kind.classifiers(facts), kind.stabilizers(facts)):
+        rows = tables.along(dataset, quantity, classifier, str(kind.source), stabilizer)
+        curves = pd.DataFrame(list(rows["values"]), index=rows.t)
+        curves = curves.replace([np.inf, -np.inf], np.nan).dropna()
+        if not curves.empty:
+            return curves
+    raise Unmeasured(f"not measured: no {quantity} of {kind} in this data set's config")

@@ -11,7 +11,7 @@ import yaml
 from guidebench.pipeline.experiment.config import Config
 
 REPOSITORY = Path(__file__).parents[1]
-pytest_plugins = ["housekeeping"]
+pytest_plugins = ["housekeeping", "demo_report"]
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,11 @@
 import pytest
 
 from guidebench import workload
+from guidebench.base.cells import Cell
 from guidebench.pipeline.jobs import slices
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.jobs.listing import jobs
-from guidebench.workload import Block, Cell
+from guidebench.workload import Block
 
 BALLS = "sportballs"
 S = ("datasets", BALLS)

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from guidebench.base.cells import Cell
 from guidebench.base.choices import EACH, classes, target_name
 from guidebench.base.seeds import derive
 from guidebench.pipeline.experiment.config import Config, Dataset
 
 REAL, PICTURES = "real", "grid"
-
-
-class Cell(NamedTuple):
-    """One setup at one scale; None is the unguided scale."""
-
-    setup: str
-    scale: float | None
-
-    @property
-    def path(self) -> str:
-        """Readable folder: `clean/x0+ema0.99/scale-10`, `unguided/scale-none`."""
-        return f"{self.setup}/scale-{'none' if self.scale is None else format(self.scale, 'g')}"
 
 
 class Block(NamedTuple):
@@ -65,10 +54,10 @@ def blocks(config: Config, dataset: str) -> list[Block]:
 
 def sampled(config: Config, dataset: str, block: Block) -> list[Cell]:
     """The cells that a seed block samples: all, or those that get a sheet."""
-    wanted = config.datasets[dataset].sampling.grid_setups
-    if block.split != PICTURES or not wanted:
+    pictured = config.datasets[dataset].sampling.grid_setups
+    if block.split != PICTURES or not pictured:
         return cells(config, dataset)
-    return [cell for cell in cells(config, dataset) if cell.setup in wanted]
+    return [cell for cell in cells(config, dataset) if cell.setup in pictured]
 
 
 def scored(config: Config, dataset: str) -> list[Block]:

@@ -6,7 +6,7 @@ import pytest
 from guidebench.base.jackknife import (
     blocked,
     corrected,
-    proportion,
+    hit_share,
     scattered,
     standard_error,
 )
@@ -72,7 +72,7 @@ def test_errors_of_independent_sets_add_in_quadrature() -> None:
 def test_proportion_by_hand() -> None:
     """Agresti and Coull: (8 + 2) / (16 + 4) = 1/2, error sqrt(1/4 / 20)."""
     hits = np.array([True] * 8 + [False] * 8)
-    share, error, replicates = proportion(hits, 4)
+    share, error, replicates = hit_share(hits, 4)
     assert share == 0.5
     assert error == pytest.approx(np.sqrt(0.25 / 20))
     np.testing.assert_allclose(replicates, [4 / 12, 4 / 12, 8 / 12, 8 / 12])
@@ -80,13 +80,13 @@ def test_proportion_by_hand() -> None:
 
 @pytest.mark.parametrize("value", [False, True])
 def test_proportion_of_all_or_none_has_an_error(value: bool) -> None:
-    share, error, _ = proportion(np.full(96, value), 16)
+    share, error, _ = hit_share(np.full(96, value), 16)
     assert share == value
     assert error == pytest.approx(np.sqrt(0.02 * 0.98 / 100))
 
 
 def test_proportion_error_is_the_spread_over_repetitions() -> None:
     chance = np.random.default_rng(0)
-    rows = [proportion(chance.random(256) < 0.8, 16) for _ in range(400)]
+    rows = [hit_share(chance.random(256) < 0.8, 16) for _ in range(400)]
     spread = np.std([share for share, _, _ in rows], ddof=1)
     assert 0.85 < np.mean([error for _, error, _ in rows]) / spread < 1.15

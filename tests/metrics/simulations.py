@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from guidebench.base.cells import Cell
 from guidebench.base.jackknife import blocked, corrected, standard_error
 from guidebench.metrics.collected import Row, Scores
 from guidebench.metrics.frechet import Fitted, Moments, moments
 from guidebench.metrics.score import Real, Reference, Scorer
 from guidebench.metrics.variety import Features, diversity, inception_score
 from guidebench.report.claims.verdicts import difference, quantile
-from guidebench.report.tables import Cell, Tables
+from guidebench.report.tables import Tables
 
 D, BLOCKS = 64, 16
 BROKEN_AT = 24.0  # three times as far from the mean as other images are

@@ -68,7 +68,7 @@ def agresti_coull(hits: float, count: int) -> float:
     return math.sqrt(adjusted * (1 - adjusted) / (count + 4))
 
 
-def proportion(hits: np.ndarray, blocks: int) -> tuple[float, float, np.ndarray]:
+def hit_share(hits: np.ndarray, blocks: int) -> tuple[float, float, np.ndarray]:
     """(share, Agresti and Coull's error, jackknife replicates [blocks]) of a 0/1 vector [n]."""
     hits = hits.astype(np.float64)
     count = len(hits)

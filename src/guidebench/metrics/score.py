@@ -12,7 +12,7 @@ from guidebench.base.jackknife import (
     agresti_coull,
     blocked,
     corrected,
-    proportion,
+    hit_share,
     scattered,
     standard_error,
 )
@@ -162,7 +162,7 @@ class Scorer:
                 yield from self._distances(held_out, extractor, (True,))
 
     def _share(self, metric: str, hits: np.ndarray, extractor: str) -> Score:
-        value, error, replicates = proportion(hits, self.blocks)
+        value, error, replicates = hit_share(hits, self.blocks)
         return Score(metric, value, error, len(hits), value, extractor, "", 0, 0, replicates, NONE)
 
     def _accuracies(self, samples: Features, guide: str | None) -> Iterator[Score]:

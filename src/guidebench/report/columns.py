@@ -15,7 +15,7 @@ _BLOCK = (
     "value: float64"
 )
 _ALONG = "dataset: str, classifier: str, input: str, stabilizer: str"
-# columns and types of each table: one of no rows has them, too
+# columns and types of each table: one without rows has them, too
 COLUMNS = {
     "results": f"{_SCORE}, raw: float64, reference_n: int64, features: int64",
     "cell_costs": _SCORE,
@@ -42,5 +42,5 @@ def columns(name: str) -> dict[str, str]:
 def joined(name: str, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows of all frames as the table of that name, which has its columns without any row."""
     empty = pd.DataFrame({key: pd.Series(dtype=kind) for key, kind in columns(name).items()})
-    found = [frame for frame in frames if len(frame)]
-    return pd.concat(found, ignore_index=True) if found else empty
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else empty

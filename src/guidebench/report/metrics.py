@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 _FLOOR = (
     "Dotted line: floor, held-out real images scored like samples; dashed: unguided samples; "
@@ -15,43 +15,58 @@ _CORRECTED = (
 )
 
 
-class Metric(NamedTuple):
-    """A metric in words."""
+_ACCURACY = "accuracy (share in the class asked for)"
+_FD = "Frechet distance, corrected, lower is better"
 
-    axis: str  # of its figure
+
+class Metric(NamedTuple):
+    """A metric in words, and what its values are."""
+
+    title: str  # of its figure
+    axis: str  # what the figure's value axis says
     file: str  # name of its figure
     heading: str  # of its caption
     text: str  # of its caption
-    column: str = ""  # heading in the table of best setups; "": none, or one of its own
+    column: str = ""  # heading in the table of best setups; "": not a distance of that table
+    # share: the axis goes from 0 to 1; distance: from 0 on, logarithmic where values differ much
+    values: Literal["share", "distance", "any"] = "any"
+    share_of: Literal["samples", "real images", ""] = ""  # what a share's least error counts
 
 
 # in the order of the page
 METRICS = {
     "accuracy_guide": Metric(
         "accuracy by the guiding classifier",
+        _ACCURACY,
         "accuracy_guide",
         "Accuracy by the guide against the scale (figures 5 and 8a)",
         _FLOOR + "The guiding classifier judges its own samples, so an adversarial pattern counts "
         "as success: read it beside the next figure. Unguided, cfg and floor are rated by the "
         "clean classifier here.",
+        values="share",
     ),
     "accuracy_judge": Metric(
         "accuracy by the judge",
+        _ACCURACY,
         "accuracy_judge",
         "Accuracy by the judge against the scale (not in the paper)",
         _FLOOR + "The judge is a classifier of another architecture, seed and half of the "
         "training data, which never guided. High by the guide but low here means that guidance "
         "fooled the guide.",
+        values="share",
     ),
     "fd_judge": Metric(
         "fd_judge (all classes)",
+        _FD,
         "fd",
         "Unconditional FD against the scale (figures 6 and 8b)",
         _FLOOR + _CORRECTED + "Distance to real images of all classes: with one target class it "
         "rises as guidance narrows the samples to it, even when each image is good.",
         "fd_judge",
+        values="distance",
     ),
     "is_judge": Metric(
+        "Inception score's formula on the judge",
         "Inception score's formula on the judge",
         "is",
         "Inception score's formula against the scale",
@@ -61,6 +76,7 @@ METRICS = {
     ),
     "diversity_judge": Metric(
         "mean distance within a class (judge)",
+        "mean distance within a class (judge)",
         "diversity",
         "Diversity within a class against the scale",
         _FLOOR + "Mean distance, in the judge's features, of an image to the others that the judge "
@@ -68,40 +84,56 @@ METRICS = {
     ),
     "recall_judge": Metric(
         "recall in the judge's features",
+        "share",
         "recall",
         "Recall against the scale",
         _FLOOR + "Share of real images (unseen by the judge) that lie among the samples, by third "
         "neighbours in the judge's features: what guidance leaves out. It has no limit in n: "
         "compare equal n only.",
+        values="share",
+        share_of="real images",
     ),
     "precision_judge": Metric(
         "precision in the judge's features",
+        "share",
         "precision",
         "Precision against the scale",
         _FLOOR + "Share of samples that lie among real images, by the same neighbourhoods.",
+        values="share",
+        share_of="samples",
     ),
     "fid": Metric(
         "FID (all classes)",
+        "FID, corrected, lower is better",
         "fid",
         "Unconditional FID against the scale (figures 6 and 8b)",
         _FLOOR + _CORRECTED + "The same on Inception-v3 features.",
         "FID",
+        values="distance",
     ),
     "cfd_judge": Metric(
         "cfd_judge (target class)",
+        _FD,
         "cfd",
         "Conditional FD against the scale (figures 7 and 8c)",
         _FLOOR + _CORRECTED + "Distance to real images of the target class only, the paper's main "
         "number. It falls while guidance brings the class in and turns up where guidance breaks "
         "images.",
         "cfd_judge",
+        values="distance",
     ),
     "cfid": Metric(
         "cFID (target class)",
+        "conditional FID, corrected, lower is better",
         "cfid",
         "Conditional FID against the scale (figures 7 and 8c)",
         _FLOOR + _CORRECTED + "The same on Inception-v3 features.",
         "cFID",
+        values="distance",
     ),
 }
-COLUMNS = [name for name, metric in METRICS.items() if metric.column]
+
+
+def exact_share(metric: str) -> bool:
+    """Whether it is a share of samples that count one by one, so that its interval is exact."""
+    return metric == "diverged" or metric.startswith("accuracy_")  # by any classifier

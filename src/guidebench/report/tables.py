@@ -1,4 +1,4 @@
-"""The result tables of one experiment, and the few questions that findings and plots ask them."""
+"""The result tables of one experiment, and what findings, figures and pages look up in them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from guidebench.base.cells import Cell
 from guidebench.base.choices import CHOSEN_BY
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.artifacts import read_json
@@ -17,8 +18,8 @@ from guidebench.report.columns import joined
 
 EVALUATION, SELECTION = "evaluation", "selection"
 FLOOR, UNGUIDED = "floor", "unguided"
-# above this share of diverged images a cell is broken: what is left is no longer what was asked
-# for, and no number of it can win; one image of 64 may still be chance
+# above this share of diverged images a cell is broken: the others are no longer a sample of what
+# its setup draws, and none of its numbers can win; one image of 64 may still be chance
 BROKEN = 0.02
 
 
@@ -39,13 +40,6 @@ class Measure(NamedTuple):
     def few(self) -> bool:
         """Whether images or reference are fewer than the features: a covariance is singular."""
         return min(self.n, self.reference_n) < self.features
-
-
-class Cell(NamedTuple):
-    """A setup at a scale; NaN is the scale of `unguided` and `floor`."""
-
-    setup: str
-    scale: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -82,8 +76,10 @@ class Tables:
             except (OSError, ValueError) as error:
                 raise UserError(f"{path}: not a parquet file; delete it and run again") from error
         frames["results"] = joined("results", [frames["results"], frames.pop("cell_costs")])
-        parts = [read_json(Path(folder) / f"{name}.json") for name in ("summary", "environment")]
-        return cls(**frames, summary=parts[0] | parts[1])
+        summary, environment = (
+            read_json(Path(folder) / f"{name}.json") for name in ("summary", "environment")
+        )
+        return cls(**frames, summary=summary | environment)
 
     @property
     def datasets(self) -> list[str]:
@@ -114,6 +110,12 @@ class Tables:
             for name, setup in setups
             if setup["kind"] != "unguided" and kind in (None, setup["kind"])
         ]
+
+    def unguided(self, dataset: str) -> Cell:
+        """The first setup without guidance whose denoiser gets no label either."""
+        setups = self.facts(dataset)["setups"].items()
+        names = [name for name, s in setups if s["kind"] == "unguided" and not s["asked"]]
+        return Cell(names[0] if names else UNGUIDED)
 
     def has(self, dataset: str, metric: str) -> bool:
         """Whether evaluation rows of this metric exist."""
@@ -161,7 +163,7 @@ class Tables:
         )
 
     def broken(self, dataset: str, setup: str, split: str = EVALUATION) -> list[float]:
-        """A setup's scales (NaN: none) at which more than one image and BROKEN of all diverged."""
+        """The setup's scales (NaN: none) at which more images diverged than BROKEN allows."""
         rows = self.curve(dataset, setup, "diverged", split)
         most = np.maximum(1, BROKEN * rows.n) + 1e-9  # shares are rounded
         return [float(scale) for scale in rows.scale[rows.value * rows.n > most]]
@@ -172,7 +174,7 @@ class Tables:
         return bool(_at(scales, cell.scale).any())
 
     def chooser(self, dataset: str, metric: str) -> str:
-        """What is asked where `metric` is to be low: of a distance, the sliced one beside it."""
+        """The metric by which the lowest `metric` is chosen: of a distance, the sliced one."""
         chooser = CHOSEN_BY.get(metric, metric)
         return chooser if self.has(dataset, chooser) else metric
 
@@ -205,10 +207,10 @@ class Tables:
     def apart(self, dataset: str, first: Cell, second: Cell) -> float:
         """Mean pixel difference [0, 255] of two cells' shown images, of equal seeds; else NaN."""
         table = self.pixels
-        for one, two in ((first, second), (second, first)):
-            keep = (table.dataset == dataset) & (table.setup == one.setup)
-            keep &= (table.other == two.setup) & _at(table.scale, one.scale)
-            rows = table[keep & _at(table.other_scale, two.scale)]
+        for cell, other in ((first, second), (second, first)):
+            keep = (table.dataset == dataset) & (table.setup == cell.setup)
+            keep &= (table.other == other.setup) & _at(table.scale, cell.scale)
+            rows = table[keep & _at(table.other_scale, other.scale)]
             if len(rows):
                 return float(rows.difference.iloc[0])
         return math.nan
@@ -234,6 +236,6 @@ class Tables:
         return Measure(float(rows.accuracy.iloc[0]), float(rows.se.iloc[0]), int(rows.n.iloc[0]))
 
 
-def _at(scales: pd.Series, scale: float) -> pd.Series:
-    """Where a column of scales is `scale`, which may be NaN: none."""
-    return scales.isna() if np.isnan(scale) else scales == scale
+def _at(scales: pd.Series, scale: float | None) -> pd.Series:
+    """Where a column of scales is `scale`; NaN where a row has none."""
+    return scales.isna() if scale is None else scales == scale

@@ -21,26 +21,26 @@ def number(value: float | None) -> str:
 
 
 def decimals(error: float) -> int:
-    """Decimal places that an error deserves: two digits when it starts with 1 or 2, else one."""
+    """Decimal places of an error: for two of its digits where the first is 1 or 2, else for one."""
     place = math.floor(math.log10(error))
     return max(0, -place + int(error / 10**place < 2.95))
 
 
-def measure(found: Measure | None) -> str:
+def measure(value: Measure | None) -> str:
     """`12.3 ± 0.4`: value and standard error, to the same decimals."""
-    if found is None:
+    if value is None:
         return MISSING
-    if not math.isfinite(found.se):
-        return number(found.value)
-    places = decimals(found.se) if found.se else 3
-    return f"{found.value:.{places}f}{PLUS_MINUS}{found.se:.{places}f}"
+    if not math.isfinite(value.se):
+        return number(value.value)
+    places = decimals(value.se) if value.se else 3
+    return f"{value.value:.{places}f}{PLUS_MINUS}{value.se:.{places}f}"
 
 
-def distance(found: Measure | None) -> str:
+def distance(value: Measure | None) -> str:
     """`12.3 ± 0.4 (raw 14.1)`: beside what it is without the correction; † with n < features."""
-    if found is None or not math.isfinite(found.raw):
-        return measure(found)
-    return f"{measure(found)} (raw {number(found.raw)}){' †' if found.few else ''}"
+    if value is None or not math.isfinite(value.raw):
+        return measure(value)
+    return f"{measure(value)} (raw {number(value.raw)}){' †' if value.few else ''}"
 
 
 def lines(values: Mapping[str, float | None]) -> dict[str, str]:

@@ -59,7 +59,7 @@ def run(stage: Stage) -> None:
         "cell_costs": _read([path / "cost.parquet" for path in metrics]),
         "jackknife": _read([path / "jackknife.parquet" for path in metrics]),
         "reference_jackknife": _read([path / "reference_jackknife.parquet" for path in metrics]),
-        "pixels": [pixels(config, dataset, found) for dataset, found in drawn.items()],
+        "pixels": [pixels(config, dataset, arrays) for dataset, arrays in drawn.items()],
         "classifiers": [pd.DataFrame(_classifiers(config, layout))],
         "history": _history(config, layout),
         "truth": _read([layout.truth(world) / "errors.parquet" for world in config.worlds]),
@@ -71,7 +71,7 @@ def run(stage: Stage) -> None:
             ]
         ),
     }
-    tables = {name: joined(name, parts) for name, parts in frames.items()}
+    tables = {name: joined(name, rows) for name, rows in frames.items()}
     for name, frame in (tables | {"costs": pd.DataFrame(_costs(stage))}).items():
         with atomic(folder / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, index=False)
@@ -79,9 +79,9 @@ def run(stage: Stage) -> None:
         tables["results"].to_csv(temporary, index=False)
     write_json(folder / "summary.json", _summary(config, layout))
     write_json(folder / "environment.json", environment() | {"config_text": _text(config)})
-    for dataset, found in drawn.items():
+    for dataset, arrays in drawn.items():
         with atomic(layout.pictures / f"{dataset}.npz") as temporary, open(temporary, "wb") as file:
-            np.savez(file, **found)  # type: ignore[arg-type]
+            np.savez(file, **arrays)  # type: ignore[arg-type]
     for world in config.worlds:
         with atomic(layout.pictures / f"{world}.npz") as temporary:
             shutil.copyfile(layout.truth(world) / "pictures.npz", temporary)
@@ -92,7 +92,7 @@ def run(stage: Stage) -> None:
 
 
 def _check(stage: Stage) -> None:
-    """Check every file that is read here; of samples and features that is a small part."""
+    """Check the files that are read here: of samples those that are shown, of features none."""
     for job in inputs(stage.config, stage.job):
         names = None
         if job.stage == "sample":
@@ -122,7 +122,7 @@ def _classifiers(config: Config, layout: Layout) -> list[dict[str, Any]]:
 
 
 def _history(config: Config, layout: Layout) -> list[pd.DataFrame]:
-    parts = []
+    histories = []
     for dataset, options in config.datasets.items():
         folders = {"denoiser": layout.denoiser(dataset)} | {
             name: layout.classifier(dataset, name) for name in options.classifiers
@@ -130,15 +130,15 @@ def _history(config: Config, layout: Layout) -> list[pd.DataFrame]:
         for model, folder in folders.items():
             history = pd.read_json(folder / "history.jsonl", lines=True)
             long = history.melt("step", var_name="quantity", value_name="value")
-            parts.append(long.assign(dataset=dataset, model=model))
-    return parts
+            histories.append(long.assign(dataset=dataset, model=model))
+    return histories
 
 
 def _costs(stage: Stage) -> list[dict[str, Any]]:
     """What each job took when it last ran."""
     keys = ("stage", "dataset", "job", "seconds", "peak_memory_mib", "device")
-    found = [read_json(provenance(stage.layout, job)) for job in inputs(stage.config, stage.job)]
-    return [{key: entry[key] for key in keys} for entry in found]
+    entries = [read_json(provenance(stage.layout, job)) for job in inputs(stage.config, stage.job)]
+    return [{key: entry[key] for key in keys} for entry in entries]
 
 
 def _summary(config: Config, layout: Layout) -> dict[str, Any]:
@@ -193,6 +193,12 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
         "train": len(train.images),
         "validation": len(held_out.images),
         "denoiser_parameters": parameters,
+        "noise_trained": {
+            name: classifier.noise_trained for name, classifier in options.classifiers.items()
+        },
+        "stabilizers": {
+            name: s.model_dump(mode="json") for name, s in options.sensitivity.stabilizers.items()
+        },
         "setups": {
             name: {
                 "kind": "unguided" if setup.guidance == "none" else setup.guidance,

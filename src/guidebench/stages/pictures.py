@@ -17,7 +17,6 @@ from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.experiment.sections import DDPMLinear
 from guidebench.report.columns import columns
 from guidebench.stages.stage import Stage
-from guidebench.workload import Cell
 
 SHOWN = 24
 
@@ -44,48 +43,41 @@ def pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
     noise = normal(torch.tensor([config.seed]), 0, tuple(data.images.shape[1:]))
     image = to_float(data.images[:1])
     noisy = [to_uint8(schedule.diffuse(image, noise, t)) for t in times]
-    found = {
+    arrays = {
         "real": data.images[:64],
         "forward": np.concatenate(noisy),
         "forward_t": np.array(times),
     }
     if options.target is not None and not workload.each(options):
-        wanted = classes(options.data).index(target_name(options))
-        found["target"] = data.images[np.flatnonzero(data.labels == wanted)[:16]]
+        target = classes(options.data).index(target_name(options))
+        arrays["target"] = data.images[np.flatnonzero(data.labels == target)[:16]]
     blocks = workload.blocks(config, dataset)
     first = shown(config, dataset)[0]
     for cell in workload.cells(config, dataset):
         with np.load(layout.samples(dataset) / cell.path / f"{first}.npz") as file:
-            found[f"sample:{cell.setup}:{_scale(cell)}"] = file["images"][:SHOWN]
-            found[f"film:{cell.setup}:{_scale(cell)}"] = file["film"]
-        parts = [
+            arrays[f"sample:{cell.key}"] = file["images"][:SHOWN]
+            arrays[f"film:{cell.key}"] = file["film"]
+        sheet = [
             np.load(layout.samples(dataset) / cell.path / f"{block.name}.npz")["images"]
             for block in blocks
             if block.split == workload.PICTURES and cell in workload.sampled(config, dataset, block)
         ]
-        if parts:
-            found[f"grid:{cell.setup}:{_scale(cell)}"] = np.concatenate(parts)
-    return found
+        if sheet:
+            arrays[f"grid:{cell.key}"] = np.concatenate(sheet)
+    return arrays
 
 
-def pixels(config: Config, dataset: str, found: dict[str, np.ndarray]) -> pd.DataFrame:
+def pixels(config: Config, dataset: str, arrays: dict[str, np.ndarray]) -> pd.DataFrame:
     """A row of the table `pixels` for every pair of cells: how much their shown samples differ.
 
     Mean absolute difference in [0, 255] over pixels and images of the same seeds.
     """
-    samples = {
-        cell: found[f"sample:{cell.setup}:{_scale(cell)}"]
-        for cell in workload.cells(config, dataset)
-    }
+    samples = {cell: arrays[f"sample:{cell.key}"] for cell in workload.cells(config, dataset)}
     rows = []
-    for (cell, one), (other, two) in combinations(samples.items(), 2):
-        difference = np.maximum(one, two) - np.minimum(one, two)  # uint8 has no signs
-        scales = [np.nan if part.scale is None else part.scale for part in (cell, other)]
+    for (cell, images), (other, others) in combinations(samples.items(), 2):
+        difference = np.maximum(images, others) - np.minimum(images, others)  # uint8 has no signs
+        scales = [np.nan if c.scale is None else c.scale for c in (cell, other)]
         rows.append(
             [dataset, cell.setup, scales[0], other.setup, scales[1], float(difference.mean())]
         )
     return pd.DataFrame(rows, columns=list(columns("pixels")))
-
-
-def _scale(cell: Cell) -> str:
-    return "none" if cell.scale is None else f"{cell.scale:g}"

@@ -18,7 +18,7 @@ from guidebench.stages.stage import Stage
 def run(stage: Stage) -> None:
     """Render report.html from tables, findings and figures."""
     layout = stage.layout
-    # nothing is published unless all that it stands on is there, fresh and whole
+    # no report is published unless all results that it rests on are there, fresh and undamaged
     check(stage.config, layout, inputs(stage.config, stage.job))
     tables, findings = Tables.read(layout.tables), read_json(layout.findings)
     with atomic(layout.report) as temporary:
@@ -32,14 +32,14 @@ def run(stage: Stage) -> None:
 
 def experiments(results: Path) -> list[dict[str, object]]:
     """Every experiment below `results` that has a report, and tables and findings beside it."""
-    found: list[dict[str, object]] = []
+    experiments: list[dict[str, object]] = []
     for report in sorted(results.glob("*/report.html")):
         folder = report.parent
         # another experiment's missing or damaged file is no reason to withhold this one's report
         with suppress(UserError, KeyError, TypeError):
             summary = read_json(folder / "tables" / "summary.json")
             findings = read_json(folder / "findings.json")
-            found.append(
+            experiments.append(
                 {
                     "name": folder.name,
                     "description": summary["description"],
@@ -47,4 +47,4 @@ def experiments(results: Path) -> list[dict[str, object]]:
                     "findings": Counter(finding["verdict"] for finding in findings),
                 }
             )
-    return found
+    return experiments

@@ -3,12 +3,12 @@
 import pytest
 
 from guidebench import workload
+from guidebench.base.cells import Cell
 from guidebench.pipeline.jobs import listing, slices
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.jobs.listing import jobs
 from guidebench.pipeline.records import code
 from guidebench.pipeline.records.artifacts import canonical, ordered_digest
-from guidebench.workload import Cell
 
 BALLS = "sportballs"
 S = ("datasets", BALLS)

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from guidebench import workload
+from guidebench.base.cells import Cell
 from guidebench.base.choices import SAMPLERS, side
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config, Dataset, IdxData
 from guidebench.pipeline.experiment.sections import Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Job
-from guidebench.workload import Block, Cell
+from guidebench.workload import Block
 
 # one image, one forward pass of a 16-channel network at 32 x 32 on one core of 2024
 FORWARD_SECONDS = 0.0015
@@ -172,32 +173,34 @@ def world_cells(world: World) -> int:
     return sum(max(1, len(setup.scales)) for setup in world.setups.values())
 
 
-def evaluations(config: Config, dataset: str, part: Block, cell: Cell) -> float:
+def evaluations(config: Config, dataset: str, block: Block, cell: Cell) -> float:
     """Denoiser evaluations (images times forward passes) of a cell of a seed block."""
     options = config.datasets[dataset]
     setup, batch = options.setups[cell.setup], options.sampling.micro_batch
-    rows = -(-part.count // batch) * batch  # the last micro-batch is padded
+    rows = -(-block.count // batch) * batch  # the last micro-batch is padded
     both = 2 if setup.guidance == "cfg" and cell.scale else 1
     per_step = SAMPLERS[options.sampling.sampler].evaluations
-    return float(rows * workload.steps(config, dataset, cell, part) * both * per_step)
+    return float(rows * workload.steps(config, dataset, cell, block) * both * per_step)
 
 
-def cell_seconds(config: Config, dataset: str, part: Block, cell: Cell, rate: Rates) -> float:
+def cell_seconds(config: Config, dataset: str, block: Block, cell: Cell, rate: Rates) -> float:
     """Expected seconds of one cell of a seed block."""
     setup = config.datasets[dataset].setups[cell.setup]
     low, high = setup.interval
     share = high - low if cell.scale else 0.0
     step = share * rate.sampled[kind(setup)] + (1 - share) * rate.sampled["none"]
     both = 2 if setup.guidance == "cfg" and cell.scale else 1
-    return evaluations(config, dataset, part, cell) / both * step
+    return evaluations(config, dataset, block, cell) / both * step
 
 
 def sample(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     """Of a block's cells, all of them."""
     rate = rates[job.dataset]
-    part = workload.block(config, job.dataset, job.block)
-    cells = workload.sampled(config, job.dataset, part)
-    return rate.startup + sum(cell_seconds(config, job.dataset, part, cell, rate) for cell in cells)
+    block = workload.block(config, job.dataset, job.block)
+    cells = workload.sampled(config, job.dataset, block)
+    return rate.startup + sum(
+        cell_seconds(config, job.dataset, block, cell, rate) for cell in cells
+    )
 
 
 def sensitivity(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
@@ -227,5 +230,5 @@ def _featured(config: Config, job: Job) -> int:
     options = config.datasets[job.dataset]
     if job.block == workload.REAL:
         return images(options) // 2
-    part = workload.block(config, job.dataset, job.block)
-    return part.count * len(workload.cells(config, job.dataset))
+    block = workload.block(config, job.dataset, job.block)
+    return block.count * len(workload.cells(config, job.dataset))

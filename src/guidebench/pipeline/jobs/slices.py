@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from guidebench import workload
+from guidebench.base.cells import Cell
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.records.artifacts import digest_of
 from guidebench.pipeline.records.user_code import source_digest
-from guidebench.workload import Block, Cell
+from guidebench.workload import Block
 
 # by identity, which lasts as long as the section is held here
 _DUMPS: dict[int, tuple[Dataset, dict[str, Any]]] = {}
@@ -77,12 +78,12 @@ def sensitivity(config: Config, job: Job) -> dict[str, Any]:
 
 def sample(config: Config, job: Job) -> dict[str, Any]:
     """Of `sample`."""
-    part = workload.block(config, job.dataset, job.block)
+    block = workload.block(config, job.dataset, job.block)
     cells = [
-        cell_spec(config, job.dataset, cell, part)
-        for cell in workload.sampled(config, job.dataset, part)
+        cell_spec(config, job.dataset, cell, block)
+        for cell in workload.sampled(config, job.dataset, block)
     ]
-    return _common(config) | {"cells": cells, "block": list(part)}
+    return _common(config) | {"cells": cells, "block": list(block)}
 
 
 def features(config: Config, job: Job) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def metrics(config: Config, job: Job) -> dict[str, Any]:
     return {
         "seed": config.seed,
         "cells": [cell.path for cell in workload.cells(config, job.dataset)],
-        "blocks": [list(part) for part in workload.scored(config, job.dataset)],
+        "blocks": [list(block) for block in workload.scored(config, job.dataset)],
         "target": dump["target"],
         "guide": {name: setup["classifier"] for name, setup in dump["setups"].items()},
         "metrics": config.metrics.model_dump(mode="json") | {"inception": inception(config)},

@@ -84,11 +84,11 @@ def cost(
         )
     rate = rates[job.dataset]
     cells = missing_cells(config, layout, job, running)
-    part = workload.block(config, job.dataset, job.block)
-    spent = [cost_model.cell_seconds(config, job.dataset, part, cell, rate) for cell in cells]
-    count = part.count * len(cells)
+    block = workload.block(config, job.dataset, job.block)
+    spent = [cost_model.cell_seconds(config, job.dataset, block, cell, rate) for cell in cells]
+    count = block.count * len(cells)
     pixels = _bytes(config, job.dataset)
-    total = sum(cost_model.evaluations(config, job.dataset, part, cell) for cell in cells)
+    total = sum(cost_model.evaluations(config, job.dataset, block, cell) for cell in cells)
     return Cost(rate.startup + sum(spent), count, total, count * pixels)
 
 
@@ -112,8 +112,8 @@ def _disk(config: Config, job: Job) -> float:
         row += 8 * (len(options.classifiers) + 1) + 1
         if job.block == workload.REAL:
             return float(cost_model.images(options) // 2 * row)
-        part = workload.block(config, job.dataset, job.block)
-        return float(part.count * len(workload.cells(config, job.dataset)) * row)
+        block = workload.block(config, job.dataset, job.block)
+        return float(block.count * len(workload.cells(config, job.dataset)) * row)
     return 100_000.0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guidebench import workload
+from guidebench.base.cells import Cell
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs import slices
@@ -19,7 +20,6 @@ from guidebench.pipeline.plan.schedule import WRITE_EVENTS
 from guidebench.pipeline.records.events import read
 from guidebench.pipeline.records.failures import last_words
 from guidebench.pipeline.records.finished_cells import standing
-from guidebench.workload import Cell
 
 
 class Pending(NamedTuple):

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
-from guidebench.report.claims import accuracy, distance, forward, tradeoff
+from guidebench.report.claims import accuracy, chance, distance, smoothness, tradeoff
+from guidebench.report.claims.kinds import (
+    CFG,
+    CLEAN,
+    CLEAN_ADAM,
+    CLEAN_EMA,
+    CLEAN_EMA9,
+    CLEAN_EMA99,
+    CLEAN_RAW,
+    CLEAN_X0,
+    CLEAN_X0_ANY,
+    NOISE_TRAINED,
+    Kind,
+)
 from guidebench.report.claims.verdicts import UNDECIDED, Outcome, Unmeasured
 from guidebench.report.tables import Tables
 
@@ -18,11 +32,23 @@ CHOSEN = "scales chosen on selection seeds, compared on evaluation seeds"
 
 
 class Claim(NamedTuple):
-    """A claim of the paper, its criterion ({fd}, {cfd}: the distance used) and its decision."""
+    """A claim of the paper, its criterion ({fd}, {cfd}: the distance used) and its decision.
+
+    `needs`: the kinds of guidance that it is about; `decide` gets them after tables and data set.
+    """
 
     claim: str
     criterion: str
-    decide: Callable[[Tables, str], Outcome]
+    decide: Callable[..., Outcome]
+    needs: tuple[Kind, ...]
+
+    def outcome(self, tables: Tables, dataset: str) -> Outcome:
+        """The decision on a data set; undecided, with what is missing, where it lacks some."""
+        try:
+            return self.decide(tables, dataset, *self.needs)
+        except Unmeasured as missing:
+            reason = str(missing)
+            return Outcome(UNDECIDED, {}, f"{reason[:1].upper()}{reason[1:]}.")
 
 
 CLAIMS = [
@@ -30,39 +56,46 @@ CLAIMS = [
         "The clean (non-robust) classifier's accuracy on x_t falls to chance early.",
         f"|accuracy of clean/raw - chance| <= 0.10 at some t <= 0.45 T: {EXACT} inside of it, "
         "tried from the last such t down; does not hold where it is outside at all",
-        forward.near_chance,
+        chance.near_chance,
+        (CLEAN_RAW,),
     ),
     Claim(
         "The noise-trained (robust) classifier is still accurate at that t.",
         f"accuracy of noise_trained/raw >= 0.80 at the first t of claim 1: {EXACT} {FIRST}",
-        forward.noise_trained_accurate,
+        chance.noise_trained_accurate,
+        (CLEAN_RAW, NOISE_TRAINED),
     ),
     Claim(
         "x0_pred before the clean classifier restores at least half of the loss there.",
         "accuracy(clean/x0) - accuracy(clean/raw) >= half of [accuracy on clean images - "
         f"accuracy(clean/raw)] at that t: paired 95 % interval over images {FIRST}",
-        forward.x0_restores,
+        chance.x0_restores,
+        (CLEAN_RAW, CLEAN_X0),
     ),
     Claim(
         "The clean classifier's logits are more sensitive than the noise-trained one's.",
         f"logit sensitivity clean/raw > noise_trained/raw: {PAIRED}",
-        forward.logit_sensitivity,
+        partial(smoothness.falls, "logit_sensitivity"),
+        (CLEAN_RAW, NOISE_TRAINED),
     ),
     Claim(
         "Gradients: clean/raw is more sensitive than clean/x0, and that more than noise-trained.",
         f"gradient sensitivity clean/raw > clean/x0 > noise_trained/raw: each {PAIRED}",
-        forward.grad_sensitivity,
+        partial(smoothness.falls, "grad_sensitivity"),
+        (CLEAN_RAW, CLEAN_X0, NOISE_TRAINED),
     ),
     Claim(
         "EMA lowers the gradient sensitivity, 0.99 more than 0.9.",
         f"gradient sensitivity clean/x0 > +ema0.9 > +ema0.99: each {PAIRED}",
-        forward.ema_lowers,
+        partial(smoothness.falls, "grad_sensitivity"),
+        (CLEAN_X0, CLEAN_EMA9, CLEAN_EMA99),
     ),
     Claim(
         "With ADAM the gradient sensitivity rises towards noise.",
         "Spearman correlation of its mean with t >= 0.5: 95 % bootstrap interval over images, "
         "each with its whole curve",
-        forward.adam_rises,
+        smoothness.rises,
+        (CLEAN_ADAM,),
     ),
     Claim(
         "Guidance by the clean classifier on x_t (clean/raw) fails.",
@@ -70,6 +103,7 @@ CLAIMS = [
         f"higher than unguided; {EXACT} or {JACKKNIFE}, shared by the three reasons, and for "
         "“does not hold” by the scales (Bonferroni)",
         accuracy.clean_raw_fails,
+        (CLEAN_RAW,),
     ),
     Claim(
         "Guidance by clean/x0 with EMA reaches 90 % by the guide and by the judge.",
@@ -77,6 +111,7 @@ CLAIMS = [
         f"with the highest smaller one of the two on selection seeds: {EXACT}, shared by the "
         "setups, and for “does not hold” by the two (Bonferroni)",
         accuracy.ema_reaches,
+        (CLEAN_EMA,),
     ),
     Claim(
         "ADAM needs at most a fifth of the scale for 90 %.",
@@ -85,6 +120,7 @@ CLAIMS = [
         f"a scale >= 1/5 of one at which another does; {EXACT}, shared by all scales "
         "(Bonferroni)",
         accuracy.adam_needs_less,
+        (CLEAN_ADAM, CLEAN_X0_ANY),
     ),
     Claim(
         "Unconditional FD rises with the scale for the noise-trained classifier.",
@@ -92,6 +128,7 @@ CLAIMS = [
         "where Spearman's correlation of {fd} with the scale is below 0.5, or {fd} falls again "
         "from its peak (interval below 0)",
         distance.fd_rises,
+        (NOISE_TRAINED,),
     ),
     Claim(
         "cFD falls with the scale, then turns (noise-trained classifier).",
@@ -99,17 +136,20 @@ CLAIMS = [
         "unguided minus that there, and of the largest unbroken scale minus that: each "
         f"{JACKKNIFE} above 0",
         distance.cfd_turns,
+        (NOISE_TRAINED,),
     ),
     Claim(
         "Among the clean classifier's setups x0+EMA0.99 has the best cFD.",
         f"{{cfd}} of each other one minus clean/x0+ema0.99: all above 0; {JACKKNIFE}, Holm's "
         f"procedure over them, for “does not hold”, too; {CHOSEN}",
-        distance.ema99_best,
+        distance.best_of_its_classifier,
+        (CLEAN_EMA99, CLEAN),
     ),
     Claim(
         "clean/x0+EMA0.99 also beats the noise-trained classifier's best cFD.",
         f"{{cfd}} of noise_trained/raw minus clean/x0+ema0.99: {JACKKNIFE} above 0; {CHOSEN}",
-        distance.ema99_beats_noise_trained,
+        distance.beats,
+        (CLEAN_EMA99, NOISE_TRAINED),
     ),
 ]
 
@@ -119,19 +159,29 @@ WITHOUT_TARGET = 4
 # of the CFG paper and the notebooks, where every class is generated in turn
 ENDS = f"cfg's largest unbroken weight against its smallest: {JACKKNIFE} excludes 0"
 TRADE_OFF = [
-    Claim("Images get clearer with the weight: IS (on the judge) rises.", ENDS, tradeoff.clearer),
     Claim(
-        "They pay with distance from the data: FD rises with the weight.", ENDS, tradeoff.farther
+        "Images get clearer with the weight: IS (on the judge) rises.",
+        ENDS,
+        tradeoff.clearer,
+        (CFG,),
+    ),
+    Claim(
+        "They pay with distance from the data: FD rises with the weight.",
+        ENDS,
+        tradeoff.farther,
+        (CFG,),
     ),
     Claim(
         "Images of a class get more alike with the weight.",
         f"mean feature distance within a class, {ENDS}",
         tradeoff.less_diverse,
+        (CFG,),
     ),
     Claim(
         "Guidance leaves out part of the data: recall falls with the weight.",
         ENDS,
         tradeoff.recalls_less,
+        (CFG,),
     ),
     Claim(
         "Classifier guidance is an adversarial attack on its classifier, unlike cfg.",
@@ -139,6 +189,7 @@ TRADE_OFF = [
         "noise_trained/raw, minus the same on samples of cfg, each at its largest unbroken "
         f"scale: {JACKKNIFE} above 0",
         tradeoff.attack,
+        (NOISE_TRAINED, CFG),
     ),
 ]
 
@@ -165,10 +216,7 @@ def claims(tables: Tables, dataset: str) -> list[tuple[int, Claim]]:
 
 def decide_one(tables: Tables, dataset: str, number: int, claim: Claim) -> dict[str, Any]:
     """A claim on a data set as `decide` has it."""
-    try:
-        outcome = claim.decide(tables, dataset)
-    except Unmeasured as missing:
-        outcome = Outcome(UNDECIDED, {}, f"{str(missing)[:1].upper()}{str(missing)[1:]}.")
+    outcome = claim.outcome(tables, dataset)
     distances = {kind: tables.distance(dataset, kind) for kind in ("fd", "cfd")}
     return {
         "dataset": dataset,

@@ -27,7 +27,7 @@ Key = TypeVar("Key", bound=Hashable)
 def proportion(share: float, n: int, tests: int = 1) -> Interval:
     """Clopper and Pearson's exact interval (1934) of a share of `n` images.
 
-    It is one of `tests` intervals that miss with 5 % together (Bonferroni).
+    It is one of `tests` intervals of which any misses in 5 % of experiments (Bonferroni).
     """
     count, tail = round(share * n), (1 - CONFIDENCE) / 2 / tests
     low = stats.beta.ppf(tail, count, n - count + 1) if count else 0.0
@@ -37,8 +37,8 @@ def proportion(share: float, n: int, tests: int = 1) -> Interval:
 
 def proportions(shares: pd.Series, counts: pd.Series) -> np.ndarray:
     """Lower and upper ends [2, k] of the intervals of k shares, of `counts` images each."""
-    found = [proportion(share, int(n)) for share, n in zip(shares, counts, strict=True)]
-    return np.array([(one.low, one.high) for one in found]).T
+    intervals = [proportion(share, int(n)) for share, n in zip(shares, counts, strict=True)]
+    return np.array([(interval.low, interval.high) for interval in intervals]).T
 
 
 def holm(compared: Mapping[Key, Callable[[int], Interval]]) -> dict[Key, Interval]:
@@ -54,7 +54,7 @@ def holm(compared: Mapping[Key, Callable[[int], Interval]]) -> dict[Key, Interva
             for key, interval in compared.items()
             if key not in decided
         }
-        clear = {key: found for key, found in rest.items() if found.positive or found.negative}
+        clear = {key: gap for key, gap in rest.items() if gap.positive or gap.negative}
         decided |= clear or rest
     return {key: decided[key] for key in compared}
 
@@ -62,8 +62,9 @@ def holm(compared: Mapping[Key, Callable[[int], Interval]]) -> dict[Key, Interva
 def all_above(compared: Sequence[Callable[[int], Interval]]) -> str:
     """Holds when each is above 0, does not when one of all is below (Bonferroni).
 
-    Each gives an interval for the number of those that hold together: where one is not above 0
-    it alone must seem so for all to, but one of several seems below more often than one alone.
+    Each gives an interval for a number of intervals that are to hold together. That all are above
+    0 is wrong only if the one that is not looks so: no correction. That any is below 0 is wrong as
+    soon as one of them looks so by chance: corrected for their number.
     """
     if any(interval(len(compared)).negative for interval in compared):
         return FAILS
@@ -85,15 +86,15 @@ def rank_correlation_along(curve: pd.DataFrame) -> Interval:
         raise Unmeasured(f"not measured: {times} points of {n} images give no rank correlation")
     weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
     drawn = _ranks(weights @ curve.to_numpy(float).T)
-    found, along = _ranks(mean), _ranks(curve.index.to_numpy())
-    estimate = float(found @ along)
+    of_mean, of_index = _ranks(mean), _ranks(curve.index.to_numpy())
+    estimate = float(of_mean @ of_index)
     # a bootstrap of n images is narrow by sqrt((n - 1) / n) and by normal against Student's tails
     tail = stats.norm.cdf(-np.sqrt(n / (n - 1)) * quantile(n - 1))
-    ends = np.quantile(drawn @ along, [tail, 1 - tail])
+    ends = np.quantile(drawn @ of_index, [tail, 1 - tail])
     low, high = min(ends[0], 2 * estimate - ends[1]), max(ends[1], 2 * estimate - ends[0])
     # drawn curves have the noise twice: their squared agreement is (signal + noise) / (signal +
     # 2 noise), the estimate's reliability signal / (signal + noise)
-    reliability = 2 - 1 / float(np.mean(drawn @ found)) ** 2
+    reliability = 2 - 1 / float(np.mean(drawn @ of_mean)) ** 2
     if high > 0:
         high = high / reliability**0.5 if reliability > RELIABLE else 1.0
     return Interval(estimate, max(-1.0, low), min(1.0, high))

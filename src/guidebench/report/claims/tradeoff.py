@@ -2,69 +2,71 @@
 
 from __future__ import annotations
 
+from guidebench.base.cells import Cell
+from guidebench.report.claims.kinds import Kind, setup_of
 from guidebench.report.claims.verdicts import (
     Interval,
     Outcome,
+    Values,
     by_sign,
     contrast,
     difference,
     unbroken,
 )
-from guidebench.report.tables import Cell, Tables
-
-CFG, GUIDE = "cfg", "noise_trained"
-NOISE_TRAINED = f"{GUIDE}/raw"
+from guidebench.report.tables import Tables
 
 
-def _ends(tables: Tables, dataset: str, metric: str, sign: int) -> Outcome:
+def _ends(tables: Tables, dataset: str, cfg: Kind, metric: str, sign: int) -> Outcome:
     """Whether a metric rises (`sign` 1) or falls (-1) from cfg's smallest to its largest weight."""
-    cells, said = unbroken(tables, dataset, CFG, least=2)
+    cells, on_broken = unbroken(tables, dataset, setup_of(tables, dataset, cfg), least=2)
     change = difference(tables, dataset, (cells[-1], metric), (cells[0], metric))
     claimed = change if sign > 0 else Interval(-change.estimate, -change.high, -change.low)
     weights = f"from weight {cells[0].scale:g} to {cells[-1].scale:g}"
     return Outcome(
         by_sign([claimed]),
         change.values(f"change of {metric} {weights}"),
-        f"{metric} changes by {change} {weights}.{said}",
+        f"{metric} changes by {change} {weights}.{on_broken}",
     )
 
 
-def clearer(tables: Tables, dataset: str) -> Outcome:
+def clearer(tables: Tables, dataset: str, cfg: Kind) -> Outcome:
     """IS on the judge rises with w."""
-    return _ends(tables, dataset, "is_judge", 1)
+    return _ends(tables, dataset, cfg, "is_judge", 1)
 
 
-def farther(tables: Tables, dataset: str) -> Outcome:
+def farther(tables: Tables, dataset: str, cfg: Kind) -> Outcome:
     """FD rises with w."""
-    return _ends(tables, dataset, tables.distance(dataset, "fd"), 1)
+    return _ends(tables, dataset, cfg, tables.distance(dataset, "fd"), 1)
 
 
-def less_diverse(tables: Tables, dataset: str) -> Outcome:
+def less_diverse(tables: Tables, dataset: str, cfg: Kind) -> Outcome:
     """Images of a class get more alike with w."""
-    return _ends(tables, dataset, "diversity_judge", -1)
+    return _ends(tables, dataset, cfg, "diversity_judge", -1)
 
 
-def recalls_less(tables: Tables, dataset: str) -> Outcome:
+def recalls_less(tables: Tables, dataset: str, cfg: Kind) -> Outcome:
     """Recall falls with w."""
-    return _ends(tables, dataset, "recall_judge", -1)
+    return _ends(tables, dataset, cfg, "recall_judge", -1)
 
 
-def attack(tables: Tables, dataset: str) -> Outcome:
+def attack(tables: Tables, dataset: str, noise_trained: Kind, cfg: Kind) -> Outcome:
     """How far the noise-trained classifier overrates what it guided, and what cfg did, at most."""
-    grids = [unbroken(tables, dataset, name) for name in (NOISE_TRAINED, CFG)]
-    guided, free = (grid.cells[-1] for grid in grids)
+    setups = [setup_of(tables, dataset, kind) for kind in (noise_trained, cfg)]
+    classifier = tables.facts(dataset)["setups"][setups[0]]["classifier"]
+    unbroken_of = [unbroken(tables, dataset, setup) for setup in setups]
+    guided, free = (cells[-1] for cells, _ in unbroken_of)
 
     def overrated(cell: Cell, factor: int) -> list[tuple[float, Cell, str]]:
-        return [(factor, cell, f"accuracy_{GUIDE}"), (-factor, cell, "accuracy_judge")]
+        return [(factor, cell, f"accuracy_{classifier}"), (-factor, cell, "accuracy_judge")]
 
     by = [contrast(tables, dataset, overrated(cell, 1)) for cell in (guided, free)]
     interval = contrast(tables, dataset, [*overrated(guided, 1), *overrated(free, -1)])
-    values: dict[str, float | None] = {}
-    for cell, found in zip((guided, free), by, strict=True):
-        values |= found.values(f"{GUIDE} minus judge, {cell.setup} at {cell.scale:g}")
+    values: Values = {}
+    for cell, excess in zip((guided, free), by, strict=True):
+        values |= excess.values(f"{classifier} minus judge, {cell.setup} at {cell.scale:g}")
     reason = (
         f"The noise-trained classifier overrates what it guided (scale {guided.scale:g}) "
         f"by {by[0]}, cfg's images (weight {free.scale:g}) by {by[1]}: a difference of "
-        f"{interval}.{''.join(grid.said for grid in grids)}"
+        f"{interval}.{''.join(on_broken for _, on_broken in unbroken_of)}"
     )
     return Outcome(by_sign([interval]), values | interval.values("difference"), reason)

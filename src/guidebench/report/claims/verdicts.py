@@ -1,4 +1,4 @@
-"""How a verdict is reached: intervals, and what is said when something was not measured."""
+"""How a verdict is reached: intervals, paired differences, and values that count."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from guidebench.base.cells import Cell
 from guidebench.base.jackknife import agresti_coull, standard_error
-from guidebench.report.tables import BROKEN, Cell, Measure, Tables
+from guidebench.report.metrics import METRICS, exact_share
+from guidebench.report.tables import BROKEN, Measure, Tables
 from guidebench.report.words import number
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 CONFIDENCE = 0.95
-# of images; their errors have a least
-SHARES = ("accuracy", "diverged")
-COUNTED = (*SHARES, "precision", "recall")  # recall: of real images
 
 
 class Unmeasured(Exception):
     """What a claim needs is not in the tables; the message says what."""
+
+
+Values = dict[str, float | None]  # what a verdict rests on, under readable keys
 
 
 class Outcome(NamedTuple):
@@ -54,7 +56,7 @@ class Interval(NamedTuple):
         """The interval in other units; `factor` > 0."""
         return Interval(*(factor * end for end in self))
 
-    def values(self, name: str) -> dict[str, float | None]:
+    def values(self, name: str) -> Values:
         """The three numbers under readable keys."""
         return {name: self.estimate, f"{name}, low": self.low, f"{name}, high": self.high}
 
@@ -76,9 +78,17 @@ def mean(values: np.ndarray, minus: float = 0.0, error: float = 0.0, tests: int 
     if len(values) < 2:
         raise Unmeasured(f"not measured: {len(values)} paired images, at least 2 are needed")
     estimate = float(values.mean()) - minus
-    own = float(values.std(ddof=1)) / len(values) ** 0.5
-    half = quantile(len(values) - 1, tests) * math.hypot(own, error)
+    of_mean = float(values.std(ddof=1)) / len(values) ** 0.5
+    half = quantile(len(values) - 1, tests) * math.hypot(of_mean, error)
     return Interval(estimate, estimate - half, estimate + half)
+
+
+def share_of(metric: str, measure: Measure) -> int:
+    """How many images `metric` is a share of; 0 where it is none."""
+    if exact_share(metric):
+        return measure.n
+    of = METRICS[metric].share_of if metric in METRICS else ""
+    return {"samples": measure.n, "real images": measure.reference_n, "": 0}[of]
 
 
 def contrast(
@@ -110,13 +120,12 @@ def contrast(
         cells = " and ".join(dict.fromkeys(name(cell) for _, cell, _ in terms))
         raise Unmeasured(f"not measured: no jackknife blocks of {cells} for {first}")
     reference = reference[~np.isnan(reference)]
-    parts = [seeds, reference] if len(reference) else [seeds]
+    replicates = [seeds, reference] if len(reference) else [seeds]
     estimate = sum(factor * value.value for (factor, *_), value in zip(terms, values, strict=True))
-    error = standard_error(*parts)
-    if first.startswith(COUNTED):  # blocks that agree would say 0
-        count = values[0].reference_n if first.startswith("recall") else values[0].n
+    error = standard_error(*replicates)
+    if count := share_of(first, values[0]):  # blocks that agree would say 0
         error = max(error, agresti_coull(0, count))
-    half = quantile(min(map(len, parts)) - 1, tests) * error
+    half = quantile(min(map(len, replicates)) - 1, tests) * error
     return Interval(estimate, estimate - half, estimate + half)
 
 
@@ -147,43 +156,35 @@ def against(interval: Interval, limit: float) -> str:
 
 def name(cell: Cell) -> str:
     """`clean/x0 at scale 3`; the setup alone where there is no scale."""
-    return cell.setup if np.isnan(cell.scale) else f"{cell.setup} at scale {cell.scale:g}"
-
-
-def require(tables: Tables, dataset: str, *setups: str) -> None:
-    """Raise Unmeasured if one of the setups is not in the data set's config."""
-    for setup in setups:
-        if setup not in tables.facts(dataset)["setups"]:
-            raise Unmeasured(f"not measured: setup {setup} is not in this data set's config")
+    return cell.setup if cell.scale is None else f"{cell.setup} at scale {cell.scale:g}"
 
 
 def scales(tables: Tables, dataset: str, setup: str, least: int = 1) -> list[Cell]:
     """The setup at each scale of the config, ascending."""
-    require(tables, dataset, setup)
-    grid = sorted(tables.facts(dataset)["setups"][setup]["scales"])
-    if len(grid) < least:
-        raise Unmeasured(f"not measured: {setup} has {len(grid)} scales, {least} are needed")
-    return [Cell(setup, float(scale)) for scale in grid]
+    ascending = sorted(tables.facts(dataset)["setups"][setup]["scales"])
+    if len(ascending) < least:
+        raise Unmeasured(f"not measured: {setup} has {len(ascending)} scales, {least} are needed")
+    return [Cell(setup, float(scale)) for scale in ascending]
 
 
-class Grid(NamedTuple):
+class Unbroken(NamedTuple):
     """A setup's cells that did not break, ascending by scale, and a sentence on those that did."""
 
     cells: list[Cell]
-    said: str
+    on_broken: str
 
 
-def unbroken(tables: Tables, dataset: str, setup: str, least: int = 1) -> Grid:
-    """`scales` without those that broke on evaluation seeds: what is compared at a grid's ends."""
-    cells, lost = scales(tables, dataset, setup, least), tables.broken(dataset, setup)
-    kept = [cell for cell in cells if cell.scale not in lost]
+def unbroken(tables: Tables, dataset: str, setup: str, least: int = 1) -> Unbroken:
+    """`scales` without those that broke on evaluation seeds: what is compared at the ends."""
+    cells, broken = scales(tables, dataset, setup, least), tables.broken(dataset, setup)
+    kept = [cell for cell in cells if cell.scale not in broken]
     if len(kept) < least:
         raise Unmeasured(
             f"not measured: {len(kept)} of {len(cells)} scales of {setup} are not "
             f"broken, {least} are needed"
         )
     if len(kept) == len(cells):
-        return Grid(kept, "")
+        return Unbroken(kept, "")
     gone = [f"{cell.scale:g}" for cell in cells if cell not in kept]
     ends = [
         f"; the {end} unbroken is {kept[at].scale:g}"
@@ -191,49 +192,32 @@ def unbroken(tables: Tables, dataset: str, setup: str, least: int = 1) -> Grid:
         if kept[at] != cells[at]
     ]
     verb = "scales {} are" if gone[1:] else "scale {} is"
-    return Grid(kept, f" Of {setup} {verb.format(', '.join(gone))} broken{''.join(ends)}.")
+    return Unbroken(kept, f" Of {setup} {verb.format(', '.join(gone))} broken{''.join(ends)}.")
 
 
 def measured(
     tables: Tables, dataset: str, cell: Cell, metric: str, split: str = "evaluation"
 ) -> Measure:
     """The value of a cell; Unmeasured when there is none, it is not finite, or the cell broke."""
-    found = tables.measure(dataset, cell, metric, split)
-    if not metric.startswith(SHARES) and tables.is_broken(dataset, cell, split):
+    value = tables.measure(dataset, cell, metric, split)
+    if not exact_share(metric) and tables.is_broken(dataset, cell, split):
         raise Unmeasured(
             f"not measured: {name(cell)} is broken, more than {100 * BROKEN:g} % of "
             f"its images diverged ({split})"
         )
-    if found is None:
+    if value is None:
         raise Unmeasured(f"not measured: {metric} of {name(cell)} has no finite value ({split})")
-    return found
+    return value
 
 
 def selected(tables: Tables, dataset: str, setup: str, metric: str) -> Cell:
     """The setup at the scale with the lowest `metric` on selection seeds; else Unmeasured."""
-    require(tables, dataset, setup)
     cell = tables.best(dataset, setup, metric)
     if cell is None:
         raise Unmeasured(
             f"not measured: {metric} of {setup} has no finite value on selection seeds"
         )
     return cell
-
-
-def along(
-    tables: Tables, dataset: str, quantity: str, classifier: str, source: str, stabilizer: str
-) -> pd.DataFrame:
-    """Every image's curve along the forward process [t, image]; Unmeasured when it is empty."""
-    rows = tables.along(dataset, quantity, classifier, source, stabilizer)
-    found = pd.DataFrame(list(rows["values"]), index=rows.t)
-    found = found.replace([np.inf, -np.inf], np.nan).dropna()
-    if found.empty:
-        stabilised = "" if stabilizer == "none" else f"+{stabilizer}"
-        raise Unmeasured(
-            f"not measured: no {quantity} of {classifier}/{source}{stabilised} "
-            "in this data set's config"
-        )
-    return found
 
 
 def rank_correlation(x: Sequence[float] | pd.Series, y: Sequence[float] | pd.Series) -> float:

@@ -35,12 +35,12 @@ def draw(tables: Tables, dataset: str, folder: Path) -> list[Path]:
     """Draw a data set's figures into `folder`; those without any data are left out."""
     paths: list[Path] = []
     with theme.settings():
-        known = tables.sensitivity[tables.sensitivity.dataset == dataset]
-        if len(known):
+        curves = tables.sensitivity[tables.sensitivity.dataset == dataset]
+        if len(curves):
             for name, plot in FORWARD.items():
                 if name not in STABILIZED or forward.stabilizers(tables, dataset):
                     paths += theme.save(plot(tables, dataset), folder, name)
-        if (known.quantity == "implicit_cosine").any():
+        if (curves.quantity == "implicit_cosine").any():
             paths += theme.save(forward.implicit(tables, dataset), folder, "implicit")
         for metric, shown in METRICS.items():
             if tables.has(dataset, metric):

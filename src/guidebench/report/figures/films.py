@@ -8,7 +8,7 @@ import numpy as np
 
 from guidebench.pipeline.records.artifacts import atomic
 from guidebench.report.figures import sheets
-from guidebench.report.tables import UNGUIDED, Tables
+from guidebench.report.tables import Tables
 
 FRAME_MS, LAST_MS = 250, 2000
 
@@ -55,10 +55,9 @@ def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: 
 def _films(
     pictures: dict[str, np.ndarray], tables: Tables, dataset: str
 ) -> list[tuple[str, np.ndarray]]:
-    films = [(UNGUIDED, pictures.get(f"film:{UNGUIDED}:none"))]
+    unguided = tables.unguided(dataset)
+    films = [(unguided.setup, pictures.get(f"film:{unguided.key}"))]
     for setup in tables.guided(dataset):
-        cell = tables.best(dataset, setup)
-        if cell:
-            label = f"{setup}, {cell.scale:g}"
-            films.append((label, pictures.get(f"film:{setup}:{cell.scale:g}")))
+        if cell := tables.best(dataset, setup):
+            films.append((f"{setup}, {cell.scale:g}", pictures.get(f"film:{cell.key}")))
     return [(label, film) for label, film in films if film is not None]

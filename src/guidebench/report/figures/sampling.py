@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from guidebench.base.cells import Cell
 from guidebench.report.claims.intervals import proportions
-from guidebench.report.claims.verdicts import SHARES, quantile
+from guidebench.report.claims.verdicts import quantile
 from guidebench.report.figures import theme
-from guidebench.report.metrics import METRICS
-from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Tables
+from guidebench.report.metrics import METRICS, exact_share
+from guidebench.report.tables import BROKEN, FLOOR, Tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +31,7 @@ def bars(rows: pd.DataFrame, metric: str, width: float) -> np.ndarray:
 
     `rows`: columns of a `Measure`; `width`: how many standard errors the others reach.
     """
-    if metric.startswith(SHARES):
+    if exact_share(metric):
         low, high = proportions(rows.value, rows.n)
         return np.array([rows.value - low, high - rows.value])
     return np.array([width * rows.se.fillna(0)] * 2)
@@ -45,13 +46,13 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     crosses = None
     for setup in setups:
         look = theme.style(setup, setups.index(setup))
-        rows, lost = tables.curve(dataset, setup, metric), tables.broken(dataset, setup)
-        rows = rows[~rows.scale.isin(lost)]
-        if lost:
-            scales += lost
+        rows, broken = tables.curve(dataset, setup, metric), tables.broken(dataset, setup)
+        rows = rows[~rows.scale.isin(broken)]
+        if broken:
+            scales += broken
             crosses = axes.plot(
-                lost,
-                [1.0] * len(lost),
+                broken,
+                [1.0] * len(broken),
                 transform=axes.get_xaxis_transform(),
                 marker="x",
                 markersize=9,
@@ -77,21 +78,18 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
             elinewidth=1,
             label=theme.title(setup),
         )
-    for name, look in ((UNGUIDED, theme.UNGUIDED), (FLOOR, theme.FLOOR)):
-        level = tables.measure(dataset, Cell(name), metric)
-        if level is None:
+    for cell, look, label in _references(tables, dataset):
+        if (level := tables.measure(dataset, cell, metric)) is None:
             continue
         below, above = bars(pd.DataFrame([level]), metric, width)[:, 0]
         levels.append(level.value)
         axes.axhspan(level.value - below, level.value + above, color=look.color, alpha=0.12, lw=0)
-        label = "floor (held-out real images)" if name == FLOOR else name
-        label += " (broken)" if tables.is_broken(dataset, Cell(name)) else ""
         axes.axhline(level.value, color=look.color, linestyle=look.line, label=label)
     _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
     _value_axis(axes, metric, levels)
-    axes.set_title(f"{dataset}: {METRICS[metric].axis}, n = {n}, 95 % intervals")
+    axes.set_title(f"{dataset}: {METRICS[metric].title}, n = {n}, 95 % intervals")
     if crosses:
-        # one entry for all of them, in no setup's colour
+        # one entry of the legend for all crosses, in no setup's colour
         axes.plot(
             [],
             [],
@@ -103,6 +101,16 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     if levels or crosses:
         theme.legend(axes)
     return drawn
+
+
+def _references(tables: Tables, dataset: str) -> list[tuple[Cell, theme.Style, str]]:
+    """Unguided samples and the floor, with look and label."""
+    unguided = tables.unguided(dataset)
+    broken = " (broken)" if tables.is_broken(dataset, unguided) else ""
+    return [
+        (unguided, theme.UNGUIDED, f"{unguided.setup}{broken}"),
+        (Cell(FLOOR), theme.FLOOR, "floor (held-out real images)"),
+    ]
 
 
 def tradeoff(tables: Tables, dataset: str) -> Figure:
@@ -139,11 +147,9 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
                 xytext=(4, 4),
                 textcoords="offset points",
             )
-    for name, look in ((UNGUIDED, theme.UNGUIDED), (FLOOR, theme.FLOOR)):
-        point = [tables.measure(dataset, Cell(name), metric) for metric in (distance, "is_judge")]
+    for cell, look, label in _references(tables, dataset):
+        point = [tables.measure(dataset, cell, metric) for metric in (distance, "is_judge")]
         if point[0] and point[1]:
-            label = "floor (held-out real images)" if name == FLOOR else name
-            label += " (broken)" if tables.is_broken(dataset, Cell(name)) else ""
             axes.plot(
                 point[0].value,
                 point[1].value,
@@ -158,7 +164,7 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
         axes.set_xscale("symlog", linthresh=axes.dataLim.minpos[0], linscale=0.5)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel(f"{distance}, logarithmic, lower is better")
-    axes.set_ylabel("Inception score's formula on the judge")
+    axes.set_ylabel(METRICS["is_judge"].axis)
     axes.set_title(f"{dataset}: clear against varied; labels are scales")
     theme.legend(axes)
     return drawn
@@ -180,29 +186,23 @@ def _scale_axis(axes: Any, scales: list[float], cfg: bool) -> None:
 
 
 def _value_axis(axes: Any, metric: str, levels: list[float]) -> None:
-    if metric.startswith(("accuracy", "precision", "recall")):
-        axes.set_ylim(-0.02, 1.04)
-        word = "accuracy (share in the class asked for)" if metric.startswith("a") else "share"
-        axes.set_ylabel(word)
-        return
-    if metric in ("is_judge", "diversity_judge"):
-        axes.set_ylabel(METRICS[metric].axis)
-        return
+    label, values = METRICS[metric].axis, METRICS[metric].values
     positive = [level for level in levels if level > 0]
-    names = {"fid": "FID", "cfid": "conditional FID"}
-    name = f"{names.get(metric, 'Frechet distance')}, corrected, lower is better"
-    if positive and max(positive) > WIDE * min(positive):
-        if min(levels) > 0:
-            axes.set_yscale("log")
-            axes.set_ylim(min(positive) / 2, max(positive) * 2)
-        else:  # corrected, a distance near 0 can fall below it
-            axes.set_yscale("symlog", linthresh=min(positive), linscale=0.5)
-            axes.set_ylim(2 * min(levels), max(positive) * 2)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        name += " (log scale)"
-    elif positive:
-        axes.set_ylim(1.15 * min(0.0, *levels), max(positive) * 1.15)
-    axes.set_ylabel(name)
+    if values == "share":
+        axes.set_ylim(-0.02, 1.04)
+    elif values == "distance" and positive:
+        if max(positive) <= WIDE * min(positive):
+            axes.set_ylim(1.15 * min(0.0, *levels), max(positive) * 1.15)
+        else:
+            if min(levels) > 0:
+                axes.set_yscale("log")
+                axes.set_ylim(min(positive) / 2, max(positive) * 2)
+            else:  # corrected, a distance near 0 can fall below it
+                axes.set_yscale("symlog", linthresh=min(positive), linscale=0.5)
+                axes.set_ylim(2 * min(levels), max(positive) * 2)
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            label += " (log scale)"
+    axes.set_ylabel(label)
 
 
 def costs(table: pd.DataFrame) -> Figure:

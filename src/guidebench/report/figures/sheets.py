@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from guidebench.base.cells import Cell
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.artifacts import atomic
-from guidebench.report.tables import UNGUIDED, Tables
+from guidebench.report.tables import Tables
 
 SIDE = 56
 GAP = 2
@@ -44,7 +45,7 @@ def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: 
     for key, images in pictures.items():
         if key.startswith("grid:"):
             _, setup, scale = key.split(":")
-            sheets[grid_name(setup, scale)] = _classes(images, tables.facts(dataset), setup)
+            sheets[cell_name(setup, scale)] = _classes(images, tables.facts(dataset), setup)
     paths = [save(_forward(pictures), folder / "sheet_forward.png")]
     for name, rows in sheets.items():
         if rows:
@@ -57,13 +58,13 @@ def scales_name(setup: str) -> str:
     return "sheet_scales_" + re.sub(r"[^A-Za-z0-9.]+", "-", setup)
 
 
-def grid_name(setup: str, scale: str) -> str:
+def cell_name(setup: str, scale: str) -> str:
     """`sheet_grid_cfg_3`: the file stem of a cell's own sheet."""
     return f"sheet_grid_{re.sub(r'[^A-Za-z0-9.]+', '-', setup)}_{scale}"
 
 
 def _classes(images: np.ndarray, facts: dict[str, Any], setup: str) -> list[Row]:
-    """One row per class where classes are asked for in turn, else full rows of no name."""
+    """One row per class where classes are generated in turn, else full rows without a label."""
     if facts["target"] != "each":
         return [("", images)]
     if not facts["setups"][setup]["asked"]:
@@ -73,27 +74,26 @@ def _classes(images: np.ndarray, facts: dict[str, Any], setup: str) -> list[Row]
 
 
 def _best(pictures: dict[str, np.ndarray], tables: Tables, dataset: str) -> list[Row]:
-    rows = []
-    if f"sample:{UNGUIDED}:none" in pictures:
-        rows.append((UNGUIDED, pictures[f"sample:{UNGUIDED}:none"]))
+    unguided = tables.unguided(dataset)
+    rows = [(unguided.setup, pictures.get(f"sample:{unguided.key}"))]
     for setup in tables.guided(dataset):
-        cell = tables.best(dataset, setup)
-        key = f"sample:{setup}:{cell.scale:g}" if cell else ""
-        if cell and key in pictures:
-            rows.append((f"{setup}\nscale {cell.scale:g}", pictures[key]))
-    return rows
+        if cell := tables.best(dataset, setup):
+            label = f"{setup}\nscale {cell.scale:g}"
+            rows.append((label, pictures.get(f"sample:{cell.key}")))
+    return [(label, images) for label, images in rows if images is not None]
 
 
 def _scales(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, setup: str) -> list[Row]:
     scales = sorted(tables.facts(dataset)["setups"][setup]["scales"])
-    keys = {scale: f"sample:{setup}:{scale:g}" for scale in scales}
+    keys = {scale: f"sample:{Cell(setup, scale).key}" for scale in scales}
     rows = [
         (f"scale {scale:g}", pictures[key][:PER_ROW])
         for scale, key in keys.items()
         if key in pictures
     ]
-    unguided = pictures.get(f"sample:{UNGUIDED}:none")
-    return [(UNGUIDED, unguided[:PER_ROW]), *rows] if rows and unguided is not None else rows
+    unguided = tables.unguided(dataset)
+    images = pictures.get(f"sample:{unguided.key}")
+    return [(unguided.setup, images[:PER_ROW]), *rows] if rows and images is not None else rows
 
 
 def _upscaled(images: np.ndarray) -> np.ndarray:

@@ -62,7 +62,7 @@ WORDS = {"clean": "clean (non-robust)", "noise_trained": "noise-trained (robust)
 
 
 def style(setup: str, position: int = 0) -> Style:
-    """The setup's style; one that the project does not know gets one by its position."""
+    """The setup's style; one of another name gets one by its position."""
     return STYLES.get(setup, OTHERS[position % len(OTHERS)])
 
 

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from guidebench.base.cells import Cell
 from guidebench.base.units import duration
 from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.figures import sheets, theme
 from guidebench.report.pages import captions, rankings, truth, winners
-from guidebench.report.tables import BROKEN, FLOOR, UNGUIDED, Cell, Tables
+from guidebench.report.tables import BROKEN, FLOOR, Tables
 from guidebench.report.words import lines, measure, number, plural
 
 MIME = {".svg": "image/svg+xml", ".png": "image/png", ".gif": "image/gif"}
@@ -90,25 +91,27 @@ def _picture(folder: Path, stem: str, caption: captions.Caption) -> dict[str, st
     return None
 
 
-def _pictures(folder: Path, wanted: dict[str, captions.Caption]) -> list[dict[str, str]]:
-    found = (_picture(folder, stem, caption) for stem, caption in wanted.items())
-    return [picture for picture in found if picture]
+def _pictures(folder: Path, captioned: dict[str, captions.Caption]) -> list[dict[str, str]]:
+    pictures = (_picture(folder, stem, caption) for stem, caption in captioned.items())
+    return [picture for picture in pictures if picture]
 
 
 def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[str, Any]:
     """What the summary says of one data set: winners, unguided, floor, and the verdicts."""
     metric = tables.distance(dataset, "cfd")
     floor = tables.measure(dataset, Cell(FLOOR), metric)
+    unguided, setups = tables.unguided(dataset), tables.facts(dataset)["setups"]
     rows: list[dict[str, Any]] = []
     for who, classifier in (*((words, name) for name, words in theme.WORDS.items()), ("any", None)):
-        found = winners.winner(tables, dataset, classifier)
-        if found and found[0] not in [row["cell"] for row in rows]:
-            cell, value = found
+        won = winners.winner(tables, dataset, classifier)
+        if won and won[0] not in [row["cell"] for row in rows]:
+            cell, value = won
             rows.append(
                 {
                     "who": who,
                     "cell": cell,
                     "setup": cell.setup,
+                    "unit": "weight" if setups[cell.setup]["kind"] == "cfg" else "scale",
                     "scale": f"{cell.scale:g}",
                     "value": measure(value),
                 }
@@ -119,8 +122,8 @@ def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[
         "metric": metric,
         "rows": rows,
         "tied": tied,
-        "unguided": measure(tables.measure(dataset, Cell(UNGUIDED), metric))
-        + (" (broken)" if tables.is_broken(dataset, Cell(UNGUIDED)) else ""),
+        "unguided": measure(tables.measure(dataset, unguided, metric))
+        + (" (broken)" if tables.is_broken(dataset, unguided) else ""),
         "floor": measure(floor)
         if floor
         else (
@@ -148,15 +151,15 @@ def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _grids(tables: Tables, dataset: str, folder: Path) -> list[dict[str, str]]:
+def _cells(tables: Tables, dataset: str, folder: Path) -> list[dict[str, str]]:
     """The sheets of all cells."""
-    wanted = {}
+    captioned = {}
     for setup, entry in tables.facts(dataset)["setups"].items():
         for scale in [f"{scale:g}" for scale in entry["scales"]] or ["none"]:
             text = "" if scale == "none" else f", {scale}"
             title = captions.Caption(f"{theme.title(setup)}{text}", "")
-            wanted[sheets.grid_name(setup, scale)] = title
-    return _pictures(folder, wanted)
+            captioned[sheets.cell_name(setup, scale)] = title
+    return _pictures(folder, captioned)
 
 
 def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
@@ -173,7 +176,7 @@ def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
         "guided": _pictures(folder, captions.GUIDED),
         "samples": _pictures(folder, captions.SAMPLES),
         "scales": _pictures(folder, scales),
-        "grids": _grids(tables, dataset, folder),
+        "cells": _cells(tables, dataset, folder),
         "training": _pictures(folder, captions.TRAINING),
         "winners": winners.table(tables, dataset),
         "warnings": winners.warnings(tables, dataset),

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from guidebench.base.cells import Cell
 from guidebench.base.units import duration
 from guidebench.report.claims.intervals import proportion
 from guidebench.report.claims.verdicts import Unmeasured, difference
 from guidebench.report.figures import theme
-from guidebench.report.metrics import COLUMNS, METRICS
+from guidebench.report.metrics import METRICS
 from guidebench.report.pages import winners
-from guidebench.report.tables import FLOOR, UNGUIDED, Cell, Measure, Tables
+from guidebench.report.tables import FLOOR, Measure, Tables
 from guidebench.report.words import MISSING, distance, measure, number
 
 COSTS = ("denoiser_evaluations", "backward_passes", "peak_memory", "seconds", "load")
@@ -21,25 +20,25 @@ COSTS = ("denoiser_evaluations", "backward_passes", "peak_memory", "seconds", "l
 def cells(tables: Tables, dataset: str) -> list[Cell]:
     """Floor, unguided, and every guided setup at the scale chosen on selection seeds."""
     chosen = [tables.best(dataset, setup) for setup in tables.guided(dataset)]
-    return [Cell(FLOOR), Cell(UNGUIDED), *(cell for cell in chosen if cell)]
+    return [Cell(FLOOR), tables.unguided(dataset), *(cell for cell in chosen if cell)]
 
 
 def gap(tables: Tables, dataset: str, cell: Cell) -> str:
     """Guide's minus judge's accuracy on the same images, in points with its paired interval."""
     try:
-        found = difference(tables, dataset, (cell, "accuracy_guide"), (cell, "accuracy_judge"))
+        lead = difference(tables, dataset, (cell, "accuracy_guide"), (cell, "accuracy_judge"))
     except Unmeasured:
         return MISSING
-    return str(found.times(100))
+    return str(lead.times(100))
 
 
-def share(found: Measure | None) -> str:
+def share(value: Measure | None) -> str:
     """A share of images in % with the exact interval that claims and figures have, too."""
-    return str(proportion(found.value, found.n).times(100)) if found else MISSING
+    return str(proportion(value.value, value.n).times(100)) if value else MISSING
 
 
 def _scale(cell: Cell) -> str:
-    return "" if np.isnan(cell.scale) else f"{cell.scale:g}"
+    return "" if cell.scale is None else f"{cell.scale:g}"
 
 
 def _title(cell: Cell) -> str:
@@ -47,14 +46,16 @@ def _title(cell: Cell) -> str:
 
 
 def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
-    """Head and rows of the table of best setups; rows carry `best` where none is known better."""
-    distances = [metric for metric in COLUMNS if tables.has(dataset, metric)]
+    """Head and rows of the best setups; `best` rows are those that none is shown to beat."""
+    columns = [
+        name for name, metric in METRICS.items() if metric.column and tables.has(dataset, name)
+    ]
     tied = {entry.cell for entry in winners.contest(tables, dataset) if entry.tied}
     rows = []
     for cell in cells(tables, dataset):
         shares = [tables.measure(dataset, cell, f"accuracy_{who}") for who in ("guide", "judge")]
-        known = [tables.measure(dataset, cell, metric) for metric in distances]
-        n = next((item.n for item in [*known, *shares] if item), None)
+        distances = [tables.measure(dataset, cell, metric) for metric in columns]
+        n = next((item.n for item in [*distances, *shares] if item), None)
         if n is None:
             continue
         diverged = tables.measure(dataset, cell, "diverged")
@@ -64,7 +65,7 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
             _scale(cell),
             *map(share, shares),
             gap(tables, dataset, cell),
-            *map(distance, known),
+            *map(distance, distances),
             share(diverged) + broken,
             str(n),
         ]
@@ -75,7 +76,7 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
         "accuracy by guide, %",
         "accuracy by judge, %",
         "guide − judge, points",
-        *(METRICS[metric].column for metric in distances),
+        *(METRICS[metric].column for metric in columns),
         "diverged, %",
         "n",
     ]
@@ -85,15 +86,15 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
 def sampling_cost(tables: Tables, dataset: str) -> dict[str, Any]:
     """Head and rows: passes through the denoiser per setup at its selected scale, and seconds."""
     rows = []
-    base = _passes(tables, dataset, Cell(UNGUIDED))
+    base = _passes(tables, dataset, tables.unguided(dataset))
     for cell in cells(tables, dataset)[1:]:
-        found = {name: tables.measure(dataset, cell, name) for name in COSTS}
+        costs = {name: tables.measure(dataset, cell, name) for name in COSTS}
         passes = _passes(tables, dataset, cell)
         if passes is None:
             continue
         times = number(passes / base if base else None)
         evaluations, backward, memory, load = (
-            number(one.value if (one := found[name]) else None)
+            number(cost.value if (cost := costs[name]) else None)
             for name in ("denoiser_evaluations", "backward_passes", "peak_memory", "load")
         )
         rows.append(
@@ -105,7 +106,7 @@ def sampling_cost(tables: Tables, dataset: str) -> dict[str, Any]:
                     backward,
                     times,
                     memory,
-                    measure(found["seconds"]),
+                    measure(costs["seconds"]),
                     load,
                 ],
                 "best": False,
@@ -126,11 +127,10 @@ def sampling_cost(tables: Tables, dataset: str) -> dict[str, Any]:
 
 def _passes(tables: Tables, dataset: str, cell: Cell) -> float | None:
     """Forward and backward passes through the denoiser per image; each costs about the same."""
-    found = [
+    forward, backward = (
         tables.measure(dataset, cell, name) for name in ("denoiser_evaluations", "backward_passes")
-    ]
-    known = [one.value for one in found if one]
-    return sum(known) if len(known) == len(found) else None
+    )
+    return forward.value + backward.value if forward and backward else None
 
 
 def classifiers(tables: Tables, dataset: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from guidebench.report.figures.truth import DISTANCE
+from guidebench.report.figures.truth_errors import DISTANCE
 from guidebench.report.tables import Measure, Tables
 from guidebench.report.words import measure, number
 
@@ -24,7 +24,7 @@ ABOUT = ["setup", "scale", "s"]
 def bias(tables: Tables, world: str) -> dict[str, Any]:
     """Head and rows: each setup and scale against its tilted density, with the first sampler."""
     first = next(iter(tables.summary["worlds"][world]["samplers"]))
-    found = _first(tables, world, DISTANCE, first)
+    distances = _first(tables, world, DISTANCE, first)
     checks = [_first(tables, world, metric, first) for metric in CHECKS]
     floors = _floors(tables, world)
     biases = {
@@ -32,14 +32,13 @@ def bias(tables: Tables, world: str) -> dict[str, Any]:
         for _, row in _first(tables, world, "bias", first).iterrows()
     }
     rows = []
-    for position, (_, row) in enumerate(found.iterrows()):
-        known = biases.get((row.setup, str(row.scale)))
-        said = "–" if known is None else verdict(known)
+    for position, (_, row) in enumerate(distances.iterrows()):
+        bias = biases.get((row.setup, str(row.scale)))
         cells = [
             *_about(row),
             measure(_measure(row)),
             measure(floors[row.exponent]),
-            said,
+            "–" if bias is None else verdict(bias),
             *(measure(_measure(check.iloc[position])) for check in checks),
         ]
         rows.append({"cells": cells, "best": False})
@@ -58,8 +57,8 @@ def every_sampler(tables: Tables, world: str) -> dict[str, Any]:
     samplers = list(tables.summary["worlds"][world]["samplers"])
     floors = _floors(tables, world)
     rows = []
-    found = tables.errors(world, DISTANCE, "tilted")
-    for _, group in found.groupby(["setup", "scale"], sort=False, dropna=False):
+    distances = tables.errors(world, DISTANCE, "tilted")
+    for _, group in distances.groupby(["setup", "scale"], sort=False, dropna=False):
         by_sampler = {row.sampler: measure(_measure(row)) for _, row in group.iterrows()}
         cells = [
             *_about(group.iloc[0]),

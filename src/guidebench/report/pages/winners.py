@@ -1,4 +1,4 @@
-"""Who wins: every setup at its selected scale against the best one, with what is no difference."""
+"""Who wins: every setup at its selected scale against the best, and what is no difference."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from guidebench.base.cells import Cell
 from guidebench.report.claims.verdicts import Interval, Unmeasured, difference, quantile
 from guidebench.report.figures import theme
-from guidebench.report.tables import BROKEN, EVALUATION, SELECTION, Cell, Measure, Tables
+from guidebench.report.tables import BROKEN, EVALUATION, SELECTION, Measure, Tables
 from guidebench.report.words import MISSING, number
 
 # mean pixel difference, of 255, below which two setups drew the same images: a tenth of what
@@ -51,14 +52,14 @@ def winner(
     """
     metric = tables.distance(dataset, "cfd")
     chooser, setups = tables.chooser(dataset, metric), tables.facts(dataset)["setups"]
-    found = {}
+    levels = {}
     for cell in selected(tables, dataset, metric):
         level = tables.measure(dataset, cell, chooser, SELECTION)
         if level and classifier in (None, setups[cell.setup]["classifier"]):
-            found[cell] = level.value
-    if not found:
+            levels[cell] = level.value
+    if not levels:
         return None
-    best = min(found, key=lambda cell: found[cell])
+    best = min(levels, key=lambda cell: levels[cell])
     value = tables.measure(dataset, best, metric, EVALUATION)
     assert value is not None
     return best, value
@@ -103,7 +104,7 @@ def twins(tables: Tables, dataset: str, cell: Cell, others: list[Cell]) -> list[
 
 
 def table(tables: Tables, dataset: str) -> dict[str, Any]:
-    """Head and rows of the table; rows carry `best` where none is known to be better."""
+    """Head and rows of the table; rows carry `best` where none is shown to be better."""
     metric = tables.distance(dataset, "cfd")
     entries = contest(tables, dataset)
     cells = [entry.cell for entry in entries]
@@ -111,8 +112,8 @@ def table(tables: Tables, dataset: str) -> dict[str, Any]:
     rows = []
     for entry in entries:
         value, end = entry.value, edge(tables, dataset, entry.cell)
-        own = min(blocks, value.reference_n or blocks)  # fewer real images make fewer blocks
-        half = quantile(max(1, own - 1)) * value.se
+        fewest = min(blocks, value.reference_n or blocks)  # fewer real images make fewer blocks
+        half = quantile(max(1, fewest - 1)) * value.se
         same = twins(tables, dataset, entry.cell, cells)
         rows.append(
             {
@@ -148,7 +149,7 @@ def _standing(entry: Entry) -> str:
     )
 
 
-def lost(tables: Tables, dataset: str) -> list[str]:
+def unranked(tables: Tables, dataset: str) -> list[str]:
     """Setups that are in no ranking: at every scale, or at the selected one, they broke."""
     metric = tables.distance(dataset, "cfd")
     ranked = {cell.setup for cell in selected(tables, dataset, metric)}
@@ -158,27 +159,27 @@ def lost(tables: Tables, dataset: str) -> list[str]:
 def warnings(tables: Tables, dataset: str) -> list[str]:
     """What to know before the numbers are compared: few images, few references, broken setups."""
     facts, metric = tables.facts(dataset), tables.distance(dataset, "cfd")
-    found = [entry.value for entry in contest(tables, dataset)]
-    features = max((value.features for value in found), default=0)
-    said = []
+    values = [entry.value for entry in contest(tables, dataset)]
+    features = max((value.features for value in values), default=0)
+    lines = []
     splits = {"n_selection": SELECTION, "n": EVALUATION}
     few = [
         f"n = {facts[key]} on {split} seeds"
         for key, split in splits.items()
         if facts[key] < ENOUGH * features
     ]
-    reference = min((value.reference_n for value in found), default=0)
+    reference = min((value.reference_n for value in values), default=0)
     if reference < ENOUGH * features:
         few.append(f"a reference of {reference} images")
     if few:
-        said.append(
+        lines.append(
             f"{', '.join(few)}: fewer than four times the {features} features of {metric}, "
             "so a correction of its bias is rough (below the number of features it does "
             "not hold) and choices between near scales are not safe."
         )
-    if broken := lost(tables, dataset):
-        said.append(
+    if broken := unranked(tables, dataset):
+        lines.append(
             f"Broken, so in no ranking (more than {100 * BROKEN:g} % of the images "
             f"diverged, or nothing was measured): {', '.join(broken)}."
         )
-    return said
+    return lines

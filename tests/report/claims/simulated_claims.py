@@ -2,7 +2,7 @@
 
 Seeds and images are drawn as an experiment draws them: 256 evaluation and 64 selection seeds in 16
 blocks, and curves over 40 t of 640 (accuracy) or 40 images that share their errors along t.
-`python tests/report/simulated_claims.py` prints the table of docs/claims.md.
+`PYTHONPATH=tests python tests/report/claims/simulated_claims.py` prints docs/claims.md's table.
 """
 
 from __future__ import annotations
@@ -342,13 +342,9 @@ SCENARIOS = [
 
 def rates(scenario: Scenario, trials: int = TRIALS) -> dict[str, float]:
     """The share of experiments with each of the wrong verdicts."""
-    (decide,) = (
-        claim.decide for number, claim in enumerate(CLAIMS, start=1) if number == scenario.claim
-    )
-    found = [
-        decide(scenario.draw(np.random.default_rng([scenario.claim, trial])), "balls").verdict
-        for trial in range(trials)
-    ]
+    claim = CLAIMS[scenario.claim - 1]
+    draws = (np.random.default_rng([scenario.claim, trial]) for trial in range(trials))
+    found = [claim.decide(scenario.draw(draw), "balls", *claim.needs).verdict for draw in draws]
     return {verdict: found.count(verdict) / trials for verdict in scenario.wrong}
 
 

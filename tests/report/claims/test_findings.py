@@ -11,23 +11,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic_tables as synthetic
+from table_edits import (
+    ADAM,
+    EMA99,
+    NOISE,
+    Edit,
+    drop,
+    level,
+    values,
+    verdict,
+    with_every_class,
+    without,
+    wobble,
+)
 
-from guidebench.report.claims.findings import claims, decide, decide_one
+from guidebench.report.claims.findings import decide
 from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.tables import Tables
-
-Edit = Callable[[Tables], None]
-EMA99, NOISE, ADAM = "clean/x0+ema0.99", "noise_trained/raw", "clean/x0+adam"
-
-
-def values(tables: Tables, keep: pd.Series, wanted: Callable[[np.ndarray, int], Any]) -> None:
-    """Set every image's value in the kept rows to `wanted(values, t)`."""
-    rows = tables.sensitivity
-    for index in rows.index[keep]:
-        for key, found in synthetic.row(
-            wanted(rows.at[index, "values"], rows.at[index, "t"])
-        ).items():
-            rows.at[index, key] = found
 
 
 def accuracy(classifier: str, source: str, share: float, n: int = 512) -> Edit:
@@ -48,44 +48,6 @@ def logs(classifier: str, source: str, stabilizer: str, shift: float, noise: flo
         wobble = np.random.default_rng(3).normal(size=32)
         factor = np.exp(shift + noise * (wobble - wobble.mean()))
         values(tables, keep, lambda found, _: found * factor)
-
-    return edit
-
-
-def level(setup: str, metric: str, value: float | list[float], split: str | None = None) -> Edit:
-    """Set a metric at all scales (or scale by scale, ascending), in the replicates alike."""
-
-    def edit(tables: Tables) -> None:
-        for rows in (tables.results, tables.jackknife):
-            keep = (rows.setup == setup) & (rows.metric == metric)
-            keep &= (rows.split == split) if split else True
-            scales = sorted(rows.scale[keep].unique())
-            values = value if isinstance(value, list) else [value] * len(scales)
-            for scale, wanted in zip(scales, values, strict=True):
-                cell = keep & (rows.scale.isna() if np.isnan(scale) else rows.scale == scale)
-                middle = rows.value[cell].groupby(rows.split[cell]).transform("mean")
-                rows.loc[cell, "value"] += wanted - middle
-
-    return edit
-
-
-def wobble(setup: str, metric: str, size: float) -> Edit:
-    def edit(tables: Tables) -> None:
-        rows = tables.jackknife
-        keep = (rows.setup == setup) & (rows.metric == metric)
-        rows.loc[keep, "value"] += size * (rows.block[keep] % 2 * 2 - 1)
-
-    return edit
-
-
-def without(setup: str) -> Edit:
-    return lambda tables: tables.facts("balls")["setups"].pop(setup)
-
-
-def drop(stabilizer: str) -> Edit:
-    def edit(tables: Tables) -> None:
-        rows = tables.sensitivity
-        rows.drop(rows.index[rows.stabilizer == stabilizer], inplace=True)
 
     return edit
 
@@ -228,11 +190,6 @@ CASES: list[tuple[int, Edit, str]] = [
 ]
 
 
-def verdict(tables: Tables, number: int) -> dict[str, object]:
-    (claim,) = (claim for id_, claim in claims(tables, "balls") if id_ == number)
-    return decide_one(tables, "balls", number, claim)
-
-
 def test_every_claim_holds_on_the_synthetic_tables() -> None:
     findings = decide(synthetic.tables())
     assert [finding["id"] for finding in findings] == list(range(1, 15))
@@ -350,28 +307,7 @@ def test_all_diverged_counts_as_failing_guidance() -> None:
 
 
 def test_where_every_class_is_generated_the_trade_off_is_decided() -> None:
-    """Metrics that rise or fall with cfg's weight by more than their jackknife allows."""
-    tables = synthetic.tables()
-    tables.summary["datasets"]["balls"]["target"] = "each"
-    setups = tables.summary["datasets"]["balls"]["setups"]
-    setups["cfg"] = setups[NOISE] | {"kind": "cfg", "classifier": None}
-
-    def distances(table: pd.DataFrame) -> pd.DataFrame:
-        return table[(table.setup == NOISE) & (table.metric == "fd_judge")].assign(setup="cfg")
-
-    base, blocks = distances(tables.results), distances(tables.jackknife)
-    assert not base.empty
-    directions = {"fd_judge": 1.0, "is_judge": 1.0, "diversity_judge": -1.0, "recall_judge": 1.0}
-    results, jackknife = [tables.results], [tables.jackknife]
-    for metric, sign in directions.items():
-        results.append(base.assign(metric=metric, value=5 + sign * base.scale))
-        jackknife.append(blocks.assign(metric=metric, value=5 + sign * blocks.scale))
-    edited = dataclasses.replace(
-        tables,
-        results=pd.concat(results, ignore_index=True),
-        jackknife=pd.concat(jackknife, ignore_index=True),
-    )
-    found = {finding["id"]: finding["verdict"] for finding in decide(edited)}
+    found = {f["id"]: f["verdict"] for f in decide(with_every_class(synthetic.tables()))}
     assert set(found) == {1, 2, 3, 4, 15, 16, 17, 18, 19}
     # recall was made to rise: the claim that it falls does not hold
     assert (found[15], found[16], found[17], found[18]) == (HOLDS, HOLDS, HOLDS, FAILS)

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import synthetic_tables as synthetic
-from test_findings import ADAM, EMA99, NOISE, level, verdict, without
-from test_winners import diverge, with_columns
+from table_edits import (
+    ADAM,
+    EMA9,
+    EMA99,
+    NOISE,
+    broke,
+    diverge,
+    level,
+    verdict,
+    with_columns,
+    without,
+)
 
+from guidebench.base.cells import Cell
 from guidebench.base.jackknife import agresti_coull, standard_error
+from guidebench.report.claims import findings
+from guidebench.report.claims.kinds import CFG, CLEAN_RAW, NOISE_TRAINED, along
 from guidebench.report.claims.tradeoff import attack, clearer
 from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
     UNDECIDED,
     Unmeasured,
-    along,
     contrast,
     difference,
     measured,
@@ -27,17 +40,10 @@ from guidebench.report.claims.verdicts import (
     scales,
     unbroken,
 )
-from guidebench.report.tables import BROKEN, Cell, Tables
+from guidebench.report.pages import page
+from guidebench.report.tables import BROKEN
 
 BEST = Cell(EMA99, 100.0)
-
-
-def broke(tables: Tables, setup: str, *lost: float) -> Tables:
-    """Half of the evaluation images diverged at these scales."""
-    rows = tables.results
-    keep = (rows.setup == setup) & (rows.metric == "diverged") & (rows.split == "evaluation")
-    rows.loc[keep & rows.scale.isin(lost), "value"] = 0.5
-    return tables
 
 
 def test_a_broken_cell_has_shares_but_no_other_value() -> None:
@@ -122,7 +128,7 @@ def test_along_leaves_out_a_time_at_which_an_image_is_not_finite() -> None:
     keep &= (rows.input == "raw") & rows.t.isin([9, 19])
     for index, bad in zip(rows.index[keep], (np.inf, np.nan), strict=True):
         rows.at[index, "values"] = np.where(np.arange(32) == 5, bad, rows.at[index, "values"])
-    found = along(tables, "balls", "logit_sensitivity", "clean", "raw", "none")
+    found = along(tables, "balls", "logit_sensitivity", CLEAN_RAW)
     assert found.index.tolist() == [t for t in synthetic.TIMES if t not in (9, 19)]
     assert np.isfinite(found.to_numpy()).all()
     # both curves are averaged over the same t
@@ -149,7 +155,7 @@ def test_a_grid_ends_where_it_did_not_break(
     tables = broke(synthetic.tables(), NOISE, *lost)
     found = unbroken(tables, "balls", NOISE, least=2)
     assert [cell.scale for cell in found.cells] == kept
-    assert found.said == (f" Of {NOISE}{said}" if said else "")
+    assert found.on_broken == (f" Of {NOISE}{said}" if said else "")
     assert len(scales(tables, "balls", NOISE)) == 4
 
 
@@ -190,10 +196,10 @@ def test_the_trade_offs_ends_are_those_of_weights_that_did_not_break() -> None:
     tables = dataclasses.replace(tables, **frames)
     broke(tables, "cfg", 30.0)
     broke(tables, NOISE, 10.0, 30.0)
-    found = clearer(tables, "balls")
+    found = clearer(tables, "balls", CFG)
     assert "from weight 1 to 10" in found.reason
     assert found.reason.endswith("Of cfg scale 30 is broken; the largest unbroken is 10.")
-    found = attack(tables, "balls")
+    found = attack(tables, "balls", NOISE_TRAINED, CFG)
     assert "(scale 3)" in found.reason
     assert "(weight 10)" in found.reason
     assert found.reason.endswith(
@@ -226,3 +232,67 @@ def test_a_rival_that_could_not_be_compared_is_named_and_nothing_holds() -> None
     # one that is better for certain is enough
     level(ADAM, "cfd_judge", 1.0)(tables)
     assert verdict(tables, 13)["verdict"] == FAILS
+
+
+def test_a_shared_reference_cancels_in_a_difference_and_counts_alone() -> None:
+    """Both cells' distances move by the same when the same block of the reference is left out."""
+    tables = synthetic.tables()
+    pair = [(Cell(EMA99, 100.0), "cfd_judge"), (Cell(EMA9, 30.0), "cfd_judge")]
+    before = difference(tables, "balls", *pair)
+    moves = np.linspace(-1, 1, synthetic.K)
+    frames = []
+    for (setup, scale), metric in pair:
+        frames.append(
+            pd.DataFrame(
+                {
+                    "dataset": "balls",
+                    "setup": setup,
+                    "scale": scale,
+                    "split": "evaluation",
+                    "metric": metric,
+                    "block": range(synthetic.K),
+                    "value": 5 + moves,
+                }
+            )
+        )
+    same = dataclasses.replace(tables, reference_jackknife=pd.concat(frames))
+    assert difference(same, "balls", *pair) == pytest.approx(before)
+    frames[0]["value"] = 5 - moves
+    other = dataclasses.replace(tables, reference_jackknife=pd.concat(frames))
+    after = difference(other, "balls", *pair)
+    assert after.estimate == pytest.approx(before.estimate)
+    t = quantile(synthetic.K - 1)
+    seeds, both = (interval.high - interval.estimate for interval in (before, after))
+    assert both == pytest.approx(np.hypot(seeds, t * standard_error(2 * moves)))
+
+
+@pytest.mark.parametrize(
+    ("setup", "said"),
+    [(EMA99, "no finite value on selection seeds"), (EMA9, f"Not compared: {EMA9}")],
+)
+def test_a_claim_is_not_won_by_a_broken_cell(setup: str, said: str) -> None:
+    tables = synthetic.tables()
+    diverge(tables, setup, 1.0, "selection", "evaluation")
+    (found,) = [one for one in findings.decide(tables) if one["id"] == 13]
+    assert found["verdict"] == UNDECIDED
+    assert said in found["reason"]
+
+
+def test_nothing_is_measured_against_a_broken_unguided() -> None:
+    """Its scale is NaN, which equals nothing."""
+    tables = synthetic.tables()
+    diverge(tables, "unguided", 1.0, "evaluation")
+    assert tables.is_broken("balls", Cell("unguided"))
+    found = {one["id"]: one["verdict"] for one in findings.decide(tables)}
+    assert (found[8], found[12]) == (UNDECIDED, UNDECIDED)
+    assert "(broken)" in page.render(Path(), tables, findings.decide(tables), Path())
+
+
+def test_a_rival_that_broke_late_hides_no_loss() -> None:
+    tables = synthetic.tables()
+    level(ADAM, "cfd_judge", 0.1)(tables)
+    (before,) = [one for one in findings.decide(tables) if one["id"] == 13]
+    assert before["verdict"] == FAILS
+    diverge(tables, EMA9, 1.0, "evaluation")
+    (after,) = [one for one in findings.decide(tables) if one["id"] == 13]
+    assert after["verdict"] == FAILS

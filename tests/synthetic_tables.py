@@ -173,11 +173,20 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
         "train": 4000,
         "validation": 1000,
         "denoiser_parameters": 262531,
+        "noise_trained": {"clean": False, "noise_trained": True, "judge": False},
+        "stabilizers": {
+            "ema0.9": {"name": "ema", "beta": 0.9},
+            "ema0.99": {"name": "ema", "beta": 0.99},
+            "adam": {"name": "adam", "beta": 0.9},
+        },
         "setups": {
             setup: dict(
                 zip(("kind", "classifier", "input", "stabilizer", "scales"), entry, strict=True)
             )
-            | {"stabilizer_options": ADAM}
+            | {
+                "stabilizer_options": ADAM | {"beta": 0.99 if setup.endswith("0.99") else 0.9},
+                "asked": entry[0] != "unguided",
+            }
             for setup, entry in SETUPS.items()
         },
     }

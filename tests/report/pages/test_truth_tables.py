@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import io
-import json
 
 import numpy as np
 import pandas as pd
 import synthetic_tables as synthetic
 
-from guidebench.pipeline.experiment.world_section import World
-from guidebench.report.figures import theme
 from guidebench.report.pages import truth
 from guidebench.report.tables import Tables
-from guidebench.stages.collect import _temperatures
 
 METRICS = ["sliced_wasserstein", *truth.CHECKS]
 
@@ -135,29 +130,3 @@ def test_every_sampler_is_in_the_long_table() -> None:
             "0.500\u00a0±\u00a00.010",
         ],
     ]
-
-
-def test_temperatures_are_compared_where_they_differ_and_act() -> None:
-    guided = {"guidance": "classifier", "classifier": "clean", "injection": "score", "scales": [1]}
-    setups = {
-        "a": {},
-        "b": {"temperature": 2.0},
-        "hot": guided | {"temperature": 2.0},
-        "plain": guided,
-        "again": guided | {"scales": [2]},
-        "cfg": {"guidance": "cfg", "scales": [1]},
-    }
-    component = {"mean": [0.0], "label": 0}
-    values = {"components": [component], "samplers": {"s": {}}, "setups": setups}
-    world = World.model_validate_json(json.dumps(values))
-    assert _temperatures(world) == [{"hot": 2.0, "plain": 1.0, "again": 1.0}]
-    setups.pop("hot")
-    assert _temperatures(World.model_validate_json(json.dumps(values))) == []
-
-
-def test_a_log_axis_without_a_value_above_zero_is_linear() -> None:
-    drawn, axes = theme.figure()
-    axes.plot([0, 0], [1, 2])
-    theme.logarithmic(axes, "x", "y")
-    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
-    drawn.savefig(io.BytesIO())

@@ -1,0 +1,56 @@
+"""Claims 4 to 7: sensitivity along the forward process (nrCG, section 2, figures 2 to 4)."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from guidebench.report.claims.intervals import all_above, rank_correlation_along
+from guidebench.report.claims.kinds import Kind, along
+from guidebench.report.claims.verdicts import Outcome, Values, against, mean
+from guidebench.report.tables import Tables
+
+RISE = 0.5
+
+
+def _mean_logs(curve: pd.DataFrame) -> pd.Series:
+    """Mean over t of the natural log, of each image."""
+    # a gradient that is exactly zero has no logarithm: floor at float32's smallest
+    return np.log(np.maximum(curve, np.finfo(np.float32).tiny)).mean()
+
+
+def falls(quantity: str, tables: Tables, dataset: str, *kinds: Kind) -> Outcome:
+    """Claims 4 to 6: whether a sensitivity falls from each kind to the next, on the log scale."""
+    compared = []
+    values: Values = {}
+    sentences = []
+    for first, second in pairwise(kinds):
+        pair = [along(tables, dataset, quantity, kind) for kind in (first, second)]
+        both = pair[0].index.intersection(pair[1].index)  # on average over the same t
+        logs = [_mean_logs(curve.loc[both]) for curve in pair]
+        log_ratio = partial(mean, (logs[0] - logs[1]).to_numpy(), 0.0, 0.0)
+        compared.append(log_ratio)
+        interval = log_ratio(1)
+        title = f"{first} over {second}"
+        values |= interval.values(f"log ratio {title}")
+        values[f"ratio {title}"] = math.exp(interval.estimate)
+        sentences.append(
+            f"{title}: log ratio {interval}, a factor of {math.exp(interval.estimate):.3g}"
+        )
+    return Outcome(all_above(compared), values, "; ".join(sentences) + ".")
+
+
+def rises(tables: Tables, dataset: str, kind: Kind) -> Outcome:
+    """Claim 7: the gradient sensitivity rises towards noise."""
+    curve = along(tables, dataset, "grad_sensitivity", kind)
+    rho = rank_correlation_along(curve)
+    return Outcome(
+        against(rho, RISE),
+        rho.values("Spearman correlation with t")
+        | {"number of t": len(curve), "number of images": curve.shape[1]},
+        f"Spearman's correlation over {len(curve)} t is {rho}.",
+    )

@@ -1,0 +1,183 @@
+"""What a config calls its setups decides nothing: claims know them by their properties."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+import synthetic_tables as synthetic
+from table_edits import EMA99, NOISE, diverge, level, with_every_class
+
+from guidebench.report.claims.findings import decide
+from guidebench.report.claims.kinds import (
+    CFG,
+    CLEAN,
+    CLEAN_ADAM,
+    CLEAN_EMA,
+    CLEAN_EMA9,
+    CLEAN_EMA99,
+    CLEAN_RAW,
+    CLEAN_X0,
+    CLEAN_X0_ANY,
+    NOISE_TRAINED,
+    Kind,
+    setups_of,
+)
+from guidebench.report.figures import sampling
+from guidebench.report.pages import rankings, winners
+from guidebench.report.tables import Tables
+
+FRAMES = ("results", "jackknife", "reference_jackknife")
+
+
+def renamed(tables: Tables) -> tuple[Tables, dict[str, str]]:
+    """Every setup of `balls` under a name that says nothing, and the names before by those."""
+    facts = tables.facts("balls")
+    names = {name: f"way{number}" for number, name in enumerate(facts["setups"])}
+    facts["setups"] = {names[name]: setup for name, setup in facts["setups"].items()}
+    frames = {
+        name: getattr(tables, name).assign(setup=getattr(tables, name).setup.replace(names))
+        for name in FRAMES
+    }
+    return dataclasses.replace(tables, **frames), {new: old for old, new in names.items()}
+
+
+def with_other_parts(tables: Tables) -> Tables:
+    """Classifiers but the judge, and the analysis' stabilizers, under other names."""
+    names = {
+        "clean": "first",
+        "noise_trained": "second",
+        "ema0.9": "a",
+        "ema0.99": "b",
+        "adam": "c",
+    }
+    facts = tables.facts("balls")
+    for key in ("noise_trained", "stabilizers"):
+        facts[key] = {names.get(name, name): value for name, value in facts[key].items()}
+    for setup in facts["setups"].values():
+        setup["classifier"] = names.get(setup["classifier"])
+    for table, column in (
+        (tables.sensitivity, "classifier"),
+        (tables.sensitivity, "stabilizer"),
+        (tables.classifiers, "classifier"),
+        (tables.history, "model"),
+    ):
+        table[column] = table[column].replace(names)
+    return tables
+
+
+def named_before(text: str, names: dict[str, str]) -> str:
+    for new, old in sorted(names.items(), reverse=True):
+        text = text.replace(new, old)
+    return text
+
+
+def plain(tables: Tables) -> Tables:
+    return tables
+
+
+def nothing_certain(tables: Tables) -> Tables:
+    return synthetic.tables(noise=3.0)
+
+
+def broken_and_overtaken(tables: Tables) -> Tables:
+    diverge(tables, "unguided", 1.0, "evaluation")
+    level("clean/x0", "cfd_judge", 1.0)(tables)
+    return tables
+
+
+@pytest.mark.parametrize("edit", [plain, nothing_certain, broken_and_overtaken, with_every_class])
+def test_renaming_every_setup_changes_no_verdict(edit: Any) -> None:
+    before = decide(edit(synthetic.tables()))
+    tables, names = renamed(edit(synthetic.tables()))
+    assert not {"unguided", "cfg", EMA99, NOISE} & set(tables.facts("balls")["setups"])
+    after = decide(tables)
+    assert len(before) == len(after)
+    for old, new in zip(before, after, strict=True):
+        assert (new["id"], new["verdict"]) == (old["id"], old["verdict"])
+        values = {named_before(key, names): value for key, value in new["values"].items()}
+        assert values == pytest.approx(old["values"], nan_ok=True)
+        assert named_before(new["reason"], names) == old["reason"]
+
+
+def test_other_names_of_classifiers_and_stabilizers_change_no_finding() -> None:
+    tables = with_other_parts(synthetic.tables())
+    assert set(tables.sensitivity.classifier) == {"first", "second"}
+    assert decide(tables) == decide(synthetic.tables())
+
+
+def test_renaming_every_setup_changes_neither_winner_nor_tables_nor_lines() -> None:
+    tables, names = renamed(synthetic.tables())
+    won, before = (winners.winner(one, "balls") for one in (tables, synthetic.tables()))
+    assert won is not None
+    assert before is not None
+    assert (names[won[0].setup], won[0].scale) == before[0]
+    for table in (rankings.best_setups, rankings.sampling_cost, winners.table):
+        cells = [
+            [row["cells"][1:] for row in table(one, "balls")["rows"]]
+            for one in (tables, synthetic.tables())
+        ]
+        assert cells[0] == cells[1]
+    lines = [
+        [
+            line.get_ydata()
+            for line in sampling.against_scale(one, "balls", "cfd_judge").axes[0].lines
+        ]
+        for one in (tables, synthetic.tables())
+    ]
+    assert len(lines[0]) == len(lines[1])
+    assert all(np.array_equal(a, b) for a, b in zip(*lines, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "setups"),
+    [
+        (CLEAN_RAW, "clean/raw", ["clean/raw"]),
+        (CLEAN_X0, "clean/x0", ["clean/x0"]),
+        (CLEAN_EMA9, "clean/x0+ema0.9", ["clean/x0+ema0.9"]),
+        (CLEAN_EMA99, "clean/x0+ema0.99", [EMA99]),
+        (CLEAN_EMA, "clean/x0+ema*", ["clean/x0+ema0.9", EMA99]),
+        (CLEAN_ADAM, "clean/x0+adam", ["clean/x0+adam"]),
+        (CLEAN_X0_ANY, "clean/x0", ["clean/x0", "clean/x0+ema0.9", EMA99, "clean/x0+adam"]),
+        (NOISE_TRAINED, "noise_trained/raw", [NOISE]),
+    ],
+)
+def test_a_kind_finds_its_setups(kind: Kind, text: str, setups: list[str]) -> None:
+    assert str(kind) == text
+    assert setups_of(synthetic.tables(), "balls", kind) == setups
+
+
+def test_kinds_of_other_guidance() -> None:
+    tables = with_every_class(synthetic.tables())
+    assert setups_of(tables, "balls", CFG) == ["cfg"]
+    assert len(setups_of(tables, "balls", CLEAN)) == 5
+
+
+def test_a_name_alone_makes_no_setup_one_of_a_kind() -> None:
+    """A setup that is called clean/x0+ema0.99 and has another beta."""
+    tables = synthetic.tables()
+    tables.facts("balls")["setups"][EMA99]["stabilizer_options"]["beta"] = 0.5
+    found = {finding["id"]: finding for finding in decide(tables)}
+    said = "Not measured: setup clean/x0+ema0.99 is not in this data set's config."
+    assert (found[13]["reason"], found[14]["reason"]) == (said, said)
+    assert found[9]["verdict"] == "holds"  # of any EMA
+
+
+def test_of_several_setups_of_a_kind_the_first_counts() -> None:
+    tables = synthetic.tables()
+    setups = tables.facts("balls")["setups"]
+    setups["again"] = setups[NOISE] | {"scales": [7.0]}
+    assert setups_of(tables, "balls", NOISE_TRAINED) == [NOISE, "again"]
+    assert [one["verdict"] for one in decide(tables)] == [
+        one["verdict"] for one in decide(synthetic.tables())
+    ]
+
+
+def test_unguided_is_what_nothing_steers() -> None:
+    tables = synthetic.tables()
+    setups = tables.facts("balls")["setups"]
+    conditional = setups["unguided"] | {"asked": True}
+    tables.facts("balls")["setups"] = {"conditional": conditional, "plain": setups["unguided"]}
+    assert tables.unguided("balls").setup == "plain"

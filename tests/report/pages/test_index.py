@@ -1,0 +1,24 @@
+"""The page that leads to all reports."""
+
+from __future__ import annotations
+
+from html_tags import Tags
+
+from guidebench.report.pages import index
+
+
+def test_index_leads_to_reports() -> None:
+    text = index.render(
+        [
+            {
+                "name": name,
+                "description": "",
+                "report_path": f"{name}/report.html",
+                "findings": {"holds": 3, "undecided": 1},
+            }
+            for name in ("b", "a")
+        ]
+    )
+    links = [attributes["href"] for tag, attributes in Tags(text).found if tag == "a"]
+    assert links == ["a/report.html", "b/report.html"]
+    assert "3 holds" in text

@@ -1,0 +1,133 @@
+"""The report: one page that needs nothing outside of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import synthetic_tables as synthetic
+from conftest import REPOSITORY
+from html_tags import Tags
+from table_edits import ADAM, EMA9, EMA99, diverge, level
+
+from guidebench.report.claims import findings
+from guidebench.report.pages import page
+from guidebench.report.tables import Tables
+
+
+def html(demo: Path) -> str:
+    tables = Tables.read(demo / "tables")
+    return page.render(demo, tables, findings.decide(tables), demo / "figures")
+
+
+def test_page_is_self_contained(demo: Path) -> None:
+    tags = Tags(html(demo)).found
+    images = [attributes for tag, attributes in tags if tag == "img"]
+    assert len(images) >= 14
+    assert all(str(image["src"]).startswith("data:image/") for image in images)
+    assert all("alt" in image for image in images)
+    ids = {attributes["id"] for _, attributes in tags if "id" in attributes}
+    for tag, attributes in tags:
+        assert tag != "script"
+        link = attributes.get("href") or ""
+        assert not link.startswith(("http", "//"))
+        assert not link.startswith("#") or link[1:] in ids, link
+
+
+def test_page_shows_the_findings_table(demo: Path) -> None:
+    text = html(demo)
+    tags = Tags(text).found
+    assert ("table", {"id": "findings"}) in tags
+    rows = [attributes for tag, attributes in tags if tag == "tr" and "id" in attributes]
+    assert [row["id"] for row in rows] == [f"balls-{number}" for number in range(1, 15)]
+    assert text.count('class="verdict holds">holds</span></td>') == 14
+    assert "of the 14 verdicts below up to about\n0.7." in text
+    assert "14 hold, 0 do not hold and\n0 are undecided" in text
+
+
+def test_page_says_what_it_does_not_show(demo: Path) -> None:
+    text = html(demo)
+    assert "There is no FID in this report" in text
+    assert "This model only" in text
+    assert "clean (non-robust)" in text
+    assert "noise-trained (robust)" in text
+    # what the sampler alone does, and where scale 1 is not what it seems
+    assert "0.282 (s = 0.1), 0.753 (1) times\ntheir variance" in text
+    written = (REPOSITORY / "docs/samplers.md").read_text()
+    assert "| ancestral, v = 0 | mean | 0.817 | 0.927 | 0.956 |" in written
+    assert "82 % of the target class at 25 steps, 93 % at 100 and 96 % at 400" in text
+
+
+def test_page_without_pictures_and_with_markup_in_names(tmp_path: Path) -> None:
+    tables = synthetic.tables()
+    tables.summary["description"] = "<script>alert(1)</script>"
+    text = page.render(tmp_path, tables, findings.decide(tables), tmp_path / "figures")
+    assert "<script>" not in text
+    assert "<img" not in text
+
+
+def test_page_warns_of_a_schedule_that_does_not_end_in_noise(demo: Path) -> None:
+    text = html(demo)
+    assert "does not end in noise" in text
+    assert "1.72 % of the variance" in text
+    tables = synthetic.tables()
+    tables.summary["datasets"]["balls"]["terminal_snr"] = 1e-4
+    text = page.render(demo, tables, findings.decide(tables), demo / "figures")
+    assert "does not end in noise" not in text
+
+
+def test_page_says_why_there_is_no_floor() -> None:
+    tables = synthetic.tables()
+    rows = tables.results
+    rows.drop(rows.index[rows.setup == "floor"], inplace=True)
+    text = page.render(Path(), tables, findings.decide(tables), Path())
+    assert "floor: none (fewer than 256 held-out images of the target class)" in text
+
+
+def test_best_table_shows_evaluation_at_the_selected_scale(demo: Path) -> None:
+    text = html(demo)
+    # among the winners, and beside floor and unguided
+    won, row = (line for line in text.splitlines() if 'class="best"' in line)
+    assert "<td>clean (non-robust), x0+ema0.99</td><td>100</td>" in row
+    assert "<td>clean (non-robust), x0+ema0.99</td><td>100</td><td>3 [2.86, 3.14]</td>" in won
+    assert "<td>3.00\u00a0±\u00a00.06</td>" in row
+    # shares with the exact intervals that claims have
+    assert "<td>97 [93.9, 98.6]</td>" in row
+
+
+def test_the_best_of_all_is_said_where_no_classifier_guides_it() -> None:
+    """`of all` only beside others, and a classifier's winner is not said twice."""
+    tables = synthetic.tables()
+
+    def line() -> str:
+        text = page.render(Path(), tables, findings.decide(tables), Path())
+        (found,) = [one for one in text.splitlines() if "of the best setup" in one]
+        return text[text.index(found) :].partition("<br>")[0]
+
+    assert "of all:" not in line()
+    setups = tables.facts("balls")["setups"]
+    for setup in ("clean/x0+ema0.99", "clean/x0"):  # the winner, and another clean one
+        setups[setup] |= {"kind": "mine:guide", "classifier": None}
+    assert "; of all: <code>clean/x0+ema0.99</code> at scale 100, 3.00" in line()
+    setups["clean/x0+ema0.99"] |= {"kind": "cfg"}
+    assert "; of all: <code>clean/x0+ema0.99</code> at weight 100, 3.00" in line()
+    setups["cfg"] = setups.pop("clean/x0+ema0.99")
+    for rows in (tables.results, tables.jackknife):
+        rows.loc[rows.setup == "clean/x0+ema0.99", "setup"] = "cfg"
+    assert "; of all: <code>cfg</code> at weight 100, 3.00" in line()
+    for setup in set(setups) - {"unguided", "cfg"}:
+        del setups[setup]
+    assert ": <code>cfg</code> at weight 100, 3.00" in line()
+    assert "of all:" not in line()
+
+
+def test_page_shows_who_wins_and_what_is_not_distinguishable(tmp_path) -> None:
+    tables = synthetic.tables()
+    level(EMA9, "cfd_judge", 3.0)(tables)
+    text = page.render(tmp_path, tables, findings.decide(tables), tmp_path)
+    assert "Who wins" in text
+    assert f"Not distinguishable from the best of all: <code>{EMA9}</code>" in text
+    for setup in ("noise_trained/raw", "clean/raw", "clean/x0", EMA9, EMA99, ADAM):
+        diverge(tables, setup, 1.0, "selection", "evaluation")
+    text = page.render(tmp_path, tables, findings.decide(tables), tmp_path)
+    assert "<h3>Who wins" not in text
+    assert "Broken, so in no ranking" in text

@@ -1,0 +1,43 @@
+"""The tables of best setups and of what sampling cost."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import synthetic_tables as synthetic
+from table_edits import (
+    EMA99,
+    row,
+)
+
+from guidebench.base.cells import Cell
+from guidebench.report.claims.verdicts import difference
+from guidebench.report.pages import rankings
+
+
+def test_the_guides_lead_over_the_judge_is_paired_and_never_certain() -> None:
+    tables = synthetic.tables()
+    shown = row(rankings.best_setups(tables, "balls"), "x0+ema0.99")
+    found = difference(
+        tables,
+        "balls",
+        (Cell(EMA99, 100.0), "accuracy_guide"),
+        (Cell(EMA99, 100.0), "accuracy_judge"),
+    )
+    assert shown[4] == str(found.times(100))
+    assert shown[4].startswith("2 [")
+    assert shown[-2] == "0 [0, 1.43]"
+    gone = dataclasses.replace(tables, jackknife=tables.jackknife[:0])
+    assert row(rankings.best_setups(gone, "balls"), "x0+ema0.99")[4] == "–"
+
+
+def test_passes_are_the_unit_of_cost() -> None:
+    table = rankings.sampling_cost(synthetic.tables(), "balls")
+    assert table["head"][2:5] == [
+        "denoiser evaluations per image",
+        "of them with a backward pass",
+        "passes, times unguided",
+    ]
+    assert row(table, "x0+ema0.99")[2:5] == ["50", "50", "2"]
+    assert row(table, "noise-trained (robust), raw")[2:5] == ["50", "0", "1"]
+    assert row(table, "x0+ema0.99")[-1] == "1.5"

@@ -23,25 +23,24 @@ from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
-from guidebench.pipeline.experiment.sections import Denoiser as Training
+from guidebench.pipeline.experiment import sections
 from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer
 from guidebench.train.denoiser import train
 
 TINY = "--tiny" in sys.argv
 DEVICE = torch.device("cpu" if TINY else "cuda")
 # the paper's CelebA network: 22.41 M parameters
-NETWORK = {
-    "architecture": "unet2d",
-    "channels": [64, 128, 192, 256],
-    "layers_per_block": 2,
-    "attention": [False, True, True, True],
-    "norm_groups": 32,
-    "head_dim": 8,
-    "condition_dropout": 0.1,
-}
+NETWORK = sections.Denoiser(
+    channels=[64, 128, 192, 256],
+    layers_per_block=2,
+    attention=[False, True, True, True],
+    norm_groups=32,
+    condition_dropout=0.1,
+    checkpoint_every=10**6,
+)
 SIDE, ROWS, STEPS, TIMESTEPS, PRODUCT = 64, 128, 10, 400, 8192
 if TINY:
-    NETWORK |= {"channels": [8, 16], "layers_per_block": 1, "attention": None, "norm_groups": 8}
+    NETWORK = sections.Denoiser(channels=[8, 16], condition_dropout=0.1, checkpoint_every=10**6)
     SIDE, ROWS, STEPS, PRODUCT = 8, 2, 2, 64
 # of one image: forward, with the backward to the input, and in training
 FORWARD, THROUGH, TRAINED = 18.66e9, 40.27e9, 55.96e9
@@ -94,15 +93,16 @@ def sampling(denoiser: Denoiser, schedule: DDPMLinear, best: float) -> None:
     """Our sampler by every kind of guidance, and a plain diffusers loop."""
     classifier = Classifier("small_resnet", 4, 64).eval().requires_grad_(False)
     classifier = classifier.to(DEVICE, memory_format=torch.channels_last)
-    options = Sampling(steps=STEPS, micro_batch=ROWS).model_dump()
+    options = Sampling(steps=STEPS, micro_batch=ROWS)
     sampler = Sampler(denoiser, schedule, options, (3, SIDE, SIDE))
     seeds = torch.arange(ROWS, device=DEVICE)
     labels = torch.zeros(ROWS, dtype=torch.long, device=DEVICE)
-    ema = Setup(guidance="classifier", stabilizer=Stabilizer(name="ema", beta=0.99)).model_dump()
-    calls: dict[str, tuple[dict[str, Any], float | None, Any]] = {
-        "unguided": (Setup().model_dump(), None, None),
-        "cfg": (Setup(guidance="cfg").model_dump(), 1.0, None),
-        **{kind: (ema | {"input": kind}, 3.0, classifier) for kind in ("raw", "x0_frozen", "x0")},
+    ema = Setup(guidance="classifier", stabilizer=Stabilizer(name="ema", beta=0.99))
+    inputs = {kind: ema.model_copy(update={"input": kind}) for kind in ("raw", "x0_frozen", "x0")}
+    calls: dict[str, tuple[Setup, float | None, Any]] = {
+        "unguided": (Setup(), None, None),
+        "cfg": (Setup(guidance="cfg"), 1.0, None),
+        **{kind: (setup, 3.0, classifier) for kind, setup in inputs.items()},
     }
 
     def plain() -> None:
@@ -137,9 +137,7 @@ def training(schedule: DDPMLinear, best: float) -> None:
         progress=lambda *at: None,
     )
     for mixed in ("no", "bf16"):
-        options = Training.model_validate(
-            NETWORK | {"batch_size": ROWS, "mixed_precision": mixed, "checkpoint_every": 10**6}
-        ).model_dump()
+        options = NETWORK.model_copy(update={"batch_size": ROWS, "mixed_precision": mixed})
         run = partial(
             train,
             data,
@@ -150,7 +148,8 @@ def training(schedule: DDPMLinear, best: float) -> None:
             device=DEVICE,
         )
         short, long = (
-            seconds(partial(run, options | {"steps": steps}), 1) for steps in (STEPS, 4 * STEPS)
+            seconds(partial(run, options.model_copy(update={"steps": steps})), 1)
+            for steps in (STEPS, 4 * STEPS)
         )
         say(f"training, mixed_precision {mixed}", 3 * STEPS * ROWS / (long - short), TRAINED, best)
 

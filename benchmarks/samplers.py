@@ -13,14 +13,15 @@ from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.schedules import build
 from guidebench.diffusion.time_grid import times
+from guidebench.pipeline.experiment import sections
 from guidebench.pipeline.experiment.sections import Setup, Steps
 
 POINTS, FOLLOWED = 4096, 256
 SCHEDULES: dict[str, Schedule] = {
-    "ddpm_linear": build({"name": "ddpm_linear", "timesteps": 400, "rescale": True}),
-    "vp_sde": build({"name": "vp_sde"}),
-    "logsnr_cosine": build({"name": "logsnr_cosine"}),
-    "logsnr_uniform": build({"name": "logsnr_uniform"}),
+    "ddpm_linear": build(sections.DDPMLinear()),
+    "vp_sde": build(sections.VPSDE(name="vp_sde")),
+    "logsnr_cosine": build(sections.LogSNR(name="logsnr_cosine")),
+    "logsnr_uniform": build(sections.LogSNR(name="logsnr_uniform")),
 }
 SAMPLERS: dict[str, dict[str, Any]] = {
     "ddim": {"sampler": "ddim"},
@@ -78,12 +79,12 @@ class Bench:
 
     def error(self, options: dict[str, Any], steps: int) -> Error:
         """The errors of one sampler in `steps` steps."""
-        section = Steps(steps=steps, **options).model_dump()
-        points = self.truth.sample(Setup().model_dump(), None, section, 0)
+        section = Steps(steps=steps, **options)
+        points = self.truth.sample(Setup(), None, section, 0)
         found = self.reference.measure(points)
-        exact = self.flow(times(section["sampler"], self.schedule, steps)[0])
+        exact = self.flow(times(section.sampler, self.schedule, steps)[0])
         gap = (points[:FOLLOWED] - exact).square().sum(1).mean().sqrt()
-        deterministic = section["sampler"] in FLOWS and not section["eta"]
+        deterministic = section.sampler in FLOWS and not section.eta
         size = torch.linalg.matrix_norm(self.reference.covariance)
         return Error(
             float(gap) if deterministic else None,
@@ -101,8 +102,8 @@ def share(bench: Bench, points: torch.Tensor) -> float:
 def conditional(bench: Bench, options: dict[str, Any], injection: str, steps: int) -> float:
     """The share at scale 1 of the exact classifier, injected in the mean or in the score."""
     setup = Setup(guidance="classifier", classifier="noise_trained", injection=injection)
-    section = Steps(steps=steps, **options).model_dump()
-    return share(bench, bench.truth.sample(setup.model_dump(), 1.0, section, 0))
+    section = Steps(steps=steps, **options)
+    return share(bench, bench.truth.sample(setup, 1.0, section, 0))
 
 
 def row(*cells: str) -> None:
@@ -147,7 +148,7 @@ def main() -> None:
         for evaluations in (10, 25, 50, 100, 400):
             steps = (evaluations + 1) // 2 if title == "heun" else evaluations
             error = bench.error(options, steps)
-            section = Steps(steps=steps, **options).model_dump()
+            section = Steps(steps=steps, **options)
             ratios = variance_ratios(bench.schedule, section, DEVIATIONS)
             row(
                 title,

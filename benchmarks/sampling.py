@@ -18,21 +18,14 @@ from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
+from guidebench.pipeline.experiment import sections
 from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer
 
-NETWORK = {
-    "architecture": "unet2d",
-    "channels": [16, 32, 64],
-    "layers_per_block": 1,
-    "attention": None,
-    "norm_groups": 8,
-    "head_dim": 8,
-    "condition_dropout": None,
-}
+NETWORK = sections.Denoiser(channels=[16, 32, 64])
 STEPS, ROWS, REPETITIONS = 4, 32, 7
-SAMPLING = Sampling(steps=STEPS, micro_batch=ROWS).model_dump()
-UNGUIDED = Setup().model_dump()
-GUIDED = Setup(guidance="classifier", stabilizer=Stabilizer(name="ema", beta=0.99)).model_dump()
+SAMPLING = Sampling(steps=STEPS, micro_batch=ROWS)
+UNGUIDED = Setup()
+GUIDED = Setup(guidance="classifier", stabilizer=Stabilizer(name="ema", beta=0.99))
 
 
 def plain(denoiser: Denoiser) -> None:
@@ -61,7 +54,7 @@ def main() -> None:
         "unguided": lambda: sampler(UNGUIDED, None, None, seeds, labels),
     }
     for kind in ("raw", "x0_frozen", "x0"):
-        setup = GUIDED | {"input": kind}
+        setup = GUIDED.model_copy(update={"input": kind})
         calls[kind] = lambda setup=setup: sampler(setup, 3.0, classifier, seeds, labels)
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for repetition in range(REPETITIONS + 1):

@@ -18,12 +18,12 @@ from guidebench.guidance.gradients import ClassifierGradient
 from guidebench.guidance.guides import Unguided
 from guidebench.guidance.networks import Networks
 from guidebench.guidance.own import Denoise, Own, TargetClassifier
-from guidebench.guidance.sampling import Asked, Sampler, build_guide
+from guidebench.guidance.sampling import GuidedCell, Sampler, build_guide
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
-from guidebench.pipeline.experiment.sections import Setup
+from guidebench.pipeline.experiment.sections import Sampling, Setup
 from guidebench.pipeline.jobs import listing, slices
 from guidebench.pipeline.jobs.listing import jobs
 from guidebench.pipeline.records import code
@@ -61,9 +61,7 @@ def networks(config, tmp_path):
     classifier = Classifier(options.classifiers["clean"].architecture, 2, 8).eval()
     classifier.requires_grad_(False)
     schedule = DDPMLinear(20, rescale=True)
-    save(
-        build(options.denoiser.model_dump(), 8, 1, 2), tmp_path / "d", schedule.betas.tolist(), "v"
-    )
+    save(build(options.denoiser, 8, 1, 2), tmp_path / "d", schedule.betas.tolist(), "v")
     return Denoiser(tmp_path / "d", torch.device("cpu")), classifier, schedule
 
 
@@ -76,11 +74,11 @@ def test_the_readmes_methods_run(config, networks) -> None:
     assert (len(train.images), len(validation.images)) == (64, 32)
     denoiser, classifier, schedule = networks
     assert isinstance(classifier.body[0], torch.nn.Conv2d)
-    sampler = Sampler(denoiser, schedule, options.sampling.model_dump(mode="json"), (1, 8, 8))
+    sampler = Sampler(denoiser, schedule, options.sampling, (1, 8, 8))
     images = {}
     for name, setup in options.setups.items():
         for scale in setup.scales:
-            found = sampler(setup.model_dump(mode="json"), scale, classifier, SEEDS, LABELS)
+            found = sampler(setup, scale, classifier, SEEDS, LABELS)
             images[name, scale] = found.images.mean()
     assert len(images) == 6 == len(set(images.values()))
 
@@ -99,27 +97,27 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("changes", [{}, {"clip_gradient": "zero"}, {"clip": False}])
+@pytest.mark.parametrize("clip_gradient", ["straight_through", "zero", None])
 @pytest.mark.parametrize("kind", PAIRS)
-def test_the_readmes_guides_are_the_built_in_ones(kind, changes, config, networks) -> None:
+def test_the_readmes_guides_are_the_built_in_ones(kind, clip_gradient, networks) -> None:
     """Each row to rounding (in float64), at a scale that moves it by a million times that."""
     denoiser, classifier, schedule = networks
     denoiser.model.double()
     classifier.double()
-    options = config.datasets["own"].sampling.model_dump(mode="json") | changes | {"steps": 10}
     # a shifted mean needs a sampler that has one
     for sampler in ("ancestral", "ddim" if kind == "cfg" else "euler_maruyama"):
         ends = []
         for setup, scale in zip((*PAIRS[kind], PAIRS[kind][1]), (3.0, 3.0, 0.0), strict=True):
-            section = Setup.model_validate({**setup, "scales": [scale]}).model_dump(mode="json")
-            asked = Asked(section, scale, Networks(denoiser, schedule, LABELS), options, classifier)
+            section = Setup.model_validate({**setup, "scales": [scale]})
+            bound = Networks(denoiser, schedule, LABELS)
+            cell = GuidedCell(section, scale, bound, classifier, 10, clip_gradient, True)
             x = SAMPLERS[sampler](
-                build_guide(asked),
+                build_guide(cell),
                 normal(SEEDS, 0, (1, 8, 8)).double(),
                 schedule,
                 schedule.grid(10),
                 lambda step: normal(SEEDS, step + 1, (1, 8, 8)).double(),
-                **own_options(sampler, options),
+                **own_options(sampler, Sampling()),
             )
             ends.append(x)
         mine, built_in, without = ends
@@ -226,12 +224,11 @@ def test_a_label_cannot_stand_where_another_argument_does(networks) -> None:
 def test_wrong_options_of_a_method_are_one_line(config, setup, said) -> None:
     """Only its own code knows them: they are refused when it is made."""
     schedule = DDPMLinear(20, rescale=True)
-    section = Setup.model_validate(setup).model_dump(mode="json")
-    options = config.datasets["own"].sampling.model_dump(mode="json")
+    section = Setup.model_validate(setup)
     denoiser = SimpleNamespace(prediction="v")
     networks = Networks(denoiser, schedule, torch.ones(1, dtype=torch.long))
     with pytest.raises(UserError, match=said):
-        build_guide(Asked(section, 1.0, networks, options, object()))
+        build_guide(GuidedCell(section, 1.0, networks, object(), 4, None, True))
 
 
 def test_their_code_is_in_the_specs(config, tmp_path) -> None:

@@ -37,12 +37,8 @@ def _mixture() -> GaussianMixture:
     )
 
 
-def _setup(**options) -> dict:
-    return Setup(**options).model_dump(mode="json")
-
-
-def _steps(sampler: str, steps: int = 20) -> dict:
-    return Steps(sampler=sampler, steps=steps, limit=None).model_dump(mode="json")
+def _steps(sampler: str, steps: int = 20) -> Steps:
+    return Steps(sampler=sampler, steps=steps, limit=None)
 
 
 def _truth(schedule: str = "vp_sde", count: int = 64) -> Truth:
@@ -55,8 +51,8 @@ def test_exact_classifier_at_scale_one_is_the_conditional_denoiser(sampler, sche
     """Score of p_t(x) + grad log p_t(y | x) = score of p_t(x | y): the same points, to rounding."""
     truth = _truth(schedule)
     steps = _steps(sampler)
-    guided = _setup(guidance="classifier", classifier="noise_trained", injection="score")
-    expected = truth.sample(_setup(conditional=True), None, steps, TARGET)
+    guided = Setup(guidance="classifier", classifier="noise_trained", injection="score")
+    expected = truth.sample(Setup(conditional=True), None, steps, TARGET)
     assert torch.isfinite(expected).all()
     found = truth.sample(guided, 1.0, steps, TARGET)
     torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-8)
@@ -68,13 +64,13 @@ def test_exact_classifier_at_scale_one_is_the_conditional_denoiser(sampler, sche
 @pytest.mark.parametrize("weight", [0.0, 2.0])
 def test_cfg_is_exact_classifier_guidance_at_scale_one_plus_w(sampler, weight) -> None:
     truth, steps = _truth(), _steps(sampler)
-    cfg = truth.sample(_setup(guidance="cfg"), weight, steps, TARGET)
-    guided = _setup(guidance="classifier", classifier="noise_trained", injection="score")
+    cfg = truth.sample(Setup(guidance="cfg"), weight, steps, TARGET)
+    guided = Setup(guidance="classifier", classifier="noise_trained", injection="score")
     torch.testing.assert_close(
         cfg, truth.sample(guided, 1 + weight, steps, TARGET), rtol=1e-8, atol=1e-8
     )
     # on the conditional denoiser, the classifier adds to what the label has done already
-    onto = _setup(
+    onto = Setup(
         guidance="classifier", classifier="noise_trained", injection="score", conditional=True
     )
     torch.testing.assert_close(cfg, truth.sample(onto, weight, steps, TARGET), rtol=1e-8, atol=1e-8)
@@ -89,7 +85,7 @@ def test_mean_injection_tends_to_score_injection() -> None:
         # the same Brownian path is not needed: without noise the two are compared at one start
         ends = [
             truth.sample(
-                _setup(**setup, injection=injection), 1.0, _steps("euler_maruyama", steps), TARGET
+                Setup(**setup, injection=injection), 1.0, _steps("euler_maruyama", steps), TARGET
             )
             for injection in ("mean", "score")
         ]
@@ -99,7 +95,7 @@ def test_mean_injection_tends_to_score_injection() -> None:
     for steps in (50, 100, 200):
         ends = [
             truth.sample(
-                _setup(**setup, injection=injection), 1.0, _steps("ancestral", steps), TARGET
+                Setup(**setup, injection=injection), 1.0, _steps("ancestral", steps), TARGET
             )
             for injection in ("mean", "score")
         ]
@@ -118,7 +114,7 @@ def test_mean_injection_tends_to_score_injection() -> None:
     ],
 )
 def test_exponent_of_the_density_aimed_at(setup, scale, expected) -> None:
-    assert exponent(_setup(**setup), scale) == expected
+    assert exponent(Setup(**setup), scale) == expected
 
 
 def test_errors_of_a_known_shift() -> None:
@@ -200,8 +196,8 @@ def test_the_error_of_a_bias_is_its_spread_over_seeds() -> None:
                 )["sliced_wasserstein"],
             )
             for setup, scale, power in (
-                (_setup(conditional=True), None, 1.0),
-                (_setup(guidance="cfg"), 2.0, 3.0),
+                (Setup(conditional=True), None, 1.0),
+                (Setup(guidance="cfg"), 2.0, 3.0),
             )
         ]
         found = bias(cells[1], cells[0], distances)

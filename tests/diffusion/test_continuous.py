@@ -8,6 +8,7 @@ import torch
 from guidebench.diffusion.continuous import VPSDE, LogSNRCosine, LogSNRUniform
 from guidebench.diffusion.schedule import CLEAN
 from guidebench.diffusion.schedules import DDPMLinear, build
+from guidebench.pipeline.experiment import sections
 from guidebench.train.denoiser import times
 
 SCHEDULES = {
@@ -119,10 +120,10 @@ def test_discrete_betas_give_the_levels_back(name: str) -> None:
 
 
 def test_build_by_name() -> None:
-    made = build({"name": "vp_sde", "timesteps": 500, "b_min": 0.2, "b_max": 5.0})
+    made = build(sections.VPSDE(name="vp_sde", timesteps=500, b_min=0.2, b_max=5.0))
     assert isinstance(made, VPSDE)
     assert (made.timesteps, made.b_min, made.b_max) == (500, 0.2, 5.0)
-    discrete = build({"name": "ddpm_linear", "timesteps": 50, "rescale": True})
+    discrete = build(sections.DDPMLinear(timesteps=50))
     assert isinstance(discrete, DDPMLinear)
 
 

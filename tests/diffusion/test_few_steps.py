@@ -15,7 +15,7 @@ from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.continuous import VPSDE, LogSNRCosine, LogSNRUniform
 from guidebench.diffusion.samplers import SAMPLERS, Prediction
 from guidebench.diffusion.schedule import CLEAN, Schedule
-from guidebench.diffusion.schedules import DDPMLinear, build
+from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.diffusion.time_grid import times
 from guidebench.pipeline.experiment.sections import Steps
 
@@ -223,10 +223,10 @@ def test_steps_of_one_where_there_are_fewer_times_with_signal_than_steps(name: s
 
 def test_a_time_that_is_left_out_costs_more_than_noise_without_signal() -> None:
     """Variance of data N(0, 0.3) by Heun; the schedule's own grid adds 9 to 6 % in 16 to 18."""
-    schedule = {"name": "ddpm_linear", "timesteps": 20, "rescale": True}
+    schedule = DDPMLinear(20, rescale=True)
     for steps in range(16, 21):
-        options = Steps(sampler="heun", steps=steps).model_dump()
-        (ratio,) = variance_ratios(build(schedule), options, [math.sqrt(0.3)])
+        options = Steps(sampler="heun", steps=steps)
+        (ratio,) = variance_ratios(schedule, options, [math.sqrt(0.3)])
         assert ratio == pytest.approx(1.0248, abs=1e-4)
 
 
@@ -276,7 +276,7 @@ class Largest(TorchDispatchMode):
 def test_variance_ratios_of_many_steps_need_no_square_of_them() -> None:
     """A column of unit vectors at a time: all at once, 20,000 steps were 3 GB."""
     with Largest() as largest:
-        variance_ratios(VPSDE(), Steps(sampler="ancestral", steps=400).model_dump(), [0.5, 1.0])
+        variance_ratios(VPSDE(), Steps(sampler="ancestral", steps=400), [0.5, 1.0])
     column = 401 * 2 * 8
     assert column <= largest.size < 10 * column
 
@@ -284,8 +284,8 @@ def test_variance_ratios_of_many_steps_need_no_square_of_them() -> None:
 @pytest.mark.parametrize("variance", [0.0, 0.5, 1.0])
 def test_variance_ratios_by_recursion(variance: float) -> None:
     """Ancestral sampling of N(0, s^2) in plain numbers: v = 0 loses 32 % in 25 steps."""
-    schedule = build({"name": "ddpm_linear", "timesteps": 400, "rescale": True})
-    options = Steps(sampler="ancestral", steps=25, variance=variance).model_dump()
+    schedule = DDPMLinear(400, rescale=True)
+    options = Steps(sampler="ancestral", steps=25, variance=variance)
     deviations = [0.1, math.sqrt(0.3), 1.0]
     found = variance_ratios(schedule, options, deviations)
     for deviation, ratio in zip(deviations, found, strict=True):
@@ -306,6 +306,6 @@ def test_variance_ratios_by_recursion(variance: float) -> None:
 def test_variance_ratios_of_exact_solvers_tend_to_one() -> None:
     schedule = VPSDE()
     for name in SAMPLERS:
-        options = Steps(sampler=name, steps=800).model_dump()
+        options = Steps(sampler=name, steps=800)
         # the process ends in a logsnr of -5, and samplers start from N(0, 1)
         assert variance_ratios(schedule, options, [1.0]) == pytest.approx([1.0], abs=0.03), name

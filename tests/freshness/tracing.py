@@ -68,11 +68,13 @@ def lambdas(path: Path) -> dict[int, str]:
     """Line -> `TABLE[entry]` of the lambdas in a module's tables of methods."""
     found = {}
     for statement in ast.parse(path.read_text()).body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(
+            statement.value, ast.Call
+        ):
             for keyword in statement.value.keywords:
                 for node in ast.walk(keyword.value):
                     if isinstance(node, ast.Lambda):
-                        table = statement.targets[0]
+                        table = getattr(statement, "target", None) or statement.targets[0]
                         assert isinstance(table, ast.Name)
                         found[node.lineno] = f"{table.id}[{keyword.arg}]"
     return found

@@ -18,22 +18,15 @@ from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Unguide
 from guidebench.guidance.stabilizers import build as stabilizer
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import build
+from guidebench.pipeline.experiment.sections import Denoiser, Stabilizer
 
-OPTIONS = {
-    "architecture": "unet2d",
-    "channels": [8, 16],
-    "layers_per_block": 1,
-    "attention": [False, True],
-    "norm_groups": 4,
-    "head_dim": 8,
-    "condition_dropout": 0.2,
-}
+OPTIONS = Denoiser(channels=[8, 16], attention=[False, True], norm_groups=4, condition_dropout=0.2)
 SHAPE = (3, 8, 8)
 SCHEDULE = DDPMLinear(40, rescale=True)
 SEEDS = torch.tensor([3, 1415, 926535])
-NONE = {"name": "none", "per_step": "full_grid"}
-EMA = {"name": "ema", "beta": 0.9, "per_step": "full_grid"}
-ADAM = {"name": "adam", "beta1": 0.9, "beta2": 0.999, "eps": 1e-4, "per_step": "full_grid"}
+NONE = Stabilizer(name="none")
+EMA = Stabilizer(name="ema", beta=0.9)
+ADAM = Stabilizer(name="adam", beta1=0.9, beta2=0.999, eps=1e-4)
 
 # name: sampler, its option, guide, sum of |x|
 GOLDEN = {

@@ -9,16 +9,9 @@ from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import build
+from guidebench.pipeline.experiment.sections import Denoiser
 
-OPTIONS = {
-    "architecture": "unet2d",
-    "channels": [8, 16],
-    "layers_per_block": 1,
-    "attention": None,
-    "norm_groups": 4,
-    "head_dim": 8,
-    "condition_dropout": None,
-}
+OPTIONS = Denoiser(channels=[8, 16], norm_groups=4)
 SCHEDULE = DDPMLinear(40, rescale=True)
 
 

@@ -12,18 +12,10 @@ from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
-from guidebench.pipeline.experiment import unread_keys
+from guidebench.pipeline.experiment import sections, unread_keys
 from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer, Steps
 
-OPTIONS = {
-    "architecture": "unet2d",
-    "channels": [8, 16],
-    "layers_per_block": 1,
-    "attention": None,
-    "norm_groups": 4,
-    "head_dim": 8,
-    "condition_dropout": 0.2,
-}
+OPTIONS = sections.Denoiser(channels=[8, 16], norm_groups=4, condition_dropout=0.2)
 SCHEDULE = DDPMLinear(20, rescale=True)
 OWN = f"{__name__}:Own"
 OTHER = {  # another value of each key than its default
@@ -85,8 +77,8 @@ def sampler(tmp_path_factory: pytest.TempPathFactory):
 
     def images(setup: Setup, sampling: Sampling) -> bytes:
         scale = {"none": None, "cfg": 3.0}.get(setup.guidance, 300.0)
-        found = Sampler(denoiser, SCHEDULE, sampling.model_dump(mode="json"), (3, 8, 8))(
-            setup.model_dump(mode="json"), scale, classifier, torch.arange(2), torch.tensor([1, 2])
+        found = Sampler(denoiser, SCHEDULE, sampling, (3, 8, 8))(
+            setup, scale, classifier, torch.arange(2), torch.tensor([1, 2])
         )
         return found.images.tobytes()
 

@@ -14,21 +14,14 @@ from guidebench.guidance.networks import Networks
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
+from guidebench.pipeline.experiment import sections
 from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer
 
-OPTIONS = {
-    "architecture": "unet2d",
-    "channels": [8, 16],
-    "layers_per_block": 1,
-    "attention": None,
-    "norm_groups": 4,
-    "head_dim": 8,
-    "condition_dropout": 0.2,
-}
-SAMPLING = Sampling(steps=5, micro_batch=4).model_dump()
-NONE = Setup().model_dump()
-CFG = Setup(guidance="cfg").model_dump()
-GUIDED = Setup(guidance="classifier", input="x0", stabilizer=Stabilizer(name="ema")).model_dump()
+OPTIONS = sections.Denoiser(channels=[8, 16], norm_groups=4, condition_dropout=0.2)
+SAMPLING = Sampling(steps=5, micro_batch=4)
+NONE = Setup()
+CFG = Setup(guidance="cfg")
+GUIDED = Setup(guidance="classifier", input="x0", stabilizer=Stabilizer(name="ema"))
 SCHEDULE = DDPMLinear(20, rescale=True)
 SEEDS, LABELS = torch.arange(6), torch.ones(6, dtype=torch.long)
 
@@ -48,7 +41,7 @@ def classifier() -> Classifier:
 
 
 def _sampler(denoiser: Denoiser, **changes: object) -> Sampler:
-    return Sampler(denoiser, SCHEDULE, SAMPLING | changes, (3, 8, 8))
+    return Sampler(denoiser, SCHEDULE, SAMPLING.model_copy(update=changes), (3, 8, 8))
 
 
 @pytest.mark.parametrize(
@@ -57,8 +50,8 @@ def _sampler(denoiser: Denoiser, **changes: object) -> Sampler:
         (NONE, None, 1, 0),
         (CFG, 2.0, 2, 0),
         (GUIDED, 3.0, 1, 1),
-        (GUIDED | {"input": "raw"}, 3.0, 1, 0),
-        (GUIDED | {"input": "x0_frozen"}, 3.0, 1, 0),
+        (GUIDED.model_copy(update={"input": "raw"}), 3.0, 1, 0),
+        (GUIDED.model_copy(update={"input": "x0_frozen"}), 3.0, 1, 0),
     ],
 )
 def test_shapes_and_denoiser_passes(setup, scale, rows, backward, denoiser, classifier) -> None:
@@ -148,7 +141,7 @@ def test_each_row_has_its_own_target(denoiser, classifier) -> None:
     """Images of mixed classes are those that one class at a time gives, also in a padded batch."""
     sampler = _sampler(denoiser)
     labels = torch.tensor([2, 0, 1, 1, 0, 2])
-    for setup, scale in ((CFG, 2.0), (GUIDED, 30.0), (NONE | {"conditional": True}, None)):
+    for setup, scale in ((CFG, 2.0), (GUIDED, 30.0), (Setup(conditional=True), None)):
         mixed = sampler(setup, scale, classifier, SEEDS, labels).images
         for label in range(3):
             alone = sampler(setup, scale, classifier, SEEDS, torch.full((6,), label)).images
@@ -159,6 +152,9 @@ def test_each_row_has_its_own_target(denoiser, classifier) -> None:
 def test_a_setup_may_have_steps_of_its_own(denoiser) -> None:
     sampler = _sampler(denoiser)
     before = denoiser.rows
-    own = sampler(NONE | {"steps": 9}, None, None, SEEDS, LABELS).images
+    own = sampler(Setup(steps=9), None, None, SEEDS, LABELS).images
     assert denoiser.rows - before == 2 * 4 * 9
     assert np.array_equal(own, _sampler(denoiser, steps=9)(NONE, None, None, SEEDS, LABELS).images)
+    # a picture grid has steps of its own, whatever the setup has
+    grid = sampler(Setup(steps=3), None, None, SEEDS, LABELS, steps=9).images
+    assert np.array_equal(own, grid)

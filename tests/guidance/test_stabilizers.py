@@ -7,6 +7,7 @@ import torch
 
 from guidebench.guidance.stabilizers import EMA, Adam, Identity, Nesterov, NormClip, RMSProp, build
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.sections import Stabilizer
 
 
 def _walk(stabilize, gradients: list[float]) -> list[float]:
@@ -56,22 +57,20 @@ def test_undebiased_adam_amplifies_the_first_steps() -> None:
     assert 5 < max(found) < 6.7
 
 
-def _section(name: str, per_step: str = "full_grid", **options: object) -> dict[str, object]:
-    return {"name": name, "per_step": per_step, **options}
-
-
 def test_betas_are_per_step_of_the_full_grid() -> None:
     """beta^(T/n): 50 steps of 400 reach what 400 steps reach on a constant gradient."""
-    few = _walk(build(_section("ema", beta=0.99), 400, 50), [1.0] * 50)
-    many = _walk(build(_section("ema", beta=0.99), 400, 400), [1.0] * 400)
+    few = _walk(build(Stabilizer(name="ema", beta=0.99), 400, 50), [1.0] * 50)
+    many = _walk(build(Stabilizer(name="ema", beta=0.99), 400, 400), [1.0] * 400)
     assert few[-1] == pytest.approx(many[-1], rel=1e-12)
     assert few[-1] == pytest.approx(1 - 0.99**400, rel=1e-12)
-    literal = _walk(build(_section("ema", "literal", beta=0.99), 400, 50), [1.0] * 50)
+    literal = _walk(
+        build(Stabilizer(name="ema", per_step="literal", beta=0.99), 400, 50), [1.0] * 50
+    )
     assert literal[-1] == pytest.approx(1 - 0.99**50, rel=1e-12)
 
 
 def test_adam_takes_the_exponent_for_both_betas() -> None:
-    section = _section("adam", beta1=0.9, beta2=0.999, eps=1e-4)
+    section = Stabilizer(name="adam", beta1=0.9, beta2=0.999, eps=1e-4)
     found = _walk(build(section, 400, 50), [2.0, -1.0, 0.5])
     assert found == _walk(Adam(0.9**8, 0.999**8, 1e-4), [2.0, -1.0, 0.5])
 
@@ -79,9 +78,9 @@ def test_adam_takes_the_exponent_for_both_betas() -> None:
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        (_section("nesterov", beta=0.9), Nesterov(0.9**8)),
-        (_section("rmsprop", beta=0.99, eps=1e-3), RMSProp(0.99**8, 1e-3)),
-        (_section("norm_clip", max_norm=0.7), NormClip(0.7)),
+        (Stabilizer(name="nesterov", beta=0.9), Nesterov(0.9**8)),
+        (Stabilizer(name="rmsprop", beta=0.99, eps=1e-3), RMSProp(0.99**8, 1e-3)),
+        (Stabilizer(name="norm_clip", max_norm=0.7), NormClip(0.7)),
     ],
 )
 def test_the_others_by_name(section, expected) -> None:
@@ -90,7 +89,7 @@ def test_the_others_by_name(section, expected) -> None:
 
 
 def test_rows_do_not_mix_and_states_are_fresh() -> None:
-    section = _section("adam", beta1=0.9, beta2=0.999, eps=1e-4)
+    section = Stabilizer(name="adam", beta1=0.9, beta2=0.999, eps=1e-4)
     gradients = torch.randn(3, 2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     together, first = build(section, 40, 40), build(section, 40, 40)
     for gradient in gradients:
@@ -122,12 +121,12 @@ class Half:
 def test_plugin_by_name(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my_half.py").write_text(PLUGIN)
     monkeypatch.syspath_prepend(tmp_path)
-    made = build(_section("my_half:Half", options={"factor": 3.0}), 400, 100)
-    assert _walk(made, [2.0]) == [1.5]
+    half = build(Stabilizer(name="my_half:Half", options={"factor": 3.0}), 400, 100)
+    assert _walk(half, [2.0]) == [1.5]
 
 
 @pytest.mark.parametrize("name", ["no_such_module:Half", "math:Half"])
 def test_unknown_plugin_is_one_line(name: str) -> None:
     with pytest.raises(UserError, match="allowed: module:attribute") as caught:
-        build(_section(name, options={}), 400, 100)
+        build(Stabilizer(name=name), 400, 100)
     assert "\n" not in str(caught.value)

@@ -13,24 +13,16 @@ from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
+from guidebench.pipeline.experiment import sections
 from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer
 
-OPTIONS = {
-    "architecture": "unet2d",
-    "channels": [8, 16],
-    "layers_per_block": 1,
-    "attention": None,
-    "norm_groups": 4,
-    "head_dim": 8,
-    "condition_dropout": 0.2,
-}
-SAMPLING = Sampling(steps=6).model_dump()
-GUIDED = Setup(guidance="classifier", input="x0", stabilizer=Stabilizer(name="ema")).model_dump()
+OPTIONS = sections.Denoiser(channels=[8, 16], norm_groups=4, condition_dropout=0.2)
+GUIDED = Setup(guidance="classifier", input="x0", stabilizer=Stabilizer(name="ema"))
 SETUPS = {
-    "unguided": (Setup().model_dump(), None),
-    "raw": (GUIDED | {"input": "raw"}, 5.0),
+    "unguided": (Setup(), None),
+    "raw": (GUIDED.model_copy(update={"input": "raw"}), 5.0),
     "x0+ema": (GUIDED, 30.0),
-    "cfg": (Setup(guidance="cfg").model_dump(), 2.0),
+    "cfg": (Setup(guidance="cfg"), 2.0),
 }
 SCHEDULE = DDPMLinear(24, rescale=True)
 SEEDS = [derive("image", number) for number in range(12)]
@@ -40,8 +32,8 @@ def _sample(folder: Path, setup: str, seeds: list[int], micro_batch: int = 4) ->
     torch.manual_seed(1)
     classifier = Classifier("small_cnn", 3, 8).eval().requires_grad_(False)
     denoiser = Denoiser(folder, torch.device("cpu"))
-    options = SAMPLING | {"micro_batch": micro_batch}
-    sampler = Sampler(denoiser, SCHEDULE, options, (3, 8, 8))
+    sampling = Sampling(steps=6, micro_batch=micro_batch)
+    sampler = Sampler(denoiser, SCHEDULE, sampling, (3, 8, 8))
     images: np.ndarray = sampler(
         *SETUPS[setup], classifier, torch.tensor(seeds), torch.ones(len(seeds)).long()
     ).images

@@ -14,9 +14,9 @@ from guidebench.data.store import to_float
 from guidebench.metrics.extractors import ClassifierFeatures, extract, inception
 from guidebench.models.classifier import Classifier, predicted
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.config import Inception
 
 CPU = torch.device("cpu")
-NOTHING = {"weights": None, "sha256": None, "download": False}
 
 
 def _images(count: int, channels: int = 3, size: int = 8) -> np.ndarray:
@@ -71,7 +71,7 @@ def test_extract_sets_eval_mode() -> None:
 
 def test_without_weights_there_is_no_fid_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        assert inception(NOTHING) is None
+        assert inception(Inception()) is None
     assert "no fid" in caplog.text
 
 
@@ -95,7 +95,7 @@ def _sha256(path: Path) -> str:
 
 
 def test_inception_with_its_checksum(weights: Path) -> None:
-    options = NOTHING | {"weights": str(weights), "sha256": _sha256(weights)}
+    options = Inception(weights=str(weights), sha256=_sha256(weights))
     extractor = inception(options)
     assert isinstance(extractor, FeatureExtractorInceptionV3)
     gray = _images(2, channels=1, size=28)
@@ -109,7 +109,7 @@ def test_inception_with_its_checksum(weights: Path) -> None:
 
 
 def test_inception_with_another_checksum(weights: Path) -> None:
-    options = NOTHING | {"weights": str(weights), "sha256": "0" * 64}
+    options = Inception(weights=str(weights), sha256="0" * 64)
     with pytest.raises(UserError, match=r"metrics\.inception\.sha256") as caught:
         inception(options)
     assert _sha256(weights) in str(caught.value)
@@ -135,7 +135,7 @@ def test_garbage_weights_are_one_line(tmp_path: Path, kind: str, checked: bool) 
     path = tmp_path / "weights.pth"
     _garbage(path, kind)
     found = _sha256(path) if path.is_file() else "0" * 64
-    options = NOTHING | {"weights": str(path), "sha256": found if checked else None}
+    options = Inception(weights=str(path), sha256=found if checked else None)
     with pytest.raises(
         UserError, match=r"metrics\.inception\.weights: .* cannot be loaded"
     ) as caught:

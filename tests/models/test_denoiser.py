@@ -10,22 +10,18 @@ from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.models import denoiser as module
 from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment import sections
 
-OPTIONS = {
-    "architecture": "unet2d",
-    "channels": [8, 16],
-    "layers_per_block": 1,
-    "attention": None,
-    "norm_groups": 4,
-    "head_dim": 8,
-    "condition_dropout": None,
-}
 CPU = torch.device("cpu")
+
+
+def _options(**changes: object) -> sections.Denoiser:
+    return sections.Denoiser(**{"channels": [8, 16], "norm_groups": 4} | changes)
 
 
 def _saved(folder: Path, prediction: str = "v", channels: int = 3, **changes: object):
     torch.manual_seed(0)
-    model = build(OPTIONS | changes, 8, channels, 4).eval()
+    model = build(_options(**changes), 8, channels, 4).eval()
     save(model, folder, DDPMLinear(20, rescale=True).betas.tolist(), prediction)
     return model
 
@@ -91,7 +87,7 @@ def test_unconditional_network_has_no_labels(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("attention", [None, [False, True]])
 def test_attention_is_where_the_config_says(attention: list[bool] | None) -> None:
-    model = build(OPTIONS | {"attention": attention}, 8, 3, 4)
+    model = build(_options(attention=attention), 8, 3, 4)
     found = ["Attn" in type(block).__name__ for block in model.down_blocks]
     assert found == (attention or [False, False])
     assert ["Attn" in type(block).__name__ for block in model.up_blocks] == found[::-1]
@@ -104,7 +100,7 @@ def test_grayscale(tmp_path: Path) -> None:
 
 def test_sizes_that_halving_does_not_divide(tmp_path: Path) -> None:
     """MNIST's 28 with three levels: 28, 14, 7."""
-    model = build(OPTIONS | {"architecture": "unet2d", "channels": [8, 8, 16]}, 28, 1, 4)
+    model = build(_options(channels=[8, 8, 16]), 28, 1, 4)
     assert model(torch.zeros(1, 1, 28, 28), 3).sample.shape == (1, 1, 28, 28)
 
 
@@ -124,11 +120,7 @@ def test_truncated_file_is_a_user_error(tmp_path: Path, name: str, keep: int) ->
 
 
 def test_the_notebooks_network_is_saved_and_loaded_like_the_other(tmp_path: Path) -> None:
-    options = OPTIONS | {
-        "architecture": "shuffle_unet",
-        "channels": [8, 16],
-        "condition_dropout": 0.5,
-    }
+    options = _options(architecture="shuffle_unet", condition_dropout=0.5)
     torch.manual_seed(0)
     model = build(options, 8, 1, 4).eval()
     save(model, tmp_path, DDPMLinear(10).betas.tolist(), "eps")

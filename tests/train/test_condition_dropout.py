@@ -43,7 +43,7 @@ def test_labels_are_dropped(dropout: float, tmp_path: Path, monkeypatch) -> None
     data = Stored(images, labels, [str(label) for label in range(CLASSES)])
     options = Denoiser(
         channels=[8], norm_groups=4, steps=STEPS, batch_size=BATCH, condition_dropout=dropout
-    ).model_dump(mode="json")
+    )
     schedule = DDPMLinear(10, beta_start=1e-6, beta_end=1e-5)
     events = Events(tmp_path / "results/x/events/train_denoiser/d.jsonl", "train_denoiser", "d")
     events.start({}, {})

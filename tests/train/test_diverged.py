@@ -47,9 +47,9 @@ def test_a_training_stops_where_it_breaks(kind: str, tmp_path: Path, events: Eve
 
     def train(checkpoint: Checkpoint) -> object:
         if kind == "denoiser":
-            options = DENOISER | {"learning_rate": ENORMOUS, "warmup": 0}
+            options = DENOISER.model_copy(update={"learning_rate": ENORMOUS, "warmup": 0})
             return denoisers.train(data, options, SCHEDULE, 7, checkpoint, events, CPU)
-        options = CLASSIFIER | {"learning_rate": ENORMOUS}
+        options = CLASSIFIER.model_copy(update={"learning_rate": ENORMOUS})
         schedule = SCHEDULE if kind == "noise_trained" else None
         return classifiers.train(data, options, schedule, 7, checkpoint, events, CPU)
 

@@ -53,7 +53,7 @@ def test_first_loss_by_hand(criterion: str, prediction: str, tmp_path: Path, mon
     data = Stored(np.full((16, 1, 8, 8), gray, np.uint8), np.zeros(16, int), ["gray"])
     options = Denoiser(
         channels=[8], norm_groups=4, steps=1, batch_size=8, loss=criterion, prediction=prediction
-    ).model_dump(mode="json")
+    )
     events = Events(tmp_path / "results/x/events/train_denoiser/d.jsonl", "train_denoiser", "d")
     events.start({}, {})
     _, history = train(
@@ -83,7 +83,7 @@ def test_the_notebooks_network_is_trained(tmp_path: Path) -> None:
         condition_dropout=0.5,
         learning_rate=1e-2,
         prediction="eps",
-    ).model_dump(mode="json")
+    )
     events = Events(tmp_path / "results/x/events/train_denoiser/d.jsonl", "train_denoiser", "d")
     events.start({}, {})
     data = Stored(images, labels, ["a", "b", "c", "d"])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import BaseModel
 from torch import Tensor, nn
 
 from guidebench.data.store import Stored
@@ -74,7 +75,7 @@ def test_clipping_and_decay_are_those_of_the_plan(events, tmp_path) -> None:
     assert torch.equal(_fitted(Plan(STEPS, 16, RATE, 2, 0.0, 100), events, tmp_path), ends[0])
 
 
-def _plan(kind: str, options: dict[str, Any], events: Events, folder: Path, monkeypatch) -> Plan:
+def _plan(kind: str, options: BaseModel, events: Events, folder: Path, monkeypatch) -> Plan:
     """The plan that a training makes of a config section."""
     plans = []
 
@@ -107,9 +108,8 @@ def _plan(kind: str, options: dict[str, Any], events: Events, folder: Path, monk
 )
 def test_the_keys_reach_the_plan(kind, defaults, changes, events, tmp_path, monkeypatch) -> None:
     model = {"denoiser": sections.Denoiser, "classifier": sections.Classifier}[kind]
+    small = {"denoiser": {"channels": [8], "norm_groups": 4}, "classifier": {}}[kind]
     for given, expected in (({}, defaults), (changes, changes)):
-        options = model(steps=400, **given).model_dump(mode="json")
-        if kind == "denoiser":
-            options |= {"channels": [8], "norm_groups": 4}
+        options = model(steps=400, **small, **given)
         plan = _plan(kind, options, events, tmp_path, monkeypatch)
         assert {key: getattr(plan, key) for key in expected} == expected

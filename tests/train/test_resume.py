@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from guidebench.data.store import Stored
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.pipeline import recording
+from guidebench.pipeline.experiment import sections
 from guidebench.pipeline.records import code
 from guidebench.pipeline.records.artifacts import digest_of, write_json
 from guidebench.pipeline.records.checkpoint import Checkpoint
@@ -25,42 +26,18 @@ from guidebench.train.loop import Plan, fit, generator
 
 CPU = torch.device("cpu")
 SCHEDULE = DDPMLinear(20, rescale=True)
-DENOISER = {
-    "architecture": "unet2d",
-    "channels": [8, 16],
-    "layers_per_block": 1,
-    "attention": None,
-    "norm_groups": 4,
-    "head_dim": 8,
-    "condition_dropout": 0.3,
-    "prediction": "v",
-    "loss": "mse",
-    "steps": 20,
-    "batch_size": 4,
-    "learning_rate": 2e-3,
-    "warmup": 3,
-    "weight_average": 0.9,
-    "flip": True,
-    "weight_decay": 0.0,
-    "clip_norm": 1.0,
-    "time_sampling": "uniform",
-    "gpus": 1,
-    "rate": "warmup_cosine",
-    "mixed_precision": "no",
-    "checkpoint_every": 5,
-}
-CLASSIFIER = {
-    "architecture": "small_cnn",
-    "hidden": 8,
-    "steps": 20,
-    "batch_size": 4,
-    "learning_rate": 2e-3,
-    "warmup": None,
-    "weight_decay": 0.01,
-    "clip_norm": 1.0,
-    "flip": True,
-    "checkpoint_every": 5,
-}
+DENOISER = sections.Denoiser(
+    channels=[8, 16],
+    norm_groups=4,
+    condition_dropout=0.3,
+    steps=20,
+    batch_size=4,
+    warmup=3,
+    weight_average=0.9,
+    flip=True,
+    checkpoint_every=5,
+)
+CLASSIFIER = sections.Classifier(hidden=8, steps=20, batch_size=4, flip=True, checkpoint_every=5)
 
 
 class Killed(RuntimeError):
@@ -92,10 +69,11 @@ def _train(kind: str, data: Stored, path: Path, events: Events, **changes: Any):
     torch.manual_seed(hash(path) % 1000)
     checkpoint = Checkpoint(path, path.parent)
     if kind == "denoiser":
-        options = DENOISER | changes
+        options = DENOISER.model_copy(update=changes)
         return denoisers.train(data, options, SCHEDULE, 7, checkpoint, events, CPU)
     schedule = SCHEDULE if kind == "noise_trained" else None
-    return classifiers.train(data, CLASSIFIER | changes, schedule, 7, checkpoint, events, CPU)
+    options = CLASSIFIER.model_copy(update=changes)
+    return classifiers.train(data, options, schedule, 7, checkpoint, events, CPU)
 
 
 def _dies_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:

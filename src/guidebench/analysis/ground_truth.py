@@ -6,7 +6,7 @@ The mixture's exact denoiser and classifiers leave the errors of guidance and sa
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,13 +18,14 @@ from guidebench.diffusion.samplers import SAMPLERS, own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
 from guidebench.guidance.networks import Networks
-from guidebench.guidance.sampling import Asked, build_guide
+from guidebench.guidance.sampling import GuidedCell, build_guide
+
+if TYPE_CHECKING:
+    from guidebench.pipeline.experiment.sections import Setup, Steps
 
 DIRECTIONS = 64
 REFERENCE = 16_384
 METRICS = ("sliced_wasserstein", "class_frequency", "mean_error", "covariance_error")
-# x0_pred of a mixture is not bounded by [-1, 1]: nothing is clipped
-UNCLIPPED = {"clip": False, "clip_gradient": "straight_through", "recompute_eps": False}
 
 
 class ExactDenoiser:
@@ -78,18 +79,19 @@ class Truth:
         alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
         return self.mixture.draw(generator, len(self.seeds), alpha, sigma, label)[0]
 
-    def sample(
-        self, setup: dict[str, Any], scale: float | None, steps: dict[str, Any], target: int
-    ) -> Tensor:
+    def sample(self, setup: Setup, scale: float | None, steps: Steps, target: int) -> Tensor:
         """Points [N, *shape], started from the exact p_T, or p_T(. | target) when guided."""
         # [N], which a guide of the user's is promised
-        asked_for = torch.full((len(self.seeds),), target)
-        networks = Networks(self.denoiser, self.schedule, asked_for)
-        classifier = self.classifiers.get(setup["classifier"])
-        guide = build_guide(Asked(setup, scale, networks, steps | UNCLIPPED, classifier))
-        name = steps["sampler"]
-        grid = times(name, self.schedule, steps["steps"])
-        aimed = setup["conditional"] or setup["guidance"] != "none"
+        targets = torch.full((len(self.seeds),), target)
+        networks = Networks(self.denoiser, self.schedule, targets)
+        classifier = self.classifiers[setup.classifier] if setup.classifier else None
+        # x0_pred of a mixture is not bounded by [-1, 1]: nothing is clipped
+        guide = build_guide(
+            GuidedCell(setup, scale, networks, classifier, steps.steps, None, False)
+        )
+        name = steps.sampler
+        grid = times(name, self.schedule, steps.steps)
+        aimed = setup.conditional or setup.guidance != "none"
         start = self.start(grid[0], target if aimed else None)
         return SAMPLERS[name](
             guide,
@@ -101,11 +103,11 @@ class Truth:
         )
 
 
-def exponent(setup: dict[str, Any], scale: float | None) -> float:
+def exponent(setup: Setup, scale: float | None) -> float:
     """The s of the density p(x) p(y | x)^s that the setup is read as aiming at."""
-    if setup["guidance"] == "none":
-        return float(setup["conditional"])
-    return float(setup["conditional"] or setup["guidance"] == "cfg") + (scale or 0.0)
+    if setup.guidance == "none":
+        return float(setup.conditional)
+    return float(setup.conditional or setup.guidance == "cfg") + (scale or 0.0)
 
 
 class Errors(NamedTuple):
@@ -159,8 +161,8 @@ class Reference:
             )
             for seed in seeds
         ]
-        found = [self.measure(points) for points in draws]
-        rows = {name: torch.cat([one[name] for one in found]) for name in METRICS}
+        measured = [self.measure(points) for points in draws]
+        rows = {name: torch.cat([values[name] for values in measured]) for name in METRICS}
         return {
             name: Errors(float(values.mean()), float(values.std() / len(seeds) ** 0.5))
             for name, values in rows.items()

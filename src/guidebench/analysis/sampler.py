@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -11,17 +11,20 @@ from guidebench.diffusion.samplers import SAMPLERS, Prediction, own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
 
+if TYPE_CHECKING:
+    from guidebench.pipeline.experiment import sections
+
 
 def variance_ratios(
-    schedule: Schedule, options: dict[str, Any], deviations: list[float]
+    schedule: Schedule, sampler: sections.Steps, deviations: list[float]
 ) -> list[float]:
     """Variance of its samples over that of the data N(0, s^2 I), for each s of `deviations`.
 
     Exact: the denoiser of Gaussian data is linear, so the last state is a sum of the start noise
-    and of each step's, and unit vectors read its weights off. `options`: sampler, steps and its own
-    keys. Nothing is clipped, neither x0_pred nor x_t.
+    and of each step's, and unit vectors read its weights off. Nothing is clipped, neither x0_pred
+    nor x_t.
     """
-    name, steps = options["sampler"], options["steps"]
+    name, steps = sampler.sampler, sampler.steps
     variance = torch.tensor(deviations, dtype=torch.float64) ** 2
 
     def predict(x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
@@ -30,12 +33,12 @@ def variance_ratios(
         return Prediction((x - alpha * x0) / sigma, x0)
 
     def unit(row: int) -> Tensor:
-        found = torch.zeros(1 + steps, len(deviations), dtype=torch.float64)
-        found[row] = 1
-        return found
+        vector = torch.zeros(1 + steps, len(deviations), dtype=torch.float64)
+        vector[row] = 1
+        return vector
 
     # row 0 starts from one, row k + 1 gets its one as the noise of step k
-    own = own_options(name, options | {"limit": None})
+    own = own_options(name, sampler.model_copy(update={"limit": None}))
     last = SAMPLERS[name](
         predict,
         unit(0),

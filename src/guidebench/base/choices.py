@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from guidebench.pipeline.recording import Methods
@@ -59,7 +60,7 @@ def attribute_values(data: Any) -> list[str]:
     return [f"{data.attribute}: false", f"{data.attribute}: true"] if data.attribute else []
 
 
-CLASSES = Methods(
+CLASSES: Methods[Callable[[Any], list[str]]] = Methods(
     sportballs=lambda data: SPORT_BALLS,
     mnist=lambda data: DIGITS,
     fashion_mnist=lambda data: FASHION,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +135,7 @@ def _within(folder: Path, results: Path, above: tuple[Path, ...] = ()) -> Iterat
             yield path
 
 
-FILES = Methods(
+FILES: Methods[Callable[[Any], list[Path]]] = Methods(
     sportballs=lambda data: [],
     mnist=lambda data: package() if from_package(data) else idx(data),
     fashion_mnist=lambda data: idx(data) if data.root else [],

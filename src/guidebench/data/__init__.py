@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from guidebench.base.choices import DIGITS_OF
@@ -57,7 +58,9 @@ def digits(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     return split(package_digits(), *counts, derive(seed, "split"))
 
 
-SOURCES = Methods(sportballs=drawn_balls, celeba=faces, mnist=digits, fashion_mnist=official)
+SOURCES: Methods[Callable[[Any, int], tuple[DataSet, DataSet]]] = Methods(
+    sportballs=drawn_balls, celeba=faces, mnist=digits, fashion_mnist=official
+)
 
 
 def load(options: Any, seed: int) -> tuple[DataSet, DataSet]:

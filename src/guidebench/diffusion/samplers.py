@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -34,6 +34,9 @@ from guidebench.base import choices
 from guidebench.diffusion.schedule import Schedule
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.recording import Methods
+
+if TYPE_CHECKING:
+    from guidebench.pipeline.experiment import sections
 
 
 class Prediction(NamedTuple):
@@ -225,7 +228,7 @@ def dpmpp_2m(
     return x
 
 
-SAMPLERS = Methods(
+SAMPLERS: Methods[Callable[..., Tensor]] = Methods(
     ancestral=ancestral,
     euler_maruyama=euler_maruyama,
     ddim=ddim,
@@ -234,6 +237,6 @@ SAMPLERS = Methods(
 )
 
 
-def own_options(name: str, steps: dict[str, Any]) -> dict[str, Any]:
+def own_options(name: str, steps: sections.Steps) -> dict[str, Any]:
     """The keys of `steps` (`sampling`, or a world's sampler) that this sampler alone reads."""
-    return {key: steps[key] for key in choices.SAMPLERS[name].options}
+    return {key: getattr(steps, key) for key in choices.SAMPLERS[name].options}

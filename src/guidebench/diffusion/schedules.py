@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,6 +11,9 @@ from torch import Tensor
 from guidebench.diffusion.continuous import VPSDE, LogSNRCosine, LogSNRUniform
 from guidebench.diffusion.schedule import CLEAN, Schedule, Time
 from guidebench.pipeline.recording import Methods
+
+if TYPE_CHECKING:
+    from guidebench.pipeline.experiment import sections
 
 
 class DDPMLinear(Schedule):
@@ -96,7 +100,7 @@ class DDPMLinear(Schedule):
         return self.timesteps - 1 - torch.searchsorted(middles, logsnr.to(levels))
 
 
-SCHEDULES = Methods(
+SCHEDULES: Methods[Callable[..., Schedule]] = Methods(
     ddpm_linear=DDPMLinear,
     vp_sde=VPSDE,
     logsnr_cosine=LogSNRCosine,
@@ -104,8 +108,6 @@ SCHEDULES = Methods(
 )
 
 
-def build(options: dict[str, Any], device: torch.device | str = "cpu") -> Schedule:
-    """The schedule of a config section."""
-    values = dict(options)
-    made: Schedule = SCHEDULES[values.pop("name")](**values, device=device)
-    return made
+def build(process: sections.Process, device: torch.device | str = "cpu") -> Schedule:
+    """The schedule of a config section, whose keys are its arguments."""
+    return SCHEDULES[process.name](**process.model_dump(exclude={"name"}), device=device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,16 +13,19 @@ from torch import Tensor
 from guidebench.base.plugins import made
 from guidebench.base.seeds import normal
 from guidebench.data.store import to_uint8
-from guidebench.diffusion.samplers import SAMPLERS, Prediction, own_options
+from guidebench.diffusion.samplers import SAMPLERS, Predict, Prediction, own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
-from guidebench.guidance.gradients import ClassifierGradient, GuidingClassifier
+from guidebench.guidance.gradients import ClassifierGradient, GuidingClassifier, Network
 from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Strength, Unguided
 from guidebench.guidance.networks import Networks
 from guidebench.guidance.own import Denoise, Own, TargetClassifier
 from guidebench.guidance.stabilizers import build
 from guidebench.models.denoiser import Denoiser
 from guidebench.pipeline.recording import Methods
+
+if TYPE_CHECKING:
+    from guidebench.pipeline.experiment import sections
 
 # before the last step x_t is nearly an image in [-1, 1]: a larger root mean square never came back
 LARGEST_RMS = 1.5
@@ -42,99 +45,102 @@ class Samples(NamedTuple):
     film: np.ndarray
 
 
-class Asked(NamedTuple):
+def clip_gradient(sampling: sections.Sampling) -> str | None:
+    """The gradient of x0_pred's clip to [-1, 1] where it saturates; None without a clip."""
+    return sampling.clip_gradient if sampling.clip else None
+
+
+class GuidedCell(NamedTuple):
     """What a guide is built from: one cell of the config, with its networks."""
 
-    setup: dict[str, Any]
+    setup: sections.Setup
     scale: float | None
     networks: Networks
-    options: dict[str, Any]
     classifier: GuidingClassifier | None
+    steps: int
+    clip_gradient: str | None  # None: x0_pred is not clipped
+    recompute_eps: bool
 
-    def settings(self, conditional: bool) -> tuple[Any, ...]:
+    def settings(self, conditional: bool) -> tuple[Network, str, Schedule, bool, bool]:
         """The arguments of `Unguided`; a conditional network has its labels bound."""
-        networks, options = self.networks, self.options
-        network = networks.conditional if conditional else networks.unconditional
+        networks = self.networks
         return (
-            network,
+            networks.conditional if conditional else networks.unconditional,
             networks.denoiser.prediction,
             networks.schedule,
-            options["clip"],
-            options["recompute_eps"],
+            self.clip_gradient is not None,
+            self.recompute_eps,
         )
-
-    @property
-    def clip_gradient(self) -> str | None:
-        """The gradient of x0_pred's clip where it saturates; None without a clip."""
-        return self.options["clip_gradient"] if self.options["clip"] else None
 
     def scaled(self) -> Callable[[Any], float]:
         """The guidance scale at t."""
         assert self.scale is not None
-        scale, setup = self.scale, self.setup
-        strength = Strength(self.networks.schedule, setup["interval"], setup["ramp"])
+        scale = self.scale
+        strength = Strength(self.networks.schedule, self.setup.interval, self.setup.ramp)
         return lambda t: scale * strength(t)
 
 
-def unguided(asked: Asked) -> Unguided:
+def unguided(cell: GuidedCell) -> Unguided:
     """The denoiser alone."""
-    return Unguided(*asked.settings(asked.setup["conditional"]))
+    return Unguided(*cell.settings(cell.setup.conditional))
 
 
-def classifier_free(asked: Asked) -> ClassifierFree:
+def classifier_free(cell: GuidedCell) -> ClassifierFree:
     """Classifier-free guidance, with the scale as its weight w."""
-    return ClassifierFree(asked.networks.both, asked.scaled(), *asked.settings(True))
+    return ClassifierFree(cell.networks.both, cell.scaled(), *cell.settings(True))
 
 
-def classifier_guided(asked: Asked) -> ClassifierGuided:
+def classifier_guided(cell: GuidedCell) -> ClassifierGuided:
     """Classifier guidance, stabilised."""
-    setup, options, networks = asked.setup, asked.options, asked.networks
-    plain = unguided(asked)
-    assert asked.classifier is not None
+    setup, networks = cell.setup, cell.networks
+    plain = unguided(cell)
+    assert cell.classifier is not None
     assert networks.target is not None
     evaluate = ClassifierGradient(
         plain.network,
         plain.prediction,
         networks.schedule,
-        asked.classifier,
-        setup["input"],
-        asked.clip_gradient,
-        setup["temperature"],
-        setup["hold"],
+        cell.classifier,
+        setup.input,
+        cell.clip_gradient,
+        setup.temperature,
+        setup.hold,
     )
-    stabilize = build(setup["stabilizer"], networks.schedule.timesteps, options["steps"])
+    stabilize = build(setup.stabilizer, networks.schedule.timesteps, cell.steps)
     return ClassifierGuided(
-        evaluate, networks.target, asked.scaled(), stabilize, setup["injection"], plain
+        evaluate, networks.target, cell.scaled(), stabilize, setup.injection, plain
     )
 
 
-def own(asked: Asked) -> Own:
+def own(cell: GuidedCell) -> Own:
     """A guide of the user's, made of keyword arguments (README, "Add a method")."""
-    name, networks = asked.setup["guidance"], asked.networks
+    name, networks = cell.setup.guidance, cell.networks
     target, schedule = networks.target, networks.schedule
     assert target is not None
     classifier = None
-    if asked.classifier is not None:
-        classifier = TargetClassifier(asked.classifier, target, schedule)
+    if cell.classifier is not None:
+        classifier = TargetClassifier(cell.classifier, target, schedule)
     guide = made(
         name,
-        denoise=Denoise(networks, asked.clip_gradient),
+        denoise=Denoise(networks, cell.clip_gradient),
         classifier=classifier,
         target=target,
-        scale=asked.scale,
+        scale=cell.scale,
         schedule=schedule,
-        **asked.setup["options"],
+        **cell.setup.options,
     )
-    return Own(name, guide, unguided(asked))
+    return Own(name, guide, unguided(cell))
 
 
-GUIDES = Methods(none=unguided, cfg=classifier_free, classifier=classifier_guided)
+GUIDES: Methods[Callable[[GuidedCell], Predict]] = Methods(
+    none=unguided, cfg=classifier_free, classifier=classifier_guided
+)
 
 
-def build_guide(asked: Asked) -> Any:
+def build_guide(cell: GuidedCell) -> Predict:
     """A fresh guide for one trajectory: stabiliser states start at zero."""
-    kind = asked.setup["guidance"]
-    return own(asked) if ":" in kind else GUIDES[kind](asked)
+    kind = cell.setup.guidance
+    return own(cell) if ":" in kind else GUIDES[kind](cell)
 
 
 class Sampler:
@@ -144,49 +150,51 @@ class Sampler:
         self,
         denoiser: Denoiser,
         schedule: Schedule,
-        options: dict[str, Any],
+        sampling: sections.Sampling,
         shape: tuple[int, int, int],
     ) -> None:
         self.denoiser, self.schedule, self.shape = denoiser, schedule, shape
-        self.options = options
+        self.sampling = sampling
 
     def __call__(
         self,
-        setup: dict[str, Any],
+        setup: sections.Setup,
         scale: float | None,
         classifier: GuidingClassifier | None,
         seeds: Tensor,
         labels: Tensor,
         trajectories: int = 0,
+        *,
+        steps: int | None = None,
     ) -> Samples:
         """Sample seeds [N] with class `labels` [N] in micro-batches of fixed size, the last padded.
 
-        `setup` may have `steps` of its own. The way of the first `trajectories` images is kept, at
-        most of one micro-batch.
+        `steps`: None for the setup's own, or the sampler's. The way of the first `trajectories`
+        images is kept, at most of one micro-batch.
         """
-        options = self.options | {"steps": setup["steps"] or self.options["steps"]}
-        size = options["micro_batch"]
+        steps = steps or setup.steps or self.sampling.steps
+        clip = clip_gradient(self.sampling), self.sampling.recompute_eps
+        size = self.sampling.micro_batch
         images, diverged, seconds = [], [], []
         films: list[np.ndarray] = []
-        for part, asked in zip(seeds.split(size), labels.split(size), strict=True):
+        for batch in zip(seeds.split(size), labels.split(size), strict=True):
             started = time.perf_counter()
-            padded, target = (
-                torch.cat((rows, rows[-1:].expand(size - len(rows)))) for rows in (part, asked)
-            )
+            count = len(batch[0])
+            padded, target = (torch.cat((rows, rows[-1:].expand(size - count))) for rows in batch)
             networks = Networks(self.denoiser, self.schedule, target)
-            kept = 0 if films else min(trajectories, len(part))
-            guide = build_guide(Asked(setup, scale, networks, options, classifier))
-            x, bad, film = self._trajectory(guide, padded, kept, options)
-            images.append(to_uint8(x[: len(part)]))
-            diverged.append(bad[: len(part)].cpu().numpy())
+            kept = 0 if films else min(trajectories, count)
+            cell = GuidedCell(setup, scale, networks, classifier, steps, *clip)
+            x, bad, film = self._trajectory(build_guide(cell), padded, kept, steps)
+            images.append(to_uint8(x[:count]))
+            diverged.append(bad[:count].cpu().numpy())
             films.append(film)
             seconds.append(time.perf_counter() - started)
         return Samples(np.concatenate(images), np.concatenate(diverged), seconds, films[0])
 
     def _trajectory(
-        self, guide: Any, seeds: Tensor, kept: int, options: dict[str, Any]
+        self, guide: Predict, seeds: Tensor, kept: int, steps: int
     ) -> tuple[Tensor, Tensor, np.ndarray]:
-        steps, name = options["steps"], options["sampler"]
+        name = self.sampling.sampler
         grid = times(name, self.schedule, steps)
         filmed = set(np.linspace(0, steps - 1, min(FRAMES, steps)).round().astype(int))
         bad = torch.zeros(len(seeds), dtype=torch.bool, device=seeds.device)
@@ -208,7 +216,7 @@ class Sampler:
             grid,
             lambda step: normal(seeds, step + 1, self.shape),
             watch,
-            **own_options(name, options),
+            **own_options(name, self.sampling),
         )
         saturated = (x.abs() > 1 - 1 / 255).float().mean(dim=(1, 2, 3)) >= SATURATED
         film.append([to_uint8(x[:kept])] * 2)

@@ -10,13 +10,16 @@ options.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from guidebench.base.plugins import made
 from guidebench.pipeline.recording import Methods
+
+if TYPE_CHECKING:
+    from guidebench.pipeline.experiment import sections
 
 Stabilize = Callable[[Tensor], Tensor]
 
@@ -100,24 +103,20 @@ class NormClip:
 
 
 # each makes its stabilizer from a config section and the full-grid steps per step taken
-STABILIZERS = Methods(
+STABILIZERS: Methods[Callable[[sections.Stabilizer, float], Stabilize]] = Methods(
     none=lambda options, exponent: Identity(),
-    ema=lambda options, exponent: EMA(options["beta"], exponent),
-    nesterov=lambda options, exponent: Nesterov(options["beta"], exponent),
-    rmsprop=lambda options, exponent: RMSProp(options["beta"], options["eps"], exponent),
-    adam=lambda options, exponent: Adam(
-        options["beta1"], options["beta2"], options["eps"], exponent
-    ),
-    norm_clip=lambda options, exponent: NormClip(options["max_norm"]),
+    ema=lambda options, exponent: EMA(options.beta, exponent),
+    nesterov=lambda options, exponent: Nesterov(options.beta, exponent),
+    rmsprop=lambda options, exponent: RMSProp(options.beta, options.eps, exponent),
+    adam=lambda options, exponent: Adam(options.beta1, options.beta2, options.eps, exponent),
+    norm_clip=lambda options, exponent: NormClip(options.max_norm),
 )
 
 
-def build(options: dict[str, Any], timesteps: int, steps: int) -> Stabilize:
+def build(options: sections.Stabilizer, timesteps: int, steps: int) -> Stabilize:
     """A fresh stabilizer from its config section for one trajectory of `steps` of T timesteps."""
-    exponent = timesteps / steps if options["per_step"] == "full_grid" else 1.0
-    name = options["name"]
-    if ":" in name:
-        own: Stabilize = made(name, exponent=exponent, **options["options"])
+    exponent = timesteps / steps if options.per_step == "full_grid" else 1.0
+    if ":" in options.name:
+        own: Stabilize = made(options.name, exponent=exponent, **options.options)
         return own
-    made_of: Stabilize = STABILIZERS[name](options, exponent)
-    return made_of
+    return STABILIZERS[options.name](options, exponent)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,6 +16,9 @@ from guidebench.data.store import Chosen, to_float
 from guidebench.models.classifier import Classifier, predicted
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.artifacts import sha256
+
+if TYPE_CHECKING:
+    from guidebench.pipeline.experiment.config import Inception
 
 log = logging.getLogger(__name__)
 
@@ -43,17 +47,16 @@ class ClassifierFeatures(FeatureExtractorBase):  # type: ignore[misc]
         return hidden, predicted(logits), probabilities
 
 
-def inception(options: dict[str, Any]) -> FeatureExtractorInceptionV3 | None:
+def inception(options: Inception) -> FeatureExtractorInceptionV3 | None:
     """torch-fidelity's Inception-v3 (2015-12-05), or None, said once, when there are no weights."""
-    path = options["weights"]
-    if path is None and not options["download"]:
+    path = options.weights
+    if path is None and not options.download:
         log.info("no Inception weights in the config (metrics.inception): no fid, no cfid")
         return None
     try:
-        found = sha256(path) if path is not None and options["sha256"] else None
-        if found and found != options["sha256"]:
+        if path and options.sha256 and (digest := sha256(Path(path))) != options.sha256:
             raise UserError(
-                f"metrics.inception.sha256: found {found} for {path}, allowed: {options['sha256']}"
+                f"metrics.inception.sha256: found {digest} for {path}, allowed: {options.sha256}"
             )
         return FeatureExtractorInceptionV3(
             "inception-v3-compat", ["2048"], feature_extractor_weights_path=path

@@ -6,6 +6,7 @@ an attribute `takes_time` it is called with (images, time [N] in [0, 1]).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -43,7 +44,9 @@ def small_resnet(outputs: int) -> nn.Module:
     return ResNet(BasicBlock, [1, 1, 1, 1], num_classes=outputs)
 
 
-ARCHITECTURES = Methods(small_cnn=small_cnn, small_resnet=small_resnet)
+ARCHITECTURES: Methods[Callable[[int], nn.Module]] = Methods(
+    small_cnn=small_cnn, small_resnet=small_resnet
+)
 
 
 def of_torchvision(architecture: str, outputs: int) -> nn.Module:

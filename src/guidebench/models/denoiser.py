@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import diffusers
 import torch
@@ -16,6 +17,9 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.recording import Methods
 from guidebench.pipeline.records.artifacts import write_json
 
+if TYPE_CHECKING:
+    from guidebench.pipeline.experiment import sections
+
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 FILES = [WEIGHTS, "unet/config.json", "scheduler/scheduler_config.json", "model_index.json"]
 # diffusers' names of what a network predicts
@@ -23,45 +27,45 @@ PREDICTION_TYPES = {"eps": "epsilon", "v": "v_prediction", "x0": "sample", "scor
 
 
 def unet2d(
-    options: dict[str, Any], size: int, image_channels: int, tokens: int | None
+    options: sections.Denoiser, size: int, image_channels: int, tokens: int | None
 ) -> ModelMixin:
     """Diffusers' UNet2DModel, with attention on the levels that ask for it."""
-    channels = options["channels"]
-    attention = options["attention"] or [False] * len(channels)
+    attention = options.attention or [False] * len(options.channels)
     down = ["AttnDownBlock2D" if level else "DownBlock2D" for level in attention]
     up = ["AttnUpBlock2D" if level else "UpBlock2D" for level in reversed(attention)]
     return UNet2DModel(
         sample_size=size,
         in_channels=image_channels,
         out_channels=image_channels,
-        layers_per_block=options["layers_per_block"],
-        block_out_channels=tuple(channels),
+        layers_per_block=options.layers_per_block,
+        block_out_channels=tuple(options.channels),
         down_block_types=tuple(down),
         up_block_types=tuple(up),
-        norm_num_groups=options["norm_groups"],
-        attention_head_dim=options["head_dim"],
+        norm_num_groups=options.norm_groups,
+        attention_head_dim=options.head_dim,
         add_attention=any(attention),
         num_class_embeds=tokens,
     ).to(memory_format=torch.channels_last)
 
 
 def shuffle_unet(
-    options: dict[str, Any], size: int, image_channels: int, tokens: int | None
+    options: sections.Denoiser, size: int, image_channels: int, tokens: int | None
 ) -> ModelMixin:
     """The MNIST notebook's network."""
-    return ShuffleUNet(image_channels, tuple(options["channels"]), num_class_embeds=tokens)
+    return ShuffleUNet(image_channels, tuple(options.channels), num_class_embeds=tokens)
 
 
-NETWORKS = Methods(unet2d=unet2d, shuffle_unet=shuffle_unet)
+NETWORKS: Methods[Callable[[sections.Denoiser, int, int, int | None], ModelMixin]] = Methods(
+    unet2d=unet2d, shuffle_unet=shuffle_unet
+)
 # by the name that `save` writes
-SAVED = Methods(UNet2DModel=UNet2DModel, ShuffleUNet=ShuffleUNet)
+SAVED: Methods[Any] = Methods(UNet2DModel=UNet2DModel, ShuffleUNet=ShuffleUNet)
 
 
-def build(options: dict[str, Any], size: int, image_channels: int, classes: int) -> ModelMixin:
+def build(options: sections.Denoiser, size: int, image_channels: int, classes: int) -> ModelMixin:
     """The network of a config section; a conditional one has `classes` + 1 label tokens."""
-    tokens = None if options["condition_dropout"] is None else classes + 1
-    made: ModelMixin = NETWORKS[options["architecture"]](options, size, image_channels, tokens)
-    return made
+    tokens = None if options.condition_dropout is None else classes + 1
+    return NETWORKS[options.architecture](options, size, image_channels, tokens)
 
 
 def save(model: ModelMixin, folder: Path, betas: list[float], prediction: str) -> None:

@@ -16,7 +16,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
+
+Method = TypeVar("Method")
 
 PACKAGE = "guidebench"
 UNRECORDED = f"{PACKAGE}.pipeline"
@@ -26,7 +28,7 @@ ran: set[str] = set()
 sources: dict[str, str] = {}
 
 
-class Methods(dict[str, Any]):
+class Methods(dict[str, Method]):
     """Methods by name, at the top of a module; only the entries that are looked up count.
 
     So a new sampler, guide or network in a table makes nothing stale that does not use it; who goes
@@ -35,7 +37,7 @@ class Methods(dict[str, Any]):
 
     place = ""  # `module:NAME`, told by the loader
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Method:
         ran.add(f"{self.place}[{name}]")
         return super().__getitem__(name)
 

@@ -170,7 +170,7 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
     options = config.datasets[dataset]
     train, held_out = (read(layout.data(dataset) / name) for name in ("train", "validation"))
     counts = np.bincount(held_out.labels[held_out.labels >= 0], minlength=1)
-    schedule = build(options.schedule.model_dump())
+    schedule = build(options.schedule)
     with safe_open(layout.denoiser(dataset) / WEIGHTS, "pt") as file:
         parameters = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
     names = classes(options.data)
@@ -216,7 +216,7 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
 
 def _variance_ratios(schedule: Schedule, options: Dataset) -> dict[str, float]:
     """What the experiment's sampler does to Gaussians, by their standard deviation."""
-    ratios = variance_ratios(schedule, options.sampling.model_dump(), DEVIATIONS)
+    ratios = variance_ratios(schedule, options.sampling, DEVIATIONS)
     return {f"{deviation:g}": ratio for deviation, ratio in zip(DEVIATIONS, ratios, strict=True)}
 
 

@@ -26,7 +26,7 @@ class Extractors:
     def __init__(self, stage: Stage) -> None:
         layout, dataset = stage.layout, stage.job.dataset
         self.device = stage.device
-        self.inception = inception(stage.config.metrics.inception.model_dump())
+        self.inception = inception(stage.config.metrics.inception)
         self.classifiers = {
             name: ClassifierFeatures(
                 name, classifiers.load(layout.classifier(dataset, name), stage.device)
@@ -36,16 +36,16 @@ class Extractors:
 
     def __call__(self, images: np.ndarray | Chosen) -> dict[str, np.ndarray]:
         """`hidden:judge` [n, d], `predicted:<classifier>` [n], and `hidden:inception` [n, 2048]."""
-        found: dict[str, np.ndarray] = {}
+        features: dict[str, np.ndarray] = {}
         for name, extractor in self.classifiers.items():
-            hidden, found[f"predicted:{name}"], probabilities = extract(
+            hidden, features[f"predicted:{name}"], probabilities = extract(
                 extractor, images, self.device
             )
             if name == "judge":
-                found |= {"hidden:judge": hidden, "probabilities:judge": probabilities}
+                features |= {"hidden:judge": hidden, "probabilities:judge": probabilities}
         if self.inception is not None:
-            (found["hidden:inception"],) = extract(self.inception, images, self.device)
-        return found
+            (features["hidden:inception"],) = extract(self.inception, images, self.device)
+        return features
 
 
 def run(stage: Stage) -> None:
@@ -55,7 +55,7 @@ def run(stage: Stage) -> None:
     used = [digest_of(stage.use("train_classifier", dataset, n)) for n in stage.options.classifiers]
     setting = [
         used,
-        stage.spec["classifiers"],
+        slices.architectures(stage.options),
         slices.inception(stage.config),
         stage.config.threads,
     ]
@@ -77,10 +77,10 @@ def _cells(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
         if ran is None:
             extractors = extractors or Extractors(stage)
             with recording.apart() as own, np.load(samples / name) as sample:
-                found = extractors(sample["images"]) | {
+                features = extractors(sample["images"]) | {
                     name: sample[name] for name in ("diverged", "labels")
                 }
-            ran = _save(folder / name, found, key, layout.root, own)
+            ran = _save(folder / name, features, key, layout.root, own)
         stage.carried |= ran
         stage.events.progress(done + 1, len(files))
     return sorted(files)
@@ -97,8 +97,8 @@ def _real(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
     judge = stage.options.classifiers.get("judge")
     reference = half(train, "first" if judge and judge.half == "second" else "second")
     # classes cluster: a floor of other proportions than the samples' would be no floor
-    asked = range(len(held_out.classes)) if workload.each(stage.options) else [None]
-    sets = {"reference": reference, "floor": _draw(held_out, asked, n, stage)}
+    targets = range(len(held_out.classes)) if workload.each(stage.options) else [None]
+    sets = {"reference": reference, "floor": _draw(held_out, targets, n, stage)}
     if stage.config.metrics.inception.weights or stage.config.metrics.inception.download:
         sets["reference_inception"] = train
     if target is not None:
@@ -114,8 +114,8 @@ def _real(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
         if ran is None:
             extractors = extractors or Extractors(stage)
             with recording.apart() as own:
-                found = extractors(data.images) | {"labels": np.array(data.labels)}
-            ran = _save(path, found, key, root, own)
+                features = extractors(data.images) | {"labels": np.array(data.labels)}
+            ran = _save(path, features, key, root, own)
         stage.carried |= ran
         names.append(f"real/{name}.npz")
     return names
@@ -128,21 +128,21 @@ def _draw(data: Stored, targets: Sequence[int | None], n: int, stage: Stage) -> 
     """
     index = np.empty(n, dtype=np.int64)
     for number, target in enumerate(targets):
-        wanted = slice(None) if target is None else data.labels == target
-        found, places = np.arange(len(data.labels))[wanted], index[number :: len(targets)]
-        if len(found) < len(places):
+        of_target = slice(None) if target is None else data.labels == target
+        rows, places = np.arange(len(data.labels))[of_target], index[number :: len(targets)]
+        if len(rows) < len(places):
             return Stored(data.images[:0], data.labels[:0], data.classes)
         generator = np.random.Generator(np.random.Philox(derive(stage.seed("floor"), target)))
-        places[:] = np.sort(generator.permutation(found)[: len(places)])
+        places[:] = np.sort(generator.permutation(rows)[: len(places)])
     return chosen(data, index)
 
 
 def _save(
-    path: Path, found: dict[str, np.ndarray], key: str, root: Path, own: set[str]
+    path: Path, features: dict[str, np.ndarray], key: str, root: Path, own: set[str]
 ) -> set[str]:
     """Write one cell's features; returns the functions behind them, `own` and the shared ones."""
     with atomic(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **found)  # type: ignore[arg-type]
+        np.savez(file, **features)  # type: ignore[arg-type]
     names = recording.ran | own
     remember(path, key, root, names)
     return names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,8 @@ from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.schedules import build
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.experiment.sections import Setup, Steps
+from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.records.artifacts import atomic
 from guidebench.stages.stage import Stage
 
@@ -31,83 +33,95 @@ FILES = ["errors.parquet", "pictures.npz"]
 SHOWN, SIDE = 600, 96
 FLOOR_DRAWS = 16
 DISTANCE = "sliced_wasserstein"
+Row = dict[str, Any]  # of the table
 
 
-def mixture(options: dict[str, Any], seed: int) -> GaussianMixture:
+class Cell(NamedTuple):
+    """A setup at one scale (None is the unguided one), by one sampler; both by their names."""
+
+    setup: str
+    scale: float | None
+    sampler: str
+
+
+def mixture(world: World, seed: int) -> GaussianMixture:
     """The world's mixture; UserError where a covariance is not positive definite."""
-    drawn, parts = options["drawn"], options["components"]
-    if drawn:
-        chance = torch.Generator().manual_seed(seed)
-        count = drawn["components"]
-        means = torch.randn(count, *drawn["shape"], generator=chance, dtype=torch.float64)
-        spread = torch.full((count,), drawn["deviation"] ** 2).double()
+    if drawn := world.drawn:
+        chance, count = torch.Generator().manual_seed(seed), drawn.components
+        means = torch.randn(count, *drawn.shape, generator=chance, dtype=torch.float64)
+        spread = torch.full((count,), drawn.deviation**2).double()
         return GaussianMixture(
-            means, spread, torch.ones(count), torch.arange(count) % drawn["classes"]
+            means, spread, torch.ones(count), torch.arange(count) % drawn.classes
         )
-    means = torch.tensor([part["mean"] for part in parts]).double()
-    spread = torch.tensor([part["deviation"] for part in parts]).double() ** 2
-    if any(part["covariance"] for part in parts):
+    components = world.components
+    means = torch.tensor([component.mean for component in components]).double()
+    spread = torch.tensor([component.deviation for component in components]).double() ** 2
+    if any(component.covariance for component in components):
         spread = spread[:, None, None] * torch.eye(means.shape[1]).double()
-        for number, part in enumerate(parts):
-            if part["covariance"]:
-                spread[number] = torch.tensor(part["covariance"])
-    weights, labels = ([part[key] for part in parts] for key in ("weight", "label"))
+        for number, component in enumerate(components):
+            if component.covariance:
+                spread[number] = torch.tensor(component.covariance)
+    weights = torch.tensor([component.weight for component in components])
+    labels = torch.tensor([component.label for component in components])
     try:
-        return GaussianMixture(means, spread, torch.tensor(weights), torch.tensor(labels))
+        return GaussianMixture(means, spread, weights, labels)
     except ValueError as error:
         raise UserError(f"components: {error}") from error
 
 
-def world(config: Config, name: str, options: dict[str, Any]) -> Truth:
+def truth_of(config: Config, name: str) -> Truth:
     """A world with its exact models and the seeds of its samples."""
-    made = mixture(options, derive(config.seed, name, "mixture"))
-    seeds = [derive(config.seed, "sample", name, number) for number in range(options["samples"])]
-    return Truth(made, build(options["schedule"]), seeds)
+    world = config.worlds[name]
+    seeds = [derive(config.seed, "sample", name, number) for number in range(world.samples)]
+    mixed = mixture(world, derive(config.seed, name, "mixture"))
+    return Truth(mixed, build(world.schedule), seeds)
 
 
-def samplers(setup: dict[str, Any], options: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def scales(setup: Setup) -> list[float | None]:
+    """Its scales, or the one of no guidance."""
+    return list(setup.scales) or [None]
+
+
+def samplers(setup: Setup, world: World) -> dict[str, Steps]:
     """The samplers that a setup runs with: mean injection needs one whose step has a mean."""
-    shifts_mean = setup["injection"] == "mean" and setup["guidance"] == "classifier"
+    shifts_mean = setup.injection == "mean" and setup.guidance == "classifier"
     return {
         key: steps
-        for key, steps in options["samplers"].items()
-        if not shifts_mean or SAMPLERS[steps["sampler"]].has_mean
+        for key, steps in world.samplers.items()
+        if not shifts_mean or SAMPLERS[steps.sampler].has_mean
     }
 
 
 def run(stage: Stage) -> None:
     """Write errors.parquet, one row per cell, reference and metric, and what the report draws."""
     name, seed = stage.job.dataset, stage.config.seed
-    options = stage.config.worlds[name].model_dump(mode="json")
-    truth, target = world(stage.config, name, options), options["target"]
+    world, truth = stage.config.worlds[name], truth_of(stage.config, name)
     blocks = stage.config.metrics.jackknife_blocks
-    rows: list[dict[str, Any]] = []
-    aimed: list[tuple[dict[str, Any], Aimed]] = []
+    rows: list[Row] = []
+    aimed: list[tuple[Cell, Row, Aimed]] = []
     pictures: dict[str, np.ndarray] = {}
     cells = [
-        (key, scale, sampler)
-        for key, setup in options["setups"].items()
-        for scale in (setup["scales"] or [None])
-        for sampler in samplers(setup, options)
+        Cell(key, scale, sampler)
+        for key, setup in world.setups.items()
+        for scale in scales(setup)
+        for sampler in samplers(setup, world)
     ]
     references: dict[float, Reference] = {}
-    for key, scale, _ in cells:
-        for power in _aims(options["setups"][key], scale).values():
+    for cell in cells:
+        for power in _aims(world.setups[cell.setup], cell.scale).values():
             if power not in references:
                 references[power] = _reference(
-                    truth, target, power, key, derive(seed, name, "reference", power)
+                    truth, world.target, power, cell.setup, derive(seed, name, "reference", power)
                 )
-    for done, (key, scale, sampler) in enumerate(cells):
-        setup, steps = options["setups"][key], options["samplers"][sampler]
+    for done, cell in enumerate(cells):
+        setup, steps = world.setups[cell.setup], world.samplers[cell.sampler]
         before = truth.denoiser.rows
-        points = truth.sample(setup, scale, steps, target)
-        aims = _aims(setup, scale)
-        common = {
+        points = truth.sample(setup, cell.scale, steps, world.target)
+        aims = _aims(setup, cell.scale)
+        common: Row = {
             "world": name,
-            "setup": key,
-            "scale": scale,
-            "sampler": sampler,
-            "steps": steps["steps"],
+            **cell._asdict(),
+            "steps": steps.steps,
             "n": len(points),
             "evaluations": (truth.denoiser.rows - before) / len(points),
         }
@@ -120,9 +134,9 @@ def run(stage: Stage) -> None:
                 rows.append(common | _row(kind, power, metric, jackknife(values)))
         if "tilted" in aims:
             power = aims["tilted"]
-            aimed.append((common, Aimed(power, measured[power][DISTANCE])))
-        if truth.mixture.shape == (2,) and sampler == next(iter(options["samplers"])):
-            pictures[f"points:{key}:{scale}"] = points[:SHOWN].float().numpy()
+            aimed.append((cell, common, Aimed(power, measured[power][DISTANCE])))
+        if truth.mixture.shape == (2,) and cell.sampler == next(iter(world.samplers)):
+            pictures[f"points:{cell.setup}:{cell.scale}"] = points[:SHOWN].float().numpy()
         stage.events.progress(done + 1, len(cells))
     floors = {
         power: reference.floor(
@@ -131,8 +145,8 @@ def run(stage: Stage) -> None:
         )
         for power, reference in references.items()
     }
-    for power, found in floors.items():
-        exact = {
+    for power, errors in floors.items():
+        exact: Row = {
             "world": name,
             "setup": "floor",
             "scale": power,
@@ -141,10 +155,11 @@ def run(stage: Stage) -> None:
             "n": len(truth.seeds),
             "evaluations": 0.0,
         }
-        rows += [exact | _row("floor", power, metric, error) for metric, error in found.items()]
-    rows += _biases(aimed, options["setups"], {p: found[DISTANCE] for p, found in floors.items()})
+        rows += [exact | _row("floor", power, metric, error) for metric, error in errors.items()]
+    distances = {power: errors[DISTANCE] for power, errors in floors.items()}
+    rows += _biases(aimed, world.setups, distances)
     if truth.mixture.shape == (2,):
-        pictures |= _pulled_apart(truth, options)
+        pictures |= _pulled_apart(truth, world)
         for power in sorted({0.0, *references}):
             grids, extent = densities(truth.mixture, power, SIDE)
             pictures[f"density:{power:g}"] = grids.float().numpy()
@@ -157,10 +172,10 @@ def run(stage: Stage) -> None:
     stage.finish(FILES)
 
 
-def _aims(setup: dict[str, Any], scale: float | None) -> dict[str, float]:
+def _aims(setup: Setup, scale: float | None) -> dict[str, float]:
     """The exponents of p(x) p(y | x)^s of what a cell is measured against."""
     aims = {"conditional": 1.0}
-    if setup["temperature"] == 1:  # that density is not what a temperature aims at
+    if setup.temperature == 1:  # that density is not what a temperature aims at
         aims["tilted"] = exponent(setup, scale)
     return aims
 
@@ -176,47 +191,45 @@ def _reference(truth: Truth, target: int, power: float, setup: str, seed: int) -
         ) from error
 
 
-def _row(kind: str, power: float, metric: str, found: Errors) -> dict[str, Any]:
+def _row(kind: str, power: float, metric: str, error: Errors) -> Row:
     return {
         "reference": kind,
         "exponent": power,
         "metric": metric,
-        "value": found.value,
-        "se": found.se,
+        "value": error.value,
+        "se": error.se,
     }
 
 
 def _biases(
-    cells: list[tuple[dict[str, Any], Aimed]],
-    setups: dict[str, dict[str, Any]],
-    floors: dict[float, Errors],
-) -> list[dict[str, Any]]:
+    cells: list[tuple[Cell, Row, Aimed]], setups: dict[str, Setup], floors: dict[float, Errors]
+) -> list[Row]:
     """How far guidance is off its tilted density, by setup, scale and sampler."""
-    own = {row["sampler"]: (row, found) for row, found in cells if _plain(setups[row["setup"]])}
+    plain = {
+        cell.sampler: (cell.setup, aimed)
+        for cell, _, aimed in cells
+        if setups[cell.setup].conditional and setups[cell.setup].guidance == "none"
+    }
     rows = []
-    for row, found in cells:
-        plain, unguided = own.get(row["sampler"], ({}, None))
-        if unguided and row["setup"] != plain["setup"]:
-            rows.append(row | _row("tilted", found.power, "bias", bias(found, unguided, floors)))
+    for cell, row, guided in cells:
+        setup, unguided = plain.get(cell.sampler, ("", None))
+        if unguided and cell.setup != setup:
+            rows.append(row | _row("tilted", guided.power, "bias", bias(guided, unguided, floors)))
     return rows
 
 
-def _plain(setup: dict[str, Any]) -> bool:
-    return bool(setup["conditional"] and setup["guidance"] == "none")
-
-
-def _pulled_apart(truth: Truth, options: dict[str, Any]) -> dict[str, np.ndarray]:
+def _pulled_apart(truth: Truth, world: World) -> dict[str, np.ndarray]:
     """Samples of every class by the first setup of each kind: the CFG notes' three Gaussians."""
     pictures = {}
     kinds: dict[str, str] = {}
-    for key, setup in options["setups"].items():
-        guided = setup["guidance"] in ("cfg", "classifier") and setup["temperature"] == 1
-        if guided and samplers(setup, options):
-            kinds.setdefault(setup["guidance"], key)
+    for key, setup in world.setups.items():
+        guided = setup.guidance in ("cfg", "classifier") and setup.temperature == 1
+        if guided and samplers(setup, world):
+            kinds.setdefault(setup.guidance, key)
     for key in kinds.values():
-        setup = options["setups"][key]
-        sampler = next(iter(samplers(setup, options).values()))
-        for scale in setup["scales"]:
+        setup = world.setups[key]
+        sampler = next(iter(samplers(setup, world).values()))
+        for scale in setup.scales:
             for label in range(truth.mixture.classes):
                 points = truth.sample(setup, scale, sampler, label)[: SHOWN // 2]
                 pictures[f"class:{label}:{key}:{scale}"] = points.float().numpy()

@@ -33,7 +33,7 @@ def pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
     config, layout = stage.config, stage.layout
     data = read(layout.data(dataset) / "train")
     options = config.datasets[dataset]
-    schedule = build(options.schedule.model_dump())
+    schedule = build(options.schedule)
     full = schedule.grid(schedule.timesteps)[::-1]
     places = np.linspace(1, schedule.timesteps, 8).round().astype(int)
     # an integer of a continuous process is t = 0 or 1

@@ -6,7 +6,6 @@ import logging
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from guidebench import workload
 from guidebench.data.store import read
 from guidebench.guidance.sampling import Sampler, Samples
 from guidebench.models import classifier as classifiers
+from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser
 from guidebench.pipeline import recording
 from guidebench.pipeline.jobs import slices
@@ -31,7 +31,7 @@ class _Models:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.guides: dict[str, tuple[Any, set[str]]] = {}
+        self.guides: dict[str, tuple[Classifier, set[str]]] = {}
 
     @cached_property
     def sampler(self) -> Sampler:
@@ -39,18 +39,18 @@ class _Models:
         stage, dataset = self.stage, self.stage.job.dataset
         denoiser = Denoiser(stage.layout.denoiser(dataset), stage.device)
         _, channels, height, width = read(stage.layout.data(dataset) / "train").images.shape
-        options = stage.dump["sampling"]
-        return Sampler(denoiser, stage.schedule(), options, (channels, height, width))
+        sampling = stage.options.sampling
+        return Sampler(denoiser, stage.schedule(), sampling, (channels, height, width))
 
-    def guide(self, name: str | None) -> tuple[Any, set[str]]:
+    def guide(self, name: str | None) -> tuple[Classifier | None, set[str]]:
         """A guiding classifier, and the functions that loaded it; nothing without a name."""
         if name is None:
             return None, set()
         if name not in self.guides:
             with recording.apart() as ran:
                 folder = self.stage.layout.classifier(self.stage.job.dataset, name)
-                made = classifiers.load(folder, self.stage.device)
-            self.guides[name] = (made, ran)
+                classifier = classifiers.load(folder, self.stage.device)
+            self.guides[name] = (classifier, ran)
         return self.guides[name]
 
 
@@ -68,14 +68,15 @@ def run(stage: Stage) -> None:
     shown = (block.split, block.number) == ("evaluation", 0)
     models = _Models(stage)
     for done, cell in enumerate(cells):
-        setup = slices.cell_spec(config, dataset, cell, block)["setup"]
+        setup = stage.options.setups[cell.setup]
         path = folder / cell.path / f"{block.name}.npz"
         key = slices.cell_key(config, dataset, cell, block, inputs)
         cost = path.with_suffix(".cost.json")
         names = standing(path, key, layout.root)
         if names is None:
             # what all cells share is loaded, and recorded, outside of `apart`
-            sampler, (classifier, loading) = models.sampler, models.guide(setup["classifier"])
+            sampler, (classifier, loading) = models.sampler, models.guide(setup.classifier)
+            steps = workload.steps(config, dataset, cell, block)
             reset_peak_memory()
             denoiser = sampler.denoiser
             before = denoiser.rows, denoiser.backward_rows
@@ -87,6 +88,7 @@ def run(stage: Stage) -> None:
                     torch.tensor(seeds, device=stage.device),
                     torch.tensor(labels, device=stage.device),
                     stage.options.sampling.trajectories if shown else 0,
+                    steps=steps,
                 )
                 _save(path, samples, seeds, labels)
             size = stage.options.sampling.micro_batch

@@ -14,7 +14,8 @@ from guidebench.base.seeds import derive
 from guidebench.data.store import Stored, read, to_float
 from guidebench.guidance.gradients import ClassifierGradient
 from guidebench.guidance.networks import Networks
-from guidebench.guidance.stabilizers import Stabilize, build
+from guidebench.guidance.sampling import clip_gradient
+from guidebench.guidance.stabilizers import Identity, Stabilize, build
 from guidebench.models import classifier as classifiers
 from guidebench.models.denoiser import Denoiser
 from guidebench.pipeline.records.artifacts import atomic
@@ -39,7 +40,7 @@ def views(stage: Stage, data: Stored, count: int) -> Views:
 def run(stage: Stage) -> None:
     """Walk t = T-1 .. 0 on raw images, and on x0_pred for a classifier that never saw noise."""
     dataset, name = stage.job.dataset, stage.job.classifier
-    layout, options, dump = stage.layout, stage.options.sensitivity, stage.dump
+    layout, options = stage.layout, stage.options.sensitivity
     stage.use("prepare", dataset)
     stage.use("train_denoiser", dataset)
     stage.use("train_classifier", dataset, name)
@@ -47,7 +48,6 @@ def run(stage: Stage) -> None:
     schedule = stage.schedule()
     denoiser = Denoiser(layout.denoiser(dataset), stage.device)
     classifier = classifiers.load(layout.classifier(dataset, name), stage.device)
-    clip = dump["sampling"]["clip_gradient"] if dump["sampling"]["clip"] else None
     grid = indices(schedule, options.steps)
     noisy = stage.options.classifiers[name].noise_trained
     kinds = ["raw"] if noisy else ["raw", "x0"]
@@ -59,15 +59,14 @@ def run(stage: Stage) -> None:
             schedule,
             classifier,
             kind,
-            clip,
+            clip_gradient(stage.options.sampling),
         )
-        sections = {"none": {"name": "none", "per_step": "literal"}}
+        stabilizers: dict[str, Callable[[], Stabilize]] = {"none": Identity}
         if kind == "x0":
-            sections |= dump["sensitivity"]["stabilizers"]
-        stabilizers: dict[str, Callable[[], Stabilize]] = {
-            key: partial(build, section, schedule.timesteps, schedule.timesteps)
-            for key, section in sections.items()
-        }
+            stabilizers |= {
+                key: partial(build, section, schedule.timesteps, schedule.timesteps)
+                for key, section in options.stabilizers.items()
+            }
         many = views(stage, data, options.accuracy_images)
         for t, correct in accuracy(evaluate, schedule, many, grid):
             table.add(kind, "none", "accuracy", t, correct)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from guidebench.base.choices import EACH, classes, target_name
 from guidebench.base.seeds import derive
 from guidebench.pipeline.jobs.execution import Execution
+
+if TYPE_CHECKING:
+    from guidebench.diffusion.schedule import Schedule
 
 
 class Stage(Execution):
@@ -23,8 +26,8 @@ class Stage(Execution):
         """A seed that depends on the experiment's seed, the data set and the names."""
         return derive(self.config.seed, self.job.dataset, *names)
 
-    def schedule(self) -> Any:
+    def schedule(self) -> Schedule:
         """The data set's forward process."""
         from guidebench.diffusion.schedules import build
 
-        return build(self.dump["schedule"], self.device)
+        return build(self.options.schedule, self.device)

@@ -18,9 +18,9 @@ def run(stage: Stage) -> None:
     data_folder, folder = stage.layout.data(dataset), stage.layout.classifier(dataset, name)
     stage.use("prepare", dataset)
     checkpoint = stage.resume()
-    options = stage.dump["classifiers"][name]
-    data = half(read(data_folder / "train"), options["half"])
-    schedule = stage.schedule() if options["noise_trained"] else None
+    options = stage.options.classifiers[name]
+    data = half(read(data_folder / "train"), options.half)
+    schedule = stage.schedule() if options.noise_trained else None
     model, history = train(
         data,
         options,
@@ -32,16 +32,16 @@ def run(stage: Stage) -> None:
     )
     held_out = read(data_folder / "validation")
     share, count = accuracy(model, held_out, stage.device), len(held_out.images)
-    stage.events.metric(options["steps"], validation_accuracy=share)
+    stage.events.metric(options.steps, validation_accuracy=share)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic(folder / "model.safetensors") as temporary:
         save_file({key: value.contiguous() for key, value in model.state_dict().items()}, temporary)
     write_json(
         folder / "config.json",
         {
-            "architecture": options["architecture"],
+            "architecture": options.architecture,
             "classes": len(data.classes),
-            "hidden": options["hidden"],
+            "hidden": options.hidden,
         },
     )
     write_json(

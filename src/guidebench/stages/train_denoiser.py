@@ -16,7 +16,7 @@ def run(stage: Stage) -> None:
     data_folder, folder = stage.layout.data(dataset), stage.layout.denoiser(dataset)
     stage.use("prepare", dataset)
     checkpoint = stage.resume()
-    options = stage.dump["denoiser"]
+    options = stage.options.denoiser
     schedule = stage.schedule()
     model, history = train(
         read(data_folder / "train"),
@@ -29,7 +29,7 @@ def run(stage: Stage) -> None:
     )
     if parallel.rank():
         return
-    save(model, folder, schedule.discrete_betas().tolist(), options["prediction"])
+    save(model, folder, schedule.discrete_betas().tolist(), options.prediction)
     write_history(folder, history)
     stage.finish([*FILES, "history.jsonl"])
     checkpoint.delete()

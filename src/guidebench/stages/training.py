@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from guidebench.pipeline.records.artifacts import atomic
+from guidebench.train.loop import History
 
 
-def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
+def write_history(folder: Path, history: History) -> None:
     """Write `history.jsonl`: one JSON object per recorded step."""
     with atomic(folder / "history.jsonl") as temporary:
         temporary.write_text("".join(json.dumps(row) + "\n" for row in history))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,29 +13,32 @@ from guidebench.diffusion.schedule import Schedule
 from guidebench.models.classifier import Classifier, predicted
 from guidebench.pipeline.records.checkpoint import Checkpoint
 from guidebench.pipeline.records.events import Events
-from guidebench.train.loop import Batches, Plan, fit, flip, generator
+from guidebench.train.loop import Batches, History, Plan, fit, flip, generator
+
+if TYPE_CHECKING:
+    from guidebench.pipeline.experiment import sections
 
 
 def train(
     data: Stored,
-    options: dict[str, Any],
+    options: sections.Classifier,
     schedule: Schedule | None,
     seed: int,
     checkpoint: Checkpoint,
     events: Events,
     device: torch.device,
-) -> tuple[Classifier, list[dict[str, Any]]]:
+) -> tuple[Classifier, History]:
     """Train on `data`, on x_t with t uniform when `schedule` is given."""
     torch.manual_seed(derive(seed, "weights"))
-    model = Classifier(options["architecture"], len(data.classes), options["hidden"])
+    model = Classifier(options.architecture, len(data.classes), options.hidden)
     model = model.to(device).to(memory_format=torch.channels_last)
-    batches = Batches(len(data.images), options["batch_size"], derive(seed, "batches"))
+    batches = Batches(len(data.images), options.batch_size, derive(seed, "batches"))
 
     def loss(network: nn.Module, step: int) -> Tensor:
         chance = generator(seed, step)
         index = batches(step)
         x = to_float(data.images[index], device)
-        if options["flip"]:
+        if options.flip:
             x = flip(x, chance)
         time: Tensor | float = 0.0
         if schedule is not None:
@@ -44,15 +47,15 @@ def train(
             time = schedule.time(t)
         return model.loss(network(x, time), torch.from_numpy(data.labels[index]).to(device))
 
-    warmup = options["steps"] // 20 if options["warmup"] is None else options["warmup"]
+    warmup = options.steps // 20 if options.warmup is None else options.warmup
     plan = Plan(
-        options["steps"],
-        options["batch_size"],
-        options["learning_rate"],
+        options.steps,
+        options.batch_size,
+        options.learning_rate,
         warmup,
-        options["weight_decay"],
-        options["checkpoint_every"],
-        clip_norm=options["clip_norm"],
+        options.weight_decay,
+        options.checkpoint_every,
+        clip_norm=options.clip_norm,
     )
     trained, history = fit(model, loss, plan, checkpoint, events, device)
     assert isinstance(trained, Classifier)

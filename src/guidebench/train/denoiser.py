@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from accelerate import PartialState
@@ -18,27 +19,32 @@ from guidebench.models import denoiser as network
 from guidebench.pipeline.recording import Methods
 from guidebench.pipeline.records.checkpoint import Checkpoint
 from guidebench.pipeline.records.events import Events
-from guidebench.train.loop import Batches, Plan, fit, flip, generator
+from guidebench.train.loop import Batches, History, Plan, fit, flip, generator
 
-LOSSES = Methods(mse=functional.mse_loss, l1=functional.l1_loss, huber=functional.smooth_l1_loss)
+if TYPE_CHECKING:
+    from guidebench.pipeline.experiment import sections
+
+LOSSES: Methods[Callable[[Tensor, Tensor], Tensor]] = Methods(
+    mse=functional.mse_loss, l1=functional.l1_loss, huber=functional.smooth_l1_loss
+)
 
 
 def train(
     data: Stored,
-    options: dict[str, Any],
+    options: sections.Denoiser,
     schedule: Schedule,
     seed: int,
     checkpoint: Checkpoint,
     events: Events,
     device: torch.device,
-) -> tuple[nn.Module, list[dict[str, Any]]]:
+) -> tuple[nn.Module, History]:
     """Train on images of `data` and return (averaged model, history)."""
     torch.manual_seed(derive(seed, "weights"))
     _, channels, size, _ = data.images.shape
     model = network.build(options, size, channels, len(data.classes)).to(device)
-    batches = Batches(len(data.images), options["batch_size"], derive(seed, "batches"))
-    drop, kind = options["condition_dropout"], options["prediction"]
-    criterion = LOSSES[options["loss"]]
+    batches = Batches(len(data.images), options.batch_size, derive(seed, "batches"))
+    drop, kind = options.condition_dropout, options.prediction
+    criterion = LOSSES[options.loss]
 
     # each process draws the whole batch and takes its part: the batch is that of one process
     state = PartialState(cpu=device.type == "cpu")
@@ -48,9 +54,9 @@ def train(
         chance = generator(seed, step)
         index = batches(step)
         x0 = to_float(data.images[index], device)
-        if options["flip"]:
+        if options.flip:
             x0 = flip(x0, chance)
-        t = times(options["time_sampling"], schedule, len(x0), chance)
+        t = times(options.time_sampling, schedule, len(x0), chance)
         noise = torch.randn(x0.shape, generator=chance).to(device)
         label = None
         if drop is not None:
@@ -62,23 +68,23 @@ def train(
         alpha, sigma = (
             level.float().view(-1, 1, 1, 1) for level in (schedule.alpha(t), schedule.sigma(t))
         )
-        wanted = target(kind, x0, noise, alpha, sigma)
-        with torch.autocast(device.type, torch.bfloat16, options["mixed_precision"] == "bf16"):
+        objective = target(kind, x0, noise, alpha, sigma)
+        with torch.autocast(device.type, torch.bfloat16, options.mixed_precision == "bf16"):
             x = (alpha * x0 + sigma * noise).contiguous(memory_format=torch.channels_last)
             output = network(x, schedule.network_time(t), class_labels=label, return_dict=False)[0]
         output = sigma * output.float() if kind == "score" else output.float()
-        return criterion(output, wanted)
+        return criterion(output, objective)
 
     plan = Plan(
-        options["steps"],
-        options["batch_size"],
-        options["learning_rate"],
-        options["warmup"],
-        options["weight_decay"],
-        options["checkpoint_every"],
-        options["weight_average"],
-        options["rate"],
-        options["clip_norm"],
+        options.steps,
+        options.batch_size,
+        options.learning_rate,
+        options.warmup,
+        options.weight_decay,
+        options.checkpoint_every,
+        options.weight_average,
+        options.rate,
+        options.clip_norm,
     )
     return fit(model, loss, plan, checkpoint, events, device)
 

@@ -19,6 +19,9 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.checkpoint import Checkpoint
 from guidebench.pipeline.records.events import Events
 
+# rows of step, loss and learning rate
+History = list[dict[str, float]]
+
 
 class Plan(NamedTuple):
     """How long and how fast to train."""
@@ -96,7 +99,7 @@ def fit(
     checkpoint: Checkpoint,
     events: Events,
     device: torch.device,
-) -> tuple[nn.Module, list[dict[str, Any]]]:
+) -> tuple[nn.Module, History]:
     """Train `model` by `loss(model, step)` and return (averaged or plain model, history).
 
     State goes to `checkpoint` every `checkpoint_every` steps; an existing one is continued from,
@@ -114,7 +117,7 @@ def fit(
         average = get_ema_multi_avg_fn(plan.weight_average)
         averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
     network, optimizer = accelerator.prepare(model, optimizer)
-    history: list[dict[str, Any]] = []
+    history: History = []
     losses: list[float] = []
     first = 0
     if state := _stored(checkpoint, accelerator.is_main_process):
@@ -135,8 +138,8 @@ def fit(
         losses.append(float(accelerator.reduce(value.detach(), "mean")))
         done = step + 1
         if not math.isfinite(losses[-1]) or not math.isfinite(norm):
-            found = f"loss {losses[-1]:g}, gradient's norm {norm:g}"
-            raise _diverged(found, done, plan, saved, checkpoint)
+            numbers = f"loss {losses[-1]:g}, gradient's norm {norm:g}"
+            raise _diverged(numbers, done, plan, saved, checkpoint)
         optimizer.step()
         if averaged is not None:
             averaged.update_parameters(model)
@@ -182,9 +185,9 @@ def _diverged(found: str, done: int, plan: Plan, saved: int, checkpoint: Checkpo
 
 def _stored(checkpoint: Checkpoint, main: bool) -> dict[str, Any] | None:
     """The state to continue from, as the first process sees it: others' file systems may lag."""
-    found = [checkpoint.load() if main else None]
-    broadcast_object_list(found)
-    if found[0] is None:
+    state = [checkpoint.load() if main else None]
+    broadcast_object_list(state)
+    if state[0] is None:
         return None
     # AdamW keeps its step counts on the CPU, where asking for them does not stop a GPU
-    return torch.load(io.BytesIO(found[0]), map_location="cpu", weights_only=True)
+    return torch.load(io.BytesIO(state[0]), map_location="cpu", weights_only=True)

@@ -466,9 +466,15 @@ REAL: dict[str, tuple[str, str, str, set[str]]] = {
     ),
     "a new sampler": (
         "diffusion/samplers.py",
-        "SAMPLERS = Methods(",
-        "SAMPLERS = Methods(\n    mine=ddim,",
+        "ancestral=ancestral,",
+        "ancestral=ancestral,\n    mine=ddim,",
         {"diffusion.samplers:SAMPLERS[mine]"},
+    ),
+    "what a table says of its entries": (
+        "diffusion/samplers.py",
+        "SAMPLERS: Methods[Callable[..., Tensor]] =",
+        "SAMPLERS =",
+        set(),
     ),
     "a limit": (
         "guidance/sampling.py",

@@ -7,14 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from guidebench.pipeline.experiment.sections import (
-    VPSDE,
     Classifier,
     DDPMLinear,
     Denoiser,
-    LogSNR,
     Model,
     Options,
     PluginName,
+    Process,
     Sampling,
     Sensitivity,
     Setup,
@@ -124,9 +123,7 @@ class Dataset(Model):
     strip: list[float] | None = Field(
         None, description="times t of the forward strip in the report; null: eight, evenly spaced"
     )
-    schedule: DDPMLinear | VPSDE | LogSNR = Field(
-        default_factory=DDPMLinear, description="forward process"
-    )
+    schedule: Process = Field(default_factory=DDPMLinear, description="forward process")
     denoiser: Denoiser = Field(default_factory=Denoiser, description="the diffusion model")
     classifiers: dict[str, Classifier] = Field(
         default_factory=dict, description="by name; one of them is the `judge`"

@@ -72,6 +72,9 @@ class LogSNR(Continuous):
     logsnr_max: float = Field(20.0, description="and at the clean end")
 
 
+Process = DDPMLinear | VPSDE | LogSNR
+
+
 class Denoiser(Model):
     """diffusers' UNet2DModel and how it is trained."""
 

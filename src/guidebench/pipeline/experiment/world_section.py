@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from guidebench.pipeline.experiment.sections import VPSDE, DDPMLinear, LogSNR, Model, Setup, Steps
+from guidebench.pipeline.experiment.sections import DDPMLinear, Model, Process, Setup, Steps
 
 # squares of these are numbers in float32, too
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
@@ -40,9 +40,7 @@ class World(Model):
     components: list[Component] = Field(default_factory=list, description="the Gaussians")
     drawn: Drawn | None = Field(None, description="Gaussians at random, instead of `components`")
     target: int = Field(0, ge=0, description="class to generate")
-    schedule: DDPMLinear | VPSDE | LogSNR = Field(
-        default_factory=DDPMLinear, description="forward process"
-    )
+    schedule: Process = Field(default_factory=DDPMLinear, description="forward process")
     samples: int = Field(2048, ge=16, description="points per cell")
     samplers: dict[str, Steps] = Field(
         min_length=1, description="by name; the first one is shown in the pictures"

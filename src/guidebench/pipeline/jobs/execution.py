@@ -52,11 +52,6 @@ class Execution:
         return self.config.datasets[self.job.dataset]
 
     @cached_property
-    def dump(self) -> dict[str, Any]:
-        """The same section as plain values."""
-        return self.options.model_dump(mode="json")
-
-    @cached_property
     def spec(self) -> dict[str, Any]:
         """What the results depend on."""
         return listing.spec(self.config, self.job)

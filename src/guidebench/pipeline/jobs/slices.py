@@ -66,7 +66,7 @@ def sensitivity(config: Config, job: Job) -> dict[str, Any]:
     options = dump["sensitivity"] | {"stabilizers": {k: with_code(v) for k, v in named}}
     clip = {key: dump["sampling"][key] for key in ("clip", "clip_gradient")}
     noisy = dump["classifiers"][job.classifier]["noise_trained"]
-    options["architecture"] = _architecture(dump, job.classifier)
+    options["architecture"] = _architecture(config.datasets[job.dataset], job.classifier)
     return _common(config) | {
         "sensitivity": options,
         "target": dump["target"],
@@ -103,9 +103,7 @@ def features(config: Config, job: Job) -> dict[str, Any]:
         | scope
         | {
             "inception": inception(config),
-            "classifiers": {
-                name: _architecture(dump, name) for name in sorted(dump["classifiers"])
-            },
+            "classifiers": architectures(dataset),
         }
     )
 
@@ -137,10 +135,11 @@ def _setup(setup: dict[str, Any]) -> dict[str, Any]:
 
 def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[str, Any]:
     """What one cell's images depend on, beside its seeds, its models and the code."""
-    dump = _dump(config.datasets[dataset])
+    options = config.datasets[dataset]
+    dump = _dump(options)
     setup = _setup(dump["setups"][cell.setup])
     del setup["scales"]
-    setup["architecture"] = _architecture(dump, setup["classifier"])
+    setup["architecture"] = _architecture(options, options.setups[cell.setup].classifier)
     other = ("selection", "evaluation", "block", "grid_images", "grid_steps")
     sampling = {key: value for key, value in dump["sampling"].items() if key not in other}
     setup["steps"] = sampling["steps"] = workload.steps(config, dataset, cell, block)
@@ -156,13 +155,14 @@ def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[st
 
 def cell_key(config: Config, dataset: str, cell: Cell, block: Block, models: dict[str, str]) -> str:
     """Digest of all that a finished cell is asked to be; `models`: `denoiser`'s and guides'."""
-    spec = cell_spec(config, dataset, cell, block)
-    used = [models["denoiser"], models.get(spec["setup"]["classifier"] or "")]
-    seeds, labels = (
+    classifier = config.datasets[dataset].setups[cell.setup].classifier
+    parts = [
+        cell_spec(config, dataset, cell, block),
         workload.image_seeds(config, dataset, block),
         workload.labels(config, dataset, block),
-    )
-    return digest_of([spec, seeds, labels, used])
+        [models["denoiser"], models.get(classifier or "")],
+    ]
+    return digest_of(parts)
 
 
 def effective(config: Config) -> dict[str, Any]:
@@ -177,10 +177,14 @@ def effective(config: Config) -> dict[str, Any]:
     return values
 
 
-def _architecture(dump: dict[str, Any], classifier: str | None) -> dict[str, Any]:
+def _architecture(dataset: Dataset, classifier: str | None) -> dict[str, Any]:
     """What a classifier is built from, for who runs it: a user's own code runs there, too."""
-    named = dump["classifiers"][classifier]["architecture"] if classifier else ""
-    return with_code({"name": named})
+    return with_code({"name": dataset.classifiers[classifier].architecture if classifier else ""})
+
+
+def architectures(dataset: Dataset) -> dict[str, dict[str, Any]]:
+    """What each classifier of a data set is built from."""
+    return {name: _architecture(dataset, name) for name in sorted(dataset.classifiers)}
 
 
 def inception(config: Config) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
     stage = Stage(config, Job("probe", name), Layout(Path("results"), config.name), Clock())
     if name in config.worlds:
         return Rates(startup, 0, 0, {}, {}, 0, _world_cell(stage)), {}
-    options, dump, device = stage.options, stage.dump, stage.device
+    options, device = stage.options, stage.device
     names = classes(options.data) or ["-"]
     chance = np.random.default_rng(0)
     pixels = chance.integers(0, 256, (IMAGES, *shape(options)), dtype=np.uint8)
@@ -88,36 +88,37 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
         nowhere = Checkpoint(folder / "none", folder)
         clock = Clock()
         model, _ = denoisers.train(
-            data, dump["denoiser"] | short, schedule, 0, nowhere, clock, device
+            data, options.denoiser.model_copy(update=short), schedule, 0, nowhere, clock, device
         )
-        save(model, folder, schedule.discrete_betas().tolist(), dump["denoiser"]["prediction"])
+        save(model, folder, schedule.discrete_betas().tolist(), options.denoiser.prediction)
         weights = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         trained, steps = {}, {}
-        for key, classifier in dump["classifiers"].items():
+        for key, classifier in options.classifiers.items():
             ticks = Clock()
-            noisy = schedule if classifier["noise_trained"] else None
+            noisy = schedule if classifier.noise_trained else None
             trained[key], _ = classifiers.train(
-                data, classifier | short, noisy, 0, nowhere, ticks, device
+                data, classifier.model_copy(update=short), noisy, 0, nowhere, ticks, device
             )
             steps[key] = ticks.step()
         training = peak_memory()
         reset_peak_memory()
-        sampler = Sampler(Denoiser(folder, device), schedule, dump["sampling"], shape(options))
+        sampler = Sampler(Denoiser(folder, device), schedule, options.sampling, shape(options))
     size = options.sampling.micro_batch
     seeds = torch.tensor([derive(0, number) for number in range(size)], device=device)
     labels = torch.zeros(size, dtype=torch.long, device=device)
     sampled = {}
     for key, setup in kinds(config, name).items():
-        asked = setup.model_dump(mode="json") | {"steps": SAMPLING_STEPS}
         guide = trained.get(setup.classifier or "")
-        found = timed(lambda: sampler(asked, 1.0, guide, seeds, labels))  # noqa: B023
-        sampled[key] = found / SAMPLING_STEPS / size
+        seconds = timed(
+            lambda: sampler(setup, 1.0, guide, seeds, labels, steps=SAMPLING_STEPS)  # noqa: B023
+        )
+        sampled[key] = seconds / SAMPLING_STEPS / size
     featured = sum(
         timed(lambda: extract(ClassifierFeatures(key, model), pixels, device))  # noqa: B023
         for key, model in trained.items()
     )
     featured /= len(pixels)
-    if (network := inception(config.metrics.inception.model_dump())) is not None:
+    if (network := inception(config.metrics.inception)) is not None:
         few = pixels[:FEW]
         featured += timed(lambda: extract(network, few, device)) / len(few)
     memory = {"training": training, "sampling": peak_memory(), "weights": weights / 2**20}
@@ -146,21 +147,20 @@ def _prepared(data: Any) -> float:
 def _world_cell(stage: Stage) -> float:
     """Seconds of a world's mean cell: one setup of each kind with every sampler, few steps."""
     world = stage.config.worlds[stage.job.dataset]
-    options = world.model_dump(mode="json")
     blocks = stage.config.metrics.jackknife_blocks
-    truth = ground_truth.world(stage.config, stage.job.dataset, options)
-    reference = Reference(truth.mixture, options["target"], 1.0, 0)
+    truth = ground_truth.truth_of(stage.config, stage.job.dataset)
+    reference = Reference(truth.mixture, world.target, 1.0, 0)
     total = 0.0
-    for setup in options["setups"].values():
-        scales = setup["scales"] or [None]
-        for steps in ground_truth.samplers(setup, options).values():
-            few = steps | {"steps": SAMPLING_STEPS}
-            found = timed(lambda: truth.sample(setup, scales[-1], few, options["target"]))  # noqa: B023
-            total += len(scales) * found * steps["steps"] / SAMPLING_STEPS
-    points = truth.sample(setup, scales[-1], few, options["target"])
+    for setup in world.setups.values():
+        scales = ground_truth.scales(setup)
+        for steps in ground_truth.samplers(setup, world).values():
+            few = steps.model_copy(update={"steps": SAMPLING_STEPS})
+            seconds = timed(lambda: truth.sample(setup, scales[-1], few, world.target))  # noqa: B023
+            total += len(scales) * seconds * steps.steps / SAMPLING_STEPS
+    points = truth.sample(setup, scales[-1], few, world.target)
     count = sum(
-        len(ground_truth.samplers(setup, options)) * max(1, len(setup["scales"]))
-        for setup in options["setups"].values()
+        len(ground_truth.samplers(setup, world)) * len(ground_truth.scales(setup))
+        for setup in world.setups.values()
     )
     total += 2 * count * timed(lambda: reference.measure(points, blocks))
     return total / world_cells(world)

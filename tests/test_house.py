@@ -1,5 +1,6 @@
 """What `lint-imports` (pyproject.toml) does not see."""
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -22,6 +23,14 @@ def test_what_has_numbers_is_recorded_and_the_pipeline_is_not():
         if parts != ("__init__",):
             name = ".".join(("guidebench", *parts)).removesuffix(".__init__")
             assert recording.recorded(name) == (parts[0] != "pipeline"), name
+
+
+@pytest.mark.parametrize("name", ["config", "sections", "world_section"])
+def test_the_sections_of_the_config_compute_nothing(name):
+    """The science reads them, and what they ran would be in nobody's record."""
+    text = (PACKAGE / f"pipeline/experiment/{name}.py").read_text()
+    assert "(Model)" in text
+    assert list(recording.functions(ast.parse(text).body)) == []
 
 
 def test_every_room_has_a_layer(repository):

@@ -24,7 +24,8 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Traced:
     config, layout = configured(values, root / "tiny.json"), Layout(root / "results", "tiny")
     ran = {job: apart(lambda job=job: run_traced(config, job, layout)) for job in jobs(config)}
     assert freshness.stale(config, layout) == {}
-    return Traced(config, layout, ran, _cells(values, root, layout))
+    functions, keys = ({job: both[i] for job, both in ran.items()} for i in (0, 1))
+    return Traced(config, layout, functions, keys, _cells(values, root, layout))
 
 
 def _cells(values: dict[str, Any], root: Path, whole: Layout) -> dict[Path, set[str]]:
@@ -46,7 +47,7 @@ def _cells(values: dict[str, Any], root: Path, whole: Layout) -> dict[Path, set[
                     path = Path("samples") / cell.path / f"{block.name}.npz"
                     (layout.root / name / path).unlink()
                     job = Job("sample", name, block=block.name)
-                    found[whole.root / name / path] = apart(
+                    found[whole.root / name / path], _ = apart(
                         lambda: run_traced(config, job, layout)  # noqa: B023
                     )
     return found

@@ -4,16 +4,20 @@ import ast
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from executed import executed  # noqa: F401
-from tracing import PACKAGE, Traced
+from tracing import PACKAGE, Key, Traced
 
 from guidebench.pipeline import recording
-from guidebench.pipeline.jobs import freshness
+from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.experiment.sections import Model
+from guidebench.pipeline.jobs import freshness, listing, slices
+from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.jobs.listing import manifest
 from guidebench.pipeline.records import code
-from guidebench.pipeline.records.artifacts import read_json
+from guidebench.pipeline.records.artifacts import canonical, read_json
 
 DRAWN = 60
 SEED = 2026
@@ -58,6 +62,66 @@ def test_every_function_that_a_cell_runs_is_in_its_record(executed: Traced) -> N
         names = recorded(executed, path.with_suffix(".key.json"))
         assert functions(names) == functions(ran), path
         assert ran <= names, path
+
+
+def other(value: Any) -> Any:
+    """Another value than this one, whether it is allowed or not."""
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            return value + 1
+        case str():
+            return value + "!"
+        case list() | tuple():
+            return [*value, 1]
+        case dict():
+            return value | {"new": 1}
+    return 1
+
+
+NAMED = {"classifier": "judge"}  # what other sections are looked up by
+
+
+def with_another(config: Config, key: Key) -> Config:
+    """A copy of the config in which one key has another value."""
+    copied = config.model_copy(deep=True)
+    *above, name = key
+    section: Any = copied
+    for step in above:
+        if isinstance(section, Model):
+            section = getattr(section, step)
+        else:
+            section = section[int(step) if isinstance(section, list) else step]
+    section.__dict__[name] = NAMED.get(name) or other(section.__dict__[name])
+    return copied
+
+
+def known_otherwise(job: Job, key: Key) -> bool:
+    """Whether a key acts through files that the job reads, or on no result at all."""
+    prepares = job.stage == "prepare"
+    data = key[2:3] == ("data",) and (not prepares or key[-1] in slices.PLACES)
+    weights = key == ("metrics", "inception", "weights")
+    check = prepares and key[-1] == "target"  # of which there must be enough images
+    return data or weights or check or key[-1] in slices.RUNTIME_KEYS
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+def test_every_key_that_a_job_reads_for_a_number_is_in_its_slice(executed: Traced) -> None:
+    read = [
+        (job, key)
+        for job, keys in executed.keys.items()
+        for key in sorted(keys)
+        if not known_otherwise(job, key)
+    ]
+    assert len(read) > 300
+    unnoticed = [
+        f"{job.stage} {job.name} reads {'.'.join(key)}"
+        for job, key in read
+        if canonical(listing.spec(executed.config, job))
+        == canonical(listing.spec(with_another(executed.config, key), job))
+    ]
+    assert unnoticed == []
 
 
 def science() -> Iterator[tuple[str, str, str]]:

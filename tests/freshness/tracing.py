@@ -3,7 +3,8 @@
 import ast
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -11,9 +12,14 @@ from typing import Any, NamedTuple
 
 import guidebench
 from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.experiment.sections import Model
 from guidebench.pipeline.jobs.layout import Job, Layout
 
 PACKAGE = Path(guidebench.__file__).parent
+# `workload` reads the counts of all blocks to say what one block is, which the slices hold
+UNCOUNTED = [PACKAGE / "pipeline", PACKAGE / "workload.py"]
+
+Key = tuple[str, ...]  # where a value stands in the config
 
 
 class Traced(NamedTuple):
@@ -22,6 +28,7 @@ class Traced(NamedTuple):
     config: Config
     layout: Layout
     jobs: dict[Job, set[str]]
+    keys: dict[Job, set[Key]]  # of the config, read for a number
     cells: dict[Path, set[str]]  # by the cell's file
 
 
@@ -80,8 +87,46 @@ def lambdas(path: Path) -> dict[int, str]:
     return found
 
 
-def run_traced(config: Any, job: Job, layout: Any) -> set[str]:
-    """Run a stage and say which functions it ran."""
+def entries(value: Any) -> dict[str, Any]:
+    """What a dict or list of sections holds, or a section by no name."""
+    if isinstance(value, list):
+        value = {str(number): entry for number, entry in enumerate(value)}
+    found = value if isinstance(value, dict) else {"": value}
+    return {key: entry for key, entry in found.items() if isinstance(entry, Model)}
+
+
+def sections(section: Model, place: Key = ()) -> Iterator[tuple[Key, Model]]:
+    """A section and all within it, each with its place."""
+    yield place, section
+    for name, value in section:
+        for key, entry in entries(value).items():
+            yield from sections(entry, (*place, name, *([key] if key else [])))
+
+
+@contextmanager
+def noted(config: Config) -> Iterator[set[Key]]:
+    """The keys of the config that functions outside `pipeline/` read inside."""
+    places = {id(section): place for place, section in sections(config)}
+    keys: set[Key] = set()
+
+    def read(section: Model, name: str) -> Any:
+        value = object.__getattribute__(section, name)
+        path = Path(sys._getframe(1).f_code.co_filename)
+        of_ours = path.is_relative_to(PACKAGE) and not any(map(path.is_relative_to, UNCOUNTED))
+        if of_ours and id(section) in places and name in type(section).model_fields:
+            if not entries(value):
+                keys.add((*places[id(section)], name))
+        return value
+
+    Model.__getattribute__ = read  # type: ignore[method-assign]
+    try:
+        yield keys
+    finally:
+        del Model.__getattribute__
+
+
+def run_traced(config: Any, job: Job, layout: Any) -> tuple[set[str], set[Key]]:
+    """Run a stage and say which functions it ran, and which keys of the config these read."""
     import importlib
 
     from guidebench.pipeline import recording
@@ -98,4 +143,5 @@ def run_traced(config: Any, job: Job, layout: Any) -> set[str]:
         stage.spec, stage.inputs  # noqa: B018  # as `run_stage` begins
         module.run(stage)
 
-    return traced(work)
+    with noted(config) as keys:
+        return traced(work), keys

@@ -532,6 +532,8 @@ def digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
+    # another test's module of that name
+    monkeypatch.delitem(sys.modules, "my_methods", raising=False)
 
     def write(**files: str) -> str:
         for name, text in files.items():

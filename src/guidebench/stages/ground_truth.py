@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from guidebench.analysis.ground_truth import (
     exponent,
     jackknife,
 )
+from guidebench.base.cells import Cell
 from guidebench.base.choices import SAMPLERS
 from guidebench.base.seeds import derive
 from guidebench.data.gaussian_mixture import GaussianMixture
@@ -34,14 +35,6 @@ SHOWN, SIDE = 600, 96
 FLOOR_DRAWS = 16
 DISTANCE = "sliced_wasserstein"
 Row = dict[str, Any]  # of the table
-
-
-class Cell(NamedTuple):
-    """A setup at one scale (None is the unguided one), by one sampler; both by their names."""
-
-    setup: str
-    scale: float | None
-    sampler: str
 
 
 def mixture(world: World, seed: int) -> GaussianMixture:
@@ -98,29 +91,30 @@ def run(stage: Stage) -> None:
     world, truth = stage.config.worlds[name], truth_of(stage.config, name)
     blocks = stage.config.metrics.jackknife_blocks
     rows: list[Row] = []
-    aimed: list[tuple[Cell, Row, Aimed]] = []
+    aimed: list[tuple[Cell, str, Row, Aimed]] = []
     pictures: dict[str, np.ndarray] = {}
     cells = [
-        Cell(key, scale, sampler)
+        (Cell(key, scale), sampler)
         for key, setup in world.setups.items()
         for scale in scales(setup)
         for sampler in samplers(setup, world)
     ]
     references: dict[float, Reference] = {}
-    for cell in cells:
+    for cell, _ in cells:
         for power in _aims(world.setups[cell.setup], cell.scale).values():
             if power not in references:
                 references[power] = _reference(
                     truth, world.target, power, cell.setup, derive(seed, name, "reference", power)
                 )
-    for done, cell in enumerate(cells):
-        setup, steps = world.setups[cell.setup], world.samplers[cell.sampler]
+    for done, (cell, sampler) in enumerate(cells):
+        setup, steps = world.setups[cell.setup], world.samplers[sampler]
         before = truth.denoiser.rows
         points = truth.sample(setup, cell.scale, steps, world.target)
         aims = _aims(setup, cell.scale)
         common: Row = {
             "world": name,
             **cell._asdict(),
+            "sampler": sampler,
             "steps": steps.steps,
             "n": len(points),
             "evaluations": (truth.denoiser.rows - before) / len(points),
@@ -134,8 +128,8 @@ def run(stage: Stage) -> None:
                 rows.append(common | _row(kind, power, metric, jackknife(values)))
         if "tilted" in aims:
             power = aims["tilted"]
-            aimed.append((cell, common, Aimed(power, measured[power][DISTANCE])))
-        if truth.mixture.shape == (2,) and cell.sampler == next(iter(world.samplers)):
+            aimed.append((cell, sampler, common, Aimed(power, measured[power][DISTANCE])))
+        if truth.mixture.shape == (2,) and sampler == next(iter(world.samplers)):
             pictures[f"points:{cell.setup}:{cell.scale}"] = points[:SHOWN].float().numpy()
         stage.events.progress(done + 1, len(cells))
     floors = {
@@ -202,17 +196,19 @@ def _row(kind: str, power: float, metric: str, error: Errors) -> Row:
 
 
 def _biases(
-    cells: list[tuple[Cell, Row, Aimed]], setups: dict[str, Setup], floors: dict[float, Errors]
+    cells: list[tuple[Cell, str, Row, Aimed]],
+    setups: dict[str, Setup],
+    floors: dict[float, Errors],
 ) -> list[Row]:
     """How far guidance is off its tilted density, by setup, scale and sampler."""
     plain = {
-        cell.sampler: (cell.setup, aimed)
-        for cell, _, aimed in cells
+        sampler: (cell.setup, aimed)
+        for cell, sampler, _, aimed in cells
         if setups[cell.setup].conditional and setups[cell.setup].guidance == "none"
     }
     rows = []
-    for cell, row, guided in cells:
-        setup, unguided = plain.get(cell.sampler, ("", None))
+    for cell, sampler, row, guided in cells:
+        setup, unguided = plain.get(sampler, ("", None))
         if unguided and cell.setup != setup:
             rows.append(row | _row("tilted", guided.power, "bias", bias(guided, unguided, floors)))
     return rows

@@ -1,17 +1,18 @@
-"""The README's own methods: validated like ours, and run."""
+"""The methods of docs/extending: validated like ours, and run."""
 
-import re
+import shutil
 import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-import yaml
 from conftest import REPOSITORY
 
 from guidebench import data, workload
+from guidebench.base import choices
 from guidebench.base.seeds import normal
+from guidebench.diffusion.by_name import named
 from guidebench.diffusion.samplers import SAMPLERS, Prediction, own_options
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
@@ -22,41 +23,33 @@ from guidebench.guidance.sampling import GuidedCell, Sampler, build_guide
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.sections import Sampling, Setup
 from guidebench.pipeline.jobs import listing, slices
 from guidebench.pipeline.jobs.listing import jobs
 from guidebench.pipeline.records import code
 
-README = (REPOSITORY / "README.md").read_text()
-
-
-def _block(language: str, start: str) -> str:
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    return next(block for block in blocks if block.startswith(start))
+EXTENDING = REPOSITORY / "docs/extending"
+FILES = ["data", "classifier", "guide", "stabilizer", "sampler", "metric"]
 
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
-    """The README's file and config section in a folder of their own."""
-    (tmp_path / "my_methods.py").write_text(_block("python", "import numpy"))
-    section = yaml.safe_load(_block("yaml", "    data:"))
-    section["sampling"] = {"steps": 4, "micro_batch": 4}
-    section["schedule"] = {"timesteps": 20}
-    section["sensitivity"] = {"steps": 4}
-    (tmp_path / "own.yaml").write_text(
-        yaml.safe_dump({"name": "own", "datasets": {"own": section}})
-    )
+    """The files of docs/extending in a folder of their own, and their experiment."""
+    shutil.copytree(EXTENDING, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "my_methods", raising=False)
+    for name in FILES:
+        monkeypatch.delitem(sys.modules, f"my_{name}", raising=False)
+    code.forget()
     return load("own.yaml")
 
 
 @pytest.fixture
 def networks(config, tmp_path):
-    """(denoiser, classifier, schedule) as the README's config section asks for them."""
-    options = config.datasets["own"]
+    """(denoiser, classifier, schedule) as the experiment asks for them."""
+    options = config.datasets["shades"]
     torch.manual_seed(0)
     classifier = Classifier(options.classifiers["clean"].architecture, 2, 8).eval()
     classifier.requires_grad_(False)
@@ -68,8 +61,8 @@ def networks(config, tmp_path):
 SEEDS, LABELS = torch.arange(4), torch.tensor([1, 0, 1, 1])
 
 
-def test_the_readmes_methods_run(config, networks) -> None:
-    options = config.datasets["own"]
+def test_the_methods_run(config, networks) -> None:
+    options = config.datasets["shades"]
     train, validation = data.load(options.data, 0)
     assert (len(train.images), len(validation.images)) == (64, 32)
     denoiser, classifier, schedule = networks
@@ -83,23 +76,23 @@ def test_the_readmes_methods_run(config, networks) -> None:
     assert len(images) == 6 == len(set(images.values()))
 
 
-# the README's guide, and the built-in one of which it draws the images
+# an own guide, and the built-in one of which it draws the images
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "raw": (
-        {"guidance": "my_methods:ByClassifier", "classifier": "clean", "options": {"see": "raw"}},
+        {"guidance": "my_guide:ByClassifier", "classifier": "clean", "options": {"see": "raw"}},
         {"guidance": "classifier", "classifier": "clean"},
     ),
     "x0": (
-        {"guidance": "my_methods:ByClassifier", "classifier": "clean"},
+        {"guidance": "my_guide:ByClassifier", "classifier": "clean"},
         {"guidance": "classifier", "classifier": "clean", "input": "x0"},
     ),
-    "cfg": ({"guidance": "my_methods:ByLabel"}, {"guidance": "cfg"}),
+    "cfg": ({"guidance": "my_guide:ByLabel"}, {"guidance": "cfg"}),
 }
 
 
 @pytest.mark.parametrize("clip_gradient", ["straight_through", "zero", None])
 @pytest.mark.parametrize("kind", PAIRS)
-def test_the_readmes_guides_are_the_built_in_ones(kind, clip_gradient, networks) -> None:
+def test_the_guides_are_the_built_in_ones(kind, clip_gradient, networks) -> None:
     """Each row to rounding (in float64), at a scale that moves it by a million times that."""
     denoiser, classifier, schedule = networks
     denoiser.model.double()
@@ -207,17 +200,17 @@ def test_a_label_cannot_stand_where_another_argument_does(networks) -> None:
     ("setup", "said"),
     [
         (
-            {"guidance": "my_methods:ByClassifier", "options": {"sees": "x0"}, "scales": [1]},
-            r"my_methods:ByClassifier: got an unexpected keyword argument 'sees'",
+            {"guidance": "my_guide:ByClassifier", "options": {"sees": "x0"}, "scales": [1]},
+            r"my_guide:ByClassifier: got an unexpected keyword argument 'sees'",
         ),
         (
             {
                 "guidance": "classifier",
                 "classifier": "clean",
                 "scales": [1],
-                "stabilizer": {"name": "my_methods:Sign", "options": {"gamma": 1}},
+                "stabilizer": {"name": "my_stabilizer:Sign", "options": {"gamma": 1}},
             },
-            r"my_methods:Sign: got an unexpected keyword argument 'gamma'",
+            r"my_stabilizer:Sign: got an unexpected keyword argument 'gamma'",
         ),
     ],
 )
@@ -231,22 +224,97 @@ def test_wrong_options_of_a_method_are_one_line(config, setup, said) -> None:
         build_guide(GuidedCell(section, 1.0, networks, object(), 4, None, True))
 
 
-def test_their_code_is_in_the_specs(config, tmp_path) -> None:
-    block = workload.blocks(config, "own")[0]
-    before = {
-        job.stage: listing.spec(config, job)
+# the jobs that an edit of a file makes stale by itself: what follows reads what they wrote
+STALE = {
+    "data": {"prepare"},
+    "classifier": {"train_classifier clean", "sensitivity clean", "sample", "features"},
+    "guide": {"sample"},
+    "stabilizer": {"sample"},
+    "sampler": {"sample"},
+    "metric": {"metrics", "collect"},
+}
+
+
+def _specs(config: Config) -> dict[tuple[str, ...], Any]:
+    """The slice of every job, and of every cell."""
+    (block, *_) = workload.blocks(config, "shades")
+    specs = {
+        (f"{job.stage} {job.classifier}".strip(), job.block): listing.spec(config, job)
         for job in jobs(config)
-        if job.classifier in ("", "clean")
     }
-    old = [slices.cell_spec(config, "own", cell, block) for cell in workload.cells(config, "own")]
-    file = tmp_path / "my_methods.py"
+    return specs | {
+        ("cell", cell.path): slices.cell_spec(config, "shades", cell, block)
+        for cell in workload.cells(config, "shades")
+    }
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_an_edit_makes_stale_what_uses_the_file(kind, config, tmp_path) -> None:
+    before = _specs(config)
+    file = tmp_path / f"my_{kind}.py"
+    file.write_text(file.read_text() + "\n# why\n")
+    code.forget()
+    assert _specs(load("own.yaml")) == before
     file.write_text(file.read_text() + "\nMORE = 1\n")
     code.forget()
-    after = load("own.yaml")
-    for stage in ("prepare", "train_classifier", "sample"):
-        job = next(
-            job for job in jobs(after) if job.stage == stage and job.classifier in ("", "clean")
+    after = _specs(load("own.yaml"))
+    changed = {key for key in before if after[key] != before[key]}
+    assert {stage for stage, _ in changed if stage != "cell"} == STALE[kind]
+    cells = {path for stage, path in changed if stage == "cell"}
+    every = {path for stage, path in before if stage == "cell"}
+    by_clean = {path for path in every if path.startswith(("clean/", "mine/x0"))}
+    assert cells == {
+        "classifier": by_clean,
+        "guide": {path for path in every if path.startswith("mine/")},
+        "stabilizer": {path for path in every if path.startswith("clean/")},
+        "sampler": every,
+    }.get(kind, set())
+
+
+def test_what_a_users_method_alone_reads_is_no_part_of_other_slices(smoke, edited) -> None:
+    """Results from before there were own samplers and metrics stand."""
+    config = edited({})
+    for job in jobs(config):
+        if job.stage == "metrics":
+            assert "own" not in listing.spec(config, job)["metrics"]
+        if job.stage == "sample":
+            for cell in listing.spec(config, job)["cells"]:
+                assert "options" not in cell["sampling"]
+
+
+@pytest.mark.parametrize("injection", ["mean", "score"])
+def test_the_sampler_is_ancestral(injection, config, networks) -> None:
+    """At temperature 1, with and without a mean that is shifted."""
+    denoiser, classifier, schedule = networks
+    setup = Setup(guidance="classifier", classifier="clean", injection=injection)
+    images = []
+    for name, temperature in (("ancestral", 0), ("my_sampler:tempered", 1), (None, 0.5)):
+        own = {"sampler": name or "my_sampler:tempered", "options": {"temperature": temperature}}
+        sampling = config.datasets["shades"].sampling.model_copy(update=own)
+        sampler = Sampler(denoiser, schedule, sampling, (1, 8, 8))
+        found = sampler(setup, 30.0, classifier, SEEDS, LABELS)
+        images.append(found.images.astype(int))
+    ours, mine, cooler = images
+    assert abs(ours - mine).max() <= 1  # a rounding of 255
+    assert abs(ours - cooler).max() > 10
+
+
+def test_what_is_known_of_a_sampler(config) -> None:
+    assert choices.sampler("heun") == choices.SAMPLERS["heun"]
+    mine = choices.sampler("my_sampler:tempered")
+    assert mine == choices.Sampler(("eps", "x0"), evaluations=1, has_mean=True)
+
+
+def test_a_guides_shift_is_refused_where_a_users_sampler_has_no_mean(config, monkeypatch) -> None:
+    import my_sampler
+
+    monkeypatch.setattr(my_sampler.tempered, "has_mean", False)
+    x = normal(SEEDS, 0, (1, 8, 8))
+    with pytest.raises(UserError, match="sampler: its step has no mean"):
+        named("my_sampler:tempered")(
+            lambda x, t, step, corrector=False: Prediction(x, x, x),
+            x,
+            DDPMLinear(20, rescale=True),
+            [5, -1],
+            lambda step: x,
         )
-        assert listing.spec(after, job) != before[stage], stage
-    for cell, spec in zip(workload.cells(after, "own"), old, strict=True):
-        assert slices.cell_spec(after, "own", cell, block) != spec

@@ -1,5 +1,23 @@
-"""guidebench: a reproducible benchmark of guided diffusion sampling."""
+"""guidebench: a reproducible benchmark of guided diffusion sampling.
+
+`load` opens an experiment: its tables, its networks, more samples, and their scores (README, "From
+Python").
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from guidebench.pipeline import recording
 
+if TYPE_CHECKING:
+    from guidebench.api import Experiment, load
+
+__all__ = ["Experiment", "load"]
 recording.install()
+
+
+def __getattr__(name: str) -> Any:
+    """What is public, imported when it is asked for: torch and pandas take seconds."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("guidebench.api"), name)

@@ -65,6 +65,11 @@ def scored(config: Config, dataset: str) -> list[Block]:
     return [block for block in blocks(config, dataset) if block.split != PICTURES]
 
 
+def images_scored(config: Config) -> bool:
+    """Whether a metric of the user's own gets images, and not their features alone."""
+    return any(metric.of == "images" for metric in config.metrics.own.values())
+
+
 def each(options: Dataset) -> bool:
     """Whether every class is generated in turn."""
     return options.target == EACH

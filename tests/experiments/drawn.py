@@ -81,6 +81,7 @@ TINY: dict[type[BaseModel], dict[str, Any]] = {
         "setups": {"unguided": {}},
     },
     models.Metrics: {"jackknife_blocks": 4},
+    models.OwnMetric: {"name": "own_methods:spread"},
 }
 # texts that mean something, and keys that name files or start other processes
 TEXTS: dict[str, list[Any]] = {
@@ -93,7 +94,8 @@ TEXTS: dict[str, list[Any]] = {
         "alexnet",
     ],
     "guidance": ["own_methods:Nudge"],
-    "name": ["own_methods:Sign"],
+    "name": ["own_methods:Sign", "own_methods:spread"],
+    "sampler": ["own_methods:euler"],
     "classifier": ["clean", "judge", "noise_trained"],
     "target": ["baseball", "3", "dark", "each", "only", "Male: true"],
     "attribute": ["Male", "Smiling"],

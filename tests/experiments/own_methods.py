@@ -1,5 +1,6 @@
 """Methods of a user's own, of every kind, for drawn experiments."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,25 @@ class Nudge:
         self.denoise, self.scale = denoise, scale
 
     def __call__(self, x, t, step, corrector=False):
-        found = self.denoise(x, t, step)
-        return found._replace(shift=-self.scale * found.x0)
+        found = self.denoise(x, t)
+        return found._replace(x0=(1 - self.scale) * found.x0)
+
+
+def euler(predict, x, schedule, grid, noise, callback):
+    """A sampler without a mean."""
+    for step, (s, r) in enumerate(pairwise(grid)):
+        prediction = predict(x, s, step)
+        callback(step, s, x, prediction)
+        x = schedule.alpha(r) * prediction.x0 + schedule.sigma(r) * prediction.eps
+    return x
+
+
+def spread(samples: np.ndarray, reference: np.ndarray) -> float:
+    """A metric of features or images."""
+    return float(samples.std() / reference.std())
+
+
+spread.title, spread.caption, spread.smaller_is_better = "spread", "Of its own.", False
 
 
 def tiny(outputs: int) -> nn.Module:

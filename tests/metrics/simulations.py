@@ -14,7 +14,8 @@ from guidebench.base.cells import Cell
 from guidebench.base.jackknife import blocked, corrected, standard_error
 from guidebench.metrics.collected import Row, Scores
 from guidebench.metrics.frechet import Fitted, Moments, moments
-from guidebench.metrics.score import Real, Reference, Scorer
+from guidebench.metrics.reference import Real, Reference
+from guidebench.metrics.score import Scorer
 from guidebench.metrics.variety import Features, diversity, inception_score
 from guidebench.report.claims.verdicts import difference, quantile
 from guidebench.report.tables import Tables

@@ -8,7 +8,8 @@ import pytest
 from guidebench.base.jackknife import blocked, corrected, standard_error
 from guidebench.metrics.collected import Row, Scores
 from guidebench.metrics.frechet import Fitted, least_error, moments
-from guidebench.metrics.score import Real, Scorer
+from guidebench.metrics.reference import Real
+from guidebench.metrics.score import Scorer
 from guidebench.metrics.sliced import Sliced
 from guidebench.pipeline.errors import UserError
 

@@ -9,7 +9,8 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 from torch_fidelity.metric_prc import calculate_precision_recall_full
 
 from guidebench.metrics import variety
-from guidebench.metrics.score import Real, Scorer
+from guidebench.metrics.reference import Real
+from guidebench.metrics.score import Scorer
 from guidebench.metrics.variety import Neighbours, diversity, inception_score
 from guidebench.metrics.variety import measures as measures_of
 from guidebench.pipeline.errors import UserError

@@ -66,7 +66,7 @@ def test_a_new_metric_is_one_record(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 def test_every_metric_has_a_caption() -> None:
     for metric in METRICS.values():
-        assert captions.GUIDED[metric.file] == (metric.heading, metric.text)
+        assert captions.guided({})[metric.file] == (metric.heading, metric.text)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from torch import Tensor
 from guidebench.base.jackknife import standard_error
 from guidebench.base.seeds import normal
 from guidebench.data.gaussian_mixture import ExactClassifier, GaussianMixture
-from guidebench.diffusion.samplers import SAMPLERS, own_options
+from guidebench.diffusion.by_name import named
+from guidebench.diffusion.samplers import own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
 from guidebench.guidance.networks import Networks
@@ -93,7 +94,7 @@ class Truth:
         grid = times(name, self.schedule, steps.steps)
         aimed = setup.conditional or setup.guidance != "none"
         start = self.start(grid[0], target if aimed else None)
-        return SAMPLERS[name](
+        return named(name)(
             guide,
             start,
             self.schedule,

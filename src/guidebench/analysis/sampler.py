@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from guidebench.diffusion.samplers import SAMPLERS, Prediction, own_options
+from guidebench.diffusion.by_name import named
+from guidebench.diffusion.samplers import Prediction, own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
 
@@ -39,7 +40,7 @@ def variance_ratios(
 
     # row 0 starts from one, row k + 1 gets its one as the noise of step k
     own = own_options(name, sampler.model_copy(update={"limit": None}))
-    last = SAMPLERS[name](
+    last = named(name)(
         predict,
         unit(0),
         schedule,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from guidebench.base.plugins import plugin
 from guidebench.pipeline.recording import Methods
 
 EACH = "each"
@@ -53,6 +54,17 @@ SAMPLERS = Methods(
     dpmpp_2m=Sampler(("x0",)),
     heun=Sampler(("eps",), evaluations=2, walks_signal=True),
 )
+SAID = ("evaluations", "has_mean", "walks_signal")  # attributes of a user's sampler
+
+
+def sampler(name: str) -> Sampler:
+    """What is known of a sampler; of a user's, `module:attribute`, what its attributes say."""
+    if ":" not in name:
+        found: Sampler = SAMPLERS[name]
+        return found
+    own = plugin(name)
+    known = {key: getattr(own, key) for key in SAID if hasattr(own, key)}
+    return Sampler(("eps", "x0"), **known)
 
 
 def attribute_values(data: Any) -> list[str]:

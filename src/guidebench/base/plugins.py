@@ -20,11 +20,12 @@ def plugin(name: str) -> Any:
         ) from error
 
 
-def made(name: str, /, **arguments: Any) -> Any:
-    """What `module:attribute` makes of keyword arguments; UserError when it does not take them."""
+def made(name: str, /, *handed: Any, **options: Any) -> Any:
+    """What `module:attribute` makes of its arguments; UserError when it does not take them."""
     make = plugin(name)
     try:
-        inspect.signature(make).bind(**arguments)
+        inspect.signature(make).bind(*handed, **options)
     except TypeError as error:
-        raise UserError(f"{name}: {error}; found {', '.join(arguments)}") from error
-    return make(**arguments)
+        words = [f"{len(handed)} positional arguments"] * bool(handed) + list(options)
+        raise UserError(f"{name}: {error}; found {', '.join(words)}") from error
+    return make(*handed, **options)

@@ -239,4 +239,6 @@ SAMPLERS: Methods[Callable[..., Tensor]] = Methods(
 
 def own_options(name: str, steps: sections.Steps) -> dict[str, Any]:
     """The keys of `steps` (`sampling`, or a world's sampler) that this sampler alone reads."""
+    if ":" in name:
+        return dict(steps.options)
     return {key: getattr(steps, key) for key in choices.SAMPLERS[name].options}

@@ -29,7 +29,7 @@ def times(name: str, schedule: Schedule, steps: int) -> list[Any]:
     [399, 299, 199, 99, -1]
     """
     own = schedule.grid(steps)
-    if not choices.SAMPLERS[name].walks_signal or schedule.logsnr(own[0]) >= FAR:
+    if not choices.sampler(name).walks_signal or schedule.logsnr(own[0]) >= FAR:
         return own
     noisy, clean = (
         schedule.at_logsnr(torch.tensor(level, dtype=torch.float64)) for level in (-WALKED, WALKED)

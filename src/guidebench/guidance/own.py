@@ -1,4 +1,4 @@
-"""What a user's guide is handed, and how its prediction is taken (README, "Add a method")."""
+"""What a user's guide is handed, and how its prediction is taken (docs/extending.md)."""
 
 from __future__ import annotations
 

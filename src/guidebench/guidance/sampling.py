@@ -13,7 +13,8 @@ from torch import Tensor
 from guidebench.base.plugins import made
 from guidebench.base.seeds import normal
 from guidebench.data.store import to_uint8
-from guidebench.diffusion.samplers import SAMPLERS, Predict, Prediction, own_options
+from guidebench.diffusion.by_name import named
+from guidebench.diffusion.samplers import Predict, Prediction, own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
 from guidebench.guidance.gradients import ClassifierGradient, GuidingClassifier, Network
@@ -113,7 +114,7 @@ def classifier_guided(cell: GuidedCell) -> ClassifierGuided:
 
 
 def own(cell: GuidedCell) -> Own:
-    """A guide of the user's, made of keyword arguments (README, "Add a method")."""
+    """A guide of the user's, made of keyword arguments (docs/extending.md)."""
     name, networks = cell.setup.guidance, cell.networks
     target, schedule = networks.target, networks.schedule
     assert target is not None
@@ -209,7 +210,7 @@ class Sampler:
 
         # stream 0 is the start noise, stream k + 1 the noise of step k
         x = normal(seeds, 0, self.shape).contiguous(memory_format=torch.channels_last)
-        x = SAMPLERS[name](
+        x = named(name)(
             guide,
             x,
             self.schedule,

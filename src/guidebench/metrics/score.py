@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from guidebench.base.choices import CHOSEN_BY, FEWEST
+from guidebench.base.choices import CHOSEN_BY
 from guidebench.base.jackknife import (
     agresti_coull,
     blocked,
     corrected,
     hit_share,
-    scattered,
     standard_error,
 )
-from guidebench.metrics.frechet import Fitted, least_error
-from guidebench.metrics.sliced import Sliced
+from guidebench.metrics.own import Metric
+from guidebench.metrics.reference import NONE, Real, key_of
 from guidebench.metrics.variety import Features, Neighbours, measures
 from guidebench.pipeline.errors import UserError
 
@@ -25,7 +24,6 @@ from guidebench.pipeline.errors import UserError
 DISTANCES = {"judge": ("fd_judge", "cfd_judge"), "inception": ("fid", "cfid")}
 # measures of variety that are corrected: recall has no limit in n, the others have no bias
 BIASED = {"is_judge"}
-NONE = np.array([])
 
 
 class Score(NamedTuple):
@@ -50,85 +48,14 @@ class Score(NamedTuple):
     reference_replicates: np.ndarray
 
 
-class Distance(NamedTuple):
-    """A formula's value, its least standard error, and both kinds of jackknife replicates.
-
-    The jackknife sees the slope of a distance alone. Where images are as near to the reference as
-    chance allows, the slope is 0 and the distance quadratic in the difference: `least` is its error
-    there.
-    """
-
-    raw: float
-    least: float
-    replicates: np.ndarray
-    reference_replicates: np.ndarray
-
-
-class Reference:
-    """Reference features [m, d], fitted and projected once for all cells; `words`: what they are.
-
-    UserError where m is below FEWEST.
-    """
-
-    def __init__(self, features: np.ndarray, blocks: int, words: str) -> None:
-        self.size, self.words, self.blocks = len(features), f"{len(features)} {words}", blocks
-        if self.size < FEWEST:
-            raise UserError(f"reference: found {self.words}, allowed: at least {FEWEST}")
-        own = min(blocks, self.size)
-        self.fitted = Fitted(features, scattered(self.size, own), own)
-        self.sliced = Sliced(features)
-
-    def distances(self, features: np.ndarray, block: np.ndarray) -> tuple[Distance, Distance]:
-        """Fréchet and sliced distance of features [n, d] with their jackknife blocks [n].
-
-        The sliced distance has no replicates of the reference: scales are compared on the same.
-        """
-        own = Fitted(features, block, self.blocks)
-        raw = self.fitted.distance(own.whole)
-        of_seeds = self.fitted.distances(own.without)
-        # the distance is symmetric: here the samples' root serves all replicates
-        of_reference = own.distances(self.fitted.without) if np.isfinite(raw) else of_seeds
-        rows = self.sliced.project(features)
-        left_out = [self.sliced.distance(rows[block != number]) for number in range(self.blocks)]
-        least = least_error(own.whole, self.fitted.whole) if np.isfinite(raw) else raw
-        return (
-            Distance(raw, least, of_seeds, of_reference),
-            Distance(self.sliced.distance(rows), 0.0, np.array(left_out), NONE),
-        )
-
-
-class Real:
-    """The features of real images: `sets` by name, the references' and the floor's.
-
-    `target`: the target class, None where every class is generated in turn.
-    """
-
-    def __init__(self, sets: dict[str, Features], target: int | None) -> None:
-        self.sets, self.target = sets, target
-        self._cache: dict[tuple[str, bool], Reference] = {}
-
-    def reference(self, extractor: str, conditional: bool, blocks: int) -> Reference:
-        """The training images, of the target class if `conditional`, in an extractor's features."""
-        key = (extractor, conditional)
-        if key not in self._cache:
-            name = "reference_inception" if extractor == "inception" else "reference"
-            data = self.sets[name]
-            keep = data["labels"] == self.target if conditional else slice(None)
-            words = "target-class training images" if conditional else "training images"
-            unseen = ", unseen by the judge" if extractor == "judge" else ""
-            features = data[f"hidden:{extractor}"][keep]
-            self._cache[key] = Reference(features, blocks, words + unseen)
-        return self._cache[key]
-
-
 class Scorer:
     """Scores sets of images against the real ones, with `blocks` jackknife blocks.
 
-    `labelled`: whether the images have classes.
+    `labelled`: whether the images have classes; `own`: metrics of the user's own.
     """
 
-    def __init__(self, real: Real, labelled: bool, blocks: int) -> None:
-        self.real, self.labelled, self.blocks = real, labelled, blocks
+    def __init__(self, real: Real, labelled: bool, blocks: int, own: Sequence[Metric] = ()) -> None:
+        self.real, self.labelled, self.blocks, self.own = real, labelled, blocks, own
         # variety over all classes is defined where every class is generated in turn
         self.neighbours: Neighbours | None = None
         if labelled and real.target is None:
@@ -145,6 +72,7 @@ class Scorer:
         yield from self._variety(samples)
         for extractor in DISTANCES:
             yield from self._distances(samples, extractor, (False, True))
+        yield from self._of_user(samples, (False, True))
 
     def floor(self) -> Iterator[Score]:
         """Held-out real images scored like samples; of the target for metrics of the target."""
@@ -155,11 +83,13 @@ class Scorer:
                 yield from self._variety(held_out)
             for extractor in DISTANCES:
                 yield from self._distances(held_out, extractor, (False,))
+            yield from self._of_user(held_out, (False,))
         if "floor_target" in self.real.sets:
             held_out = _as_samples(self.real.sets["floor_target"])
             yield from self._accuracies(held_out, None)
             for extractor in DISTANCES:
                 yield from self._distances(held_out, extractor, (True,))
+            yield from self._of_user(held_out, (True,))
 
     def _share(self, metric: str, hits: np.ndarray, extractor: str) -> Score:
         value, error, replicates = hit_share(hits, self.blocks)
@@ -203,10 +133,10 @@ class Scorer:
     def _distances(
         self, samples: Features, extractor: str, kinds: tuple[bool, ...]
     ) -> Iterator[Score]:
-        if f"hidden:{extractor}" not in samples:
+        if key_of(extractor) not in samples:
             return
         kept = ~samples["diverged"]
-        features = samples[f"hidden:{extractor}"][kept]
+        features = samples[key_of(extractor)][kept]
         block = blocked(len(kept), self.blocks)[kept]
         if lost := int((~np.isfinite(features).all(axis=1)).sum()):
             raise UserError(
@@ -235,6 +165,30 @@ class Scorer:
                     features.shape[1],
                     *replicates,
                 )
+
+    def _of_user(self, samples: Features, kinds: tuple[bool, ...]) -> Iterator[Score]:
+        kept = ~samples["diverged"]
+        block = blocked(len(kept), self.blocks)[kept]
+        for metric in self.own:
+            if key_of(metric.of) not in samples or metric.conditional not in kinds:
+                continue
+            if metric.conditional and self.real.target is None:
+                continue
+            reference, words = self.real.rows(metric.of, metric.conditional)
+            rows = samples[key_of(metric.of)][kept]
+            raw, *both = metric.values(rows, block, reference, self.blocks)
+            yield Score(
+                metric.key,
+                corrected(raw, *both) if metric.facts.biased else raw,
+                standard_error(*both),
+                len(rows),
+                raw,
+                metric.of,
+                f"{len(reference)} {words}",
+                len(reference),
+                0,
+                *both,
+            )
 
 
 def _as_samples(real: Features) -> Features:

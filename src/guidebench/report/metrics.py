@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 _FLOOR = (
     "Dotted line: floor, held-out real images scored like samples; dashed: unguided samples; "
@@ -132,6 +133,23 @@ METRICS = {
         values="distance",
     ),
 }
+
+
+def metrics(summary: Mapping[str, Any]) -> dict[str, Metric]:
+    """Ours, and those of the user's own that an experiment's summary tells of."""
+    return METRICS | {name: _own(name, said) for name, said in summary.get("metrics", {}).items()}
+
+
+def _own(name: str, said: Mapping[str, Any]) -> Metric:
+    better = "lower" if said["smaller_is_better"] else "higher"
+    return Metric(
+        said["title"],
+        f"{name}, {better} is better",
+        f"metric_{name}",
+        f"{said['title']} against the scale ({said['name']})",
+        f"{_FLOOR}{_CORRECTED * said['biased']}{said['caption']}",
+        f"{name} ({better} is better)",
+    )
 
 
 def exact_share(metric: str) -> bool:

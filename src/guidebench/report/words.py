@@ -37,8 +37,8 @@ def measure(value: Measure | None) -> str:
 
 
 def distance(value: Measure | None) -> str:
-    """`12.3 ± 0.4 (raw 14.1)`: beside what it is without the correction; † with n < features."""
-    if value is None or not math.isfinite(value.raw):
+    """`12.3 ± 0.4 (raw 14.1)`: beside what it is without a correction; † with n < features."""
+    if value is None or not math.isfinite(value.raw) or value.raw == value.value:
         return measure(value)
     return f"{measure(value)} (raw {number(value.raw)}){' †' if value.few else ''}"
 

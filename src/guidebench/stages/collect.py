@@ -14,6 +14,7 @@ from guidebench.analysis.sampler import variance_ratios
 from guidebench.base.choices import classes, target_name
 from guidebench.data.store import read
 from guidebench.diffusion.schedule import Schedule
+from guidebench.metrics.own import facts
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Layout
@@ -142,7 +143,11 @@ def _costs(stage: Stage) -> list[dict[str, Any]]:
 
 
 def _summary(config: Config, layout: Layout) -> dict[str, Any]:
-    return {
+    own = {
+        name: {"name": metric.name} | facts(metric.name)._asdict()
+        for name, metric in config.metrics.own.items()
+    }
+    return ({"metrics": own} if own else {}) | {
         "name": config.name,
         "seed": config.seed,
         "description": config.description,
@@ -215,7 +220,12 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
 
 
 def _variance_ratios(schedule: Schedule, options: Dataset) -> dict[str, float]:
-    """What the experiment's sampler does to Gaussians, by their standard deviation."""
+    """What the experiment's sampler does to Gaussians, by their standard deviation.
+
+    Of ours: a user's own may be none that is read off by unit vectors.
+    """
+    if ":" in options.sampling.sampler:
+        return {}
     ratios = variance_ratios(schedule, options.sampling, DEVIATIONS)
     return {f"{deviation:g}": ratio for deviation, ratio in zip(DEVIATIONS, ratios, strict=True)}
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from guidebench import workload
-from guidebench.base.seeds import derive
-from guidebench.data.store import Chosen, Stored, chosen, half, read
+from guidebench.data.store import Chosen
 from guidebench.metrics.extractors import ClassifierFeatures, extract, inception
 from guidebench.models import classifier as classifiers
 from guidebench.pipeline import recording
 from guidebench.pipeline.jobs import slices
 from guidebench.pipeline.records.artifacts import atomic, digest_of
 from guidebench.pipeline.records.finished_cells import remember, standing
+from guidebench.stages.real_images import real_images
 from guidebench.stages.stage import Stage
 
 
@@ -87,26 +86,9 @@ def _cells(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
 
 
 def _real(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
-    """Reference: training images; floor: held-out ones of the samples' n, all and target class."""
-    data_folder = stage.layout.data(stage.job.dataset)
-    files = stage.use("prepare", stage.job.dataset)
-    train, held_out = read(data_folder / "train"), read(data_folder / "validation")
-    n, names = stage.options.sampling.evaluation, []
-    target = stage.target
-    # the judge scores against images that it was not trained on; Inception may use them all
-    judge = stage.options.classifiers.get("judge")
-    reference = half(train, "first" if judge and judge.half == "second" else "second")
-    # classes cluster: a floor of other proportions than the samples' would be no floor
-    targets = range(len(held_out.classes)) if workload.each(stage.options) else [None]
-    sets = {"reference": reference, "floor": _draw(held_out, targets, n, stage)}
-    if stage.config.metrics.inception.weights or stage.config.metrics.inception.download:
-        sets["reference_inception"] = train
-    if target is not None:
-        sets["floor_target"] = _draw(held_out, [target], n, stage)
+    files, names = stage.use("prepare", stage.job.dataset), []
     extractors = None
-    for name, data in sets.items():
-        if len(data.images) == 0:
-            continue
+    for name, data in real_images(stage).items():
         path = folder / "real" / f"{name}.npz"
         key = digest_of([files, name, stage.spec, setting])
         root = stage.layout.root
@@ -119,22 +101,6 @@ def _real(stage: Stage, folder: Path, setting: list[Any]) -> list[str]:
         stage.carried |= ran
         names.append(f"real/{name}.npz")
     return names
-
-
-def _draw(data: Stored, targets: Sequence[int | None], n: int, stage: Stage) -> Stored:
-    """N held-out images without replacement, of the targets in turn (None: of any class).
-
-    None at all when there are too few.
-    """
-    index = np.empty(n, dtype=np.int64)
-    for number, target in enumerate(targets):
-        of_target = slice(None) if target is None else data.labels == target
-        rows, places = np.arange(len(data.labels))[of_target], index[number :: len(targets)]
-        if len(rows) < len(places):
-            return Stored(data.images[:0], data.labels[:0], data.classes)
-        generator = np.random.Generator(np.random.Philox(derive(stage.seed("floor"), target)))
-        places[:] = np.sort(generator.permutation(rows)[: len(places)])
-    return chosen(data, index)
 
 
 def _save(

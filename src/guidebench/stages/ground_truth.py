@@ -19,7 +19,7 @@ from guidebench.analysis.ground_truth import (
     jackknife,
 )
 from guidebench.base.cells import Cell
-from guidebench.base.choices import SAMPLERS
+from guidebench.base.choices import sampler as known
 from guidebench.base.seeds import derive
 from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.schedules import build
@@ -81,7 +81,7 @@ def samplers(setup: Setup, world: World) -> dict[str, Steps]:
     return {
         key: steps
         for key, steps in world.samplers.items()
-        if not shifts_mean or SAMPLERS[steps.sampler].has_mean
+        if not shifts_mean or known(steps.sampler).has_mean
     }
 
 

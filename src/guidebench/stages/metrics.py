@@ -9,8 +9,11 @@ import pandas as pd
 
 from guidebench import workload
 from guidebench.metrics.collected import Row, Scores
-from guidebench.metrics.score import Real, Scorer
+from guidebench.metrics.own import Metric
+from guidebench.metrics.reference import Real
+from guidebench.metrics.score import Scorer
 from guidebench.pipeline.records.artifacts import atomic, read_json
+from guidebench.stages.real_images import real_images
 from guidebench.stages.stage import Stage
 
 FILES = ["metrics.parquet", "jackknife.parquet", "reference_jackknife.parquet"]
@@ -23,23 +26,26 @@ def run(stage: Stage) -> None:
     features, folder = layout.features(dataset), layout.metrics(dataset)
     sets = stage.use("features", dataset, block=workload.REAL)
     blocks = workload.scored(config, dataset)
-    cells = workload.cells(config, dataset)
+    cells, with_images = workload.cells(config, dataset), workload.images_scored(config)
     for block in blocks:
         stage.use("features", dataset, block=block.name)
-        costs_of = [f"{cell.path}/{block.name}.cost.json" for cell in cells]
-        stage.use("sample", dataset, block=block.name, names=costs_of)
-    real = Real({Path(name).stem: _load(features / name) for name in sets}, stage.target)
-    scorer = Scorer(real, stage.options.target is not None, config.metrics.jackknife_blocks)
-    scores, costs = Scores(), []
+        kinds = ["cost.json", "npz"] if with_images else ["cost.json"]
+        sampled = [f"{cell.path}/{block.name}.{kind}" for cell in cells for kind in kinds]
+        stage.use("sample", dataset, block=block.name, names=sampled)
+    if with_images:
+        stage.use("prepare", dataset)
+    scorer, scores, costs = scorer_of(stage, [features / name for name in sets]), Scores(), []
     for done, cell in enumerate(cells):
         guide = stage.options.setups[cell.setup].classifier
         for split in ("selection", "evaluation"):
             names = [block.name for block in blocks if block.split == split]
-            paths = [features / cell.path / f"{name}.npz" for name in names]
+            found = _concatenate([features / cell.path / f"{name}.npz" for name in names])
             row = Row(dataset, cell.setup, cell.scale, split, config.seed)
-            scores.extend(row, scorer.score(_concatenate(paths), guide))
-            sampled = [layout.samples(dataset) / cell.path / f"{n}.cost.json" for n in names]
-            costs += _cost(row, [read_json(path) for path in sampled])
+            samples = [layout.samples(dataset) / cell.path / f"{name}.npz" for name in names]
+            if with_images:
+                found["images"] = np.concatenate([_images(path) for path in samples])
+            scores.extend(row, scorer.score(found, guide))
+            costs += _cost(row, [read_json(path.with_suffix(".cost.json")) for path in samples])
         stage.events.progress(done + 1, len(cells))
     scores.extend(Row(dataset, "floor", None, "evaluation", config.seed), scorer.floor())
     frames = [scores.results(), scores.jackknife(), scores.reference(), pd.DataFrame(costs)]
@@ -49,9 +55,29 @@ def run(stage: Stage) -> None:
     stage.finish(FILES, [COST])
 
 
+def scorer_of(stage: Stage, real: list[Path]) -> Scorer:
+    """The data set's scorer, on files of real images' features."""
+    config, sets = stage.config, {path.stem: _load(path) for path in real}
+    if workload.images_scored(config):
+        for name, data in real_images(stage).items():
+            sets[name]["images"] = data.images[:]
+    return Scorer(
+        Real(sets, stage.target),
+        stage.options.target is not None,
+        config.metrics.jackknife_blocks,
+        [Metric(key, one) for key, one in config.metrics.own.items()],
+    )
+
+
 def _load(path: Path) -> dict[str, np.ndarray]:
     with np.load(path) as file:
         return dict(file)
+
+
+def _images(path: Path) -> np.ndarray:
+    with np.load(path) as file:
+        images: np.ndarray = file["images"]
+    return images
 
 
 def _concatenate(paths: list[Path]) -> dict[str, np.ndarray]:

@@ -34,7 +34,7 @@ CASES = {
         W,
         WORLD | {"setups": {"g": GUIDED}, "samplers": {"a": {"sampler": "ddim", "steps": 2}}},
         "mean",
-        "score, or a sampler of ancestral",
+        "or a sampler of ancestral",
         "setups.g.injection",
     ),
     "setups of one folder": Case(  # the file is sorted

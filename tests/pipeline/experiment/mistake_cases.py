@@ -215,6 +215,47 @@ CASES = {
         "score (ddim has no posterior mean",
         "setups.clean/raw.injection",
     ),
+    "an own sampler that is not there": Case(
+        (*S, "sampling", "sampler"), "nowhere:jump", "no such module", "module:attribute"
+    ),
+    "an own metric that is not there": Case(
+        ("metrics", "own"),
+        {"mine": {"name": "json:nothing"}},
+        "no nothing in json",
+        "module:attribute",
+        "mine.name",
+    ),
+    "an own metric that is no plug-in": Case(
+        ("metrics", "own"), {"mine": {"name": "fid"}}, '"fid"', "own", "mine.name"
+    ),
+    "an own metric of features that there are not": Case(
+        ("metrics", "own"),
+        {"mine": {"name": "json:dumps", "of": "inception"}},
+        "inception",
+        "judge or images, unless metrics.inception has weights",
+        "mine.of",
+    ),
+    "an own metric with the name of ours": Case(
+        ("metrics", "own"),
+        {"fid": {"name": "json:dumps"}},
+        "'fid'",
+        "none of backward_passes",
+        "fid",
+    ),
+    "an own metric that is taken for a share": Case(
+        ("metrics", "own"),
+        {"accuracy_mine": {"name": "json:dumps"}},
+        "'accuracy_mine'",
+        "nor one that begins with accuracy_",
+        "accuracy_mine",
+    ),
+    "an own metric with a space": Case(
+        ("metrics", "own"),
+        {"my own": {"name": "json:dumps"}},
+        "'my own'",
+        "letters",
+        "my own",
+    ),
     "the same scale twice": Case((*RAW, "scales"), [1, 1.0], "[1.0, 1.0]", "each scale once"),
     "guided without scales": Case((*RAW, "scales"), [], "none", "at least one"),
     "unguided with scales": Case(

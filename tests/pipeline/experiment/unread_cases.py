@@ -63,6 +63,9 @@ CASES = {
         "sensitivity.stabilizers.ema0.9.beta1",
     ),
     "eta beside ancestral": Case((*S, "sampling", "eta"), 1.0, "1.0", "unless sampler is ddim"),
+    "options of our own sampler": Case(
+        (*S, "sampling", "options"), {"a": 1}, "['a']", "unless sampler is module:attribute"
+    ),
     "recompute_eps beside ancestral": Case(
         (*S, "sampling", "recompute_eps"), False, "false", "true, unless sampler is euler_maruyama"
     ),

@@ -104,6 +104,13 @@ CASES = {
     "world's unknown sampler": _world(
         "samplers", {"a": {"sampler": "euler"}}, '"euler"', "euler_maruyama", "samplers.a.sampler"
     ),
+    "world's own sampler that is not there": _world(
+        "samplers",
+        {"a": {"sampler": "nowhere:jump"}},
+        "nowhere:jump",
+        "module:attribute",
+        "samplers.a.sampler",
+    ),
     "world's interval": _world(
         "setups",
         {"g": {"guidance": "cfg", "scales": [1], "interval": [0.5, 0.1]}},

@@ -22,6 +22,13 @@ FOLDERS = {
     "logs",
 }
 BESIDE_SETUPS = {"floor", "real", "manifests"}
+# metrics of ours: a user's own has another name in the tables
+MEASURED = {
+    *("fd_judge", "cfd_judge", "fid", "cfid"),
+    *("sw_judge", "csw_judge", "sw_inception", "csw_inception"),
+    *("is_judge", "diversity_judge", "precision_judge", "recall_judge", "diverged"),
+    *("seconds", "peak_memory", "load", "denoiser_evaluations", "backward_passes"),
+}
 PLAIN = "letters, digits, _ and -"
 
 
@@ -35,6 +42,11 @@ def names(config: Config) -> Iterator[Mistake]:
         yield "name", config.name, "no name of a file in results/"
     yield from _length("name", config.name)
     yield from _distinct("", [*config.datasets, *config.worlds])
+    for name in config.metrics.own:
+        yield from _plain(f"metrics.own.{name}", name)
+        if name in MEASURED or name.startswith("accuracy_"):
+            allowed = f"none of {', '.join(sorted(MEASURED))}, nor one that begins with accuracy_"
+            yield f"metrics.own.{name}", f"the name {name!r}", allowed
     for name, world in config.worlds.items():
         key = f"worlds.{name}"
         yield from _top(key, name)

@@ -141,6 +141,21 @@ class Inception(Model):
     download: bool = Field(False, description="let torch-fidelity download its weights")
 
 
+class OwnMetric(Model):
+    """A metric of the user's: `module:attribute`, a function (samples, reference, **options)."""
+
+    name: PluginName = Field(description="where the function is")
+    of: Literal["judge", "inception", "images"] = Field(
+        "judge",
+        description="what it gets of samples and real images: their features of the judge [n, d], "
+        "of Inception-v3, or the images, uint8 [n, C, H, W]",
+    )
+    reference: Literal["all", "target"] = Field(
+        "all", description="real images of all classes, or of the target class alone"
+    )
+    options: Options = Field(default_factory=dict, description="keyword arguments")
+
+
 class Metrics(Model):
     """How samples are scored."""
 
@@ -148,6 +163,9 @@ class Metrics(Model):
         16, ge=4, description="groups of seeds left out in turn for the standard errors"
     )
     inception: Inception = Field(default_factory=Inception, description="for fid and cfid")
+    own: dict[str, OwnMetric] = Field(
+        default_factory=dict, description="metrics of the user's own, by name"
+    )
 
 
 class Config(Model):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from pathlib import Path
 
 from guidebench.base.choices import EACH, SAMPLERS, classes, side, target_name
 from guidebench.pipeline.experiment.allowed_names import Mistake, names
@@ -17,8 +16,10 @@ from guidebench.pipeline.experiment.config import (
     SportBallsData,
 )
 from guidebench.pipeline.experiment.image_counts import counted
+from guidebench.pipeline.experiment.metric_consistency import metric_mistakes
 from guidebench.pipeline.experiment.sections import VPSDE, DDPMLinear, LogSNR, Setup
 from guidebench.pipeline.experiment.setup_consistency import (
+    mean_mistakes,
     plugin_mistakes,
     setup_mistakes,
     stabilizer_mistakes,
@@ -66,15 +67,7 @@ def _all(config: Config) -> Iterator[Mistake]:
         for setup, options in dataset.setups.items():
             for key, found, allowed in _setup(dataset, options):
                 yield f"datasets.{name}.setups.{setup}.{key}", found, allowed
-    weights = config.metrics.inception.weights
-    if weights and not Path(weights).is_file():
-        yield "metrics.inception.weights", weights, "an existing file"
-    if weights and not config.metrics.inception.sha256:
-        # torch unpickles the file: only a known one may be opened
-        yield "metrics.inception.sha256", None, "the sha256 of metrics.inception.weights"
-    if config.metrics.inception.sha256 and not weights:
-        found = config.metrics.inception.sha256
-        yield "metrics.inception.sha256", found, "nothing, unless metrics.inception.weights is set"
+    yield from metric_mistakes(config)
 
 
 def _data(dataset: Dataset) -> Iterator[Mistake]:
@@ -212,8 +205,11 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
     ):
         for key, found, allowed in unread(sampling, readers, by):
             yield f"sampling.{key}", found, allowed
-    if SAMPLERS[sampling.sampler].uses == ("eps",) and sampling.clip and not sampling.recompute_eps:
-        yield "sampling.recompute_eps", "false", f"true: with {sampling.sampler} clip needs it"
+    name = sampling.sampler
+    yield from plugin_mistakes("sampling.sampler", name)
+    eps_alone = ":" not in name and SAMPLERS[name].uses == ("eps",)
+    if eps_alone and sampling.clip and not sampling.recompute_eps:
+        yield "sampling.recompute_eps", "false", f"true: with {name} clip needs it"
     if sampling.grid_images:
         if unknown := [name for name in sampling.grid_setups if name not in dataset.setups]:
             yield "sampling.grid_setups", ", ".join(unknown), ", ".join(dataset.setups)
@@ -238,6 +234,4 @@ def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
             yield "conditional", "true", "true only with denoiser.condition_dropout"
         if setup.guidance == "cfg" and labelled:
             yield "guidance", "cfg", "cfg only with denoiser.condition_dropout"
-    guided, sampler = setup.guidance == "classifier", dataset.sampling.sampler
-    if guided and setup.injection == "mean" and not SAMPLERS[sampler].has_mean:
-        yield "injection", "mean", f"score ({sampler} has no posterior mean to shift)"
+    yield from mean_mistakes(setup, [dataset.sampling.sampler])

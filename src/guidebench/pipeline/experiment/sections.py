@@ -245,16 +245,19 @@ class Sensitivity(Model):
 
 
 class Steps(Model):
-    """A sampler and how many steps it takes."""
+    """A sampler, or a user's `module:attribute`, and how many steps it takes."""
 
-    sampler: Literal["ancestral", "euler_maruyama", "ddim", "dpmpp_2m", "heun"] = Field(
-        "ancestral", description="which sampler"
+    sampler: Literal["ancestral", "euler_maruyama", "ddim", "dpmpp_2m", "heun"] | PluginName = (
+        Field("ancestral", description="which sampler")
     )
     steps: PositiveInt = Field(50, description="steps, spaced `trailing` over the T timesteps")
     variance: Probability = Field(0.0, description="ancestral: 0 small, 1 large posterior variance")
     eta: Probability = Field(0.0, description="ddim: 0 deterministic, 1 ancestral")
     limit: PositiveFloat | None = Field(
         10.0, description="euler_maruyama: values of x_t are clipped to [-limit, limit]; null: not"
+    )
+    options: Options = Field(
+        default_factory=dict, description="keyword arguments of a user's sampler"
     )
 
 

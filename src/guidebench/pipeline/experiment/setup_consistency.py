@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from guidebench.base.choices import SAMPLERS, sampler
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.allowed_names import Mistake
 from guidebench.pipeline.experiment.sections import Setup, Stabilizer
@@ -31,6 +32,18 @@ def stabilizer_mistakes(key: str, stabilizer: Stabilizer) -> Iterator[Mistake]:
     yield from plugin_mistakes(f"{key}.name", stabilizer.name)
     for name, found, allowed in unread(stabilizer, BY_STABILIZER, "name"):
         yield f"{key}.{name}", found, allowed
+
+
+def mean_mistakes(setup: Setup, samplers: list[str], imported: bool = False) -> Iterator[Mistake]:
+    """A mean to shift that no sampler has; a user's own says so only when it is imported."""
+    shifts_mean = setup.guidance == "classifier" and setup.injection == "mean"
+    if not shifts_mean or (not imported and any(":" in name for name in samplers)):
+        return
+    if not any(sampler(name).has_mean for name in samplers):
+        without = ", ".join(dict.fromkeys(samplers))
+        with_mean = ", ".join(name for name, one in SAMPLERS.items() if one.has_mean)
+        allowed = f"score ({without} has no posterior mean to shift), or a sampler of {with_mean}"
+        yield "injection", "mean", allowed
 
 
 def setup_mistakes(setup: Setup, guides: list[str]) -> Iterator[Mistake]:

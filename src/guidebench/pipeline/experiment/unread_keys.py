@@ -34,11 +34,12 @@ BY_STABILIZER: Readers = {
     "per_step": ("ema", "nesterov", "rmsprop", "adam", OWN),
 }
 BY_SAMPLER: Readers = {
-    key: (name,) for name, sampler in SAMPLERS.items() for key in sampler.options
+    **{key: (name,) for name, sampler in SAMPLERS.items() for key in sampler.options},
+    "options": (OWN,),
 }
 BY_SAMPLER_OF_IMAGES: Readers = {
     **BY_SAMPLER,
-    "recompute_eps": tuple(name for name, sampler in SAMPLERS.items() if "eps" in sampler.uses),
+    "recompute_eps": (*(name for name, one in SAMPLERS.items() if "eps" in one.uses), OWN),
 }
 BY_CLIP: Readers = {"clip_gradient": ("true",)}
 BY_ARCHITECTURE: Readers = dict.fromkeys(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from guidebench.base.choices import SAMPLERS
 from guidebench.pipeline.experiment.allowed_names import Mistake
 from guidebench.pipeline.experiment.sections import DDPMLinear
-from guidebench.pipeline.experiment.setup_consistency import setup_mistakes
+from guidebench.pipeline.experiment.setup_consistency import (
+    mean_mistakes,
+    plugin_mistakes,
+    setup_mistakes,
+)
 from guidebench.pipeline.experiment.unread_keys import BY_SAMPLER, unread
 from guidebench.pipeline.experiment.world_section import World
 
@@ -28,6 +31,7 @@ def world_mistakes(world: World, blocks: int) -> Iterator[Mistake]:
         if isinstance(world.schedule, DDPMLinear) and sampler.steps > timesteps:
             allowed = f"at most schedule.timesteps ({timesteps})"
             yield f"samplers.{name}.steps", sampler.steps, allowed
+        yield from plugin_mistakes(f"samplers.{name}.sampler", sampler.sampler)
         for key, found, allowed in unread(sampler, BY_SAMPLER, "sampler"):
             yield f"samplers.{name}.{key}", found, allowed
     for name, setup in world.setups.items():
@@ -36,10 +40,9 @@ def world_mistakes(world: World, blocks: int) -> Iterator[Mistake]:
             yield f"{key}.steps", setup.steps, "nothing in a world: its samplers have their own"
         for part, found, allowed in setup_mistakes(setup, EXACT):
             yield f"{key}.{part}", found, allowed
-        shifts_mean = setup.guidance == "classifier" and setup.injection == "mean"
-        with_mean = [name for name, sampler in SAMPLERS.items() if sampler.has_mean]
-        if shifts_mean and not {one.sampler for one in world.samplers.values()} & set(with_mean):
-            yield f"{key}.injection", "mean", f"score, or a sampler of {', '.join(with_mean)}"
+        samplers = [steps.sampler for steps in world.samplers.values()]
+        for part, found, allowed in mean_mistakes(setup, samplers):
+            yield f"{key}.{part}", found, allowed
 
 
 def _components(world: World) -> Iterator[Mistake]:

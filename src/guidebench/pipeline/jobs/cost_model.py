@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from guidebench import workload
 from guidebench.base.cells import Cell
-from guidebench.base.choices import SAMPLERS, side
+from guidebench.base.choices import sampler, side
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config, Dataset, IdxData
 from guidebench.pipeline.experiment.sections import Setup
@@ -72,7 +72,7 @@ def assumed(config: Config, name: str, images_per_second: float | None = None) -
     """
     if name in config.worlds:
         samplers = config.worlds[name].samplers.values()
-        asked = [one.steps * SAMPLERS[one.sampler].evaluations for one in samplers]
+        asked = [one.steps * sampler(one.sampler).evaluations for one in samplers]
         cell = sum(WORLD_STEP * evaluations + WORLD_SCORE for evaluations in asked)
         return Rates(STARTUP_SECONDS, 0, 0, {}, {}, 0, cell)
     options = config.datasets[name]
@@ -179,7 +179,7 @@ def evaluations(config: Config, dataset: str, block: Block, cell: Cell) -> float
     setup, batch = options.setups[cell.setup], options.sampling.micro_batch
     rows = -(-block.count // batch) * batch  # the last micro-batch is padded
     both = 2 if setup.guidance == "cfg" and cell.scale else 1
-    per_step = SAMPLERS[options.sampling.sampler].evaluations
+    per_step = sampler(options.sampling.sampler).evaluations
     return float(rows * workload.steps(config, dataset, cell, block) * both * per_step)
 
 

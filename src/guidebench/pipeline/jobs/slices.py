@@ -35,6 +35,8 @@ def ground_truth(config: Config, job: Job) -> dict[str, Any]:
     world = config.worlds[job.dataset].model_dump(mode="json")
     for name, setup in world["setups"].items():
         world["setups"][name] = _setup(setup)
+    for name, steps in world["samplers"].items():
+        world["samplers"][name] = _steps(steps)
     return _common(config) | {"world": world, "jackknife_blocks": config.metrics.jackknife_blocks}
 
 
@@ -111,13 +113,16 @@ def features(config: Config, job: Job) -> dict[str, Any]:
 def metrics(config: Config, job: Job) -> dict[str, Any]:
     """Of `metrics`."""
     dump = _dump(config.datasets[job.dataset])
+    scoring = config.metrics.model_dump(mode="json", exclude={"own"})
+    if config.metrics.own:
+        scoring["own"] = _own_metrics(config)
     return {
         "seed": config.seed,
         "cells": [cell.path for cell in workload.cells(config, job.dataset)],
         "blocks": [list(block) for block in workload.scored(config, job.dataset)],
         "target": dump["target"],
         "guide": {name: setup["classifier"] for name, setup in dump["setups"].items()},
-        "metrics": config.metrics.model_dump(mode="json") | {"inception": inception(config)},
+        "metrics": scoring | {"inception": inception(config)},
     }
 
 
@@ -133,6 +138,13 @@ def _setup(setup: dict[str, Any]) -> dict[str, Any]:
     return with_code(setup, "guidance") | {"stabilizer": with_code(setup["stabilizer"])}
 
 
+def _steps(steps: dict[str, Any]) -> dict[str, Any]:
+    """A sampler's keys, with a digest of the user's own code; its alone are `options`."""
+    if ":" in steps["sampler"]:
+        return with_code(steps, "sampler")
+    return {key: value for key, value in steps.items() if key != "options"}
+
+
 def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[str, Any]:
     """What one cell's images depend on, beside its seeds, its models and the code."""
     options = config.datasets[dataset]
@@ -141,7 +153,7 @@ def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[st
     del setup["scales"]
     setup["architecture"] = _architecture(options, options.setups[cell.setup].classifier)
     other = ("selection", "evaluation", "block", "grid_images", "grid_steps")
-    sampling = {key: value for key, value in dump["sampling"].items() if key not in other}
+    sampling = {k: value for k, value in _steps(dump["sampling"]).items() if k not in other}
     setup["steps"] = sampling["steps"] = workload.steps(config, dataset, cell, block)
     return {
         "setup": setup,
@@ -169,12 +181,17 @@ def effective(config: Config) -> dict[str, Any]:
     """The whole config without the keys that change nothing but how a run goes."""
     values: dict[str, Any] = config.model_dump(mode="json")
     del values["device"]
-    values["metrics"]["inception"] = inception(config)
+    values["metrics"] |= {"inception": inception(config), "own": _own_metrics(config)}
     for dataset in values["datasets"].values():
         dataset["data"] = _placeless(dataset["data"])
         dataset["denoiser"] = _results(dataset["denoiser"])
         dataset["classifiers"] = {k: _results(v) for k, v in dataset["classifiers"].items()}
     return values
+
+
+def _own_metrics(config: Config) -> dict[str, Any]:
+    """The user's own metrics, with digests of their code."""
+    return {name: with_code(one.model_dump()) for name, one in config.metrics.own.items()}
 
 
 def _architecture(dataset: Dataset, classifier: str | None) -> dict[str, Any]:

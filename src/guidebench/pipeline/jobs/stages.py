@@ -71,6 +71,7 @@ def _metrics_read(config: Config, job: Job) -> list[Job]:
     return [
         *(Job("features", job.dataset, block=name) for name in [REAL, *blocks]),
         *(Job("sample", job.dataset, block=name) for name in blocks),
+        *([_data(job)] if workload.images_scored(config) else []),
     ]
 
 

@@ -1,8 +1,7 @@
-"""Before the first job: own methods imported, classifiers tried, a GPU looked for."""
+"""Before the first job: own methods and classifiers tried, a GPU looked for."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from guidebench.pipeline.experiment.sections import Classifier
 from guidebench.pipeline.jobs import demands, freshness, parallel
 from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.jobs.stages import STAGES
+from guidebench.pipeline.plan import own_methods
 
 
 def ready(path: str, settings: list[str], results: Path) -> Config:
@@ -42,7 +42,7 @@ def check(config: Config, path: str) -> None:
     torch is imported only for a config that names a method of the user's own, a classifier of
     torchvision, or batches of one image.
     """
-    found = [*_own(config), *_classifiers(config)]
+    found = [*own_methods.mistakes(config), *_classifiers(config)]
     if found:
         raise UserError(
             "\n".join(
@@ -51,46 +51,11 @@ def check(config: Config, path: str) -> None:
         )
 
 
-def _own(config: Config) -> Iterator[Mistake]:
-    """What `module:attribute` names, imported as the jobs will."""
-    named: dict[str, str] = {}
-    for name, dataset in config.datasets.items():
-        key = f"datasets.{name}"
-        named[f"{key}.data.source"] = dataset.data.source
-        named |= {
-            f"{key}.classifiers.{c}.architecture": one.architecture
-            for c, one in dataset.classifiers.items()
-        }
-        named |= {
-            f"{key}.sensitivity.stabilizers.{s}.name": one.name
-            for s, one in dataset.sensitivity.stabilizers.items()
-        }
-    setups = {f"datasets.{name}": dataset.setups for name, dataset in config.datasets.items()}
-    setups |= {f"worlds.{name}": world.setups for name, world in config.worlds.items()}
-    for key, section in setups.items():
-        for s, setup in section.items():
-            named[f"{key}.setups.{s}.guidance"] = setup.guidance
-            named[f"{key}.setups.{s}.stabilizer.name"] = setup.stabilizer.name
-    for key, value in named.items():
-        if ":" in value and (said := _imported(value)):
-            yield key, value, f"a module that can be imported ({said})"
-
-
-@cache
-def _imported(name: str) -> str | None:
-    module, _, attribute = name.partition(":")
-    try:
-        getattr(importlib.import_module(module), attribute)
-    except (Exception, SystemExit) as error:  # the user's own code runs here
-        return _words(error)
-    return None
-
-
 def _classifiers(config: Config) -> Iterator[Mistake]:
     for name, dataset in config.datasets.items():
         for key, options in dataset.classifiers.items():
             path = f"datasets.{name}.classifiers.{key}"
-            if ":" in options.architecture and _imported(options.architecture):
+            if ":" in options.architecture and own_methods.imported(options.architecture):
                 continue  # said already
             if options.architecture not in ARCHITECTURES or options.batch_size == 1:
                 yield from _tried(path, options, dataset)
@@ -123,10 +88,5 @@ def _refusal(architecture: str, outputs: int, hidden: int, size: int, batch: int
                 network(torch.zeros(batch, 3, size, size))
                 return None
         except Exception as error:  # whatever a network says
-            said = _words(error)
+            said = own_methods.words(error)
     return said
-
-
-def _words(error: BaseException) -> str:
-    """An error in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from guidebench.report.figures import forward, sampling, theme
-from guidebench.report.metrics import METRICS
+from guidebench.report.metrics import metrics
 from guidebench.report.tables import Tables
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def draw(tables: Tables, dataset: str, folder: Path) -> list[Path]:
                     paths += theme.save(plot(tables, dataset), folder, name)
         if (curves.quantity == "implicit_cosine").any():
             paths += theme.save(forward.implicit(tables, dataset), folder, "implicit")
-        for metric, shown in METRICS.items():
+        for metric, shown in metrics(tables.summary).items():
             if tables.has(dataset, metric):
                 drawn = sampling.against_scale(tables, dataset, metric)
                 paths += theme.save(drawn, folder, shown.file)

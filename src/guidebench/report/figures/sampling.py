@@ -11,7 +11,7 @@ from guidebench.base.cells import Cell
 from guidebench.report.claims.intervals import proportions
 from guidebench.report.claims.verdicts import quantile
 from guidebench.report.figures import theme
-from guidebench.report.metrics import METRICS, exact_share
+from guidebench.report.metrics import METRICS, Metric, exact_share, metrics
 from guidebench.report.tables import BROKEN, FLOOR, Tables
 
 if TYPE_CHECKING:
@@ -86,8 +86,9 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
         axes.axhspan(level.value - below, level.value + above, color=look.color, alpha=0.12, lw=0)
         axes.axhline(level.value, color=look.color, linestyle=look.line, label=label)
     _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
-    _value_axis(axes, metric, levels)
-    axes.set_title(f"{dataset}: {METRICS[metric].title}, n = {n}, 95 % intervals")
+    shown = metrics(tables.summary)[metric]
+    _value_axis(axes, shown, levels)
+    axes.set_title(f"{dataset}: {shown.title}, n = {n}, 95 % intervals")
     if crosses:
         # one entry of the legend for all crosses, in no setup's colour
         axes.plot(
@@ -185,8 +186,8 @@ def _scale_axis(axes: Any, scales: list[float], cfg: bool) -> None:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
-def _value_axis(axes: Any, metric: str, levels: list[float]) -> None:
-    label, values = METRICS[metric].axis, METRICS[metric].values
+def _value_axis(axes: Any, metric: Metric, levels: list[float]) -> None:
+    label, values = metric.axis, metric.values
     positive = [level for level in levels if level > 0]
     if values == "share":
         axes.set_ylim(-0.02, 1.04)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from guidebench.report.metrics import METRICS
+from guidebench.report.metrics import metrics
 
 
 class Caption(NamedTuple):
@@ -83,8 +84,14 @@ GUIDED = {
         "Each line walks over its scales. What guidance is said to do: buy clear images (up) and "
         "pay with distance from the data (right). Claims 15 and 16 say whether it did.",
     ),
-    **{metric.file: Caption(metric.heading, metric.text) for metric in METRICS.values()},
 }
+
+
+def guided(summary: Mapping[str, Any]) -> dict[str, Caption]:
+    """Of figures of guided samples: each metric's against the scale, and the trade-off."""
+    own = metrics(summary).values()
+    return GUIDED | {metric.file: Caption(metric.heading, metric.text) for metric in own}
+
 
 SAMPLES = {
     "sheet_best": Caption(

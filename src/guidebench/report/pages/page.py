@@ -173,7 +173,7 @@ def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
         "facts": tables.facts(dataset),
         "data": _pictures(folder, captions.DATA),
         "forward": _pictures(folder, captions.FORWARD),
-        "guided": _pictures(folder, captions.GUIDED),
+        "guided": _pictures(folder, captions.guided(tables.summary)),
         "samples": _pictures(folder, captions.SAMPLES),
         "scales": _pictures(folder, scales),
         "cells": _cells(tables, dataset, folder),

@@ -9,7 +9,7 @@ from guidebench.base.units import duration
 from guidebench.report.claims.intervals import proportion
 from guidebench.report.claims.verdicts import Unmeasured, difference
 from guidebench.report.figures import theme
-from guidebench.report.metrics import METRICS
+from guidebench.report.metrics import metrics
 from guidebench.report.pages import winners
 from guidebench.report.tables import FLOOR, Measure, Tables
 from guidebench.report.words import MISSING, distance, measure, number
@@ -47,9 +47,8 @@ def _title(cell: Cell) -> str:
 
 def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
     """Head and rows of the best setups; `best` rows are those that none is shown to beat."""
-    columns = [
-        name for name, metric in METRICS.items() if metric.column and tables.has(dataset, name)
-    ]
+    shown = metrics(tables.summary)
+    columns = [name for name, one in shown.items() if one.column and tables.has(dataset, name)]
     tied = {entry.cell for entry in winners.contest(tables, dataset) if entry.tied}
     rows = []
     for cell in cells(tables, dataset):
@@ -76,7 +75,7 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
         "accuracy by guide, %",
         "accuracy by judge, %",
         "guide − judge, points",
-        *(METRICS[metric].column for metric in columns),
+        *(shown[metric].column for metric in columns),
         "diverged, %",
         "n",
     ]

@@ -1,0 +1,154 @@
+"""An experiment from Python: its tables, its networks, more samples of it, and their scores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from guidebench import workload
+from guidebench.data.store import read
+from guidebench.guidance.sampling import Sampler, Samples
+from guidebench.metrics.score import Score
+from guidebench.models import classifier as classifiers
+from guidebench.models.denoiser import Denoiser
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment import reading
+from guidebench.pipeline.jobs import listing
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.records.artifacts import check_files
+from guidebench.pipeline.records.events import Events
+from guidebench.report.tables import Tables
+from guidebench.stages.features import Extractors
+from guidebench.stages.metrics import scorer_of
+from guidebench.stages.stage import Stage
+from guidebench.workload import Block
+
+if TYPE_CHECKING:
+    from guidebench.pipeline.experiment.config import Config
+
+
+def load(path: str, settings: Sequence[str] = (), results: str | Path = "results") -> Experiment:
+    """The experiment of a config file, with `key.path=value` settings; it need not have run yet.
+
+    Raises UserError with a line for each mistake in it.
+    """
+    return Experiment(reading.load(path, list(settings)), Path(results))
+
+
+class Experiment:
+    """A valid config, and what its run left below `results/<name>`.
+
+    Each method raises UserError where what it reads is missing, damaged, or not in the config.
+    """
+
+    def __init__(self, config: Config, results: Path) -> None:
+        self.config, self.layout = config, Layout(results, config.name)
+
+    @property
+    def tables(self) -> Tables:
+        """The run's tables: `results` has every metric of every setup, scale and split."""
+        return Tables.read(self.layout.tables)
+
+    def denoiser(self, dataset: str) -> Denoiser:
+        """The trained denoiser, frozen: (x [N, C, H, W], t) to eps, v, x0 or score, like x."""
+        device = self._stage(dataset).device
+        return Denoiser(self._folder(Job("train_denoiser", dataset)), device)
+
+    def classifier(self, dataset: str, name: str) -> classifiers.Classifier:
+        """A trained classifier, frozen: images [N, C, H, W] in [-1, 1] to logits."""
+        device = self._stage(dataset).device
+        return classifiers.load(self._folder(Job("train_classifier", dataset, name)), device)
+
+    def sample(
+        self,
+        dataset: str,
+        setup: str,
+        scale: float | None = None,
+        count: int = 64,
+        split: str = "evaluation",
+    ) -> Samples:
+        """The first `count` images of a setup at any scale: `images` uint8, `diverged` [N].
+
+        On `evaluation` and `selection` seeds they are the run's, byte for byte; another name of a
+        split has seeds of its own.
+        """
+        stage, block = self._stage(dataset), Block(split, 0, 0, count)
+        if setup not in stage.options.setups:
+            raise UserError(f"setup: found {setup}, allowed: {', '.join(stage.options.setups)}")
+        asked = stage.options.setups[setup]
+        if (scale is None) != (asked.guidance == "none"):
+            allowed = "none without guidance" if scale is not None else "a number"
+            raise UserError(f"scale of {setup}: found {scale}, allowed: {allowed}")
+        guide = self.classifier(dataset, asked.classifier) if asked.classifier else None
+        shape = read(self.layout.data(dataset) / "train").images.shape
+        numbers = (
+            workload.image_seeds(self.config, dataset, block),
+            workload.labels(self.config, dataset, block),
+        )
+        seeds, labels = (torch.tensor(one, device=stage.device) for one in numbers)
+        with self._threads():
+            sampler = Sampler(
+                self.denoiser(dataset),
+                stage.schedule(),
+                stage.options.sampling,
+                (shape[1], shape[2], shape[3]),
+            )
+            return sampler(asked, scale, guide, seeds, labels)
+
+    def score(
+        self,
+        dataset: str,
+        images: np.ndarray,
+        diverged: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+        guide: str | None = None,
+    ) -> dict[str, Score]:
+        """Each metric of images uint8 [N, C, H, W] by its name, as the run scores its own.
+
+        `diverged` [N] bool: which count nowhere (none); `labels` [N]: the class that each is to
+        show (as the run asks); `guide`: the classifier of `accuracy_guide` (clean).
+        """
+        stage, count = self._stage(dataset), len(images)
+        folder = self._folder(job := Job("features", dataset, block=workload.REAL))
+        real = [folder / name for name in check_files(listing.manifest(self.layout, job), folder)]
+        for name in stage.options.classifiers:
+            self._folder(Job("train_classifier", dataset, name))
+        if labels is None:
+            asked = workload.labels(self.config, dataset, Block("evaluation", 0, 0, count))
+            labels = np.array(asked)
+        with self._threads():
+            found = Extractors(stage)(images) | {"images": images, "labels": labels}
+            found["diverged"] = np.zeros(count, bool) if diverged is None else diverged
+            return {score.metric: score for score in scorer_of(stage, real).score(found, guide)}
+
+    def _stage(self, dataset: str) -> Stage:
+        if dataset not in self.config.datasets:
+            allowed = ", ".join(self.config.datasets) or "there is none"
+            raise UserError(f"data set: found {dataset}, allowed: {allowed}")
+        nowhere = Events(Path(os.devnull), "api", dataset)
+        return Stage(self.config, Job("api", dataset), self.layout, nowhere)
+
+    def _folder(self, job: Job) -> Path:
+        """Where a job's files lie, which are as its manifest says."""
+        if job not in set(listing.jobs(self.config)):
+            known = [other.name for other in listing.jobs(self.config) if other.stage == job.stage]
+            raise UserError(f"{job.stage}: found {job.name}, allowed: {', '.join(known)}")
+        folder = listing.folder(self.layout, job)
+        check_files(listing.manifest(self.layout, job), folder)
+        return folder
+
+    @contextmanager
+    def _threads(self) -> Iterator[None]:
+        """As many threads as the run had: rounding follows them."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.config.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)

@@ -1,0 +1,128 @@
+"""A user's own sampler and metric, tried on a few random rows: whether they keep what they promise.
+
+Each function answers with what is wrong, in words, or None; exceptions are the user's code's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from guidebench.base import choices
+from guidebench.diffusion.by_name import named
+from guidebench.diffusion.samplers import Prediction, own_options
+from guidebench.diffusion.schedule import Schedule
+from guidebench.diffusion.schedules import build
+from guidebench.diffusion.time_grid import times
+from guidebench.metrics.own import Metric
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.config import CustomData, Dataset, OwnMetric
+from guidebench.pipeline.experiment.sections import Process, Steps
+from guidebench.pipeline.jobs.cost_model import shape as shape_of
+
+STEPS, ROWS = 6, 2
+TRIED = (64, 96)  # samples and real ones, of a metric
+INCEPTION = 2048  # its features
+VARIANCE = 0.25  # of the Gaussian data whose exact denoiser a sampler is tried with
+
+
+def sampler(steps: Steps, process: Process, shape: tuple[int, ...]) -> str | None:
+    """Of a sampler of rows of this shape; `process`: the section of its forward process."""
+    facts = choices.sampler(steps.sampler)
+    counts = isinstance(facts.evaluations, int) and facts.evaluations >= 1
+    if not counts or {type(facts.has_mean), type(facts.walks_signal)} != {bool}:
+        return "evaluations is not a number from 1, or has_mean or walks_signal not true or false"
+    run = _Run(steps, build(process), shape)
+    last = run()
+    count, calls = run.steps, run.evaluations
+    if not torch.isfinite(last).all():
+        return "its samples are not finite"
+    if run.watched != list(range(count)):
+        return f"callback was called at steps {run.watched}, not once at each of {count}"
+    if not count * (facts.evaluations - 1) < calls <= count * facts.evaluations:
+        return f"evaluations is {facts.evaluations}, but {count} steps took {calls} of them"
+    if not torch.equal(last, run()):
+        return "the same noise gave other samples: all that is random must come from noise(step)"
+    run.dtype = torch.float64  # in float32 a process that ends in noise may magnify rounding
+    if not torch.allclose(run()[:1], run(rows=1), atol=1e-6):
+        return "a row's sample depends on the rows beside it"
+    run.dtype = torch.float32
+    if facts.has_mean and torch.equal(last, run(shift=1.0)):
+        return "has_mean is true, but its samples do not follow the shift of a prediction"
+    return None
+
+
+def metric(section: OwnMetric, dataset: Dataset) -> str | None:
+    """Of a metric, on what a data set would give it; None, too, where that is nothing."""
+    own = Metric("", section)
+    judge = dataset.classifiers.get("judge")
+    if own.of == "judge" and judge is None:
+        return None
+    if own.of != "images":
+        return _measured(own, (judge.hidden if judge and own.of == "judge" else INCEPTION,))
+    shape = shape_of(dataset)
+    # whether a data set of the user's is gray is not known before it is prepared
+    shapes = [shape, (1, *shape[1:])] if isinstance(dataset.data, CustomData) else [shape]
+    said = None
+    for one in shapes:
+        try:
+            if (said := _measured(own, one)) is None:
+                return None
+        except Exception as error:
+            if one == shapes[-1]:
+                raise
+            said = str(error)
+    return said
+
+
+def _measured(own: Metric, shape: tuple[int, ...]) -> str | None:
+    chance = np.random.default_rng(0)
+    size = (sum(TRIED), *shape)
+    images = own.of == "images"
+    rows = chance.integers(0, 256, size, np.uint8) if images else chance.normal(size=size)
+    samples, reference = np.split(rows if images else rows.astype(np.float32), TRIED[:1])
+    value = own(samples, reference)
+    if not np.isfinite(value):
+        return f"answered {value} for {len(samples)} samples and {len(reference)} real ones"
+    return None if own(samples, reference) == value else "the same samples gave other values"
+
+
+class _Run:
+    """Runs a sampler with the exact denoiser of N(0, VARIANCE), and counts what it does."""
+
+    def __init__(self, steps: Steps, schedule: Schedule, shape: tuple[int, ...]) -> None:
+        self.name, self.schedule, self.shape = steps.sampler, schedule, shape
+        self.options = own_options(self.name, steps)
+        self.steps, self.dtype = min(steps.steps, STEPS), torch.float32
+
+    def __call__(self, rows: int = ROWS, shift: float | None = None) -> Tensor:
+        """The last x [rows, *shape]."""
+        self.evaluations = 0
+        self.watched: list[int] = []
+        grid = times(self.name, self.schedule, self.steps)
+
+        def predict(x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
+            if (x.shape, x.dtype) != ((rows, *self.shape), self.dtype):
+                raise UserError(f"step {step} asks at x of {tuple(x.shape)}, {x.dtype}")
+            self.evaluations += 1
+            alpha, sigma = (
+                part(t).to(x.dtype) for part in (self.schedule.alpha, self.schedule.sigma)
+            )
+            x0 = alpha * VARIANCE / (alpha**2 * VARIANCE + sigma**2) * x
+            return Prediction(
+                (x - alpha * x0) / sigma, x0, None if shift is None else torch.full_like(x, shift)
+            )
+
+        def watch(step: int, t: Any, x: Tensor, prediction: Prediction) -> None:
+            self.watched.append(step)
+
+        def noise(step: int) -> Tensor:
+            chance = torch.Generator().manual_seed(step + 1)
+            return torch.randn(ROWS, *self.shape, generator=chance)[:rows].to(self.dtype)
+
+        return named(self.name)(
+            predict, noise(-1), self.schedule, grid, noise, watch, **self.options
+        )

@@ -1,0 +1,176 @@
+"""A user's sampler and metric that break a promise are one line before the first job."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.reading import load
+from guidebench.pipeline.plan import own_methods, trial
+
+EULER = """
+from itertools import pairwise
+import torch
+
+def euler(predict, x, schedule, grid, noise, callback, **options):
+    for step, (s, r) in enumerate(pairwise(grid)):
+        prediction = predict(x, s, step)
+        callback(step, s, x, prediction)
+        x = schedule.alpha(r) * prediction.x0 + schedule.sigma(r) * prediction.eps
+    return x
+"""
+SPREAD = """
+import numpy as np
+
+def spread(samples, reference):
+    return samples.std() / reference.std()
+
+spread.title, spread.caption, spread.smaller_is_better = "spread", "Of all values.", False
+"""
+
+
+def said(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, **keys: Any) -> list[str]:
+    """The lines about docs/extending's experiment with these keys, on `mine.py` of this text."""
+    (folder / "mine.py").write_text(text)
+    settings = {"datasets.shades.sampling.options": "{}"} | keys
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    for name in ("mine", *(f"my_{kind}" for kind in ("sampler", "metric"))):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    own_methods.imported.cache_clear()
+    config = load("own.yaml", [f"{key}={value}" for key, value in settings.items()])
+    try:
+        trial.check(config, "own.yaml")
+    except UserError as error:
+        return [line.removeprefix("own.yaml: ") for line in str(error).splitlines()]
+    return []
+
+
+@pytest.fixture
+def folder(tmp_path: Path, repository: Path) -> Path:
+    for path in (repository / "docs/extending").iterdir():
+        (tmp_path / path.name).write_text(path.read_text())
+    return tmp_path
+
+
+SAMPLERS = {
+    "as it should be": ("", "", ""),
+    "arguments": (", callback, **options", "", "too many positional arguments"),
+    "an option": ("**options", "strength", "missing a required argument: 'strength'"),
+    "an answer": ("    return x\n", "", "answered NoneType, allowed: the last x, (2, 3, 8, 8)"),
+    "a shape": ("return x\n", "return x[:, :1]\n", "answered (2, 1, 8, 8), allowed: the last x"),
+    "a state": (
+        "prediction.eps\n",
+        "prediction.eps.double()\n",
+        "step 1 asks at x of (2, 3, 8, 8), torch.float64",
+    ),
+    "nan": ("return x\n", "return x * float('nan')\n", "its samples are not finite"),
+    "no callback": (
+        "        callback(step, s, x, prediction)\n",
+        "",
+        "callback was called at steps [], not once at each of 4",
+    ),
+    "own noise": (
+        "return x\n",
+        "return x + torch.randn_like(x)\n",
+        "all that is random must come from noise(step)",
+    ),
+    "rows together": ("return x\n", "return x - x.mean()\n", "depends on the rows beside it"),
+    "evaluations": (
+        "prediction = predict(x, s, step)",
+        "prediction = predict(x, s, step) and predict(x, s, step, corrector=True)",
+        "evaluations is 1, but 4 steps took 8 of them",
+    ),
+    "fewer evaluations": (
+        "return x\n",
+        "return x\n\neuler.evaluations = 2\n",
+        "evaluations is 2, but 4 steps took 4 of them",
+    ),
+    "a wrong fact": ("return x\n", "return x\n\neuler.evaluations = 0.5\n", "not a number from 1"),
+    "no mean": (
+        "return x\n",
+        "return x\n\neuler.has_mean = True\n",
+        "has_mean is true, but its samples do not follow the shift",
+    ),
+    "an exception": ("return x\n", "raise ValueError('of its\\nown')\n", "ValueError: of its own"),
+    "an import": ("import torch\n", "import torch\nraise OSError('no licence')\n", "no licence"),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_sampler_is_tried(name, folder, monkeypatch) -> None:
+    old, new, why = SAMPLERS[name]
+    text = EULER.replace(old, new)
+    lines = said(
+        folder,
+        monkeypatch,
+        text,
+        **{
+            "datasets.shades.sampling.sampler": "mine:euler",
+            "datasets.shades.setups.clean/x0+sign.injection": "score",
+        },
+    )
+    assert len(lines) == bool(why), lines
+    for line in lines:
+        assert line.startswith("datasets.shades.sampling.sampler: found mine:euler, allowed: ")
+        assert why in line
+
+
+def test_a_mean_that_no_own_sampler_has(folder, monkeypatch) -> None:
+    key = "datasets.shades"
+    (line,) = said(folder, monkeypatch, EULER, **{f"{key}.sampling.sampler": "mine:euler"})
+    assert line.startswith(f"{key}.setups.clean/x0+sign.injection: found mean, allowed: score (")
+    guided = "guidance: classifier, classifier: clean, scales: [1]"
+    world = (
+        "{w: {components: [{mean: [0.0], label: 0}, {mean: [1.0], label: 1}], samples: 16, "
+        "samplers: {a: {sampler: 'mine:euler', steps: 4}}, setups: {g: {%s}}}}"
+    )
+    (line,) = said(folder, monkeypatch, EULER, worlds=world % guided)
+    assert line.startswith("worlds.w.setups.g.injection: found mean, allowed: score (mine:euler")
+    score = f"{guided}, injection: score"
+    assert said(folder, monkeypatch, EULER, worlds=world % score) == []
+
+
+METRICS = {
+    "as it should be": ("", "", ""),
+    "arguments": ("samples, reference", "samples", "too many positional arguments"),
+    "no title": ('"spread", "Of', '3, "Of', "attribute title: found 3, allowed: a text"),
+    "no direction": (", False", ", 0", "attribute smaller_is_better: found 0, allowed: True or"),
+    "an array": ("samples.std()", "samples.std(axis=0)", "answered values of shape (64,), allowed"),
+    "a text": ("return samples", "return 'x' or samples", "answered str, allowed"),
+    "nan": ("reference.std()", "float('nan')", "answered nan for 64 samples and 96 real ones"),
+    "chance": ("reference.std()", "np.random.rand()", "the same samples gave other values"),
+    "an edit": ("return samples", "samples -= 1\n    return samples", "read-only"),
+    "an import": ("import numpy", "import nowhere_2", "No module named 'nowhere_2'"),
+}
+
+
+@pytest.mark.parametrize("of", ["judge", "images"])
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_is_tried(name, of, folder, monkeypatch) -> None:
+    old, new, why = METRICS[name]
+    if of == "images":
+        why = why.replace("(64,)", "(1, 8, 8)")
+    text = SPREAD.replace(old, new)
+    lines = said(
+        folder,
+        monkeypatch,
+        text,
+        **{"metrics.own": f"{{spread: {{name: 'mine:spread', of: {of}}}}}"},
+    )
+    assert len(lines) == bool(why), lines
+    for line in lines:
+        assert line.startswith("metrics.own.spread.name: found mine:spread, allowed: ")
+        assert why in line
+
+
+def test_a_metric_of_gray_images_is_not_refused(folder, monkeypatch) -> None:
+    """How many channels a data set of the user's has is not known before it is prepared."""
+    own = {"metrics.own": "{spread: {name: 'mine:spread', of: images}}"}
+    for channels in (1, 3):
+        text = SPREAD.replace("return", f"assert samples.shape[1] == {channels}\n    return")
+        assert said(folder, monkeypatch, text, **own) == []
+    text = SPREAD.replace("return", "assert samples.shape[1] == 2\n    return")
+    assert len(said(folder, monkeypatch, text, **own)) == 1

@@ -17,7 +17,7 @@ from guidebench.diffusion.samplers import SAMPLERS, Prediction, own_options
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
 from guidebench.guidance.guides import Unguided
-from guidebench.guidance.networks import Networks
+from guidebench.guidance.networks import BoundDenoiser
 from guidebench.guidance.own import Denoise, Own, TargetClassifier
 from guidebench.guidance.sampling import GuidedCell, Sampler, build_guide
 from guidebench.models.classifier import Classifier
@@ -102,7 +102,7 @@ def test_the_guides_are_the_built_in_ones(kind, clip_gradient, networks) -> None
         ends = []
         for setup, scale in zip((*PAIRS[kind], PAIRS[kind][1]), (3.0, 3.0, 0.0), strict=True):
             section = Setup.model_validate({**setup, "scales": [scale]})
-            bound = Networks(denoiser, schedule, LABELS)
+            bound = BoundDenoiser(denoiser, schedule, LABELS)
             cell = GuidedCell(section, scale, bound, classifier, 10, clip_gradient, True)
             x = SAMPLERS[sampler](
                 build_guide(cell),
@@ -181,7 +181,7 @@ def test_an_answer_is_clipped_like_ours_and_keeps_no_graph(networks) -> None:
 
 def test_a_label_cannot_stand_where_another_argument_does(networks) -> None:
     denoiser, _, schedule = networks
-    denoise = Denoise(Networks(denoiser, schedule, LABELS), None)
+    denoise = Denoise(BoundDenoiser(denoiser, schedule, LABELS), None)
     x = normal(SEEDS, 0, (1, 8, 8))
     for wrong in ((LABELS,), (0, LABELS)):
         with pytest.raises(TypeError, match="positional"):
@@ -193,7 +193,7 @@ def test_a_label_cannot_stand_where_another_argument_does(networks) -> None:
     torch.testing.assert_close(one[LABELS == 1], denoise(x, 7, label=LABELS).eps[LABELS == 1])
     unlabelled = SimpleNamespace(prediction="v", conditional=False)
     with pytest.raises(UserError, match="condition_dropout: found null, allowed: a number"):
-        Denoise(Networks(unlabelled, schedule, LABELS), None)(x, 7, label=LABELS)
+        Denoise(BoundDenoiser(unlabelled, schedule, LABELS), None)(x, 7, label=LABELS)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_wrong_options_of_a_method_are_one_line(config, setup, said) -> None:
     schedule = DDPMLinear(20, rescale=True)
     section = Setup.model_validate(setup)
     denoiser = SimpleNamespace(prediction="v")
-    networks = Networks(denoiser, schedule, torch.ones(1, dtype=torch.long))
+    networks = BoundDenoiser(denoiser, schedule, torch.ones(1, dtype=torch.long))
     with pytest.raises(UserError, match=said):
         build_guide(GuidedCell(section, 1.0, networks, object(), 4, None, True))
 

@@ -20,7 +20,7 @@ from guidebench.data.gaussian_mixture import GaussianMixture
 from guidebench.diffusion.continuous import VPSDE
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
-from guidebench.guidance.networks import Networks
+from guidebench.guidance.networks import BoundDenoiser
 from guidebench.pipeline.experiment.sections import Setup, Steps
 
 SCHEDULES = {"vp_sde": VPSDE(b_min=0.1, b_max=20.0), "ddpm_linear": DDPMLinear(200, rescale=True)}
@@ -241,7 +241,7 @@ def test_exact_implicit_classifier_is_the_exact_classifier() -> None:
     truth = Truth(mixture, schedule, [0])
     images, labels = mixture.draw(chance, 12)
     views = Views(images, labels, torch.arange(12), False)
-    networks = Networks(truth.denoiser, schedule, labels)
+    networks = BoundDenoiser(truth.denoiser, schedule, labels)
     cosines = {}
     for name, classifier in truth.classifiers.items():
         evaluate = ClassifierGradient(

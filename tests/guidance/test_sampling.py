@@ -10,7 +10,7 @@ from guidebench.base.seeds import normal
 from guidebench.data.store import to_uint8
 from guidebench.diffusion.samplers import SAMPLERS, ancestral
 from guidebench.diffusion.schedules import DDPMLinear
-from guidebench.guidance.networks import Networks
+from guidebench.guidance.networks import BoundDenoiser
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
@@ -109,7 +109,7 @@ def test_huge_scale_is_seen_as_diverged(denoiser, classifier) -> None:
 
 def test_nan_is_diverged_and_never_an_exception(denoiser, monkeypatch) -> None:
     sampler = _sampler(denoiser)
-    monkeypatch.setattr(Networks, "unconditional", lambda self, x, t: x * float("nan"))
+    monkeypatch.setattr(BoundDenoiser, "unconditional", lambda self, x, t: x * float("nan"))
     samples = sampler(NONE, None, None, SEEDS, LABELS)
     assert samples.diverged.all()
     assert samples.images.shape == (6, 3, 8, 8)

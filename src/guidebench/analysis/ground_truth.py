@@ -18,7 +18,7 @@ from guidebench.diffusion.by_name import named
 from guidebench.diffusion.samplers import own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
-from guidebench.guidance.networks import Networks
+from guidebench.guidance.networks import BoundDenoiser
 from guidebench.guidance.sampling import GuidedCell, build_guide
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Truth:
         """Points [N, *shape], started from the exact p_T, or p_T(. | target) when guided."""
         # [N], which a guide of the user's is promised
         targets = torch.full((len(self.seeds),), target)
-        networks = Networks(self.denoiser, self.schedule, targets)
+        networks = BoundDenoiser(self.denoiser, self.schedule, targets)
         classifier = self.classifiers[setup.classifier] if setup.classifier else None
         # x0_pred of a mixture is not bounded by [-1, 1]: nothing is clipped
         guide = build_guide(

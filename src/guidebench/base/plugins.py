@@ -20,7 +20,7 @@ def plugin(name: str) -> Any:
         ) from error
 
 
-def made(name: str, /, *handed: Any, **options: Any) -> Any:
+def construct(name: str, /, *handed: Any, **options: Any) -> Any:
     """What `module:attribute` makes of its arguments; UserError when it does not take them."""
     make = plugin(name)
     try:

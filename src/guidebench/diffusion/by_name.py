@@ -9,14 +9,14 @@ from typing import Any
 from torch import Tensor
 
 from guidebench.base import choices
-from guidebench.base.plugins import made
+from guidebench.base.plugins import construct
 from guidebench.diffusion.samplers import (
     SAMPLERS,
     Callback,
     Noise,
     Predict,
     Prediction,
-    nothing,
+    no_callback,
     unshifted,
 )
 from guidebench.diffusion.schedule import Schedule
@@ -36,7 +36,7 @@ def _of_user(
     schedule: Schedule,
     grid: list[Any],
     noise: Noise,
-    callback: Callback = nothing,
+    callback: Callback = no_callback,
     **options: Any,
 ) -> Tensor:
     """A user's sampler; UserError for options that it does not take, and an answer unlike x.
@@ -49,7 +49,7 @@ def _of_user(
         prediction = predict(x, t, step, corrector=corrector)
         return prediction if has_mean else unshifted(prediction)
 
-    last = made(name, guarded, x, schedule, grid, noise, callback, **options)
+    last = construct(name, guarded, x, schedule, grid, noise, callback, **options)
     found = tuple(last.shape) if isinstance(last, Tensor) else type(last).__name__
     if found != tuple(x.shape):
         raise UserError(f"{name}: answered {found}, allowed: the last x, {tuple(x.shape)}")

@@ -63,7 +63,7 @@ Noise = Callable[[int], Tensor]
 Callback = Callable[[int, Any, Tensor, Prediction], None]
 
 
-def nothing(step: int, t: Any, x: Tensor, prediction: Prediction) -> None:
+def no_callback(step: int, t: Any, x: Tensor, prediction: Prediction) -> None:
     """The callback of a caller who wants the images alone."""
 
 
@@ -84,7 +84,7 @@ def ancestral(
     schedule: Schedule,
     grid: list[Any],
     noise: Noise,
-    callback: Callback = nothing,
+    callback: Callback = no_callback,
     variance: float = 0.0,
 ) -> Tensor:
     """Ancestral sampling (Ho & Salimans 2021, eq. 4); DDPM on the full grid (nrCG, algorithm 1).
@@ -117,7 +117,7 @@ def euler_maruyama(
     schedule: Schedule,
     grid: list[Any],
     noise: Noise,
-    callback: Callback = nothing,
+    callback: Callback = no_callback,
     limit: float | None = None,
 ) -> Tensor:
     """Euler's method for the reverse SDE (Song et al. 2021, eq. 6).
@@ -147,7 +147,7 @@ def ddim(
     schedule: Schedule,
     grid: list[Any],
     noise: Noise,
-    callback: Callback = nothing,
+    callback: Callback = no_callback,
     eta: float = 0.0,
 ) -> Tensor:
     """DDIM (Song, Meng & Ermon 2021, eq. 12, its sigma_t from eq. 16).
@@ -175,7 +175,7 @@ def heun(
     schedule: Schedule,
     grid: list[Any],
     noise: Noise,
-    callback: Callback = nothing,
+    callback: Callback = no_callback,
 ) -> Tensor:
     """Heun's 2nd order method (Karras et al. 2022, algorithm 1, lines 4 to 8).
 
@@ -204,7 +204,7 @@ def dpmpp_2m(
     schedule: Schedule,
     grid: list[Any],
     noise: Noise,
-    callback: Callback = nothing,
+    callback: Callback = no_callback,
 ) -> Tensor:
     """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2); it draws no noise.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from guidebench.diffusion.schedule import Schedule
 
 
-class Networks:
+class BoundDenoiser:
     """The networks (x, t) -> output like x [N, ...] that a denoiser is, with and without a label.
 
     `denoiser(x, network time, label [N])`; `target`: one class for all rows, the [N] of each, or

@@ -12,14 +12,14 @@ from guidebench.diffusion.samplers import Prediction
 from guidebench.diffusion.schedule import CLEAN, Schedule
 from guidebench.guidance.gradients import GuidingClassifier
 from guidebench.guidance.guides import Unguided
-from guidebench.guidance.networks import Networks
+from guidebench.guidance.networks import BoundDenoiser
 from guidebench.pipeline.errors import UserError
 
 
 class Denoise:
     """The denoiser, differentiable in x; each call evaluates the network once."""
 
-    def __init__(self, networks: Networks, clip_gradient: str | None) -> None:
+    def __init__(self, networks: BoundDenoiser, clip_gradient: str | None) -> None:
         self.networks, self.clip_gradient = networks, clip_gradient
 
     def __call__(self, x: Tensor, t: Any, *, label: int | Tensor | None = None) -> Prediction:
@@ -34,7 +34,7 @@ class Denoise:
                 "denoiser.condition_dropout: found null, allowed: a number, where a "
                 "guide gives the denoiser a label"
             )
-        networks = Networks(denoiser, schedule, label)
+        networks = BoundDenoiser(denoiser, schedule, label)
         output = (networks.unconditional if label is None else networks.conditional)(x, t)
         alpha, sigma = schedule.alpha(t).to(x.dtype), schedule.sigma(t).to(x.dtype)
         eps, x0 = to_eps_x0(denoiser.prediction, output, x, alpha, sigma)

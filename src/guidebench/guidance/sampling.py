@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from guidebench.base.plugins import made
+from guidebench.base.plugins import construct
 from guidebench.base.seeds import normal
 from guidebench.data.store import to_uint8
 from guidebench.diffusion.by_name import named
@@ -19,7 +19,7 @@ from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
 from guidebench.guidance.gradients import ClassifierGradient, GuidingClassifier, Network
 from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Strength, Unguided
-from guidebench.guidance.networks import Networks
+from guidebench.guidance.networks import BoundDenoiser
 from guidebench.guidance.own import Denoise, Own, TargetClassifier
 from guidebench.guidance.stabilizers import build
 from guidebench.models.denoiser import Denoiser
@@ -56,7 +56,7 @@ class GuidedCell(NamedTuple):
 
     setup: sections.Setup
     scale: float | None
-    networks: Networks
+    networks: BoundDenoiser
     classifier: GuidingClassifier | None
     steps: int
     clip_gradient: str | None  # None: x0_pred is not clipped
@@ -121,7 +121,7 @@ def own(cell: GuidedCell) -> Own:
     classifier = None
     if cell.classifier is not None:
         classifier = TargetClassifier(cell.classifier, target, schedule)
-    guide = made(
+    guide = construct(
         name,
         denoise=Denoise(networks, cell.clip_gradient),
         classifier=classifier,
@@ -182,7 +182,7 @@ class Sampler:
             started = time.perf_counter()
             count = len(batch[0])
             padded, target = (torch.cat((rows, rows[-1:].expand(size - count))) for rows in batch)
-            networks = Networks(self.denoiser, self.schedule, target)
+            networks = BoundDenoiser(self.denoiser, self.schedule, target)
             kept = 0 if films else min(trajectories, count)
             cell = GuidedCell(setup, scale, networks, classifier, steps, *clip)
             x, bad, film = self._trajectory(build_guide(cell), padded, kept, steps)

@@ -1,1 +1,1 @@
-"""Networks: diffusers' UNet2DModel as the denoiser, torchvision's classifiers, the judge."""
+"""BoundDenoiser: diffusers' UNet2DModel as the denoiser, torchvision's classifiers, the judge."""

@@ -13,7 +13,7 @@ from guidebench.analysis.sensitivity import Table, Views, accuracy, implicit, in
 from guidebench.base.seeds import derive
 from guidebench.data.store import Stored, read, to_float
 from guidebench.guidance.gradients import ClassifierGradient
-from guidebench.guidance.networks import Networks
+from guidebench.guidance.networks import BoundDenoiser
 from guidebench.guidance.sampling import clip_gradient
 from guidebench.guidance.stabilizers import Identity, Stabilize, build
 from guidebench.models import classifier as classifiers
@@ -81,7 +81,7 @@ def run(stage: Stage) -> None:
                 last, done = t, done + 1
                 stage.events.progress(done, len(grid) * len(kinds))
         if kind == "raw" and denoiser.conditional:
-            networks = Networks(denoiser, schedule, few.labels)
+            networks = BoundDenoiser(denoiser, schedule, few.labels)
             for t, cosine in implicit(evaluate, networks.conditional, schedule, few, grid):
                 table.add(kind, "none", "implicit_cosine", t, cosine)
     frame = pd.DataFrame(table.rows)

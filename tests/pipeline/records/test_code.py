@@ -317,9 +317,9 @@ def test_what_an_edit_changes(edit: str, changed) -> None:
 FILL = "from guidebench.toy.filled import FILLED\n\n\ndef filled() -> object:\n    return FILLED\n"
 # what an import runs, of `filled.py`, and an edit of it
 IMPORTED: dict[str, tuple[str, str, str]] = {
-    "a call": ("def made():\n    return [1]\n\n\nFILLED = made()\n", "[1]", "[2]"),
+    "a call": ("def construct():\n    return [1]\n\n\nFILLED = construct()\n", "[1]", "[2]"),
     "a comprehension": (
-        "def made(x):\n    return x\n\n\nFILLED = [made(x) for x in (1, 2)]\n",
+        "def construct(x):\n    return x\n\n\nFILLED = [construct(x) for x in (1, 2)]\n",
         "return x",
         "return 2 * x",
     ),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from guidebench.pipeline import forkserver
 from guidebench.pipeline.experiment.config import Config
 
 REPOSITORY = Path(__file__).parents[1]
@@ -64,6 +65,12 @@ def put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
         del values[path[-1]]
     else:
         values[path[-1]] = value
+
+
+@pytest.fixture
+def own_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands are processes, and a run has a fork server of its own, as outside of the tests."""
+    monkeypatch.delenv(forkserver.ADDRESS, raising=False)
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from copies import working_copy
 from patience import slowness, until
 from processes import ended
 
+from guidebench.pipeline import forkserver
+
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
 SMOKE = "workflow/config/smoke.yaml"
@@ -123,8 +125,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory):
     if reason := unavailable():
         # `make slurm-test` is not green where it could not run
         (pytest.fail if os.environ.get("GUIDEBENCH_SLURM") else pytest.skip)(reason)
-    with Cluster(tmp_path_factory.mktemp("cluster"), cpus=2) as started:
-        yield started
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(forkserver.ADDRESS, raising=False)  # SLURM's jobs are no forks of ours
+        with Cluster(tmp_path_factory.mktemp("cluster"), cpus=2) as started:
+            yield started
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+# a fork would lie outside of the small disk
+pytestmark = pytest.mark.usefixtures("own_processes")
 MOUNT = "mount -t tmpfs -o size={size}k none {folder}"
 BIN = Path(sys.executable).parent
 

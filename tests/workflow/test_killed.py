@@ -11,6 +11,7 @@ from processes import killed_in_training
 
 from guidebench.pipeline.run import killed_runs
 
+pytestmark = pytest.mark.usefixtures("own_processes")
 SMOKE = "workflow/config/smoke.yaml"
 
 

@@ -26,8 +26,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from guidebench.pipeline.threads import POOLS
-
 ADDRESS = "GUIDEBENCH_FORKSERVER"  # of the abstract socket; it leaves no file behind
 # threads do not survive a fork: pyarrow's allocator is told to start none
 NO_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
@@ -80,7 +78,7 @@ def start(threads: int, gpu: bool) -> None:
         # it reads the end of its standard input when this process has ended
         _servers.append(
             subprocess.Popen(
-                [sys.executable, "-m", __name__, str(listener.fileno()), *libraries],
+                [sys.executable, "-P", __file__, str(listener.fileno()), *libraries],
                 stdin=subprocess.PIPE,
                 pass_fds=[listener.fileno()],
                 env=environment(threads),
@@ -91,6 +89,8 @@ def start(threads: int, gpu: bool) -> None:
 
 def environment(threads: int) -> dict[str, str]:
     """What the libraries read when they are imported: threads for each job, and none here."""
+    from guidebench.pipeline.threads import POOLS
+
     pools = dict.fromkeys(POOLS, str(threads))
     return os.environ | NO_THREAD | pools
 

@@ -30,4 +30,4 @@ if workflow.is_main_process:
 
 onstart:
     if workflow.local_exec:
-        forkserver.start(THREADS, gpu=EXPERIMENT.device != "cpu" and gpus_to_use())
+        forkserver.start(THREADS)

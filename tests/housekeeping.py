@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     slowness()
     # one for all commands of all workers: they are forks, as a run's jobs are. It has no mark, and
     # ends with this process
-    forkserver.start(1, gpu=False)
+    forkserver.start(1)
     _session.enter_context(ended())
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)

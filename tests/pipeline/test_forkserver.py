@@ -1,7 +1,9 @@
 """Jobs as forks of one process: what a shell sees is what a process of its own would give."""
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 from patience import patience
 
 from guidebench.pipeline import forkserver
@@ -21,7 +24,7 @@ GUIDEBENCH = [sys.executable, "-m", "guidebench"]
 HOLD = (
     "import os, sys; from guidebench.pipeline import forkserver;"
     "os.environ.pop(forkserver.ADDRESS, None);"
-    "forkserver.start(1, gpu=False); print(os.environ[forkserver.ADDRESS], flush=True);"
+    "forkserver.start(1); print(os.environ[forkserver.ADDRESS], flush=True);"
     "sys.stdin.read()"
 )
 
@@ -165,23 +168,65 @@ def test_a_server_that_has_ended_is_not_missed(short_lived):
     assert "usage: guidebench" in done.stdout
 
 
+def test_forks_draw_other_numbers(repository, held, tmp_path):
+    """As processes do; a result depends on none of them, but a user's own method may."""
+    (tmp_path / "guidebench_drawn.py").write_text(
+        "import random, numpy, torch\nnothing = None\n"
+        "raise RuntimeError(f'{random.random()} {numpy.random.rand()} {torch.rand(1).item()}')\n"
+    )
+    (tmp_path / "own.yaml").write_text(
+        f"base: {repository}/workflow/config/smoke.yaml\nname: own\n"
+    )
+    own = "datasets.mnist.classifiers.judge.architecture=guidebench_drawn:nothing"
+    drawn = [
+        subprocess.run(
+            [*GUIDEBENCH, "validate", "--config", "own.yaml", "--set", own],
+            env=held.environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        ).stderr
+        for _ in range(2)
+    ]
+    numbers = [set(re.findall(r"0\.\d+", line)) for line in drawn]
+    assert [len(found) for found in numbers] == [3, 3], drawn
+    assert not numbers[0] & numbers[1]
+
+
 def test_the_libraries_start_no_thread_and_ask_for_no_gpu():
-    """Neither works in a fork."""
+    """Neither works in a fork. CUDA's runtime opens the driver when it is first asked something."""
     code = (
-        "import os, sys, torch;"
-        "asked = [];"
-        "torch.cuda._lazy_init = lambda: asked.append('init');"
-        "torch._C._cuda_getDeviceCount = lambda: asked.append('count') or 0;"
+        "import os, sys;"
         "from guidebench.pipeline.forkserver import ASKING, LIBRARIES, load;"
         "load(LIBRARIES);"
-        "print(len(os.listdir('/proc/self/task')), asked, *set(LIBRARIES) - set(sys.modules));"
+        "print(len(os.listdir('/proc/self/task')), *set(LIBRARIES) - set(sys.modules));"
+        "print('ASKING', file=sys.stderr, flush=True);"
         "load(ASKING);"
-        "print(len(os.listdir('/proc/self/task')), asked, *set(ASKING) - set(sys.modules));"
+        "print(len(os.listdir('/proc/self/task')), *set(ASKING) - set(sys.modules));"
     )
-    variables = forkserver.environment(2) | {"OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=variables, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "1 []\n1 ['count']\n"
+    variables = forkserver.environment(2) | {"OPENBLAS_NUM_THREADS": "1", "LD_DEBUG": "files"}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True)
+    assert done.returncode == 0
+    assert done.stdout.decode() == "1\n1\n"
+    before, after = done.stderr.split(b"ASKING")
+    asked = re.compile(rb"libcuda\.so\S* \[0\];\s+dynamically loaded by \S*libcudart")
+    assert not asked.search(before)
+    assert asked.search(after) or not torch.backends.cuda.is_built()
     assert variables["OMP_NUM_THREADS"] == "2"
+
+
+def test_a_server_that_ends_before_it_forks_is_not_missed(tmp_path):
+    """Whoever waits for it then imports for itself."""
+    name = f"guidebench-1-{tmp_path}"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"\0{name}")
+        listener.listen()
+        client = subprocess.Popen(
+            [*GUIDEBENCH, "--help"],
+            env=os.environ | {forkserver.ADDRESS: name},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        listener.accept()[0].close()
+    assert "usage: guidebench" in client.communicate(timeout=patience(60))[0]
+    assert client.returncode == 0

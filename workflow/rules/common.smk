@@ -17,7 +17,6 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.jobs import demands, freshness, listing, slices
 from guidebench.pipeline.jobs.layout import Job, Layout
-from guidebench.pipeline.jobs.parallel import gpus_to_use
 from guidebench.pipeline.plan import schedule, trial
 from guidebench.pipeline.run.killed_runs import MARK
 

@@ -14,6 +14,8 @@ import gc
 import importlib
 import json
 import os
+import random
+import resource
 import secrets
 import selectors
 import signal
@@ -21,10 +23,11 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 ADDRESS = "GUIDEBENCH_FORKSERVER"  # of the abstract socket; it leaves no file behind
 # threads do not survive a fork: pyarrow's allocator is told to start none
@@ -45,10 +48,18 @@ LIBRARIES = (
     "pydantic",
     "yaml",
 )
-# they ask for GPUs, which no fork could use then: where there are none
+# they ask for GPUs, which no fork could use then: where there is the device file of none
 ASKING = ("diffusers.models.unets.unet_2d",)
+GPUS = ("nvidia[0-9]*", "kfd", "dxg")
 SECONDS = 60.0  # for a request to come whole
+FORKED = b"f"  # a fork has taken over
 DIES_WITH_PARENT = 1  # prctl(2): PR_SET_PDEATHSIG
+
+FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
+RESEEDED: dict[str, Callable[[Any], Any]] = {
+    "numpy": lambda numpy: numpy.random.seed(),
+    "torch": lambda torch: torch.default_generator.seed(),
+}
 
 _servers: list[subprocess.Popen[bytes]] = []
 
@@ -62,14 +73,20 @@ def main() -> None:
     cli.main()
 
 
-def start(threads: int, gpu: bool) -> None:
+def start(threads: int) -> None:
     """Start the server of this process's jobs, `threads` each; it ends with this process.
 
-    Where whoever started this process has one of that kind, it stays.
+    Where whoever started this process has one for as many threads, it stays. Where the system does
+    not let processes be waited for as files, there is none.
     """
-    kind = f"guidebench-{threads}-{'gpu' if gpu else 'cpu'}-"
-    if sys.platform != "linux" or os.environ.get(ADDRESS, "").startswith(kind):
+    kind = f"guidebench-{threads}-"
+    if os.environ.get(ADDRESS, "").startswith(kind):
         return
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return
+    gpu = any(found for name in GPUS for found in Path("/dev").glob(name))
     libraries = LIBRARIES if gpu else (*LIBRARIES, *ASKING)
     with socket.socket(socket.AF_UNIX) as listener:
         address = kind + secrets.token_hex(16)
@@ -106,8 +123,13 @@ def _ask(address: str) -> None:
             return
         variables = {name: value for name, value in os.environ.items() if name != ADDRESS}
         request = json.dumps([sys.argv, sys.path, os.getcwd(), variables]).encode()
-        socket.send_fds(server, [struct.pack("Q", len(request))], [0, 1, 2])
-        server.sendall(request)
+        try:
+            socket.send_fds(server, [struct.pack("Q", len(request))], [0, 1, 2])
+            server.sendall(request)
+            if server.recv(1) != FORKED:
+                return
+        except OSError:
+            return
         # a terminal's Ctrl-C reaches the fork, too, which has last words to say
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         answer = server.recv(4)
@@ -130,11 +152,15 @@ def _same_user(connection: socket.socket) -> bool:
 def serve(listener: socket.socket, libraries: list[str]) -> NoReturn:
     """Fork for each request until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # two for each job that runs
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES[1], FILES[1]))
     with selectors.DefaultSelector() as events:
         events.register(0, selectors.EVENT_READ)
         events.register(listener, selectors.EVENT_READ)
         while True:
             for key, _ in events.select():
+                if events.get_map().get(key.fd) is not key:
+                    continue  # gone with an event before it
                 if key.fileobj == 0:
                     os._exit(0)
                 if key.fileobj is listener:
@@ -162,7 +188,9 @@ def _accept(listener: socket.socket, events: selectors.BaseSelector, libraries: 
         pid = os.fork()
         if not pid:
             servers = {key.fd for key in events.get_map().values()}
+            # `connection` stays open, so that who asked hears of the server's end after the fork's
             _work(arguments, path, folder, variables, streams, servers)
+        connection.sendall(FORKED)
     except (OSError, ValueError, struct.error):
         connection.close()
         return
@@ -174,10 +202,10 @@ def _accept(listener: socket.socket, events: selectors.BaseSelector, libraries: 
 
 
 def load(libraries: Iterable[str]) -> None:
-    """Import them, once; a fork finds out which of them is not there."""
+    """Import them, once; of one that is missing or broken, the fork that needs it will tell."""
     for name in libraries:
         if name not in sys.modules:
-            with suppress(ImportError):
+            with suppress(Exception):
                 importlib.import_module(name)
     gc.freeze()
 
@@ -207,14 +235,21 @@ def _work(
         sys.argv, sys.path[:] = arguments, path
         with suppress(OSError):
             Path("/proc/self/comm").write_text(" ".join(["guidebench", *arguments[1:2]]))
-        # state that libraries drew when they were imported
-        importlib.import_module("random").seed()
-        importlib.import_module("numpy").random.seed()
+        resource.setrlimit(resource.RLIMIT_NOFILE, FILES)
+        # what libraries drew, or looked up, when they were imported
+        random.seed()
+        tempfile.tempdir = None
+        for name, reseed in RESEEDED.items():
+            if name in sys.modules:
+                reseed(sys.modules[name])
         from guidebench.pipeline import cli
 
         cli.main()
     except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        if isinstance(error.code, int | None):
+            code = error.code or 0
+        else:
+            sys.stderr.write(f"{error.code}\n")
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

@@ -135,11 +135,11 @@ def test_networks(experiment) -> None:
         (lambda e: guidebench.load("own.yaml", ["seed=x"]), 'seed: found "x", allowed: integer'),
         (
             lambda e: guidebench.load("own.yaml", results="elsewhere").tables,
-            "missing; run the stage `collect` first",
+            "elsewhere/own/tables/manifest.json: not computed yet; run the experiment",
         ),
         (
             lambda e: guidebench.load("own.yaml", results="elsewhere").denoiser("shades"),
-            "elsewhere/own/shades/denoiser/manifest.json",
+            "elsewhere/own/shades/denoiser/manifest.json: not computed yet",
         ),
     ],
 )
@@ -147,6 +147,25 @@ def test_what_is_not_there_is_one_line(ask, said, experiment) -> None:
     with pytest.raises(UserError, match=said) as raised:
         ask(experiment)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "ask", "said"),
+    [
+        ("seed=123", lambda e: e.tables, "tables/manifest.json: changed: config.seed: 0 -> 123"),
+        ("description=x", lambda e: e.tables, 'changed: description: "One method.*" -> "x"'),
+        (
+            "datasets.shades.schedule.timesteps=40",
+            lambda e: e.denoiser("shades"),
+            "denoiser/manifest.json: .*timesteps: 20 -> 40; run the experiment with this config",
+        ),
+        ("datasets.shades.data.train=60", lambda e: e.sample("shades", "unguided"), "runs again"),
+        ("seed=123", lambda e: e.score("shades", np.zeros((1, 1, 8, 8), np.uint8)), "runs again"),
+    ],
+)
+def test_results_of_another_config_are_not_answered(setting, ask, said, experiment) -> None:
+    with pytest.raises(UserError, match=said):
+        ask(guidebench.load("own.yaml", [IMAGES, setting]))
 
 
 def test_a_damaged_model_is_not_used(experiment) -> None:

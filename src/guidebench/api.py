@@ -19,7 +19,7 @@ from guidebench.models import classifier as classifiers
 from guidebench.models.denoiser import Denoiser
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment import reading
-from guidebench.pipeline.jobs import listing
+from guidebench.pipeline.jobs import freshness, listing
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.records.artifacts import check_files
 from guidebench.pipeline.records.events import Events
@@ -44,7 +44,8 @@ def load(path: str, settings: Sequence[str] = (), results: str | Path = "results
 class Experiment:
     """A valid config, and what its run left below `results/<name>`.
 
-    Each method raises UserError where what it reads is missing, damaged, or not in the config.
+    Each method raises UserError where what it reads is missing, damaged, not in the config, or of
+    another config, data or code than these.
     """
 
     def __init__(self, config: Config, results: Path) -> None:
@@ -53,6 +54,7 @@ class Experiment:
     @property
     def tables(self) -> Tables:
         """The run's tables: `results` has every metric of every setup, scale and split."""
+        self._folder(Job("collect"))
         return Tables.read(self.layout.tables)
 
     def denoiser(self, dataset: str) -> Denoiser:
@@ -135,12 +137,14 @@ class Experiment:
         return Stage(self.config, Job("api", dataset), self.layout, nowhere)
 
     def _folder(self, job: Job) -> Path:
-        """Where a job's files lie, which are as its manifest says."""
+        """Where a job's files lie, which are fresh and as its manifest says."""
         if job not in set(listing.jobs(self.config)):
             known = [other.name for other in listing.jobs(self.config) if other.stage == job.stage]
             raise UserError(f"{job.stage}: found {job.name}, allowed: {', '.join(known)}")
-        folder = listing.folder(self.layout, job)
-        check_files(listing.manifest(self.layout, job), folder)
+        folder, manifest = listing.folder(self.layout, job), listing.manifest(self.layout, job)
+        if reason := freshness.stale(self.config, self.layout).get(job):
+            raise UserError(f"{manifest}: {reason}; run the experiment with this config first")
+        check_files(manifest, folder)
         return folder
 
     @contextmanager

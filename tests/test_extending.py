@@ -14,6 +14,8 @@ from conftest import REPOSITORY
 from tiny import apart, run_job, warm
 
 import guidebench
+from guidebench import workload
+from guidebench.guidance.sampling import Sampler, Samples
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment import allowed_names
 from guidebench.pipeline.experiment.reading import load
@@ -23,6 +25,7 @@ from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.jobs.listing import jobs
 from guidebench.report.metrics import METRICS
 
+ZEROS = np.zeros((2, 1, 8, 8), np.uint8)
 IMAGES = "metrics.own.looks={name: 'looks:contrast', of: images, reference: target}"
 LOOKS = """
 def contrast(samples, reference):
@@ -104,6 +107,33 @@ def test_more_samples_are_the_runs(experiment) -> None:
     assert experiment.sample("shades", "unguided", count=3).images.shape == (3, 1, 8, 8)
 
 
+def test_more_than_a_block_is_sampled_in_blocks(experiment, monkeypatch) -> None:
+    """Of 6 images in micro-batches of 4: each block is padded, and asks for labels of its own."""
+    sizes, sheet = (
+        {"sampling.block": 6, "sampling.evaluation": 12},
+        {"sampling.grid_images": 1, "sampling.grid_steps": 2},
+    )
+    settings = [f"datasets.shades.{key}={value}" for key, value in (sizes | sheet).items()]
+    found = guidebench.load("own.yaml", [IMAGES, *settings])
+    asked = []
+
+    def sampler(self, setup, scale, guide, seeds, labels, *, steps):
+        asked.append((seeds.tolist(), steps))
+        return Samples(np.zeros((len(seeds), 1, 8, 8), np.uint8), seeds > 0, [0.5], np.zeros(0))
+
+    monkeypatch.setattr(Sampler, "__call__", sampler)
+    samples = found.sample("shades", "mine/x0", 10, count=10)
+    seeds = [
+        workload.image_seeds(found.config, "shades", block)
+        for block in workload.blocks(found.config, "shades")
+        if block.split == "evaluation"
+    ]
+    assert asked == [(seeds[0], 4), (seeds[1][:4], 4)]
+    assert (samples.images.shape, samples.seconds) == ((10, 1, 8, 8), [0.5, 0.5])
+    found.sample("shades", "mine/x0", 10, count=2, split="grid")
+    assert asked[2][1] == 2
+
+
 def test_scores_are_the_runs(experiment) -> None:
     samples = experiment.sample("shades", "mine/cfg", scale=3, count=8)
     scores = experiment.score("shades", samples.images, samples.diverged)
@@ -132,6 +162,25 @@ def test_networks(experiment) -> None:
         (lambda e: e.sample("shades", "no"), "setup: found no, allowed: unguided, clean/x0"),
         (lambda e: e.sample("shades", "mine/x0"), "scale of mine/x0: found None, allowed: a num"),
         (lambda e: e.sample("shades", "unguided", 1.0), "found 1.0, allowed: none without guid"),
+        (lambda e: e.sample("shades", "unguided", count=0), "count: found 0, allowed: at least 1"),
+        (
+            lambda e: e.score("shades", np.zeros((3, 1, 8, 8))),
+            r"images: found float64 of shape \(3, 1, 8, 8\), allowed: uint8 of shape \(3, 1, 8, 8",
+        ),
+        (
+            lambda e: e.score("shades", ZEROS[:, :, :4]),
+            r"found uint8 of shape \(2, 1, 4, 8\), allo",
+        ),
+        (
+            lambda e: e.score("shades", ZEROS[:0]),
+            r"images: found .* allowed: uint8 of shape \(1, 1,",
+        ),
+        (lambda e: e.score("shades", ZEROS, [0, 1]), "diverged: found int64 .* allowed: bool"),
+        (
+            lambda e: e.score("shades", ZEROS, labels=ZEROS[:1, 0, 0, 0]),
+            "labels: found uint8 of sha",
+        ),
+        (lambda e: e.score("shades", ZEROS, guide="no"), "guide: found no, allowed: clean, judge"),
         (lambda e: guidebench.load("own.yaml", ["seed=x"]), 'seed: found "x", allowed: integer'),
         (
             lambda e: guidebench.load("own.yaml", results="elsewhere").tables,
@@ -153,14 +202,14 @@ def test_what_is_not_there_is_one_line(ask, said, experiment) -> None:
     ("setting", "ask", "said"),
     [
         ("seed=123", lambda e: e.tables, "tables/manifest.json: changed: config.seed: 0 -> 123"),
-        ("description=x", lambda e: e.tables, 'changed: description: "One method.*" -> "x"'),
+        ("description=x", lambda e: e.tables, 'changed: config.description: .* -> "x";'),
         (
             "datasets.shades.schedule.timesteps=40",
             lambda e: e.denoiser("shades"),
             "denoiser/manifest.json: .*timesteps: 20 -> 40; run the experiment with this config",
         ),
         ("datasets.shades.data.train=60", lambda e: e.sample("shades", "unguided"), "runs again"),
-        ("seed=123", lambda e: e.score("shades", np.zeros((1, 1, 8, 8), np.uint8)), "runs again"),
+        ("seed=123", lambda e: e.score("shades", ZEROS), "data/manifest.json: changed: seed"),
     ],
 )
 def test_results_of_another_config_are_not_answered(setting, ask, said, experiment) -> None:
@@ -172,7 +221,7 @@ def test_a_damaged_model_is_not_used(experiment) -> None:
     path = experiment.layout.denoiser("shades") / "unet/config.json"
     whole = path.read_bytes()
     try:
-        path.write_bytes(whole + b" ")
+        path.write_bytes(whole[:-1] + b" ")  # of the same size
         with pytest.raises(UserError, match="truncated or edited"):
             experiment.sample("shades", "unguided", count=2)
     finally:
@@ -184,7 +233,8 @@ def test_the_readmes_example(experiment, monkeypatch) -> None:
     text = (REPOSITORY / "README.md").read_text()
     text = text.partition("## From Python\n\n```python\n")[2].partition("```")[0]
     assert 6 <= len(text.splitlines()) <= 8
-    names = {"config.yaml": "own.yaml", "sportballs": "shades", "clean/x0": "mine/x0"}
+    names = {'"config.yaml"': f'"own.yaml", [{IMAGES!r}]', "sportballs": "shades"}
+    names["clean/x0"] = "mine/x0"
     for old, new in names.items():
         assert old in text
         text = text.replace(old, new)

@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from guidebench import workload
+from guidebench.base.cells import Cell
 from guidebench.data.store import read
 from guidebench.guidance.sampling import Sampler, Samples
 from guidebench.metrics.score import Score
@@ -77,10 +78,12 @@ class Experiment:
     ) -> Samples:
         """The first `count` images of a setup at any scale: `images` uint8, `diverged` [N].
 
-        On `evaluation` and `selection` seeds they are the run's, byte for byte; another name of a
-        split has seeds of its own.
+        On seeds of `evaluation`, `selection` and `grid` (the sheets') they are the run's, byte for
+        byte on a machine of its kind; another name of a split has seeds of its own.
         """
         stage, block = self._stage(dataset), Block(split, 0, 0, count)
+        if count < 1:
+            raise UserError(f"count: found {count}, allowed: at least 1")
         if setup not in stage.options.setups:
             raise UserError(f"setup: found {setup}, allowed: {', '.join(stage.options.setups)}")
         asked = stage.options.setups[setup]
@@ -88,20 +91,31 @@ class Experiment:
             allowed = "none without guidance" if scale is not None else "a number"
             raise UserError(f"scale of {setup}: found {scale}, allowed: {allowed}")
         guide = self.classifier(dataset, asked.classifier) if asked.classifier else None
-        shape = read(self.layout.data(dataset) / "train").images.shape
         numbers = (
             workload.image_seeds(self.config, dataset, block),
             workload.labels(self.config, dataset, block),
         )
-        seeds, labels = (torch.tensor(one, device=stage.device) for one in numbers)
+        # in the run's blocks, whose last micro-batch is padded
+        size = stage.options.sampling.block
+        rows = (torch.tensor(one, device=stage.device).split(size) for one in numbers)
+        steps = workload.steps(self.config, dataset, Cell(setup, scale), block)
         with self._threads():
             sampler = Sampler(
                 self.denoiser(dataset),
                 stage.schedule(),
                 stage.options.sampling,
-                (shape[1], shape[2], shape[3]),
+                self._shape(dataset),
             )
-            return sampler(asked, scale, guide, seeds, labels)
+            parts = [
+                sampler(asked, scale, guide, seeds, labels, steps=steps)
+                for seeds, labels in zip(*rows, strict=True)
+            ]
+        return Samples(
+            np.concatenate([part.images for part in parts]),
+            np.concatenate([part.diverged for part in parts]),
+            [seconds for part in parts for seconds in part.seconds],
+            parts[0].film,
+        )
 
     def score(
         self,
@@ -117,16 +131,27 @@ class Experiment:
         show (as the run asks); `guide`: the classifier of `accuracy_guide` (clean).
         """
         stage, count = self._stage(dataset), len(images)
+        images = _array("images", images, np.uint8, count, self._shape(dataset))
+        if diverged is None:
+            diverged = np.zeros(count, bool)
+        if labels is None:
+            labels = np.array(
+                workload.labels(self.config, dataset, Block("evaluation", 0, 0, count))
+            )
+        found = {
+            "images": images,
+            "diverged": _array("diverged", diverged, np.bool_, count),
+            "labels": _array("labels", labels, np.integer, count),
+        }
+        if guide is not None and guide not in stage.options.classifiers:
+            allowed = ", ".join(stage.options.classifiers) or "there is none"
+            raise UserError(f"guide: found {guide}, allowed: {allowed}")
         folder = self._folder(job := Job("features", dataset, block=workload.REAL))
         real = [folder / name for name in check_files(listing.manifest(self.layout, job), folder)]
         for name in stage.options.classifiers:
             self._folder(Job("train_classifier", dataset, name))
-        if labels is None:
-            asked = workload.labels(self.config, dataset, Block("evaluation", 0, 0, count))
-            labels = np.array(asked)
         with self._threads():
-            found = Extractors(stage)(images) | {"images": images, "labels": labels}
-            found["diverged"] = np.zeros(count, bool) if diverged is None else diverged
+            found |= Extractors(stage)(images)
             return {score.metric: score for score in scorer_of(stage, real).score(found, guide)}
 
     def _stage(self, dataset: str) -> Stage:
@@ -135,6 +160,12 @@ class Experiment:
             raise UserError(f"data set: found {dataset}, allowed: {allowed}")
         nowhere = Events(Path(os.devnull), "api", dataset)
         return Stage(self.config, Job("api", dataset), self.layout, nowhere)
+
+    def _shape(self, dataset: str) -> tuple[int, int, int]:
+        """[C, H, W] of a data set's images."""
+        train = read(self._folder(Job("prepare", dataset)) / "train")
+        _, channels, height, width = train.images.shape
+        return channels, height, width
 
     def _folder(self, job: Job) -> Path:
         """Where a job's files lie, which are fresh and as its manifest says."""
@@ -156,3 +187,12 @@ class Experiment:
             yield
         finally:
             torch.set_num_threads(before)
+
+
+def _array(name: str, given: Any, kind: type, count: int, row: tuple[int, ...] = ()) -> np.ndarray:
+    """An argument as an array [count, *row]; UserError for one of another shape or kind."""
+    array, shape = np.asarray(given), (max(1, count), *row)
+    if array.shape != shape or not np.issubdtype(array.dtype, kind):
+        found = f"{array.dtype} of shape {array.shape}"
+        raise UserError(f"{name}: found {found}, allowed: {kind.__name__} of shape {shape}")
+    return array

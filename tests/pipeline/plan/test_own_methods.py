@@ -77,6 +77,11 @@ SAMPLERS = {
         "return x + torch.randn_like(x)\n",
         "all that is random must come from noise(step)",
     ),
+    "noise of the row's place": (
+        "return x\n",
+        "return x + torch.randn(x.shape, generator=torch.Generator().manual_seed(step))\n",
+        "depends on its place: all that is random must come from noise(step)",
+    ),
     "rows together": ("return x\n", "return x - x.mean()\n", "depends on the rows beside it"),
     "evaluations": (
         "prediction = predict(x, s, step)",

@@ -5,6 +5,7 @@ Each function answers with what is wrong, in words, or None; exceptions are the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from guidebench.pipeline.experiment.config import CustomData, Dataset, OwnMetric
 from guidebench.pipeline.experiment.sections import Process, Steps
 from guidebench.pipeline.jobs.cost_model import shape as shape_of
 
-STEPS, ROWS = 6, 2
+STEPS, ROWS = 6, (0, 1)
 TRIED = (64, 96)  # samples and real ones, of a metric
 INCEPTION = 2048  # its features
 VARIANCE = 0.25  # of the Gaussian data whose exact denoiser a sampler is tried with
@@ -47,8 +48,11 @@ def sampler(steps: Steps, process: Process, shape: tuple[int, ...]) -> str | Non
     if not torch.equal(last, run()):
         return "the same noise gave other samples: all that is random must come from noise(step)"
     run.dtype = torch.float64  # in float32 a process that ends in noise may magnify rounding
-    if not torch.allclose(run()[:1], run(rows=1), atol=1e-6):
+    whole = run()
+    if not torch.allclose(whole[:1], run([0]), atol=1e-6):
         return "a row's sample depends on the rows beside it"
+    if not torch.allclose(whole.flip(0), run([1, 0]), atol=1e-6):
+        return "a row's sample depends on its place: all that is random must come from noise(step)"
     run.dtype = torch.float32
     if facts.has_mean and torch.equal(last, run(shift=1.0)):
         return "has_mean is true, but its samples do not follow the shift of a prediction"
@@ -98,14 +102,14 @@ class _Run:
         self.options = own_options(self.name, steps)
         self.steps, self.dtype = min(steps.steps, STEPS), torch.float32
 
-    def __call__(self, rows: int = ROWS, shift: float | None = None) -> Tensor:
-        """The last x [rows, *shape]."""
+    def __call__(self, rows: Sequence[int] = ROWS, shift: float | None = None) -> Tensor:
+        """The last x [len(rows), *shape] of these rows of the noise."""
         self.evaluations = 0
         self.watched: list[int] = []
         grid = times(self.name, self.schedule, self.steps)
 
         def predict(x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
-            if (x.shape, x.dtype) != ((rows, *self.shape), self.dtype):
+            if (x.shape, x.dtype) != ((len(rows), *self.shape), self.dtype):
                 raise UserError(f"step {step} asks at x of {tuple(x.shape)}, {x.dtype}")
             self.evaluations += 1
             alpha, sigma = (
@@ -121,7 +125,7 @@ class _Run:
 
         def noise(step: int) -> Tensor:
             chance = torch.Generator().manual_seed(step + 1)
-            return torch.randn(ROWS, *self.shape, generator=chance)[:rows].to(self.dtype)
+            return torch.randn(len(ROWS), *self.shape, generator=chance)[list(rows)].to(self.dtype)
 
         return named(self.name)(
             predict, noise(-1), self.schedule, grid, noise, watch, **self.options

@@ -136,6 +136,23 @@ def test_what_is_not_finite_is_not_measured(metric, real, monkeypatch, caplog) -
     assert math.isnan(values.raw)
 
 
+def test_replicates_that_are_not_finite_are_told(metric, real, monkeypatch, caplog) -> None:
+    """Of 24 samples it has a value, of the 18 without a block none: no error, and not 0."""
+
+    def large(samples, reference):
+        return 1.0 if len(samples) == 24 else np.nan
+
+    for biased, more in ((False, ""), (True, ", and cannot be corrected: no value")):
+        said = facts_of(gap)._replace(biased=biased)
+        monkeypatch.setattr("guidebench.metrics.own.facts", lambda name, said=said: said)
+        value = _of(Scorer(real, True, BLOCKS, [metric(large)]).score(_set(24), None))
+        assert value.raw == 1
+        assert math.isnan(value.se)
+        assert math.isnan(value.value) == biased
+        line = f"metrics.own.mean_gap: 4 of 8 replicates are not finite: it has no error{more}"
+        assert caplog.messages.pop() == line
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [

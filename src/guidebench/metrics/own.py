@@ -87,8 +87,18 @@ class Metric:
             log.warning("metrics.own.%s: %s of %d samples", self.key, raw, len(samples))
             return Values(raw, np.full(blocks, np.nan), np.full(own, np.nan))
         left_out = scattered(len(reference), own)
-        return Values(
+        found = Values(
             raw,
             np.array([self(samples[block != number], reference) for number in range(blocks)]),
             np.array([self(samples, reference[left_out != number]) for number in range(own)]),
         )
+        every = np.concatenate(found[1:])
+        if lost := int((~np.isfinite(every)).sum()):
+            log.warning(
+                "metrics.own.%s: %d of %d replicates are not finite: it has no error%s",
+                self.key,
+                lost,
+                len(every),
+                ", and cannot be corrected: no value" * self.facts.biased,
+            )
+        return found

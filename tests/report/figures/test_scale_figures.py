@@ -75,6 +75,23 @@ def test_bars_are_exact_intervals_of_shares_and_students_of_the_rest(metric: str
     assert metric == "cfd_judge" or ends.max() <= 1
 
 
+def test_what_has_no_error_has_no_bar() -> None:
+    """Neither a curve nor a reference; a bar of length 0 would say that it is known exactly."""
+    tables = synthetic.tables()
+    rows = tables.results
+    rows.loc[(rows.metric == "cfd_judge") & rows.setup.isin([EMA99, "floor"]), "se"] = np.nan
+    drawn = sampling.against_scale(tables, "balls", "cfd_judge")
+    axes = drawn.axes[0]
+    drawn.canvas.draw()
+    (bars,) = [one for one in axes.containers if one.get_label().endswith("x0+ema0.99")]
+    assert not any(len(segment) for segment in bars.lines[2][0].get_segments())
+    values = tables.curve("balls", EMA99, "cfd_judge").value
+    assert bars.lines[0].get_ydata().tolist() == values.tolist()
+    bands = [np.isfinite(patch.get_extents().bounds).all() for patch in axes.patches]
+    assert bands == [True, False]  # of the unguided samples, and of the floor
+    assert np.isfinite(axes.get_ylim()).all()
+
+
 def test_weight_zero_is_on_an_axis_without_negative_scales() -> None:
     tables = synthetic.tables()
     rows = tables.results

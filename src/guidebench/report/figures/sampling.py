@@ -29,12 +29,13 @@ def half_width(tables: Tables, dataset: str) -> float:
 def bars(rows: pd.DataFrame, metric: str, width: float) -> np.ndarray:
     """How far 95 % intervals reach below and above the values [2, k]; of a share, exact ones.
 
-    `rows`: columns of a `Measure`; `width`: how many standard errors the others reach.
+    NaN, which draws none, where there is no error. `rows`: columns of a `Measure`; `width`: how
+    many standard errors the others reach.
     """
     if exact_share(metric):
         low, high = proportions(rows.value, rows.n)
         return np.array([rows.value - low, high - rows.value])
-    return np.array([width * rows.se.fillna(0)] * 2)
+    return np.array([width * rows.se] * 2)
 
 
 def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:

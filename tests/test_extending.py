@@ -15,7 +15,9 @@ from tiny import apart, run_job, warm
 
 import guidebench
 from guidebench import workload
+from guidebench.base.choices import CHOSEN_BY
 from guidebench.guidance.sampling import Sampler, Samples
+from guidebench.metrics.variety import Neighbours, measures
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment import allowed_names
 from guidebench.pipeline.experiment.reading import load
@@ -91,10 +93,16 @@ def test_every_kind_runs_to_the_report(experiment) -> None:
 
 
 def test_no_other_name_is_in_the_tables(experiment) -> None:
-    """What no metric of a user's may be named like."""
-    ours = set(experiment.tables.results.metric) - {"nearest", "looks"}
-    plain = {name for name in {*ours, *METRICS} if not name.startswith("accuracy_")}
-    assert plain <= allowed_names.MEASURED
+    """What no metric of a user's may be named like: here, and of Inception or all classes."""
+    found = set(experiment.tables.results.metric) - {"nearest", "looks"}
+    found |= {*CHOSEN_BY, *CHOSEN_BY.values()}
+    rows = np.random.default_rng(0).normal(size=(9, 2))
+    features = {f"{key}:judge": rows for key in ("hidden", "probabilities")}
+    features["predicted:judge"] = np.zeros(9)
+    found |= {one.metric for one in measures(features, Neighbours(rows), np.ones(9, bool), 2)}
+    ours = {name for name in found if not name.startswith("accuracy_")}
+    assert ours == allowed_names.MEASURED
+    assert set(METRICS) <= found
 
 
 def test_more_samples_are_the_runs(experiment) -> None:

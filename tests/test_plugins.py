@@ -11,8 +11,9 @@ from conftest import REPOSITORY
 
 from guidebench import data, workload
 from guidebench.base import choices
+from guidebench.base.plugins import call
 from guidebench.base.seeds import normal
-from guidebench.diffusion.by_name import named
+from guidebench.diffusion.by_name import sampler_of
 from guidebench.diffusion.samplers import SAMPLERS, Prediction, own_options
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
@@ -299,6 +300,14 @@ def test_the_sampler_is_ancestral(injection, config, networks) -> None:
     assert abs(ours - cooler).max() > 10
 
 
+def test_a_call_is_held_against_the_signature_where_there_is_one() -> None:
+    assert call("builtins:max", 1, 2) == 2  # it has none
+    with pytest.raises(UserError, match=r"json:dumps: .*'obj'; found indent"):
+        call("json:dumps", indent=1)
+    with pytest.raises(UserError, match=r"json:__name__: .* is not a callable object"):
+        call("json:__name__")
+
+
 def test_what_is_known_of_a_sampler(config) -> None:
     assert choices.sampler("heun") == choices.SAMPLERS["heun"]
     mine = choices.sampler("my_sampler:tempered")
@@ -311,7 +320,7 @@ def test_a_guides_shift_is_refused_where_a_users_sampler_has_no_mean(config, mon
     monkeypatch.setattr(my_sampler.tempered, "has_mean", False)
     x = normal(SEEDS, 0, (1, 8, 8))
     with pytest.raises(UserError, match="sampler: its step has no mean"):
-        named("my_sampler:tempered")(
+        sampler_of("my_sampler:tempered")(
             lambda x, t, step, corrector=False: Prediction(x, x, x),
             x,
             DDPMLinear(20, rescale=True),

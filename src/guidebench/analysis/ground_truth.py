@@ -14,7 +14,7 @@ from torch import Tensor
 from guidebench.base.jackknife import standard_error
 from guidebench.base.seeds import normal
 from guidebench.data.gaussian_mixture import ExactClassifier, GaussianMixture
-from guidebench.diffusion.by_name import named
+from guidebench.diffusion.by_name import sampler_of
 from guidebench.diffusion.samplers import own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
@@ -94,7 +94,7 @@ class Truth:
         grid = times(name, self.schedule, steps.steps)
         aimed = setup.conditional or setup.guidance != "none"
         start = self.start(grid[0], target if aimed else None)
-        return named(name)(
+        return sampler_of(name)(
             guide,
             start,
             self.schedule,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from guidebench.diffusion.by_name import named
+from guidebench.diffusion.by_name import sampler_of
 from guidebench.diffusion.samplers import Prediction, own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
@@ -40,7 +40,7 @@ def variance_ratios(
 
     # row 0 starts from one, row k + 1 gets its one as the noise of step k
     own = own_options(name, sampler.model_copy(update={"limit": None}))
-    last = named(name)(
+    last = sampler_of(name)(
         predict,
         unit(0),
         schedule,

@@ -20,12 +20,14 @@ def plugin(name: str) -> Any:
         ) from error
 
 
-def construct(name: str, /, *handed: Any, **options: Any) -> Any:
-    """What `module:attribute` makes of its arguments; UserError when it does not take them."""
-    make = plugin(name)
+def call(name: str, /, *handed: Any, **options: Any) -> Any:
+    """What `module:attribute` answers to its arguments; UserError when it does not take them."""
+    own = plugin(name)
     try:
-        inspect.signature(make).bind(*handed, **options)
+        inspect.signature(own).bind(*handed, **options)
+    except ValueError:
+        pass  # a builtin that does not say what it takes
     except TypeError as error:
         words = [f"{len(handed)} positional arguments"] * bool(handed) + list(options)
         raise UserError(f"{name}: {error}; found {', '.join(words)}") from error
-    return make(*handed, **options)
+    return own(*handed, **options)

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from guidebench.base import choices
-from guidebench.base.plugins import construct
+from guidebench.base.plugins import call
 from guidebench.diffusion.samplers import (
     SAMPLERS,
     Callback,
@@ -23,7 +23,7 @@ from guidebench.diffusion.schedule import Schedule
 from guidebench.pipeline.errors import UserError
 
 
-def named(name: str) -> Callable[..., Tensor]:
+def sampler_of(name: str) -> Callable[..., Tensor]:
     """The sampler of that name; a user's `module:attribute` is held to what samplers promise."""
     found: Callable[..., Tensor] = partial(_of_user, name) if ":" in name else SAMPLERS[name]
     return found
@@ -49,7 +49,7 @@ def _of_user(
         prediction = predict(x, t, step, corrector=corrector)
         return prediction if has_mean else unshifted(prediction)
 
-    last = construct(name, guarded, x, schedule, grid, noise, callback, **options)
+    last = call(name, guarded, x, schedule, grid, noise, callback, **options)
     found = tuple(last.shape) if isinstance(last, Tensor) else type(last).__name__
     if found != tuple(x.shape):
         raise UserError(f"{name}: answered {found}, allowed: the last x, {tuple(x.shape)}")

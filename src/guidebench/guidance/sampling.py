@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from guidebench.base.plugins import construct
+from guidebench.base.plugins import call
 from guidebench.base.seeds import normal
 from guidebench.data.store import to_uint8
-from guidebench.diffusion.by_name import named
+from guidebench.diffusion.by_name import sampler_of
 from guidebench.diffusion.samplers import Predict, Prediction, own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
@@ -121,7 +121,7 @@ def own(cell: GuidedCell) -> Own:
     classifier = None
     if cell.classifier is not None:
         classifier = TargetClassifier(cell.classifier, target, schedule)
-    guide = construct(
+    guide = call(
         name,
         denoise=Denoise(networks, cell.clip_gradient),
         classifier=classifier,
@@ -210,7 +210,7 @@ class Sampler:
 
         # stream 0 is the start noise, stream k + 1 the noise of step k
         x = normal(seeds, 0, self.shape).contiguous(memory_format=torch.channels_last)
-        x = named(name)(
+        x = sampler_of(name)(
             guide,
             x,
             self.schedule,

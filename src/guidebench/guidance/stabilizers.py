@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from guidebench.base.plugins import construct
+from guidebench.base.plugins import call
 from guidebench.pipeline.recording import Methods
 
 if TYPE_CHECKING:
@@ -117,6 +117,6 @@ def build(options: sections.Stabilizer, timesteps: int, steps: int) -> Stabilize
     """A fresh stabilizer from its config section for one trajectory of `steps` of T timesteps."""
     exponent = timesteps / steps if options.per_step == "full_grid" else 1.0
     if ":" in options.name:
-        own: Stabilize = construct(options.name, exponent=exponent, **options.options)
+        own: Stabilize = call(options.name, exponent=exponent, **options.options)
         return own
     return STABILIZERS[options.name](options, exponent)

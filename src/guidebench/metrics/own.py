@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from guidebench.base.jackknife import scattered
-from guidebench.base.plugins import construct, plugin
+from guidebench.base.plugins import call, plugin
 from guidebench.pipeline.errors import UserError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Metric:
         views = [array.view() for array in (samples, reference)]
         for view in views:
             view.flags.writeable = False
-        value = construct(self.name, *views, **self.options)
+        value = call(self.name, *views, **self.options)
         try:
             if np.shape(value):
                 raise TypeError

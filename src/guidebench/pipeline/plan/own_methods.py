@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
+from guidebench.base.plugins import plugin
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.allowed_names import Mistake
 from guidebench.pipeline.experiment.config import Config
@@ -74,12 +74,11 @@ def _named(config: Config, sampled: dict[str, _Sampled]) -> dict[str, str]:
 @cache
 def imported(name: str) -> str | None:
     """Why `module:attribute` cannot be imported as the jobs will; None: it can."""
-    module, _, attribute = name.partition(":")
-    return _said(_looked_up, module, attribute)
-
-
-def _looked_up(module: str, attribute: str) -> None:
-    getattr(importlib.import_module(module), attribute)
+    try:
+        plugin(name)
+    except (Exception, SystemExit) as error:
+        return words(error.__cause__ or error)
+    return None
 
 
 def _samplers(section: _Sampled) -> Iterator[Mistake]:

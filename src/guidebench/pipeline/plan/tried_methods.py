@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from guidebench.base import choices
-from guidebench.diffusion.by_name import named
+from guidebench.diffusion.by_name import sampler_of
 from guidebench.diffusion.samplers import Prediction, own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.schedules import build
@@ -127,6 +127,6 @@ class _Run:
             chance = torch.Generator().manual_seed(step + 1)
             return torch.randn(len(ROWS), *self.shape, generator=chance)[list(rows)].to(self.dtype)
 
-        return named(self.name)(
+        return sampler_of(self.name)(
             predict, noise(-1), self.schedule, grid, noise, watch, **self.options
         )

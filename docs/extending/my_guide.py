@@ -28,8 +28,8 @@ class ByClassifier:
         log_prob = self.classifier.log_prob
         rows = log_prob(prediction.x0) if self.see == "x0" else log_prob(x, t)
         (gradient,) = torch.autograd.grad(rows.sum(), x)
-        # shift moves the mean of a step, per posterior variance: for samplers that have one. Others
-        # follow eps and x0 alone. What is answered is clipped as `sampling` says.
+        # shift moves the mean of a step, per posterior variance: samplers without one refuse it, so
+        # answer them with another eps and x0. What is answered is clipped as `sampling` says.
         return prediction._replace(shift=self.scale * gradient)
 
 

@@ -58,6 +58,26 @@ def test_the_unedited_experiment_is_valid(smoke, tmp_path):
     assert messages(smoke, tmp_path) == []
 
 
+def test_a_metric_that_no_data_set_has_is_a_mistake(smoke, tmp_path):
+    """One target class alone is enough, of a data set with what the metric is of."""
+    both, key = smoke["datasets"], "metrics.own.mine"
+    smoke["metrics"]["own"] = {"mine": {"name": "json:dumps", "reference": "target"}}
+    both["mnist"]["target"] = "each"
+    assert messages(smoke, tmp_path) == []
+    both["sportballs"]["target"] = "each"
+    nowhere = "found target, allowed: all, where no data set that it is of has one target class"
+    assert f"{key}.reference: {nowhere}" in messages(smoke, tmp_path)
+    both["mnist"]["target"] = 3
+    del both["mnist"]["classifiers"]["judge"]
+    assert f"{key}.reference: {nowhere}" in messages(smoke, tmp_path)
+    smoke["metrics"]["own"]["mine"]["of"] = "images"
+    assert not any(line.startswith(key) for line in messages(smoke, tmp_path))
+    del smoke["datasets"]
+    assert f"{key}.name: found json:dumps, allowed: none without a data set" in messages(
+        smoke, tmp_path
+    )
+
+
 def test_unread_keys_may_be_written_with_their_defaults(smoke, tmp_path):
     smoke["datasets"]["sportballs"]["denoiser"]["head_dim"] = 8
     smoke["datasets"]["mnist"]["data"]["otherwise"] = "stop"

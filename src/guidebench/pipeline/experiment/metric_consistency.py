@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from guidebench.base.choices import EACH
 from guidebench.pipeline.experiment.allowed_names import Mistake
-from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.experiment.config import Config, Dataset, OwnMetric
 from guidebench.pipeline.experiment.setup_consistency import plugin_mistakes
 
 
@@ -28,5 +29,16 @@ def metric_mistakes(config: Config) -> Iterator[Mistake]:
         yield from plugin_mistakes(f"{key}.name", metric.name)
         if metric.of == "inception" and not (weights or inception.download):
             yield f"{key}.of", "inception", "judge or images, unless metrics.inception has weights"
-        if metric.of == "judge" and not judged:
+        if not config.datasets:
+            yield f"{key}.name", metric.name, "none without a data set"
+        elif metric.of == "judge" and not judged:
             yield f"{key}.of", "judge", "images, where no data set has a judge"
+        elif not any(measured(metric, dataset) for dataset in config.datasets.values()):
+            allowed = "all, where no data set that it is of has one target class"
+            yield f"{key}.reference", "target", allowed
+
+
+def measured(metric: OwnMetric, dataset: Dataset) -> bool:
+    """Whether a data set has what a metric is of: a judge, and one target class."""
+    judged = metric.of != "judge" or "judge" in dataset.classifiers
+    return judged and (metric.reference == "all" or dataset.target not in (None, EACH))

@@ -145,7 +145,7 @@ METRICS = {
     "no direction": (", False", ", 0", "attribute smaller_is_better: found 0, allowed: True or"),
     "an array": ("samples.std()", "samples.std(axis=0)", "answered values of shape (64,), allowed"),
     "a text": ("return samples", "return 'x' or samples", "answered str, allowed"),
-    "nan": ("reference.std()", "float('nan')", "answered nan for 64 samples and 96 real ones"),
+    "nan": ("reference.std()", "float('nan')", "answered nan for 6 samples and 24 real ones"),
     "chance": ("reference.std()", "np.random.rand()", "the same samples gave other values"),
     "an edit": ("return samples", "samples -= 1\n    return samples", "read-only"),
     "an import": ("import numpy", "import nowhere_2", "No module named 'nowhere_2'"),
@@ -169,6 +169,32 @@ def test_a_metric_is_tried(name, of, folder, monkeypatch) -> None:
     for line in lines:
         assert line.startswith("metrics.own.spread.name: found mine:spread, allowed: ")
         assert why in line
+        assert line.endswith("; on data set shades)") == (name != "an import")
+
+
+@pytest.mark.parametrize(("reference", "fewest"), [("all", 24), ("target", 12)])
+def test_a_metric_is_tried_with_as_little_as_it_will_get(
+    reference, fewest, folder, monkeypatch
+) -> None:
+    """A quarter less than the 8 seeds, and than half of 64 images, or of the 32 of a class."""
+    text = SPREAD.replace(
+        "return", f"assert (len(samples), len(reference)) == (6, {fewest})\n    return"
+    )
+    own = f"{{spread: {{name: 'mine:spread', reference: {reference}}}}}"
+    assert said(folder, monkeypatch, text, **{"metrics.own": own}) == []
+    for neighbours, lines in ((fewest, 0), (fewest + 1, 1)):
+        own = f"name: 'my_metric:nearest', reference: {reference}"
+        options = f"options: {{neighbours: {neighbours}}}"
+        keys = {"metrics.own": f"{{nearest: {{{own}, {options}}}}}"}
+        assert len(said(folder, monkeypatch, text, **keys)) == lines
+
+
+def test_a_large_metric_is_tried_with_less(folder, monkeypatch) -> None:
+    text = SPREAD.replace("return", "assert len(samples) == len(reference) == 2500\n    return")
+    numbers = {"data.train": 9000, "sampling.selection": 8000, "sampling.evaluation": 8000}
+    keys = {f"datasets.shades.{key}": value for key, value in numbers.items()}
+    own = {"metrics.own": "{spread: {name: 'mine:spread', of: images}}"}
+    assert said(folder, monkeypatch, text, **own, **keys) == []
 
 
 def test_a_metric_of_gray_images_is_not_refused(folder, monkeypatch) -> None:

@@ -106,10 +106,11 @@ def _metrics(config: Config) -> Iterator[Mistake]:
             continue
         from guidebench.pipeline.plan import tried_methods
 
-        for dataset in config.datasets.values():
-            if said := _said(tried_methods.metric, metric, dataset):
-                path, allowed = f"metrics.own.{key}.name", f"one that does what it says ({said})"
-                yield path, metric.name, allowed
+        blocks = config.metrics.jackknife_blocks
+        for name, dataset in config.datasets.items():
+            if said := _said(tried_methods.metric, metric, dataset, blocks):
+                allowed = f"one that does what it says ({said}; on data set {name})"
+                yield f"metrics.own.{key}.name", metric.name, allowed
                 break
 
 

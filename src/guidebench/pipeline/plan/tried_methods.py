@@ -21,11 +21,12 @@ from guidebench.diffusion.time_grid import times
 from guidebench.metrics.own import Metric
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import CustomData, Dataset, OwnMetric
+from guidebench.pipeline.experiment.metric_consistency import measured
 from guidebench.pipeline.experiment.sections import Process, Steps
 from guidebench.pipeline.jobs.cost_model import shape as shape_of
 
 STEPS, ROWS = 6, (0, 1)
-TRIED = (64, 96)  # samples and real ones, of a metric
+MOST = 2500  # rows that a metric is tried with: more than features, and all pairs take seconds
 INCEPTION = 2048  # its features
 VARIANCE = 0.25  # of the Gaussian data whose exact denoiser a sampler is tried with
 
@@ -59,21 +60,23 @@ def sampler(steps: Steps, process: Process, shape: tuple[int, ...]) -> str | Non
     return None
 
 
-def metric(section: OwnMetric, dataset: Dataset) -> str | None:
-    """Of a metric, on what a data set would give it; None, too, where that is nothing."""
+def metric(section: OwnMetric, dataset: Dataset, blocks: int) -> str | None:
+    """Of a metric, on as little as a data set will give it; None, too, where that is nothing."""
     own = Metric("", section)
     judge = dataset.classifiers.get("judge")
-    if own.of == "judge" and judge is None:
+    if not measured(section, dataset):
         return None
+    counts = _fewest(section, dataset, blocks)
     if own.of != "images":
-        return _measured(own, (judge.hidden if judge and own.of == "judge" else INCEPTION,))
+        hidden = judge.hidden if judge and own.of == "judge" else INCEPTION
+        return _tried(own, counts, (hidden,))
     shape = shape_of(dataset)
     # whether a data set of the user's is gray is not known before it is prepared
     shapes = [shape, (1, *shape[1:])] if isinstance(dataset.data, CustomData) else [shape]
     said = None
     for one in shapes:
         try:
-            if (said := _measured(own, one)) is None:
+            if (said := _tried(own, counts, one)) is None:
                 return None
         except Exception as error:
             if one == shapes[-1]:
@@ -82,12 +85,29 @@ def metric(section: OwnMetric, dataset: Dataset) -> str | None:
     return said
 
 
-def _measured(own: Metric, shape: tuple[int, ...]) -> str | None:
+def _fewest(section: OwnMetric, dataset: Dataset, blocks: int) -> list[int]:
+    """Samples and real images of the smallest jackknife replicates, were all classes of one size.
+
+    MOST where they are more, or the config does not say how many there are.
+    """
+    samples = min(dataset.sampling.selection, dataset.sampling.evaluation)
+    real = dataset.data.train or 10**6
+    if section.of != "inception":  # half of them taught the judge
+        real //= 2
+    if section.reference == "target":
+        real //= len(choices.classes(dataset.data))
+    whole = [samples, max(real, choices.FEWEST)]
+    return [min(MOST, count - -(-count // min(blocks, count))) for count in whole]
+
+
+def _tried(own: Metric, counts: Sequence[int], shape: tuple[int, ...]) -> str | None:
     chance = np.random.default_rng(0)
-    size = (sum(TRIED), *shape)
-    images = own.of == "images"
-    rows = chance.integers(0, 256, size, np.uint8) if images else chance.normal(size=size)
-    samples, reference = np.split(rows if images else rows.astype(np.float32), TRIED[:1])
+    samples, reference = (
+        chance.integers(0, 256, (count, *shape), np.uint8)
+        if own.of == "images"
+        else chance.standard_normal((count, *shape), np.float32)
+        for count in counts
+    )
     value = own(samples, reference)
     if not np.isfinite(value):
         return f"answered {value} for {len(samples)} samples and {len(reference)} real ones"

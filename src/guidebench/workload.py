@@ -93,6 +93,12 @@ def steps(config: Config, dataset: str, cell: Cell, block: Block) -> int:
     return (options.sampling.grid_steps or own) if block.split == PICTURES else own
 
 
+def trajectories(config: Config, dataset: str, block: Block) -> int:
+    """Images of a block whose way from noise is kept: of the first ones that are shown."""
+    shown = (block.split, block.number) == ("evaluation", 0)
+    return config.datasets[dataset].sampling.trajectories if shown else 0
+
+
 def block(config: Config, dataset: str, name: str) -> Block:
     """The seed block of that name; KeyError when there is none."""
     return {block.name: block for block in blocks(config, dataset)}[name]

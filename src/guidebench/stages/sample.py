@@ -65,7 +65,6 @@ def run(stage: Stage) -> None:
     seeds = workload.image_seeds(config, dataset, block)
     labels = workload.labels(config, dataset, block)
     cells = workload.sampled(config, dataset, block)
-    shown = (block.split, block.number) == ("evaluation", 0)
     models = _Models(stage)
     for done, cell in enumerate(cells):
         setup = stage.options.setups[cell.setup]
@@ -87,7 +86,7 @@ def run(stage: Stage) -> None:
                     classifier,
                     torch.tensor(seeds, device=stage.device),
                     torch.tensor(labels, device=stage.device),
-                    stage.options.sampling.trajectories if shown else 0,
+                    workload.trajectories(config, dataset, block),
                     steps=steps,
                 )
                 _save(path, samples, seeds, labels)

@@ -122,6 +122,21 @@ def test_a_cells_spec_is_its_own_setup_and_the_sampler(edited):
     assert cells({(*CLEAN, "learning_rate"): 1e-3}) == set()
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "block"),
+    [
+        ("grid_setups", ["clean/raw"], "grid-0"),
+        ("grid_steps", 3, "grid-0"),
+        ("trajectories", 1, "evaluation-0"),
+    ],
+)
+def test_what_is_shown_samples_its_own_block_alone(key, value, block, edited):
+    sheets = {(*S, "sampling", "grid_images"): 2}
+    found = changed(edited(sheets), edited(sheets | {(*S, "sampling", key): value}))
+    assert found == {f"sample {BALLS}.{block}", "collect all"}
+    assert changed(edited({}), edited(sheets)) == {f"sample {BALLS}.grid-0", "collect all"}
+
+
 def test_a_users_stabilizer_and_data_set_count_with_their_code(edited, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)

@@ -152,9 +152,10 @@ def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[st
     setup = _setup(dump["setups"][cell.setup])
     del setup["scales"]
     setup["architecture"] = _architecture(options, options.setups[cell.setup].classifier)
-    other = ("selection", "evaluation", "block", "grid_images", "grid_steps")
+    other = ("selection", "evaluation", "block", "grid_images", "grid_setups", "grid_steps")
     sampling = {k: value for k, value in _steps(dump["sampling"]).items() if k not in other}
     setup["steps"] = sampling["steps"] = workload.steps(config, dataset, cell, block)
+    sampling["trajectories"] = workload.trajectories(config, dataset, block)
     return {
         "setup": setup,
         "scale": cell.scale,

@@ -161,7 +161,7 @@ CASES = {
         (*S, "classifiers", "clean", "architecture"),
         "resnet19",
         "did you mean resnet",
-        "small_cnn, small_resnet or a torchvision classifier",
+        "small_cnn, small_resnet, a torchvision classifier or module:attribute of your own",
     ),
     "class that does not exist": Case((*S, "target"), "tennis", "'tennis'", "baseball, basketball"),
     "digit that does not exist": Case((*M, "target"), 10, "'10'", "7, 8, 9"),

@@ -33,6 +33,7 @@ from guidebench.pipeline.experiment.unread_keys import (
     BY_RATE,
     BY_SAMPLER_OF_IMAGES,
     BY_SOURCE,
+    OWN,
     unread,
 )
 from guidebench.pipeline.experiment.world_consistency import world_mistakes
@@ -189,7 +190,8 @@ def _architecture(key: str, name: str) -> Iterator[Mistake]:
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
-        yield key, f"{name}{hint}", f"{', '.join(ARCHITECTURES)} or a torchvision classifier"
+        allowed = f"{', '.join(ARCHITECTURES)}, a torchvision classifier or {OWN}"
+        yield key, f"{name}{hint}", allowed
 
 
 def _sampling(dataset: Dataset) -> Iterator[Mistake]:

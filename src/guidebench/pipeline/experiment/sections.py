@@ -126,7 +126,9 @@ class Classifier(Model):
     """A classifier and how it is trained."""
 
     architecture: str = Field(
-        "small_cnn", description="small_cnn, small_resnet, or a model of torchvision by name"
+        "small_cnn",
+        description="small_cnn, small_resnet, a model of torchvision by name, or "
+        "`module:attribute` of your own",
     )
     hidden: PositiveInt = Field(64, description="width of the last hidden layer")
     noise_trained: bool = Field(

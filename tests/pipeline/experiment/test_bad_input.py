@@ -89,6 +89,22 @@ def test_unread_keys_may_be_written_with_their_defaults(smoke, tmp_path):
     assert messages(smoke, tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("section", "switch", "off", "details"),
+    [
+        ((*S, "sampling"), "grid_images", 0, {"grid_setups": ["unguided"], "grid_steps": 3}),
+        ((*S, "denoiser"), "attention", None, {"head_dim": 4}),
+        (("metrics", "inception"), "weights", None, {"sha256": "0" * 64}),
+    ],
+)
+def test_one_key_turns_a_feature_off(section, switch, off, details, smoke, tmp_path):
+    for key, value in details.items():
+        put(smoke, (*section, key), value)
+    assert len(messages(smoke, tmp_path)) == len(details)
+    put(smoke, (*section, switch), off)
+    assert messages(smoke, tmp_path) == []
+
+
 def test_read_keys_may_be_anything(smoke, tmp_path):
     smoke["datasets"]["sportballs"]["denoiser"] |= {"attention": [False, True], "head_dim": 4}
     smoke["datasets"]["mnist"]["sampling"] |= {

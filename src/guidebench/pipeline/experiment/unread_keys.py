@@ -9,7 +9,7 @@ from guidebench.pipeline.experiment.allowed_names import Mistake
 from guidebench.pipeline.experiment.sections import Model
 
 OWN = "module:attribute of your own"
-SOME, SOMEWHERE = "above 0", "true at some level"
+SOME, SOMEWHERE, OFF = "above 0", "true at some level", "0 or null"
 Readers = Mapping[str, tuple[str, ...]]
 # a key that is in no table is always read
 BY_GUIDANCE: Readers = {
@@ -55,9 +55,12 @@ BY_DOWNLOAD: Readers = {"otherwise": ("false",)}
 def unread(section: Model, readers: Readers, by: str) -> Iterator[Mistake]:
     """Keys of a section that ask for something which nothing reads at its value of the key `by`.
 
-    Their defaults may be written: a base's key can be overridden, but not taken away.
+    Their defaults may be written: a base's key can be overridden, but not taken away. So may be
+    any value where `by` is written, too, as 0 or null: that one key turns a base's feature off.
     """
     chosen = _chosen(getattr(section, by))
+    if chosen == OFF and by in section.model_fields_set:
+        return
     for key, names in readers.items():
         found, field = getattr(section, key), type(section).model_fields[key]
         default = field.get_default(call_default_factory=True)
@@ -69,8 +72,10 @@ def _chosen(value: object) -> str:
     """The value of a key as the tables name it."""
     if isinstance(value, list):
         return SOMEWHERE if any(value) else "false"
+    if value is None:
+        return OFF
     if isinstance(value, int) and not isinstance(value, bool):
-        return SOME if value > 0 else "0"
+        return SOME if value > 0 else OFF
     return OWN if ":" in str(value) else str(value).lower()
 
 

@@ -175,9 +175,9 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
         "denoiser_parameters": 262531,
         "noise_trained": {"clean": False, "noise_trained": True, "judge": False},
         "stabilizers": {
-            "ema0.9": {"name": "ema", "beta": 0.9},
-            "ema0.99": {"name": "ema", "beta": 0.99},
-            "adam": {"name": "adam", "beta": 0.9},
+            "ema0.9": {"name": "ema", "beta": 0.9, "variant": {}},
+            "ema0.99": {"name": "ema", "beta": 0.99, "variant": {}},
+            "adam": {"name": "adam", "beta": 0.9, "variant": {}},
         },
         "setups": {
             setup: dict(
@@ -186,6 +186,7 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
             | {
                 "stabilizer_options": ADAM | {"beta": 0.99 if setup.endswith("0.99") else 0.9},
                 "asked": entry[0] != "unguided",
+                "variant": {},
             }
             for setup, entry in SETUPS.items()
         },

@@ -4,8 +4,31 @@ from __future__ import annotations
 
 import json
 
+from guidebench.pipeline.experiment.sections import Setup
 from guidebench.pipeline.experiment.world_section import World
-from guidebench.stages.collect import _temperatures
+from guidebench.stages.collect import _temperatures, _variant
+
+
+def test_a_setups_variant_is_what_claims_do_not_ask_for() -> None:
+    plain = {"guidance": "classifier", "classifier": "clean", "input": "x0", "scales": [1]}
+    own = {
+        "conditional": True,
+        "steps": 30,
+        "interval": [0.1, 0.6],
+        "ramp": "rising",
+        "temperature": 2.0,
+        "injection": "score",
+    }
+    ema = {"stabilizer": {"name": "ema", "beta": 0.99}}
+    literal = {"stabilizer": {"name": "ema", "per_step": "literal"}}
+    for keys, expected in (
+        ({}, {}),
+        (ema, {}),
+        ({"steps": 20, "temperature": 1.0, "interval": [0, 1]}, {}),
+        (own | literal, own | {"per_step": "literal"}),
+    ):
+        setup = Setup.model_validate_json(json.dumps(plain | keys))
+        assert _variant(setup, 20) == expected
 
 
 def test_temperatures_are_compared_where_they_differ_and_act() -> None:

@@ -15,6 +15,7 @@ from guidebench.base.choices import CHOSEN_BY
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.artifacts import read_json
 from guidebench.report.columns import joined
+from guidebench.report.variants import plainest_first
 
 EVALUATION, SELECTION = "evaluation", "selection"
 FLOOR, UNGUIDED = "floor", "unguided"
@@ -112,9 +113,11 @@ class Tables:
         ]
 
     def unguided(self, dataset: str) -> Cell:
-        """The first setup without guidance whose denoiser gets no label either."""
+        """The plainest setup without guidance whose denoiser gets no label either."""
         setups = self.facts(dataset)["setups"].items()
-        names = [name for name, s in setups if s["kind"] == "unguided" and not s["asked"]]
+        names = plainest_first(
+            {name: s for name, s in setups if s["kind"] == "unguided" and not s["asked"]}
+        )
         return Cell(names[0] if names else UNGUIDED)
 
     def has(self, dataset: str, metric: str) -> bool:

@@ -16,6 +16,7 @@ from guidebench.data.store import read
 from guidebench.diffusion.schedule import Schedule
 from guidebench.metrics.own import facts
 from guidebench.pipeline.experiment.config import Config, Dataset
+from guidebench.pipeline.experiment.sections import Model, Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.jobs.listing import inputs, provenance
@@ -45,6 +46,8 @@ TABLES = [
 # times, memory and versions
 MEASURED = ["cell_costs.parquet", "costs.parquet", "environment.json"]
 
+# by which claims know guidance; its scales are no property of it
+CLAIMED = {"guidance", "classifier", "input", "stabilizer", "name", "beta", "scales"}
 DEVIATIONS = [0.1, 0.3, 0.55, 1.0]  # of the Gaussians on which the sampler alone is tried
 
 
@@ -202,7 +205,8 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
             name: classifier.noise_trained for name, classifier in options.classifiers.items()
         },
         "stabilizers": {
-            name: s.model_dump(mode="json") for name, s in options.sensitivity.stabilizers.items()
+            name: s.model_dump(mode="json") | {"variant": _changed(s, CLAIMED)}
+            for name, s in options.sensitivity.stabilizers.items()
         },
         "setups": {
             name: {
@@ -213,10 +217,22 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
                 "stabilizer_options": setup.stabilizer.model_dump(mode="json", exclude={"name"}),
                 "scales": setup.scales,
                 "asked": setup.guidance != "none" or setup.conditional,
+                "variant": _variant(setup, options.sampling.steps),
             }
             for name, setup in options.setups.items()
         },
     }
+
+
+def _variant(setup: Setup, steps: int) -> dict[str, Any]:
+    """The keys in which a setup is not the plain one of its kind."""
+    own = _changed(setup, CLAIMED) | _changed(setup.stabilizer, CLAIMED)
+    return {key: value for key, value in own.items() if (key, value) != ("steps", steps)}
+
+
+def _changed(section: Model, but: set[str]) -> dict[str, Any]:
+    """The keys of a section, `but` those, that are not its defaults."""
+    return section.model_dump(mode="json", exclude_defaults=True, exclude=but)
 
 
 def _variance_ratios(schedule: Schedule, options: Dataset) -> dict[str, float]:

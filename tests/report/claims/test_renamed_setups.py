@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import synthetic_tables as synthetic
 from table_edits import EMA99, NOISE, diverge, level, with_every_class
@@ -165,7 +166,7 @@ def test_a_name_alone_makes_no_setup_one_of_a_kind() -> None:
     assert found[9]["verdict"] == "holds"  # of any EMA
 
 
-def test_of_several_setups_of_a_kind_the_first_counts() -> None:
+def test_of_several_setups_of_a_kind_that_with_the_most_scales_counts() -> None:
     tables = synthetic.tables()
     setups = tables.facts("balls")["setups"]
     setups["again"] = setups[NOISE] | {"scales": [7.0]}
@@ -175,9 +176,73 @@ def test_of_several_setups_of_a_kind_the_first_counts() -> None:
     ]
 
 
+def with_twins(tables: Tables, fitted: bool) -> Tables:
+    """A variant beside every setup: in the first line, and as bad as can be, or as good."""
+    facts = tables.facts("balls")
+    variants = {
+        f"a {name}": setup | {"variant": {"steps": 1000}} for name, setup in facts["setups"].items()
+    }
+    facts["setups"] = variants | facts["setups"]
+    frames = {}
+    for name in ("results", "jackknife"):
+        rows = getattr(tables, name)
+        twins = rows[rows.setup != "floor"].assign(setup="a " + rows.setup)
+        if not fitted:
+            twins["value"] = 1.0
+        frames[name] = pd.concat([rows, twins], ignore_index=True)
+    return dataclasses.replace(tables, **frames)
+
+
+# the other claims name the setups that they compare, or are about none
+ABOUT_ONE = {8: ["clean/raw"], 11: [NOISE], 12: [NOISE], 19: [NOISE, "cfg"]} | {
+    number: ["cfg"] for number in range(15, 19)
+}
+
+
+@pytest.mark.parametrize("edit", [plain, with_every_class])
+def test_variants_take_over_no_verdict_wherever_they_stand(edit: Any) -> None:
+    tables = with_twins(edit(synthetic.tables()), fitted=False)
+    after = decide(tables)
+    for old, new in zip(decide(edit(synthetic.tables())), after, strict=True):
+        if names := ABOUT_ONE.get(old["id"]):
+            said = [f" Of 2 setups that are {name} it is about {name}." for name in names]
+            assert new["reason"] == old["reason"] + "".join(said)
+            assert new["verdict"] == old["verdict"]
+            assert old["values"].items() <= new["values"].items()
+    facts = tables.facts("balls")
+    facts["setups"] = dict(reversed(facts["setups"].items()))
+    for one, other in zip(after, decide(tables), strict=True):
+        assert (one["verdict"], one["values"]) == (other["verdict"], other["values"])
+
+
+def test_a_twin_of_the_best_is_no_rival_of_it() -> None:
+    """It is as good, and so would leave the claim undecided."""
+    tables = with_twins(synthetic.tables(), fitted=True)
+    found = {finding["id"]: finding for finding in decide(tables)}
+    assert found[10]["verdict"] == found[13]["verdict"] == "holds"
+    assert found[10]["reason"].endswith(
+        "Of 2 setups that are clean/x0+adam it is about clean/x0+adam."
+    )
+    assert not any("a " + EMA99 in key for key in found[13]["values"])
+
+
+def test_an_analysed_stabilizer_with_other_options_takes_over_no_verdict() -> None:
+    tables = synthetic.tables()
+    facts, rows = tables.facts("balls"), tables.sensitivity
+    twins = rows[rows.stabilizer == "adam"].assign(stabilizer="a", mean=0.0)
+    twins["values"] = [0 * values for values in twins["values"]]
+    variant = facts["stabilizers"]["adam"] | {"variant": {"eps": 1e-8}}
+    facts["stabilizers"] = {"a": variant} | facts["stabilizers"]
+    tables = dataclasses.replace(tables, sensitivity=pd.concat([rows, twins], ignore_index=True))
+    assert decide(tables) == decide(synthetic.tables())
+
+
 def test_unguided_is_what_nothing_steers() -> None:
     tables = synthetic.tables()
     setups = tables.facts("balls")["setups"]
     conditional = setups["unguided"] | {"asked": True}
     tables.facts("balls")["setups"] = {"conditional": conditional, "plain": setups["unguided"]}
+    assert tables.unguided("balls").setup == "plain"
+    longer = setups["unguided"] | {"variant": {"steps": 1000}}
+    tables.facts("balls")["setups"] = {"longer": longer, "plain": setups["unguided"]}
     assert tables.unguided("balls").setup == "plain"

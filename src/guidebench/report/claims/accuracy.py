@@ -8,7 +8,7 @@ import numpy as np
 
 from guidebench.base.cells import Cell
 from guidebench.report.claims.intervals import proportion
-from guidebench.report.claims.kinds import CLEAN_X0, Kind, along, setup_of, setups_of
+from guidebench.report.claims.kinds import CLEAN_X0, Kind, along, setup_of, setups_of, which
 from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
@@ -92,7 +92,7 @@ def clean_raw_fails(tables: Tables, dataset: str, clean_raw: Kind) -> Outcome:
         verdict,
         values,
         f"Of {len(cells)} scales it fails for certain at {at_fails} and works for certain at "
-        f"{at_works}.",
+        f"{at_works}.{which(tables, dataset, clean_raw)}",
     )
 
 
@@ -195,7 +195,8 @@ def adam_needs_less(tables: Tables, dataset: str, with_adam: Kind, stabilized: K
         verdict,
         values | share,
         f"90 % needs a scale {own} with ADAM; others: {rest}."
-        f"{''.join(on_broken for _, on_broken in unbroken_of)} {acts}",
+        f"{''.join(on_broken for _, on_broken in unbroken_of)} {acts}"
+        f"{which(tables, dataset, with_adam)}",
     )
 
 

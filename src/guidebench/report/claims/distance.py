@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from guidebench.report.claims.intervals import all_above, holm
-from guidebench.report.claims.kinds import Kind, setup_of, setups_of
+from guidebench.report.claims.kinds import Kind, setup_of, setups_of, which
 from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
@@ -38,7 +38,8 @@ def fd_rises(tables: Tables, dataset: str, noise_trained: Kind) -> Outcome:
     for metric in _judges_and_leading(tables, dataset, "fd"):
         verdict, numbers, reason = _rise(tables, dataset, setup, metric)
         values |= numbers
-    return Outcome(verdict, values, reason)  # of the leading distance
+    # of the leading distance
+    return Outcome(verdict, values, reason + which(tables, dataset, noise_trained))
 
 
 def _rise(tables: Tables, dataset: str, setup: str, metric: str) -> Outcome:
@@ -106,7 +107,8 @@ def cfd_turns(tables: Tables, dataset: str, noise_trained: Kind) -> Outcome:
                 values |= _turn(tables, dataset, setup, metric).values
             except Unmeasured:  # another setup's gap does not decide this claim
                 values[f"{metric} {setup}: scale of the minimum"] = None
-    return Outcome(outcome.verdict, values, outcome.reason)
+    reason = outcome.reason + which(tables, dataset, noise_trained)
+    return Outcome(outcome.verdict, values, reason)
 
 
 def _below(tables: Tables, dataset: str, champion: str, rivals: list[str], metric: str) -> Outcome:
@@ -166,9 +168,9 @@ def _compared(tables: Tables, dataset: str, champion: str, rivals: list[str]) ->
 
 
 def best_of_its_classifier(tables: Tables, dataset: str, best: Kind, others: Kind) -> Outcome:
-    """Claim 13: a setup has the best cFD among all of its classifier."""
-    champion = setup_of(tables, dataset, best)
-    rivals = [name for name in setups_of(tables, dataset, others) if name != champion]
+    """Claim 13: a setup has the best cFD among all of its classifier that are of another kind."""
+    champion, twins = setup_of(tables, dataset, best), setups_of(tables, dataset, best)
+    rivals = [name for name in setups_of(tables, dataset, others) if name not in twins]
     if not rivals:
         raise Unmeasured(
             f"not measured: no {others} setup beside {champion} in this data set's config"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from guidebench.report.claims.verdicts import Unmeasured
 from guidebench.report.tables import Tables
+from guidebench.report.variants import plainest_first
 
 
 class Kind(NamedTuple):
@@ -46,14 +47,16 @@ class Kind(NamedTuple):
         ]
 
     def stabilizers(self, facts: Mapping[str, Any]) -> list[str]:
-        """What the sensitivity analysis calls its stabilizers of this kind."""
+        """What the sensitivity analysis calls its stabilizers of this kind, the plainest first."""
         if self.stabilizer == "none":
             return ["none"]
-        return [
-            name
-            for name, options in facts["stabilizers"].items()
-            if options["name"] == self.stabilizer and self.beta in (None, options["beta"])
-        ]
+        return plainest_first(
+            {
+                name: options
+                for name, options in facts["stabilizers"].items()
+                if options["name"] == self.stabilizer and self.beta in (None, options["beta"])
+            }
+        )
 
     def fits(self, setup: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
         """Whether a setup is of this kind, as the summary's facts of its data set describe it."""
@@ -89,14 +92,25 @@ def setups_of(tables: Tables, dataset: str, kind: Kind) -> list[str]:
 
 
 def setup_of(tables: Tables, dataset: str, kind: Kind) -> str:
-    """The first setup of a kind; Unmeasured without one."""
-    return setups_of(tables, dataset, kind)[0]
+    """The plainest setup of a kind; Unmeasured without one."""
+    setups = tables.facts(dataset)["setups"]
+    return plainest_first({name: setups[name] for name in setups_of(tables, dataset, kind)})[0]
+
+
+def which(tables: Tables, dataset: str, *kinds: Kind) -> str:
+    """The end of a reason: of each kind that several setups are of, the one that it is about."""
+    return "".join(
+        f" Of {len(setups)} setups that are {kind} it is about {setup_of(tables, dataset, kind)}."
+        for kind in kinds
+        if len(setups := setups_of(tables, dataset, kind)) > 1
+    )
 
 
 def along(tables: Tables, dataset: str, quantity: str, kind: Kind) -> pd.DataFrame:
     """Every image's curve along the forward process [t, image]; Unmeasured when it is empty.
 
-    Of several classifiers or stabilizers of the kind, those that come first in the config.
+    Of several classifiers of the kind, that which comes first in the config; of several
+    stabilizers the plainest.
     """
     facts = tables.facts(dataset)
     for classifier, stabilizer in product(kind.classifiers(facts), kind.stabilizers(facts)):

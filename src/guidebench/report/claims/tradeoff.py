@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guidebench.base.cells import Cell
-from guidebench.report.claims.kinds import Kind, setup_of
+from guidebench.report.claims.kinds import Kind, setup_of, which
 from guidebench.report.claims.verdicts import (
     Interval,
     Outcome,
@@ -25,7 +25,7 @@ def _ends(tables: Tables, dataset: str, cfg: Kind, metric: str, sign: int) -> Ou
     return Outcome(
         by_sign([claimed]),
         change.values(f"change of {metric} {weights}"),
-        f"{metric} changes by {change} {weights}.{on_broken}",
+        f"{metric} changes by {change} {weights}.{on_broken}{which(tables, dataset, cfg)}",
     )
 
 
@@ -68,5 +68,6 @@ def attack(tables: Tables, dataset: str, noise_trained: Kind, cfg: Kind) -> Outc
         f"The noise-trained classifier overrates what it guided (scale {guided.scale:g}) "
         f"by {by[0]}, cfg's images (weight {free.scale:g}) by {by[1]}: a difference of "
         f"{interval}.{''.join(on_broken for _, on_broken in unbroken_of)}"
+        f"{which(tables, dataset, noise_trained, cfg)}"
     )
     return Outcome(by_sign([interval]), values | interval.values("difference"), reason)

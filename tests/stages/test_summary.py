@@ -1,4 +1,4 @@
-"""What stage `collect` says of an experiment."""
+"""What summary.json says of an experiment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 from guidebench.pipeline.experiment.sections import Setup
 from guidebench.pipeline.experiment.world_section import World
-from guidebench.stages.collect import _temperatures, _variant
+from guidebench.stages.summary import _temperatures, _variant
 
 
 def test_a_setups_variant_is_what_claims_do_not_ask_for() -> None:

@@ -1,0 +1,147 @@
+"""What the report says of an experiment beside its tables: summary.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from guidebench.analysis.sampler import variance_ratios
+from guidebench.base.choices import classes, target_name
+from guidebench.data.store import read
+from guidebench.diffusion.schedule import Schedule
+from guidebench.metrics.own import facts
+from guidebench.pipeline.experiment.config import Config, Dataset
+from guidebench.pipeline.experiment.sections import Model, Setup
+from guidebench.pipeline.experiment.world_section import World
+from guidebench.pipeline.jobs.layout import Layout
+from guidebench.pipeline.records.artifacts import canonical
+
+# by which claims know guidance; its scales are no property of it
+CLAIMED = {"guidance", "classifier", "input", "stabilizer", "name", "beta", "scales"}
+DEVIATIONS = [0.1, 0.3, 0.55, 1.0]  # of the Gaussians on which the sampler alone is tried
+
+
+def summary(config: Config, layout: Layout) -> dict[str, Any]:
+    """What the report says of the experiment, each data set and each world, beside the tables."""
+    own = {
+        name: {"name": metric.name} | facts(metric.name)._asdict()
+        for name, metric in config.metrics.own.items()
+    }
+    return ({"metrics": own} if own else {}) | {
+        "name": config.name,
+        "seed": config.seed,
+        "description": config.description,
+        "datasets": {dataset: _facts(config, layout, dataset) for dataset in config.datasets},
+        "worlds": {
+            world: _world(options, config.metrics.jackknife_blocks)
+            for world, options in config.worlds.items()
+        },
+    }
+
+
+def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
+    from safetensors import safe_open
+
+    from guidebench.diffusion.schedules import build
+    from guidebench.models.denoiser import WEIGHTS
+
+    options = config.datasets[dataset]
+    train, held_out = (read(layout.data(dataset) / name) for name in ("train", "validation"))
+    counts = np.bincount(held_out.labels[held_out.labels >= 0], minlength=1)
+    schedule = build(options.schedule)
+    with safe_open(layout.denoiser(dataset) / WEIGHTS, "pt") as file:
+        parameters = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
+    names = classes(options.data)
+    return {
+        "target": target_name(options),
+        "classes": names,
+        # an attribute's chance is the share of its larger class
+        "chance": float(counts.max() / counts.sum()) if len(names) == 2 else 1 / max(1, len(names)),
+        "timesteps": options.schedule.timesteps,
+        "schedule": options.schedule.name,
+        "terminal_snr": float(schedule.logsnr(schedule.grid(1)[0]).exp()),
+        "variance_ratios": _variance_ratios(schedule, options),
+        "steps": options.sampling.steps,
+        "sampler": options.sampling.sampler,
+        "grid_steps": options.sampling.grid_steps or options.sampling.steps,
+        "n": options.sampling.evaluation,
+        "n_selection": options.sampling.selection,
+        "image_size": int(train.images.shape[2]),
+        "channels": int(train.images.shape[1]),
+        "train": len(train.images),
+        "validation": len(held_out.images),
+        "denoiser_parameters": parameters,
+        "noise_trained": {
+            name: classifier.noise_trained for name, classifier in options.classifiers.items()
+        },
+        "stabilizers": {
+            name: s.model_dump(mode="json") | {"variant": _changed(s, CLAIMED)}
+            for name, s in options.sensitivity.stabilizers.items()
+        },
+        "setups": {
+            name: {
+                "kind": "unguided" if setup.guidance == "none" else setup.guidance,
+                "classifier": setup.classifier,
+                "input": setup.input if setup.guidance == "classifier" else None,
+                "stabilizer": setup.stabilizer.name if setup.guidance == "classifier" else None,
+                "stabilizer_options": setup.stabilizer.model_dump(mode="json", exclude={"name"}),
+                "scales": setup.scales,
+                "asked": setup.guidance != "none" or setup.conditional,
+                "variant": _variant(setup, options.sampling.steps),
+            }
+            for name, setup in options.setups.items()
+        },
+    }
+
+
+def _variant(setup: Setup, steps: int) -> dict[str, Any]:
+    """The keys in which a setup is not the plain one of its kind."""
+    own = _changed(setup, CLAIMED) | _changed(setup.stabilizer, CLAIMED)
+    return {key: value for key, value in own.items() if (key, value) != ("steps", steps)}
+
+
+def _changed(section: Model, but: set[str]) -> dict[str, Any]:
+    """The keys of a section, `but` those, that are not its defaults."""
+    return section.model_dump(mode="json", exclude_defaults=True, exclude=but)
+
+
+def _variance_ratios(schedule: Schedule, options: Dataset) -> dict[str, float]:
+    """What the experiment's sampler does to Gaussians, by their standard deviation.
+
+    Of ours: a user's own may be none that is read off by unit vectors.
+    """
+    if ":" in options.sampling.sampler:
+        return {}
+    ratios = variance_ratios(schedule, options.sampling, DEVIATIONS)
+    return {f"{deviation:g}": ratio for deviation, ratio in zip(DEVIATIONS, ratios, strict=True)}
+
+
+def _world(world: World, blocks: int) -> dict[str, Any]:
+    """What the report says of a world."""
+    shape = world.drawn.shape if world.drawn else [len(world.components[0].mean)]
+    return {
+        "shape": shape,
+        "components": world.drawn.components if world.drawn else len(world.components),
+        "classes": world.drawn.classes
+        if world.drawn
+        else 1 + max(component.label for component in world.components),
+        "target": world.target,
+        "schedule": world.schedule.name,
+        "n": world.samples,
+        "blocks": blocks,
+        "samplers": {name: steps.sampler for name, steps in world.samplers.items()},
+        "setups": {name: setup.guidance for name, setup in world.setups.items()},
+        "temperatures": _temperatures(world),
+    }
+
+
+def _temperatures(world: World) -> list[dict[str, float]]:
+    """Groups of setups that differ in the classifier's temperature alone: name -> temperature."""
+    groups: dict[str, dict[str, float]] = {}
+    for name, setup in world.setups.items():
+        if setup.guidance != "classifier":  # nothing else has a temperature
+            continue
+        rest = canonical(setup.model_dump(mode="json", exclude={"temperature", "scales"}))
+        groups.setdefault(rest, {})[name] = setup.temperature
+    return [group for group in groups.values() if len(set(group.values())) > 1]

@@ -11,7 +11,7 @@ from executed import executed  # noqa: F401
 from tracing import PACKAGE, Key, Traced
 
 from guidebench.pipeline import recording
-from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.experiment.config import Config, OwnMetric
 from guidebench.pipeline.experiment.sections import Model
 from guidebench.pipeline.jobs import freshness, listing, slices
 from guidebench.pipeline.jobs.layout import Job
@@ -80,7 +80,8 @@ def other(value: Any) -> Any:
     return 1
 
 
-NAMED = {"classifier": "judge"}  # what other sections are looked up by
+# what other sections are looked up by, and sections by name
+NAMED = {"classifier": "judge", "own": {"new": OwnMetric(name="json:loads")}}
 
 
 def with_another(config: Config, key: Key) -> Config:

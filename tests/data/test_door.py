@@ -125,7 +125,7 @@ ODD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "no data set": (lambda: (IMAGES, LABELS), "gave tuple, allowed: a DataSet"),
 }
-MODULE = "made = None\n\ndef given(options, seed):\n    return construct()\n"
+MODULE = "made = None\n\ndef given(options, seed):\n    return made()\n"
 
 
 def _own(**changes: Any) -> SimpleNamespace:

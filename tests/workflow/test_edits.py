@@ -140,8 +140,8 @@ CODE = {
     ),
     "the mixture of Gaussians": (
         "src/guidebench/data/gaussian_mixture.py",
-        "    found = labels.unique().tolist()",
-        "    assert True\n    found = labels.unique().tolist()",
+        "    numbers = labels.unique().tolist()",
+        "    assert True\n    numbers = labels.unique().tolist()",
         {"ground_truth": 1} | REPORT,
     ),
 }

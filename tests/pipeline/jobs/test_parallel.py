@@ -72,7 +72,7 @@ class Training:
         lines = (self.root / "mnist/denoiser/history.jsonl").read_text().splitlines()
         return [json.loads(line)["loss"] for line in lines]
 
-    def construct(self) -> dict[str, Any]:
+    def made(self) -> dict[str, Any]:
         """What the manifest says of the result: all but what was measured."""
         content: dict[str, Any] = json.loads((self.root / MANIFEST).read_text())
         return {key: content[key] for key in ("spec", "inputs", "code", "files")}
@@ -99,7 +99,7 @@ def test_two_processes_have_the_loss_curve_of_one(two: Training) -> None:
 
 
 def test_killed_with_all_its_processes_and_continued(two: Training) -> None:
-    before = two.construct()
+    before = two.made()
     assert "unet/diffusion_pytorch_model.safetensors" in before["files"]
     children = killed_in_training(two.start, two.checkpoints, two.root / MANIFEST)
     assert len(children) == 2
@@ -107,7 +107,7 @@ def test_killed_with_all_its_processes_and_continued(two: Training) -> None:
     assert alive == [], "processes outlived their launcher"
     done = two("train_denoiser")
     assert done.returncode == 0, done.stderr
-    assert two.construct() == before
+    assert two.made() == before
 
 
 def test_a_process_that_dies_ends_the_others(two: Training) -> None:

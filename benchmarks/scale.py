@@ -79,9 +79,13 @@ def main() -> None:
         timed(
             "one job's own start",
             *dry,
-            "results/scale/digits-0/data/manifest.json",
-            "--quiet",
-            "rules",
+            # as a SLURM job starts Snakemake: what is stale was found out before
+            "--mode",
+            "remote",
+            "--target-jobs",
+            "prepare:dataset=digits-0",
+            "--allowed-rules",
+            "prepare",
         )
         text, _ = timed(
             "guidebench plan",

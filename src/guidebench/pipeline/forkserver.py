@@ -3,7 +3,8 @@
 Importing torch, torchvision and diffusers takes longer than many jobs compute. So the Snakefile
 starts one server for a run: `guidebench STAGE ...` in a rule hands it its arguments, environment,
 folder and streams, waits, and ends as the fork did. The server imports nothing of ours (a fork runs
-the code as it stands then) and starts no thread. Jobs of a cluster, on other systems than Linux, or
+the code as it stands then) and starts no thread; so both ends of the conversation stand in this one
+file, which the server runs as a script. Jobs of a cluster, on other systems than Linux, or
 started by hand import for themselves.
 """
 
@@ -138,7 +139,8 @@ def _ask(address: str) -> None:
         sys.exit(1)
     (code,) = struct.unpack("i", answer)
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+        if -code != signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     sys.exit(code)
 
@@ -190,15 +192,17 @@ def _accept(listener: socket.socket, events: selectors.BaseSelector, libraries: 
             servers = {key.fd for key in events.get_map().values()}
             # `connection` stays open, so that who asked hears of the server's end after the fork's
             _work(arguments, path, folder, variables, streams, servers)
-        connection.sendall(FORKED)
     except (OSError, ValueError, struct.error):
         connection.close()
         return
     finally:
         for stream in streams:
             os.close(stream)
+    # first: whoever asked may be gone by now, and then the fork is ended like any other
     events.register(connection, selectors.EVENT_READ, pid)
     events.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, connection))
+    with suppress(OSError):
+        connection.sendall(FORKED)
 
 
 def load(libraries: Iterable[str]) -> None:

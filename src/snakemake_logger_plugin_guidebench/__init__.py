@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from snakemake.resources import Resource
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
@@ -25,6 +26,8 @@ DRAW_SECONDS = 0.3
 
 def plain(value: Any) -> Any:
     """What JSON holds of a record's value; words for all else."""
+    if isinstance(value, Resource):  # one that is still a function has no value
+        value = str(value) if value.is_evaluable() else value.value
     if hasattr(value, "items"):  # first: Snakemake's resources are a list with names
         return {str(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -54,7 +54,7 @@ def snakemake(*options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_event_is_in_the_file(folder: Path) -> None:
-    done = snakemake(*WRITE_EVENTS, "events.jsonl")
+    done = snakemake("--resources", "gpu=3", *WRITE_EVENTS, "events.jsonl")
     assert done.returncode == 1
     assert "rule good:" in done.stderr  # Snakemake's own words stay
     events, _ = read(folder / "events.jsonl")
@@ -73,6 +73,8 @@ def test_every_event_is_in_the_file(folder: Path) -> None:
     (good,) = [e for e in events if e["event"] == "job_info" and e["rule_name"] == "good"]
     assert (good["priority"], good["resources"]["mem_mb"], good["wildcards"]) == (7, 300, {})
     assert good["log"] == ["x/logs/good/all.log"]
+    (given,) = [e["provided_resources"] for e in events if "provided_resources" in e]
+    assert given == {"gpu": 3, "_cores": 1, "_nodes": None}
     (stats,) = [event["stats"] for event in events if event["event"] == "run_info"]
     assert stats == {"good": 1, "bad": 1, "all": 1, "total": 3}
     assert explain(events, {}) == ["failed: bad all: ended without a word; log: x/logs/bad/all.log"]

@@ -1,7 +1,7 @@
-"""Write the README's verdicts from the kept findings of a run.
+"""Write the verdicts in the README and in docs/ from the kept findings of runs.
 
 `python docs/verdicts.py results/default/findings.json` keeps these as docs/findings/default.json
-and shows them; without an argument the README is written again from the file that it names.
+and writes every page again from the files that it names.
 """
 
 import json
@@ -16,7 +16,7 @@ BLOCK = re.compile(r"<!-- verdicts: (\S+) -->\n.*?<!-- end of verdicts -->", re.
 
 
 def block(findings: list[dict[str, Any]], kept: str) -> str:
-    """The README's part between its two marks: every claim's verdict, and what was measured."""
+    """A page's part between two marks: every claim's verdict, and what was measured."""
     datasets = list(dict.fromkeys(finding["dataset"] for finding in findings))
     claims = {finding["id"]: finding["claim"] for finding in findings}
     found = {(finding["id"], finding["dataset"]): finding for finding in findings}
@@ -39,20 +39,28 @@ def block(findings: list[dict[str, Any]], kept: str) -> str:
     return "\n".join([*lines, "", "</details>", "<!-- end of verdicts -->"])
 
 
-def written(readme: str, root: Path = DOCS.parent) -> str:
-    """The README's text with the verdicts of the file that it names."""
-    (kept,) = BLOCK.findall(readme)
-    text = block(json.loads((root / kept).read_text(encoding="utf-8")), kept)
-    return BLOCK.sub(lambda _: text, readme)
+def written(page: str, root: Path = DOCS.parent) -> str:
+    """A page's text with the verdicts of the files that its blocks name."""
+    return BLOCK.sub(
+        lambda match: block(
+            json.loads((root / match[1]).read_text(encoding="utf-8")), kept=match[1]
+        ),
+        page,
+    )
+
+
+def pages() -> list[Path]:
+    """The pages that show verdicts."""
+    return [page for page in (README, *sorted(DOCS.glob("*.md"))) if BLOCK.search(_text(page))]
+
+
+def _text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":
-    text = README.read_text(encoding="utf-8")
-    if sys.argv[1:]:
-        source = Path(sys.argv[1])
+    for source in map(Path, sys.argv[1:]):
         kept = DOCS / "findings" / f"{source.resolve().parent.name}.json"
-        kept.parent.mkdir(exist_ok=True)
         kept.write_bytes(source.read_bytes())
-        name = kept.relative_to(README.parent).as_posix()
-        text = re.sub(r"<!-- verdicts: \S+ -->", f"<!-- verdicts: {name} -->", text)
-    README.write_text(written(text), encoding="utf-8")
+    for page in pages():
+        page.write_text(written(_text(page)), encoding="utf-8")

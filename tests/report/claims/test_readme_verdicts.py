@@ -1,4 +1,4 @@
-"""The README's verdicts and numbers are those of the kept findings."""
+"""Verdicts and numbers in the README and docs/ are those of the kept findings."""
 
 import json
 import runpy
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from guidebench.report.claims.findings import CLAIMS
+from guidebench.report.claims.findings import CLAIMS, TRADE_OFF
 
 
 @pytest.fixture
@@ -15,21 +15,27 @@ def verdicts(repository: Path) -> dict[str, Any]:
     return runpy.run_path(str(repository / "docs/verdicts.py"))
 
 
-def test_the_readme_says_what_the_kept_findings_say(
+def test_the_pages_say_what_the_kept_findings_say(
     verdicts: dict[str, Any], repository: Path
 ) -> None:
-    text = (repository / "README.md").read_text(encoding="utf-8")
-    assert verdicts["written"](text) == text, "run `python docs/verdicts.py`"
+    pages = verdicts["pages"]()
+    assert {page.name for page in pages} == {"README.md", "notebooks.md"}
+    named = []
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert verdicts["written"](text) == text, "run `python docs/verdicts.py`"
+        named += verdicts["BLOCK"].findall(text)
+    kept = (repository / "docs/findings").iterdir()
+    assert sorted(named) == sorted(path.relative_to(repository).as_posix() for path in kept)
 
 
-def test_the_kept_findings_are_of_the_claims_as_they_are(
-    verdicts: dict[str, Any], repository: Path
-) -> None:
-    (name,) = verdicts["BLOCK"].findall((repository / "README.md").read_text(encoding="utf-8"))
-    kept = json.loads((repository / name).read_text(encoding="utf-8"))
-    assert {finding["id"]: finding["claim"] for finding in kept} == {
-        number: claim.claim for number, claim in enumerate(CLAIMS, start=1)
-    }, "run the default experiment, then `python docs/verdicts.py results/default/findings.json`"
+def test_the_kept_findings_are_of_the_claims_as_they_are(repository: Path) -> None:
+    claims = {n: claim.claim for n, claim in enumerate([*CLAIMS, *TRADE_OFF], start=1)}
+    for path in (repository / "docs/findings").iterdir():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        assert kept and {f["id"]: f["claim"] for f in kept}.items() <= claims.items(), (
+            f"run {path.stem}, then `python docs/verdicts.py results/{path.stem}/findings.json`"
+        )
 
 
 def test_another_verdict_is_another_readme(verdicts: dict[str, Any], tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""The networks and how they are trained."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from guidebench.pipeline.experiment.sections.base import Beta, Model, Probability
+
+FINITE = 1e30  # above it, float32 overflows before a training can say that it diverged
+PEAK = "peak rate of AdamW (its betas 0.9 and 0.999, its eps 1e-8)"
+CLIPPED = "largest L2 norm of all gradients together, which are scaled down to it; null: not"
+
+
+class Denoiser(Model):
+    """diffusers' UNet2DModel and how it is trained."""
+
+    channels: list[PositiveInt] = Field([32, 64], min_length=1, description="width of each level")
+    layers_per_block: PositiveInt = Field(1, description="residual blocks per level")
+    attention: list[bool] | None = Field(None, description="self-attention per level; null: none")
+    head_dim: PositiveInt = Field(8, description="with attention: channels per head")
+    norm_groups: PositiveInt = Field(8, description="groups of the group normalisation")
+    architecture: Literal["unet2d", "shuffle_unet"] = Field(
+        "unet2d",
+        description="diffusers' UNet2DModel, or the MNIST notebook's ShuffleNet-style "
+        "U-Net (`channels`: its width, then that of each level)",
+    )
+    prediction: Literal["eps", "v", "x0", "score"] = Field(
+        "v", description="what the network predicts"
+    )
+    time_sampling: Literal["uniform", "logsnr_cosine"] = Field(
+        "uniform",
+        description="training times: uniform in t, or with the logsnr of the cosine "
+        "schedule on [-20, 20]",
+    )
+    loss: Literal["mse", "l1", "huber"] = Field("mse", description="training loss")
+    steps: PositiveInt = Field(1000, description="training iterations")
+    batch_size: PositiveInt = Field(64, description="images per iteration")
+    learning_rate: float = Field(2e-3, gt=0, le=FINITE, description=PEAK)
+    rate: Literal["warmup_cosine", "one_cycle"] = Field(
+        "warmup_cosine",
+        description="linear warm-up and cosine decay, or PyTorch's one-cycle rate (pct_start 0.25)",
+    )
+    warmup: int = Field(50, ge=0, description="iterations of linear warm-up; cosine decay follows")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW's weight decay")
+    clip_norm: PositiveFloat | None = Field(1.0, description=CLIPPED)
+    weight_average: Beta = Field(0.995, description="decay of the averaged weights that are saved")
+    condition_dropout: Probability | None = Field(
+        None, description="null: unconditional; else the share of labels replaced by the null token"
+    )
+    flip: bool = Field(False, description="random horizontal flips")
+    mixed_precision: Literal["no", "bf16"] = Field("no", description="autocast in training")
+    gpus: PositiveInt = Field(
+        1,
+        description="GPUs that train it, each on its part of the batch "
+        "(without GPUs: as many processes)",
+    )
+    nodes: PositiveInt = Field(1, description="machines that these are spread over (SLURM)")
+    checkpoint_every: PositiveInt = Field(100, description="iterations between resume checkpoints")
+
+
+class Classifier(Model):
+    """A classifier and how it is trained."""
+
+    architecture: str = Field(
+        "small_cnn",
+        description="small_cnn, small_resnet, a model of torchvision by name, or "
+        "`module:attribute` of your own",
+    )
+    hidden: PositiveInt = Field(64, description="width of the last hidden layer")
+    noise_trained: bool = Field(
+        False, description="train on x_t, t uniform (the paper's robust classifier)"
+    )
+    half: Literal["first", "second"] = Field(
+        "first", description="half of the training images that it sees; the judge sees the other"
+    )
+    steps: PositiveInt = Field(300, description="training iterations")
+    batch_size: PositiveInt = Field(64, description="images per iteration")
+    learning_rate: float = Field(2e-3, gt=0, le=FINITE, description=PEAK)
+    warmup: int | None = Field(
+        None,
+        ge=0,
+        description="iterations of linear warm-up, cosine decay "
+        "follows; null: a twentieth of steps",
+    )
+    weight_decay: float = Field(1e-2, ge=0, description="AdamW's weight decay")
+    clip_norm: PositiveFloat | None = Field(1.0, description=CLIPPED)
+    flip: bool = Field(False, description="random horizontal flips")
+    checkpoint_every: PositiveInt = Field(200, description="iterations between resume checkpoints")

@@ -1,0 +1,58 @@
+"""The forward processes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat
+
+from guidebench.pipeline.experiment.sections.base import Model
+
+NoiseStep = Annotated[float, Field(gt=0, lt=1)]
+
+
+class DDPMLinear(Model):
+    """The forward process x_t = alpha_t x_0 + sigma_t eps in T steps (DDPM)."""
+
+    name: Literal["ddpm_linear"] = Field("ddpm_linear", description="betas linear in t")
+    timesteps: int = Field(400, ge=2, le=100_000, description="T; t runs from 0 to T-1")
+    beta_start: NoiseStep = Field(1e-4, description="first beta")
+    beta_end: NoiseStep = Field(0.02, description="last beta")
+    rescale: bool = Field(
+        True,
+        description="multiply the betas by 1000/T, so that a short "
+        "schedule ends in noise too; false: as in the papers",
+    )
+
+
+class Continuous(Model):
+    """A forward process with t in (0, 1]."""
+
+    timesteps: int = Field(
+        1000,
+        ge=2,
+        le=100_000,
+        description="steps of the full grid that "
+        "stabilizers' betas and the sensitivity analysis refer to",
+    )
+
+
+class VPSDE(Continuous):
+    """The variance-preserving SDE, beta(t) = b_min + t (b_max - b_min) (the MNIST notebook)."""
+
+    name: Literal["vp_sde"] = Field(description="beta linear in t, t in (0, 1]")
+    b_min: float = Field(0.01, ge=0, description="beta at t = 0")
+    b_max: PositiveFloat = Field(10.0, description="beta at t = 1")
+
+
+class LogSNR(Continuous):
+    """A process given by its logsnr between two bounds (the CFG paper)."""
+
+    name: Literal["logsnr_cosine", "logsnr_uniform"] = Field(
+        description="-2 log tan(a t + b), or linear in t"
+    )
+    logsnr_min: float = Field(-20.0, description="log(alpha^2 / sigma^2) at the noisy end")
+    logsnr_max: float = Field(20.0, description="and at the clean end")
+
+
+Process = DDPMLinear | VPSDE | LogSNR

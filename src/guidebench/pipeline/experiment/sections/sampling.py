@@ -1,0 +1,83 @@
+"""The analysis of the forward process, and the reverse process."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from guidebench.base.choices import SAMPLERS
+from guidebench.pipeline.experiment.sections.base import Model, Options, PluginName, Probability
+from guidebench.pipeline.experiment.sections.guiding import Stabilizer
+
+_USE_EPS = ", ".join(name for name, sampler in SAMPLERS.items() if "eps" in sampler.uses)
+
+
+class Sensitivity(Model):
+    """The analysis of the forward process (nrCG, section 2)."""
+
+    images: PositiveInt = Field(64, description="held-out images for the sensitivities")
+    accuracy_images: PositiveInt = Field(512, description="held-out images for accuracy against t")
+    steps: PositiveInt = Field(
+        50,
+        description="number of t at which pairs x_t, x_{t-1} are "
+        "reported; stabilizers walk every t",
+    )
+    noise: Literal["trajectory", "per_t"] = Field(
+        "trajectory", description="one noise per image for all t, or a fresh one for each t"
+    )
+    stabilizers: dict[str, Stabilizer] = Field(
+        default_factory=dict, description="applied to the x0 gradients (figure 4), by name"
+    )
+
+
+class Steps(Model):
+    """A sampler, or a user's `module:attribute`, and how many steps it takes."""
+
+    sampler: Literal["ancestral", "euler_maruyama", "ddim", "dpmpp_2m", "heun"] | PluginName = (
+        Field("ancestral", description="which sampler")
+    )
+    steps: PositiveInt = Field(50, description="steps, spaced `trailing` over the T timesteps")
+    variance: Probability = Field(0.0, description="ancestral: 0 small, 1 large posterior variance")
+    eta: Probability = Field(0.0, description="ddim: 0 deterministic, 1 ancestral")
+    limit: PositiveFloat | None = Field(
+        10.0, description="euler_maruyama: values of x_t are clipped to [-limit, limit]; null: not"
+    )
+    options: Options = Field(
+        default_factory=dict, description="keyword arguments of a user's sampler"
+    )
+
+
+class Sampling(Steps):
+    """The reverse process; an image depends on its seed only."""
+
+    clip: bool = Field(True, description="clip x0_pred to [-1, 1]")
+    clip_gradient: Literal["zero", "straight_through"] = Field(
+        "straight_through", description="gradient of the clip where it saturates"
+    )
+    recompute_eps: bool = Field(
+        True,
+        description=f"eps from the clipped x0_pred, for samplers that use eps: {_USE_EPS}",
+    )
+    selection: PositiveInt = Field(128, description="seeds on which scales are chosen")
+    evaluation: PositiveInt = Field(256, description="seeds behind every number that is shown")
+    block: PositiveInt = Field(128, description="seeds per sampling job")
+    micro_batch: PositiveInt = Field(64, description="rows per network call (part of the spec)")
+    grid_images: int = Field(
+        0,
+        ge=0,
+        description="images of each class on a sheet of every "
+        "cell, on seeds of its own; 0: no such sheets",
+    )
+    grid_setups: list[str] = Field(
+        default_factory=list, description="setups whose cells get such a sheet; empty: all"
+    )
+    grid_steps: PositiveInt | None = Field(
+        None, description="sampling steps of these sheets; null: as the cell's"
+    )
+    trajectories: int = Field(
+        4,
+        ge=0,
+        description="images whose way from noise is kept for the "
+        "report's animation (at most micro_batch)",
+    )

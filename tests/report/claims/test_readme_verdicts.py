@@ -33,7 +33,8 @@ def test_the_kept_findings_are_of_the_claims_as_they_are(repository: Path) -> No
     claims = {n: claim.claim for n, claim in enumerate([*CLAIMS, *TRADE_OFF], start=1)}
     for path in (repository / "docs/findings").iterdir():
         kept = json.loads(path.read_text(encoding="utf-8"))
-        assert kept and {f["id"]: f["claim"] for f in kept}.items() <= claims.items(), (
+        assert kept
+        assert {f["id"]: f["claim"] for f in kept}.items() <= claims.items(), (
             f"run {path.stem}, then `python docs/verdicts.py results/{path.stem}/findings.json`"
         )
 

@@ -5,21 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from guidebench import workload
+from guidebench.pipeline import commands
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.experiment.reading import load
-from guidebench.pipeline.jobs import freshness
-from guidebench.pipeline.jobs.layout import Job, Layout
-from guidebench.pipeline.jobs.listing import jobs, manifest
 from guidebench.pipeline.jobs.stages import STAGES
-from guidebench.pipeline.plan import trial
-from guidebench.pipeline.records.artifacts import results_digest
-from guidebench.pipeline.run.stage_process import run_stage
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,12 +30,12 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="guidebench", description="A reproducible benchmark of guided diffusion sampling."
     )
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, text: str, action: Callable[[argparse.Namespace], int]) -> None:
         # the Snakefile writes to results/
         parents = [common] if name in ("run", "plan") else [common, place]
-        command = commands.add_parser(name, help=text, description=text, parents=parents)
+        command = subparsers.add_parser(name, help=text, description=text, parents=parents)
         command.set_defaults(action=action, results=Path("results"))
         for option in STAGES[name].wildcards if name in STAGES else ():
             command.add_argument(f"--{option}", required=True)
@@ -82,174 +74,22 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--reason", required=True, help="why the old result still stands")
 
     for name, record in STAGES.items():
-        add(name, record.text, stage)
-    add("run", "run the whole pipeline, with progress and tracking", run_pipeline)
-    add("plan", "say what would run and why, and what it costs, before it does", plan)
-    add("validate", "check the experiment file and say what it would compute", validate)
-    add("track", "follow the event files into the MLflow store", track)
-    add("ui", "open the MLflow pages on localhost", ui)
-    add("server", "serve an MLflow store to many machines", server)
-    add("digest", "print one hash of the results, without times", digest)
-    add("check", "check every result: there, fresh, and whole", check_results)
-    add("gc", "remove resume states and cells that the config cannot reach", collect_garbage)
-    add("adopt", "let a stage's present results stand for its new code", adopt)
+        add(name, record.text, commands.stage)
+    add("run", "run the whole pipeline, with progress and tracking", commands.run_pipeline)
+    add("plan", "say what would run and why, and what it costs, before it does", commands.plan)
+    add("validate", "check the experiment file and say what it would compute", commands.validate)
+    add("track", "follow the event files into the MLflow store", commands.track)
+    add("ui", "open the MLflow pages on localhost", commands.ui)
+    add("server", "serve an MLflow store to many machines", commands.server)
+    add("digest", "print one hash of the results, without times", commands.digest)
+    add("check", "check every result: there, fresh, and whole", commands.check_results)
+    add(
+        "gc",
+        "remove resume states and cells that the config cannot reach",
+        commands.collect_garbage,
+    )
+    add("adopt", "let a stage's present results stand for its new code", commands.adopt)
     return top
-
-
-def stage(arguments: argparse.Namespace) -> int:
-    """Run one stage."""
-    config = load(arguments.config, arguments.set)
-    job = Job(
-        arguments.command, **{o: getattr(arguments, o) for o in STAGES[arguments.command].wildcards}
-    )
-    run_stage(config, job, Layout(arguments.results, config.name))
-    return 0
-
-
-def run_pipeline(arguments: argparse.Namespace) -> int:
-    """Validate, then run Snakemake with the tracker beside it."""
-    from guidebench.pipeline.run import runner
-    from guidebench.pipeline.tracking import mlflow_store
-
-    # what ends a batch job or a service is a Ctrl-C, and so is one that a shell's `&` would ignore
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    config = trial.ready(arguments.config, arguments.set, arguments.results)
-    mlflow_store.check(mlflow_store.store(arguments.results))
-    request = runner.Run(
-        config,
-        arguments.config,
-        arguments.set,
-        arguments.cores,
-        arguments.results,
-        arguments.snakemake,
-        arguments.profile,
-    )
-    if request.here():
-        trial.gpu(config, arguments.config, request.layout)
-    code = runner.run(request)
-    report = Layout(arguments.results, config.name).report
-    if code == 0 and report.is_file():
-        sys.stdout.write(f"report: {report}\n")
-    return code
-
-
-def plan(arguments: argparse.Namespace) -> int:
-    """Forecast jobs, time, memory and disk."""
-    from guidebench.pipeline.plan import forecast
-    from guidebench.pipeline.run import runner
-
-    config = trial.ready(arguments.config, arguments.set, arguments.results)
-    if arguments.workers is not None and arguments.workers < 1:
-        raise UserError(f"--workers: found {arguments.workers}, allowed: 1 or more")
-    request = runner.Run(config, arguments.config, arguments.set, 1, arguments.results, [])
-    text = forecast.forecast(
-        config,
-        request.layout,
-        request.command(),
-        arguments.config,
-        arguments.set,
-        arguments.workers,
-        arguments.images_per_second,
-    )
-    sys.stdout.write("".join(f"{line}\n" for line in text))
-    return 0
-
-
-def validate(arguments: argparse.Namespace) -> int:
-    """Say what the experiment would compute."""
-    if arguments.print_name:
-        sys.stdout.write(f"{load(arguments.config, arguments.set).name}\n")
-        return 0
-    config = trial.ready(arguments.config, arguments.set, arguments.results)
-    for dataset in config.datasets:
-        cells, blocks = workload.cells(config, dataset), workload.blocks(config, dataset)
-        sys.stdout.write(f"{dataset}: {len(cells)} cells, {len(blocks)} seed blocks\n")
-    sys.stdout.write(f"{config.name}: {len(list(jobs(config)))} jobs; the config is valid\n")
-    return 0
-
-
-def track(arguments: argparse.Namespace) -> int:
-    """Follow event files into MLflow."""
-    from guidebench.pipeline.tracking import mlflow_store
-
-    uri = mlflow_store.store(arguments.results)
-    mlflow_store.check(uri)
-    mlflow_store.track(arguments.results, uri, arguments.watch)
-    return 0
-
-
-def ui(arguments: argparse.Namespace) -> int:
-    """Serve the MLflow pages."""
-    from guidebench.pipeline.tracking import mlflow_store, server
-
-    server.ui(arguments.results, mlflow_store.store(arguments.results), arguments.port)
-    return 0
-
-
-def server(arguments: argparse.Namespace) -> int:
-    """Serve an MLflow store to many machines."""
-    from guidebench.pipeline.tracking import server
-
-    server.server(arguments.results, arguments.host, arguments.port)
-    return 0
-
-
-def digest(arguments: argparse.Namespace) -> int:
-    """Print the digest of the results."""
-    config = load(arguments.config, arguments.set)
-    layout = Layout(arguments.results, config.name)
-    # report.html shows times: what it is drawn from counts, not the page
-    if stale := freshness.stale(config, layout):
-        job, reason = next(iter(stale.items()))
-        raise UserError(
-            f"{layout.root}: {len(stale)} results are missing or stale "
-            f"({job.stage} {job.name}: {reason}); run again"
-        )
-    manifests = [manifest(layout, job) for job in jobs(config) if job.stage != "report"]
-    sys.stdout.write(results_digest(manifests, layout.root) + "\n")
-    return 0
-
-
-def check_results(arguments: argparse.Namespace) -> int:
-    """Check every file of the experiment; one line each for what is stale, missing or damaged."""
-    from guidebench.pipeline.jobs.check import problems
-
-    config = load(arguments.config, arguments.set)
-    layout = Layout(arguments.results, config.name)
-    every = list(jobs(config))
-    lines = list(problems(config, layout, every))
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    if not lines:
-        sys.stdout.write(f"{config.name}: the results of {len(every)} jobs are fresh and whole\n")
-    return bool(lines)
-
-
-def collect_garbage(arguments: argparse.Namespace) -> int:
-    """Remove states of unfinished trainings, and cells that the config does not name."""
-    from guidebench.pipeline.jobs.garbage import remove
-    from guidebench.pipeline.run.runner import only_one
-
-    config = load(arguments.config, arguments.set)
-    layout = Layout(arguments.results, config.name)
-    layout.root.mkdir(parents=True, exist_ok=True)
-    with only_one(layout.root):
-        count, size = remove(config, layout)
-    sys.stdout.write(f"removed {count} files, {size / 2**20:.1f} MiB\n")
-    return 0
-
-
-def adopt(arguments: argparse.Namespace) -> int:
-    """Let a stage's present results stand for its new code, and record that in adopted.json."""
-    from guidebench.pipeline.jobs import adopt as adopting
-
-    config = load(arguments.config, arguments.set)
-    layout = Layout(arguments.results, config.name)
-    names = adopting.adopt(config, layout, arguments.stage, arguments.reason)
-    sys.stdout.write(
-        f"{adopting.ADOPTED}: {arguments.stage} stands for the new {', '.join(names)}\n"
-    )
-    return 0
 
 
 def main() -> None:

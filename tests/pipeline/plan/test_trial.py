@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import put
 
-from guidebench.pipeline import cli
+from guidebench.pipeline import commands
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.jobs import freshness, parallel
@@ -184,7 +184,7 @@ def test_commands_try_before_anything_starts(command, smoke, tmp_path, monkeypat
         config="exp.yaml", set=[], print_name=False, results=tmp_path / "results"
     )
     with pytest.raises(UserError, match=r"^exp.yaml: datasets.mnist.*found vit_b_16, allowed: "):
-        getattr(cli, command)(arguments)
+        getattr(commands, command)(arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["exp.yaml"]
 
 
@@ -210,14 +210,14 @@ def test_a_gpu_that_is_not_there_is_said_before_the_first_job(
         "guidebench.pipeline.run.runner.run", lambda *given: started.append(given) or 7
     )
     with pytest.raises(UserError) as caught:
-        cli.run_pipeline(arguments)
+        commands.run_pipeline(arguments)
     assert str(caught.value) == (
         "exp.yaml: device: found cuda, allowed: auto or cpu (torch sees no GPU here)"
     )
     assert started == []
     # other machines have their own
     arguments.snakemake = ["--executor", "kubernetes"]
-    assert cli.run_pipeline(arguments) == 7
+    assert commands.run_pipeline(arguments) == 7
     assert len(started) == 1
 
 

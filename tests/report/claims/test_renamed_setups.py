@@ -204,10 +204,12 @@ def test_variants_take_over_no_verdict_wherever_they_stand(edit: Any) -> None:
     tables = with_twins(edit(synthetic.tables()), fitted=False)
     after = decide(tables)
     for old, new in zip(decide(edit(synthetic.tables())), after, strict=True):
+        assert new["verdict"] == old["verdict"]
+        if old["id"] in (9, 13, 14):  # rivals are the paper's setups, not variants of them
+            assert new == old
         if names := ABOUT_ONE.get(old["id"]):
             said = [f" Of 2 setups that are {name} it is about {name}." for name in names]
             assert new["reason"] == old["reason"] + "".join(said)
-            assert new["verdict"] == old["verdict"]
             assert old["values"].items() <= new["values"].items()
     facts = tables.facts("balls")
     facts["setups"] = dict(reversed(facts["setups"].items()))

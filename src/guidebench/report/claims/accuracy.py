@@ -8,7 +8,15 @@ import numpy as np
 
 from guidebench.base.cells import Cell
 from guidebench.report.claims.intervals import proportion
-from guidebench.report.claims.kinds import CLEAN_X0, Kind, along, setup_of, setups_of, which
+from guidebench.report.claims.kinds import (
+    CLEAN_X0,
+    Kind,
+    along,
+    one_of_each,
+    setup_of,
+    setups_of,
+    which,
+)
 from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
@@ -114,7 +122,7 @@ def _chosen(tables: Tables, dataset: str, setup: str) -> Cell | None:
 
 def ema_reaches(tables: Tables, dataset: str, clean_ema: Kind) -> Outcome:
     """Claim 9: clean/x0 with EMA convinces both the guide and the judge."""
-    setups = setups_of(tables, dataset, clean_ema)
+    setups = one_of_each(tables, dataset, clean_ema)
     cells = [cell for setup in setups if (cell := _chosen(tables, dataset, setup))]
     if not cells:
         raise Unmeasured(f"not measured: no accuracies of {clean_ema} on selection seeds")
@@ -171,7 +179,7 @@ def adam_needs_less(tables: Tables, dataset: str, with_adam: Kind, stabilized: K
     """Claim 10: ADAM needs at most a fifth of the others' scale for 90 %."""
     adam = setup_of(tables, dataset, with_adam)
     adams = setups_of(tables, dataset, with_adam)
-    others = [name for name in setups_of(tables, dataset, stabilized) if name not in adams]
+    others = [name for name in one_of_each(tables, dataset, stabilized) if name not in adams]
     if not others:
         raise Unmeasured(
             f"not measured: no {stabilized} setup beside {adam} in this data set's config"

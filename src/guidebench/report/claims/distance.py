@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from guidebench.report.claims.intervals import all_above, holm
-from guidebench.report.claims.kinds import Kind, setup_of, setups_of, which
+from guidebench.report.claims.kinds import Kind, one_of_each, setup_of, which
 from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
@@ -168,9 +168,9 @@ def _compared(tables: Tables, dataset: str, champion: str, rivals: list[str]) ->
 
 
 def best_of_its_classifier(tables: Tables, dataset: str, best: Kind, others: Kind) -> Outcome:
-    """Claim 13: a setup has the best cFD among all of its classifier that are of another kind."""
-    champion, twins = setup_of(tables, dataset, best), setups_of(tables, dataset, best)
-    rivals = [name for name in setups_of(tables, dataset, others) if name not in twins]
+    """Claim 13: a setup has the best cFD among those of its classifier, one of each kind."""
+    champion = setup_of(tables, dataset, best)
+    rivals = [name for name in one_of_each(tables, dataset, others) if name != champion]
     if not rivals:
         raise Unmeasured(
             f"not measured: no {others} setup beside {champion} in this data set's config"

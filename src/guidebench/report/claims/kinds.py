@@ -91,6 +91,21 @@ def setups_of(tables: Tables, dataset: str, kind: Kind) -> list[str]:
     return names
 
 
+def one_of_each(tables: Tables, dataset: str, kind: Kind) -> list[str]:
+    """Of a kind's setups with the same input, stabilizer and beta the plainest one.
+
+    The claims compare the paper's setups: a setup of the user's own that differs in some other key
+    (its temperature, its interval) is no rival of theirs. Unmeasured without any.
+    """
+    setups = tables.facts(dataset)["setups"]
+    alike: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for name in setups_of(tables, dataset, kind):
+        setup = setups[name]
+        key = setup["input"], setup["stabilizer"], setup["stabilizer_options"]["beta"]
+        alike.setdefault(key, {})[name] = setup
+    return [plainest_first(group)[0] for group in alike.values()]
+
+
 def setup_of(tables: Tables, dataset: str, kind: Kind) -> str:
     """The plainest setup of a kind; Unmeasured without one."""
     setups = tables.facts(dataset)["setups"]

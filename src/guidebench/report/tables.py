@@ -143,9 +143,9 @@ class Tables:
         """Columns of a `Measure` and scale, of one setup, sorted by scale; only finite values."""
         table = self.results
         keep = (table.dataset == dataset) & (table.setup == setup) & (table.metric == metric)
-        rows = table[keep & (table.split == split)].reindex(columns=["scale", *Measure._fields])
-        rows = rows.replace({"value": [np.inf, -np.inf]}, np.nan).dropna(subset=["value"])
-        return rows.sort_values("scale").reset_index(drop=True)
+        keep &= (table.split == split) & np.isfinite(table.value)
+        rows = table[keep].reindex(columns=["scale", *Measure._fields])
+        return rows.sort_values("scale", ignore_index=True)
 
     def measure(
         self, dataset: str, cell: Cell, metric: str, split: str = EVALUATION

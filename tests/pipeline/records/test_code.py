@@ -381,8 +381,8 @@ def test_an_entry_or_a_function_that_is_gone(toy: Source) -> None:
 def test_a_function_names_those_that_it_may_call(toy: Source) -> None:
     found = describe("toy.maths:shifted")
     assert found is not None
-    assert found.functions == {"toy.maths:scaled", "toy.constants:doubled"}
-    below = found.functions | {"toy.maths:shifted", "toy.constants:inner"}
+    assert found.callees == {"toy.maths:scaled", "toy.constants:doubled"}
+    below = found.callees | {"toy.maths:shifted", "toy.constants:inner"}
     assert code.reached("toy.maths:shifted") == below
     assert code.reached("toy.maths:square") == {
         "toy.maths:square",

@@ -45,7 +45,7 @@ def flush(path: Path) -> None:
     try:
         os.fsync(handle)
     except OSError as error:
-        # some file systems cannot flush a folder; a full disk is told
+        # EINVAL: some file systems cannot flush a folder; all else, as a full disk, is an error
         if error.errno != errno.EINVAL:
             raise
     finally:
@@ -63,7 +63,7 @@ def digest_of(value: Any) -> str:
 
 
 def ordered_digest(value: Any) -> str:
-    """sha256 (hex) of a JSON value with the order of its keys: the first of some has a meaning."""
+    """sha256 (hex) of a JSON value and of its keys' order: a world's first sampler is the shown."""
     return hashlib.sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -118,27 +118,26 @@ def seal(path: Path, content: dict[str, Any]) -> None:
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """A manifest as `write_manifest` wrote it; UserError when it is missing or damaged."""
-    content = read_json(path)
-    told = content.pop("sha256", None) if isinstance(content, dict) else None
-    if told != digest_of(content):
+    content: dict[str, Any] = read_json(path)
+    stated = content.pop("sha256", None) if isinstance(content, dict) else None
+    if stated != digest_of(content):
         raise UserError(f"{path}: damaged, or of an earlier guidebench; delete it and run again")
-    found: dict[str, Any] = content
-    return found
+    return content
 
 
 def write_provenance(
     path: Path, folder: Path, content: dict[str, Any], measured: Sequence[str]
 ) -> None:
-    """Write what a job says of itself, with sha256 of its `measured` files, and of the content."""
-    entry = content | {"measured": {name: sha256(folder / name) for name in sorted(measured)}}
-    seal(path, entry)
+    """Write a job's provenance: `content`, the sha256 of its `measured` files, and its own."""
+    sums = {name: sha256(folder / name) for name in sorted(measured)}
+    seal(path, content | {"measured": sums})
 
 
 def check_files(manifest: Path, folder: Path, names: Iterable[str] | None = None) -> dict[str, str]:
     """Check sha256 of the files that a manifest lists below `folder`, or of those `names` only.
 
-    Returns name -> sha256 of its files that count in digests. UserError names the first file that
-    is missing, not listed, or has another content.
+    Returns name -> sha256 of all its files but the measured ones. UserError names the first file
+    that is missing, not listed, or has another content.
     """
     for line in damaged(manifest, folder, names):
         raise UserError(line)
@@ -162,7 +161,7 @@ def damaged(manifest: Path, folder: Path, names: Iterable[str] | None = None) ->
 
 
 def _measured(names: list[str], folder: Path) -> dict[str, str]:
-    """Measured file -> sha256 by the provenance among them; empty where that is damaged."""
+    """Measured file -> the sha256 that the provenance file among them lists; "" if damaged."""
     sums = dict.fromkeys(names, "")
     for name in names:
         if name.endswith(PROVENANCE):
@@ -174,7 +173,7 @@ def _measured(names: list[str], folder: Path) -> dict[str, str]:
 
 
 def incomplete(content: dict[str, Any], folder: Path) -> str | None:
-    """The first file of a manifest's content that is missing or has another size; None: none."""
+    """In words, the first listed file that is missing or has another size; None: there is none."""
     for name in (*content["bytes"], *content["measured"]):
         try:
             size = (folder / name).stat().st_size
@@ -186,7 +185,7 @@ def incomplete(content: dict[str, Any], folder: Path) -> str | None:
 
 
 def tidy(folder: Path, listed: Set[Path]) -> None:
-    """Remove what is in a folder and not `listed`, and the folders that are empty then."""
+    """Remove the files in a folder that are not `listed`, and then its empty folders."""
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir() and not path.is_symlink():
             with suppress(OSError):  # not empty
@@ -217,6 +216,6 @@ def environment() -> dict[str, Any]:
 
 
 def results_digest(manifests: list[Path], root: Path) -> str:
-    """One sha256 over the sha256 of all files that the manifests list: no times, no memory."""
+    """One sha256 over those of all files that the manifests list, but for the measured ones."""
     entries = {str(path.relative_to(root)): read_manifest(path)["files"] for path in manifests}
     return digest_of(entries)

@@ -24,20 +24,20 @@ class Checkpoint:
         self.path, self.root = path, root
 
     def load(self) -> bytes | None:
-        """The payload; None, and the file is gone, when it is damaged or of other code."""
+        """The payload; None when there is none. A file that is damaged or of other code goes."""
         try:
-            head, _, payload = self.path.read_bytes().partition(b"\n")
+            line, _, payload = self.path.read_bytes().partition(b"\n")
         except FileNotFoundError:
             return None
         reason = "damaged"
         try:
-            found = json.loads(head)
-            if found["of"] != self.path.name:
-                reason = f"of another training ({found['of']})"
-            elif found["sha256"] == hashlib.sha256(payload).hexdigest():
-                names = code.changed(self.root, found["code"])
+            header = json.loads(line)
+            if header["of"] != self.path.name:
+                reason = f"of another training ({header['of']})"
+            elif header["sha256"] == hashlib.sha256(payload).hexdigest():
+                names = code.changed(self.root, header["code"])
                 if not names:
-                    recording.ran.update(code.kept(self.root, found["code"]))
+                    recording.ran.update(code.kept(self.root, header["code"]))
                     return payload
                 reason = f"of other code ({', '.join(names[:3])})"
         except (ValueError, KeyError, TypeError):
@@ -48,13 +48,13 @@ class Checkpoint:
 
     def save(self, payload: bytes) -> None:
         """Replace the file; a kill at any moment leaves the old one or the new one."""
-        head = {
+        header = {
             "of": self.path.name,
             "sha256": hashlib.sha256(payload).hexdigest(),
             "code": code.keep(self.root, set(recording.ran)),
         }
         with atomic(self.path) as temporary, open(temporary, "wb") as file:
-            file.write(json.dumps(head).encode() + b"\n")
+            file.write(json.dumps(header).encode() + b"\n")
             file.write(payload)
 
     def delete(self) -> None:

@@ -1,7 +1,7 @@
 """Which code a result came from: the functions that ran, with their digests, and packages.
 
-In a record a name with a colon is a function (`descriptions`), and one without is an installed
-package, whose version counts.
+A record, `.code/<digest>.json`, holds name -> digest of functions (`descriptions`; their names have
+a colon) and name -> version of the installed packages that these functions use.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from guidebench.pipeline.records.syntax import SOURCE
 from guidebench.pipeline.records.user_code import source_digest
 
 FOLDER = ".code"
-LOST = "the record of its code"
+LOST = "the record of its code"  # what `changed` names where a record is missing or damaged
 
 
 def _now(name: str) -> str | None:
     """The present digest of a function, or version of a package; None when it is gone."""
     if ":" in name:
-        found = describe(name)
-        return found.digest if found else None
+        function = describe(name)
+        return function.digest if function else None
     try:
         return version(name)
     except PackageNotFoundError:
@@ -35,17 +35,17 @@ def _now(name: str) -> str | None:
 
 
 def current(names: Set[str]) -> dict[str, str]:
-    """Name -> digest of functions, and version of the packages that they name."""
-    found: dict[str, str] = {}
+    """Name -> digest of the functions in `names`, and version of the packages that they name."""
+    record: dict[str, str] = {}
     for name in sorted(name for name in names if ":" in name):
         function = describe(name)
         if function is None:
             raise UserError(f"{name}: ran, but is not in {SOURCE}; was it edited in between?")
-        found[name] = function.digest
+        record[name] = function.digest
         for package in function.packages:
-            if named := distribution(package):
-                found[named] = version(named)
-    return found
+            if installed := distribution(package):
+                record[installed] = version(installed)
+    return record
 
 
 def there(name: str) -> bool:
@@ -54,42 +54,42 @@ def there(name: str) -> bool:
 
 
 def reached(name: str) -> set[str]:
-    """The functions that a function may call now, itself and those below them, by their names."""
-    found: set[str] = set()
+    """The names of a function and of all that it may call now, directly or through others."""
+    functions: set[str] = set()
     waiting = [name] if ":" in name else []
     while waiting:
-        here = waiting.pop()
-        function = describe(here)
-        if here not in found and function is not None:
-            found.add(here)
-            waiting += function.functions
-    return found
+        caller = waiting.pop()
+        description = describe(caller)
+        if caller not in functions and description is not None:
+            functions.add(caller)
+            waiting += description.callees
+    return functions
 
 
 def keep(root: Path, names: Set[str]) -> str:
-    """Write the present digests of `names` below an experiment's folder; returns their digest."""
-    found = current(names)
-    name = digest_of(found)[:16]
+    """Write the record of `names` below an experiment's folder; returns the record's name."""
+    record = current(names)
+    name = digest_of(record)[:16]
     try:
         kept(root, name)
     except UserError:  # not there yet, or damaged: then jobs that run again would stay stale
-        write_json(root / FOLDER / f"{name}.json", found)
+        write_json(root / FOLDER / f"{name}.json", record)
         changed.cache_clear()
     return name
 
 
 def kept(root: Path, name: str) -> dict[str, str]:
-    """What `keep` wrote; UserError when it is missing or damaged."""
+    """The record that `keep` wrote; UserError when it is missing or damaged."""
     path = root / FOLDER / f"{name}.json"
-    found: dict[str, str] = read_json(path)
-    if digest_of(found)[:16] != name:
+    record: dict[str, str] = read_json(path)
+    if digest_of(record)[:16] != name:
         raise UserError(f"{path}: damaged; what it stands for runs again")
-    return found
+    return record
 
 
 @cache
 def changed(root: Path, name: str) -> tuple[str, ...]:
-    """Names whose digest or version is another than when `keep` wrote them; empty: none."""
+    """Names in a record whose digest or version is another now; (LOST,) without the record."""
     try:
         return tuple(key for key, old in kept(root, name).items() if _now(key) != old)
     except UserError:

@@ -1,11 +1,15 @@
-"""What a function of the package says and names, as a digest.
+"""The digest of a function of the package: of its source, and of what the names in it stand for.
 
-A name is that of `recording`: `diffusion.samplers:heun`, `guidance.stabilizers:EMA.__call__`, or
-`diffusion.samplers:SAMPLERS[heun]` for an entry of a table of methods. `describe` covers a
-function's source without comments, docstrings and annotations; the shell of its class (bases,
-fields, names of methods); and each module-level name in it: a constant with its value and what that
-is made from, a class with its shell, a function only as to which one it is, for one that runs is
-recorded itself.
+Names are those of `recording`: `diffusion.samplers:heun`, `guidance.stabilizers:EMA.__call__`, and
+`diffusion.samplers:SAMPLERS[heun]` for an entry of a table of methods. The digest covers
+
+- the function's source without comments, docstrings and annotations;
+- the shell of its class: bases, fields, names of methods;
+- each module-level name in it: a constant with its value, and with the names in that; a class with
+  its shell; a function by its name alone, for a function that runs is recorded itself.
+
+What runs while a module is imported is not recorded. Where a constant's value, a decorator or a
+default calls a function, the digest therefore covers that function with all that it calls (`runs`).
 """
 
 from __future__ import annotations
@@ -23,15 +27,15 @@ BESIDE = (".j2", ".css")  # files that belong to the function that names them
 
 
 class _Facts:
-    """What a piece of code says and names, collected as readable lines."""
+    """What the digest covers, collected as readable lines: key -> text."""
 
     def __init__(self) -> None:
         self.lines: dict[str, str] = {}
         self.packages: set[str] = set()
-        self.named: set[str] = set()  # functions that it may call
+        self.callees: set[str] = set()  # functions that it may call
 
     def function(self, home: Module, name: str, runs: bool) -> None:
-        """A function's source and what it names; `runs`: with all that it calls, unrecorded."""
+        """A function's source and what it names; `runs`: with all that it calls."""
         key = f"{home.name}:{name}" + " and what it calls" * runs
         if key in self.lines:
             return
@@ -44,12 +48,12 @@ class _Facts:
         parent = name.rpartition(".")[0]
         if parent in home.classes:
             self.shell(home, parent)
-        self._bound_anew(home, name.partition(".")[0])
+        self._assignments(home, name.partition(".")[0])
 
     def shell(self, home: Module, name: str, runs: bool = False) -> None:
         """A class without the bodies of its methods; `runs`: with them and all that they call."""
         key = f"{home.name}:{name} (class)"
-        self.named |= {
+        self.callees |= {
             f"{recording.module_name(home.name)}:{method}"
             for method in home.functions
             if method.startswith(f"{name}.")
@@ -68,9 +72,9 @@ class _Facts:
         )
         names = [item.name for item in node.body if isinstance(item, ast.FunctionDef)]
         self.lines[key] = f"{ast.unparse(early)}\n{names}"
-        for part in (*body, *node.bases, *node.keywords, *map(call, node.decorator_list)):
-            self._names(home, part)
-        self._bound_anew(home, name.partition(".")[0])
+        for child in (*body, *node.bases, *node.keywords, *map(call, node.decorator_list)):
+            self._names(home, child)
+        self._assignments(home, name.partition(".")[0])
 
     def constant(self, home: Module, statement: ast.AST) -> None:
         """A top-level statement, or an entry of a table of methods."""
@@ -79,8 +83,8 @@ class _Facts:
             self.lines[key] = ""
             self._names(home, statement)
 
-    def _bound_anew(self, home: Module, name: str) -> None:
-        """The statements that bind a name, which may be a function's, a class's or an import's."""
+    def _assignments(self, home: Module, name: str) -> None:
+        """The top-level statements that assign to a name, also to a function's or an import's."""
         for statement in home.constants.get(name, []):
             self.constant(home, statement)
 
@@ -91,10 +95,10 @@ class _Facts:
         runs: bool | None = None,
         inner: dict[str, str] | None = None,
     ) -> None:
-        """Follow every name in the code.
+        """Add what each name in the code stands for.
 
-        `runs`: all that it names runs unrecorded (an import calls it), or nothing does; None: it is
-        what an import evaluates, so that what it calls, or hands to a call, runs.
+        `runs`: whether a function that it names counts with all that it calls. None: an import
+        evaluates the code, so a function does where the code calls it, or hands it to a call.
         """
         bound = home.imports | (inner or {})
         for chain, called, handed_to in chains(node):
@@ -117,45 +121,45 @@ class _Facts:
         elif home.table(name) is not None:
             self.lines[f"{home.name}:{name}"] = "a table of methods"
             return
-        self._bound_anew(home, name)
+        self._assignments(home, name)
 
     def _function(self, home: Module, name: str, runs: bool) -> None:
         if runs:
             self.function(home, name, True)
         else:
             self.lines[f"{home.name}:{name} (named)"] = ""
-            self.named.add(f"{recording.module_name(home.name)}:{name}")
+            self.callees.add(f"{recording.module_name(home.name)}:{name}")
 
     def follow(self, home: Module | None, path: list[str], runs: bool) -> None:
-        """Follow `package.module.name.attribute`; in other packages their version counts."""
+        """Add what `package.module.name.attribute` stands for; of another package, its version."""
         if path[0] != recording.PACKAGE:
             self.packages.add(path[0])
             return
         for length in range(len(path), 0, -1):
             dotted = ".".join(path[:length])
-            found = module(dotted)
-            if found is None:
+            target = module(dotted)
+            if target is None:
                 continue
             rest = path[length:]
             self.lines[f"{dotted} {'.'.join(rest)}"] = ""
-            if rest and recording.recorded(dotted) and found is not home:
-                self._name(found, rest, runs, found.imports)
+            if rest and recording.recorded(dotted) and target is not home:
+                self._name(target, rest, runs, target.imports)
             return
 
 
 def _stores(home: Module, chain: list[str], bound: dict[str, str]) -> bool:
-    """Whether a call makes an object of ours that only keeps what it is handed: no code runs."""
+    """Whether a call only keeps its arguments, in an object of ours: then none of them runs."""
     dotted, _, name = bound.get(chain[0], f"{home.name}.{chain[0]}").rpartition(".")
-    found = module(dotted)
-    if len(chain) > 1 or found is None or name not in found.classes:
+    target = module(dotted)
+    if len(chain) > 1 or target is None or name not in target.classes:
         return False
-    made = {f"{name}.{method}" for method in ("__init__", "__new__", "__post_init__")}
-    bases = [ast.unparse(base) for base in found.classes[name].bases]
-    return not made & found.functions.keys() and set(bases) <= {"NamedTuple", "Protocol"}
+    constructors = {f"{name}.{method}" for method in ("__init__", "__new__", "__post_init__")}
+    bases = [ast.unparse(base) for base in target.classes[name].bases]
+    return not constructors & target.functions.keys() and set(bases) <= {"NamedTuple", "Protocol"}
 
 
-def named(dotted: str) -> str:
-    """Digest of what a module of the package binds to a name (`guidebench.base.seeds.derive`)."""
+def import_digest(dotted: str) -> str:
+    """Digest of what an import from the package binds: of `guidebench.base.seeds.derive`."""
     facts = _Facts()
     facts.follow(None, dotted.split("."), runs=False)
     return hashlib.sha256(json.dumps(sorted(facts.lines.items())).encode()).hexdigest()[:16]
@@ -163,7 +167,7 @@ def named(dotted: str) -> str:
 
 @cache
 def _effects() -> list[tuple[str, str]]:
-    """What the effects of all imports say and name."""
+    """The lines of `syntax.effects`, which are part of every digest."""
     facts = _Facts()
     for home, statement in effects():
         facts.constant(home, statement)
@@ -177,16 +181,16 @@ def forget() -> None:
 
 
 class Described(NamedTuple):
-    """A recorded name, as it is now."""
+    """A function, or entry of a table of methods, as it is now."""
 
     digest: str  # 16 hex digits
     packages: frozenset[str]  # top-level packages of others that it names
-    functions: frozenset[str]  # functions of ours that it may call
+    callees: frozenset[str]  # functions of ours that it may call
 
 
 @cache
 def describe(name: str) -> Described | None:
-    """A recorded function, or entry of a table; None when it is there no more."""
+    """What a recorded name stands for now; None when it is gone."""
     dotted, _, place = name.partition(":")
     home = module(f"{recording.PACKAGE}.{dotted}")
     if home is None:
@@ -208,4 +212,4 @@ def describe(name: str) -> Described | None:
         return None
     text = json.dumps([sorted(facts.lines.items()), _effects()])
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return Described(digest, frozenset(facts.packages), frozenset(facts.named))
+    return Described(digest, frozenset(facts.packages), frozenset(facts.callees))

@@ -52,16 +52,16 @@ def own_job(event: Event) -> tuple[str, str]:
 
 
 def _attempts(event: Event) -> list[Event]:
-    """The failed jobs that an event tells of, with SLURM's logs: `slurm`."""
+    """The failed jobs that an event reports; `slurm`: SLURM's logs of the job, or of its group."""
     if event["event"] == "group_error":
         return [{**job, "slurm": event["aux_logs"]} for job in event["job_error_info"]]
-    # those of a group were in its own event
+    # `indent`: a job of a group, which the group's own event reports
     alone = event["event"] == "job_error" and not event["indent"]
     return [{**event, "slurm": event["log"][1:]}] if alone else []
 
 
 def failed(events: list[Event]) -> list[Failure]:
-    """The jobs that Snakemake's events tell of as failed and not, later, as finished."""
+    """The jobs that failed, by Snakemake's events, and that no later attempt finished."""
     errors: dict[tuple[str, str], list[Event]] = defaultdict(list)
     finished: set[int] = set()
     for event in events:
@@ -74,27 +74,28 @@ def failed(events: list[Event]) -> list[Failure]:
     jobs = []
     for (stage, name), attempts in errors.items():
         last = attempts[-1]
-        logs = [last["log"][0], *map(_near, last["slurm"])]
+        logs = [last["log"][0], *map(_relative, last["slurm"])]
         if last["jobid"] in finished:
             continue
-        if last["indent"] and logs[1:] and stage not in _broke(logs[-1], stage):
+        # a group fails as a whole: its other jobs had finished, or not begun
+        if last["indent"] and logs[1:] and stage not in _unfinished(logs[-1], stage):
             continue
         if refused := re.search(REFUSED, last["rule_msg"] or "", re.DOTALL):
             lines = (refused[1] or refused[2]).splitlines()
             words = [line.removeprefix("sbatch: error: ").strip() for line in lines]
             ended, logs = f"not submitted ({'; '.join(words)})", []
-        elif found := re.search(ENDED, last["rule_msg"] or ""):
-            ended = f"SLURM job {found[1]} {found[2]}"
+        elif status := re.search(ENDED, last["rule_msg"] or ""):
+            ended = f"SLURM job {status[1]} {status[2]}"
         elif logs[1:]:
             ended = f"SLURM job {Path(logs[-1]).stem} failed"
-        else:  # of a group Snakemake does not repeat what SLURM said
+        else:  # Snakemake's event of a group leaves out what SLURM said
             ended = "not submitted, or ended without a word" if last["indent"] else ""
         jobs.append(Failure(stage, name, len(attempts), ended, logs))
     return jobs
 
 
-def _broke(log: str, stage: str) -> set[str]:
-    """The rules of a group that its log shows as begun and not finished; `stage` without a log."""
+def _unfinished(log: str, stage: str) -> set[str]:
+    """The rules that began and did not finish, by the log of a group; `stage` without a log."""
     try:
         text = Path(log).read_text(errors="replace")
     except OSError:
@@ -103,7 +104,7 @@ def _broke(log: str, stage: str) -> set[str]:
     return begun - set(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", text, re.MULTILINE))
 
 
-def _near(path: str) -> str:
+def _relative(path: str) -> str:
     here = Path.cwd()
     return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
@@ -119,13 +120,16 @@ def _cause(logs: list[str]) -> str:
 
 
 def explain(events: list[Event], errors: Mapping[tuple[str, str], str]) -> list[str]:
-    """One line per failed job; `errors`: what jobs (stage, name) said themselves."""
-    return [one.line(errors.get((one.stage, one.job))) for one in failed(events)]
+    """One line per failed job; `errors`: (stage, name) -> the error that the job itself told."""
+    return [failure.line(errors.get((failure.stage, failure.job))) for failure in failed(events)]
 
 
 def last_words(events: list[Event], text: str) -> list[str]:
-    """Of a Snakemake that could not begin: its errors, or else its last lines."""
+    """Why Snakemake ended though no job failed: its first errors, else the last lines it printed.
+
+    `text`: what it printed. At most three lines.
+    """
     errors = [event["text"].strip() for event in events if event["event"] == "error"]
-    # of a defect its last line; of a mistake all but where in Snakemake's code it was found
+    # of a traceback the last line is left, and no place in Snakemake's own code
     words = [re.sub(r"(?s)^Traceback.*\n|\n  File [^\n]*", "", error) for error in errors]
     return [" ".join(each.split()) for each in words[:3]] or text.strip().splitlines()[-3:]

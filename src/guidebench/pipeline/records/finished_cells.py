@@ -1,4 +1,4 @@
-"""Finished cells: a file with what it stands on beside it is not computed again."""
+"""Finished cells: beside each lies what it stands on, so that it is not computed again."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ def _sidecar(path: Path) -> Path:
 def remember(
     path: Path, key: str, root: Path, names: Set[str], measured: Path | None = None
 ) -> None:
-    """Note that `path`, with a `measured` file beside it, is what `key` asks for.
+    """Write beside a finished cell, `path`, what it stands on.
 
-    `names` are the functions behind it.
+    `key`: digest of its slice of the config and of the models that it was sampled from; `names`:
+    the functions behind it; `measured`: a file of times beside it.
     """
     write_json(
         _sidecar(path),
@@ -36,8 +37,8 @@ def remember(
 def standing(path: Path, key: str, root: Path, whole: bool = True) -> set[str] | None:
     """The functions behind a finished cell; None when it has to be computed.
 
-    It stands while it holds what `key` asks for, its code is unchanged, and its content is that of
-    when it was written (`whole`: by its sha256, else by its size alone).
+    It stands while its key is `key`, its code is unchanged, and its content is that of when it was
+    written (`whole`: by its sha256, else by its size alone).
     """
     try:
         entry = read_json(_sidecar(path))
@@ -45,7 +46,8 @@ def standing(path: Path, key: str, root: Path, whole: bool = True) -> set[str] |
             return None
         if path.stat().st_size != entry["bytes"] or (whole and sha256(path) != entry["sha256"]):
             return None
-        if any(sha256(path.with_name(n)) != told for n, told in entry["measured"].items()):
+        measured = entry["measured"].items()
+        if any(sha256(path.with_name(name)) != digest for name, digest in measured):
             return None
         return set(code.kept(root, entry["code"]))
     except (UserError, OSError, KeyError, TypeError, AttributeError):

@@ -1,4 +1,4 @@
-"""Files from outside that a data set is made from: known by their content."""
+"""The user's own files that a data set is made from, and one digest of their contents."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ CACHE = ".external.json"  # in results/: digests of contents, valid while sizes 
 
 
 def files(data: Any, results: Path) -> list[Path]:
-    """The files that are there of those that a data section names; KeyError for a new source."""
+    """The files that are there of those that a data section names; KeyError: no such source."""
     return [path for path in sources.files(data, results) if path.is_file()]
 
 
 def content(data: Any, results: Path) -> str | None:
     """One digest of the contents of a data section's files; None when it has none.
 
-    It is kept in `results` with sizes, times and inodes, and computed anew when one is another.
+    It is kept in `results`, and computed anew when the path, size, time or inode of a file changed.
     UserError for a folder that cannot be read to its end.
     """
     paths = files(data, results)
@@ -31,17 +31,17 @@ def content(data: Any, results: Path) -> str | None:
     stats = [path.stat() for path in paths]
     places = [str(path.resolve()) for path in paths]
     times = [[stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino] for stat in stats]
-    known_by = digest_of([places, times])
+    key = digest_of([places, times])
     cache: dict[str, str] = {}
     with suppress(OSError, ValueError, TypeError):
         cache = dict(json.loads((results / CACHE).read_text()))
-    if known_by not in cache:
-        # a name counts, and the folder that it is in, but not where all of it lies
-        whole = [path.absolute() for path in paths]
-        above = Path(os.path.commonpath([path.parent for path in whole]))
-        names = [path.relative_to(above).as_posix() for path in whole]
-        cache[known_by] = digest_of([[n, sha256(p)] for n, p in zip(names, paths, strict=True)])
+    if key not in cache:
+        # paths count from the files' common folder on: it may be moved
+        absolute = [path.absolute() for path in paths]
+        above = Path(os.path.commonpath([path.parent for path in absolute]))
+        names = [path.relative_to(above).as_posix() for path in absolute]
+        cache[key] = digest_of([[n, sha256(p)] for n, p in zip(names, paths, strict=True)])
         if results.is_dir():
             with suppress(OSError):  # a folder that may not be written to
                 write_json(results / CACHE, cache)
-    return cache[known_by]
+    return cache[key]

@@ -26,8 +26,7 @@ class Module:
         self.classes = dict(_classes(tree.body))
         self.imports = imported(tree.body)
         self.constants: dict[str, list[ast.stmt]] = {}
-        # statements that may change what any name stands for
-        self.effects: list[ast.stmt] = []
+        self.effects: list[ast.stmt] = []  # statements that may change what any name stands for
         for statement in tree.body:
             if isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
                 continue
@@ -35,7 +34,7 @@ class Module:
                 continue
             for name in _bound(statement):
                 self.constants.setdefault(name, []).append(statement)
-            if not _only_names_something(statement):
+            if not _only_assigns(statement):
                 self.effects.append(statement)
 
     def table(self, name: str) -> dict[str, ast.expr] | None:
@@ -49,7 +48,7 @@ class Module:
 
 
 def _bound(node: ast.AST) -> set[str]:
-    """The names that a statement binds; those of a comprehension are its own."""
+    """The names that a statement assigns to, outside of comprehensions and lambdas."""
     if isinstance(node, ast.Name):
         return {node.id} if isinstance(node.ctx, ast.Store) else set()
     if isinstance(node, ast.comprehension | ast.Lambda):
@@ -57,8 +56,8 @@ def _bound(node: ast.AST) -> set[str]:
     return {name for child in ast.iter_child_nodes(node) for name in _bound(child)}
 
 
-def _only_names_something(statement: ast.stmt) -> bool:
-    """Whether a top-level statement binds plain names, and calls no method of another name."""
+def _only_assigns(statement: ast.stmt) -> bool:
+    """Whether a top-level statement assigns to plain names and, by its form, does nothing else."""
     if not isinstance(statement, ast.Assign | ast.AnnAssign):
         return False
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
@@ -94,19 +93,19 @@ def _classes(body: list[ast.stmt], above: str = "") -> Iterator[tuple[str, ast.C
 
 
 def imported(body: Sequence[ast.AST]) -> dict[str, str]:
-    """Name -> dotted name of what the imports in `body` bind it to, but for functions in it."""
-    found = {}
+    """Name -> the dotted name that an import in `body` gives it, outside of functions in `body`."""
+    imports = {}
     for node in body:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 whole = alias.name if alias.asname else alias.name.partition(".")[0]
-                found[alias.asname or whole] = whole
+                imports[alias.asname or whole] = whole
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for alias in node.names:
-                found[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+                imports[alias.asname or alias.name] = f"{node.module}.{alias.name}"
         elif not isinstance(node, ast.FunctionDef):
-            found |= imported(list(ast.iter_child_nodes(node)))
-    return found
+            imports |= imported(list(ast.iter_child_nodes(node)))
+    return imports
 
 
 @cache
@@ -120,51 +119,54 @@ def module(name: str) -> Module | None:
 
 
 def call(decorator: ast.expr) -> ast.expr:
-    """A decorator as the call that it is."""
+    """A decorator as a call: `@name` calls `name`."""
     return decorator if isinstance(decorator, ast.Call) else ast.Call(decorator, [], [])
 
 
 @cache
 def effects() -> list[tuple[Module, ast.stmt]]:
-    """The statements of all modules that carry numbers which change what names stand for.
+    """The `effects` of all modules that carry numbers, each with its module.
 
-    Whoever imports such a module, its effect is on the whole process.
+    They count for every function: once a module is imported, they act on the whole process.
     """
-    root = SOURCE / recording.PACKAGE
-    found = []
-    for path in sorted(root.rglob("*.py")):
-        parts = (recording.PACKAGE, *path.relative_to(root).with_suffix("").parts)
-        name = ".".join(part for part in parts if part != "__init__")
+    statements = []
+    for path in sorted((SOURCE / recording.PACKAGE).rglob("*.py")):
+        steps = path.relative_to(SOURCE).with_suffix("").parts
+        name = ".".join(step for step in steps if step != "__init__")
         # nobody imports `__main__`
         if path.stem != "__main__" and (name == recording.PACKAGE or recording.recorded(name)):
             home = module(name)
-            found += [(home, statement) for statement in home.effects] if home else []
-    return found
+            statements += [(home, statement) for statement in home.effects] if home else []
+    return statements
 
 
-class Named(NamedTuple):
-    """A name in code: `[a, b, c]` of a.b.c."""
+class NameUse(NamedTuple):
+    """A place in code that reads a name: `[a, b, c]` of a.b.c."""
 
     chain: list[str]
-    called: bool = False  # by what evaluates the code, not later
-    handed_to: list[str] | None = None  # the innermost call that gets it, if that has a name
+    called: bool = False  # when the code around it is evaluated, not later
+    handed_to: list[str] | None = None  # the innermost call that gets it, `?` without a name
 
 
-def chains(node: ast.AST, now: bool = True, call_of: ast.expr | None = None) -> Iterator[Named]:
-    """Every name that is read in the code. A lambda is evaluated later, unless a call gets it."""
+def chains(node: ast.AST, now: bool = True, call_of: ast.expr | None = None) -> Iterator[NameUse]:
+    """Every use of a name in the code.
+
+    `now`: the code is evaluated at once, as a lambda is not unless a call gets it; `call_of`: what
+    is called with the code as an argument.
+    """
     if isinstance(node, ast.Lambda):
         now = now and call_of is not None
     if chain := _dotted(node):
-        yield Named(chain, False, _dotted(call_of) or ["?"] if now and call_of else None)
+        yield NameUse(chain, False, _dotted(call_of) or ["?"] if now and call_of else None)
         return
     if isinstance(node, ast.Call):
         called = _dotted(node.func)
         if called:
-            yield Named(called, now)
+            yield NameUse(called, now)
         else:
             yield from chains(node.func, now, call_of)
-        for part in (*node.args, *node.keywords):
-            yield from chains(part, now, node.func)
+        for argument in (*node.args, *node.keywords):
+            yield from chains(argument, now, node.func)
         return
     for child in ast.iter_child_nodes(node):
         yield from chains(child, now, call_of)

@@ -12,7 +12,7 @@ from pathlib import Path
 from guidebench.pipeline import recording
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.artifacts import digest_of
-from guidebench.pipeline.records.descriptions import named
+from guidebench.pipeline.records.descriptions import import_digest
 from guidebench.pipeline.records.packages import distribution
 from guidebench.pipeline.records.syntax import chains, imported, strip
 
@@ -30,8 +30,8 @@ def source_digest(name: str) -> str:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        found = importlib.util.find_spec(dotted)
-        path = Path(found.origin) if found and found.origin else None
+        spec = importlib.util.find_spec(dotted)
+        path = Path(spec.origin) if spec and spec.origin else None
         tree = ast.parse(path.read_bytes()) if path else None
     except SyntaxError as error:
         raise UserError(f"{name} (line {error.lineno}: {error.msg})") from error
@@ -41,8 +41,7 @@ def source_digest(name: str) -> str:
         raise UserError(f"{name} (no such module)")
     if not {attribute, "*", "__getattr__"} & _bound(tree):
         raise UserError(f"{name} (no {attribute} in {dotted})")
-    parts = dotted.split(".") + ["__init__"] * (path.name == "__init__.py")
-    root = path.parents[len(parts) - 1]
+    root = path.parents[dotted.count(".") + (path.name == "__init__.py")]
     texts: dict[str, str] = {}
     _of_user(root, path, texts)
     return digest_of(texts)[:16]
@@ -59,12 +58,12 @@ def _of_user(root: Path, path: Path, texts: dict[str, str]) -> None:
         raise UserError(f"{path} (line {error.lineno}: {error.msg})") from error
     strip(tree)
     texts[key] = ast.unparse(tree)
-    # of guidebench its constants count here: its functions are recorded when they run
+    # of guidebench, constants and classes count here: its functions are recorded when they run
     bound = imported([n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)])
     for name, *attributes in (chain for chain, *_ in chains(tree)):
         dotted = ".".join([bound.get(name, name), *attributes])
         if dotted.startswith(f"{recording.PACKAGE}."):
-            texts[dotted] = named(dotted)
+            texts[dotted] = import_digest(dotted)
     own, installed = key.partition("/")[0].removesuffix(".py"), root.name in INSTALLED
     for node in ast.walk(tree):
         base = (
@@ -80,11 +79,11 @@ def _of_user(root: Path, path: Path, texts: dict[str, str]) -> None:
             names = [above, *(f"{above}.{alias.name}".lstrip(".") for alias in node.names)]
         for name in filter(None, names):
             steps = name.split(".")
-            if steps[0] != recording.PACKAGE and (other := distribution(steps[0])):
-                texts[other] = version(other)
+            if steps[0] != recording.PACKAGE and (package := distribution(steps[0])):
+                texts[package] = version(package)
             if installed and base == root and steps[0] != own:
-                continue  # of an installed package its dependencies count by their versions
-            for length in range(1, len(steps) + 1):  # packages on the way run, too
+                continue  # an installed package's dependencies count by their versions
+            for length in range(1, len(steps) + 1):  # `import a.b` runs `a/__init__.py`, too
                 place = base.joinpath(*steps[:length])
                 for file in (place.with_suffix(".py"), place / "__init__.py"):
                     if file.is_file() and "site-packages" not in file.relative_to(root).parts:

@@ -19,13 +19,13 @@ from snakemake.resources import Resource
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
-# of a record of Python's logging: not Snakemake's
-OURS = {*vars(logging.makeLogRecord({})), "message"}
+# what every record of Python's logging has; the rest of a record is Snakemake's
+STANDARD = {*vars(logging.makeLogRecord({})), "message"}
 DRAW_SECONDS = 0.3
 
 
 def plain(value: Any) -> Any:
-    """What JSON holds of a record's value; words for all else."""
+    """A record's value as JSON can hold it; what it cannot is said in words."""
     if isinstance(value, Resource):  # one that is still a function has no value
         value = str(value) if value.is_evaluable() else value.value
     if hasattr(value, "items"):  # first: Snakemake's resources are a list with names
@@ -37,7 +37,7 @@ def plain(value: Any) -> Any:
 
 def line(record: logging.LogRecord) -> str:
     """A record in one line: its event (else `info`, `error`), time, text and fields."""
-    fields = {name: plain(value) for name, value in vars(record).items() if name not in OURS}
+    fields = {name: plain(value) for name, value in vars(record).items() if name not in STANDARD}
     whole = {
         "event": record.levelname.lower(),
         "run": os.getpid(),
@@ -57,7 +57,7 @@ class LogHandlerSettings(LogHandlerSettingsBase):
 
 
 class LogHandler(LogHandlerBase):  # type: ignore[misc]
-    """Writes every record to the file that was named; else to one of its own, and draws it."""
+    """Writes every record to the file that the settings name; else to its own, and draws it."""
 
     settings: LogHandlerSettings
 
@@ -74,7 +74,7 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
             self.artist.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One write; a full disk stops nobody, and a line that it cut swallows no other."""
+        """Append the record on a new line, as a full disk, which is no error, may cut a line."""
         if self.file is not None:
             with suppress(OSError):
                 os.write(self.file, f"\n{line(record)}\n".encode())
@@ -108,7 +108,7 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
 
     @property
     def writes_to_stream(self) -> bool:
-        """It draws instead of Snakemake's own words, which a dry run is asked for."""
+        """Whether it draws, in the place of what Snakemake prints; never in a dry run."""
         return self.folder is not None and not self.common_settings.dryrun
 
     has_filter = True  # it takes everything

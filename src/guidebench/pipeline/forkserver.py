@@ -49,9 +49,9 @@ LIBRARIES = (
     "pydantic",
     "yaml",
 )
-# they ask for GPUs, which no fork could use then: where there is the device file of none
+# importing them asks for GPUs, and then no fork can use one: only for machines without a GPU
 ASKING = ("diffusers.models.unets.unet_2d",)
-GPUS = ("nvidia[0-9]*", "kfd", "dxg")
+GPUS = ("nvidia[0-9]*", "kfd", "dxg")  # their device files, in /dev
 SECONDS = 60.0  # for a request to come whole
 FORKED = b"f"  # a fork has taken over
 DIES_WITH_PARENT = 1  # prctl(2): PR_SET_PDEATHSIG
@@ -77,8 +77,7 @@ def main() -> None:
 def start(threads: int) -> None:
     """Start the server of this process's jobs, `threads` each; it ends with this process.
 
-    Where whoever started this process has one for as many threads, it stays. Where the system does
-    not let processes be waited for as files, there is none.
+    None is started where this process has one for as many threads, or the system no pidfd_open.
     """
     kind = f"guidebench-{threads}-"
     if os.environ.get(ADDRESS, "").startswith(kind):
@@ -87,7 +86,7 @@ def start(threads: int) -> None:
         os.close(os.pidfd_open(os.getpid()))
     except (AttributeError, OSError):
         return
-    gpu = any(found for name in GPUS for found in Path("/dev").glob(name))
+    gpu = any(device for name in GPUS for device in Path("/dev").glob(name))
     libraries = LIBRARIES if gpu else (*LIBRARIES, *ASKING)
     with socket.socket(socket.AF_UNIX) as listener:
         address = kind + secrets.token_hex(16)
@@ -147,14 +146,15 @@ def _ask(address: str) -> None:
 
 def _same_user(connection: socket.socket) -> bool:
     """Whether the other end belongs to this user: anybody may connect to an abstract socket."""
-    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return bool(struct.unpack("3i", found)[1] == os.getuid())
+    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, user, _ = struct.unpack("3i", peer)
+    return bool(user == os.getuid())
 
 
 def serve(listener: socket.socket, libraries: list[str]) -> NoReturn:
     """Fork for each request until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # two for each job that runs
+    # two open files for each job that runs
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES[1], FILES[1]))
     with selectors.DefaultSelector() as events:
         events.register(0, selectors.EVENT_READ)
@@ -206,7 +206,7 @@ def _accept(listener: socket.socket, events: selectors.BaseSelector, libraries: 
 
 
 def load(libraries: Iterable[str]) -> None:
-    """Import them, once; of one that is missing or broken, the fork that needs it will tell."""
+    """Import them, once; one that is missing or broken is an error of the fork that needs it."""
     for name in libraries:
         if name not in sys.modules:
             with suppress(Exception):
@@ -240,7 +240,7 @@ def _work(
         with suppress(OSError):
             Path("/proc/self/comm").write_text(" ".join(["guidebench", *arguments[1:2]]))
         resource.setrlimit(resource.RLIMIT_NOFILE, FILES)
-        # what libraries drew, or looked up, when they were imported
+        # anew, what libraries drew or looked up when the server imported them
         random.seed()
         tempfile.tempdir = None
         for name, reseed in RESEEDED.items():

@@ -31,11 +31,11 @@ sources: dict[str, str] = {}
 class Methods(dict[str, Method]):
     """Methods by name, at the top of a module; only the entries that are looked up count.
 
-    So a new sampler, guide or network in a table makes nothing stale that does not use it; who goes
-    through the whole table (by its names) depends on all of it.
+    So a new sampler, guide or network in a table makes nothing stale that does not use it; a
+    function that goes through the whole table (by its names) depends on all of it.
     """
 
-    place = ""  # `module:NAME`, told by the loader
+    place = ""  # `module:NAME`, set by the loader
 
     def __getitem__(self, name: str) -> Method:
         ran.add(f"{self.place}[{name}]")
@@ -114,7 +114,8 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         vars(module)["__ran__"] = ran.add
-        # what an import runs is part of the module's constants (see `code`), whoever imports first
+        # what an import runs counts with the module's constants (`records.descriptions`), and not
+        # for the job that happens to import it first
         with apart():
             super().exec_module(module)
         for name, value in vars(module).items():

@@ -27,31 +27,31 @@ class Bar(NamedTuple):
 
 
 class Log:
-    """Lines for a file or a pipe."""
+    """Plain lines, for a file or a pipe."""
 
-    seconds = 15.0  # between two looks at how far it is
-    shown = 0.0
+    seconds = 15.0  # between two lines about progress
+    shown = 0.0  # time of the last one
 
     def due(self) -> bool:
-        """Whether it is time for the next one."""
+        """Whether progress is to be shown again; if so, this counts as the last time."""
         now = time.monotonic()
         due = now - self.shown > self.seconds
         self.shown = now if due else self.shown
         return due
 
     def show(self, jobs: list[Bar], whole: Bar) -> None:
-        """How far it is, in one line."""
+        """Write the progress of the running jobs and of the whole run, in one line."""
         running = ", ".join(f"{job.title} {job.share:.0%}" for job in jobs) or "starting"
         left = f"about {duration(whole.left)} left"
         self.line(f"{whole.share:4.0%}  {running}  ({whole.title}, {left})")
 
     def line(self, text: str) -> None:
-        """Something that stays."""
+        """Write a line that stays."""
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 
     def close(self) -> None:
-        """No more bars."""
+        """Nothing: plain lines leave no bars to remove."""
 
 
 class Terminal(Log):
@@ -68,7 +68,7 @@ class Terminal(Log):
         console.show_cursor()  # a killed run could not show it again
 
     def show(self, jobs: list[Bar], whole: Bar) -> None:
-        """A line for each running job as far as there is room, and one for all."""
+        """Draw a bar for each running job as far as there is room, and one for the whole run."""
         width, height = self.console.size
         fit = max(1, height - 3)
         more = [Text(f"and {len(jobs) - fit} more")] if len(jobs) > fit else []
@@ -76,16 +76,16 @@ class Terminal(Log):
         self.live.update(lines, refresh=True)
 
     def line(self, text: str) -> None:
-        """Above the bars."""
+        """Write a line above the bars."""
         self.console.print(Text(text), soft_wrap=True)
 
     def close(self) -> None:
-        """The bars go."""
+        """Remove the bars."""
         self.live.stop()
 
 
 def drawn(bars: list[Bar], width: int) -> RenderableType:
-    """Bars of one width below each other; numbers are whole, titles are cut."""
+    """Bars of equal width, one below the other; for want of room titles are cut, never numbers."""
     table = Table.grid(padding=(0, 2, 0, 0), expand=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     wide = width >= WIDE
@@ -100,6 +100,6 @@ def drawn(bars: list[Bar], width: int) -> RenderableType:
 
 
 def display() -> Log:
-    """That of standard output."""
+    """Bars if standard output is a terminal that can draw them, else plain lines."""
     console = Console()
     return Terminal(console) if sys.stdout.isatty() and not console.is_dumb_terminal else Log()

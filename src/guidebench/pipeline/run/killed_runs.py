@@ -29,22 +29,23 @@ def end(folder: Path, on_slurm: bool) -> int:
 
 
 def processes(folder: Path, jobs: list[str]) -> list[psutil.Process]:
-    """Processes that a run of this experiment started and did not outlive.
+    """Processes on this machine that a run of this experiment started and that are still there.
 
-    Those of SLURM's `jobs` (on this machine, too, if it is a node) are not among them.
+    Without those of SLURM's `jobs`, which run here if this machine is one of its nodes.
     """
-    found = []
+    started = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             environment = process.environ()
-            mine = environment.get(MARK) == str(folder.resolve())
-            if mine and environment.get("SLURM_JOB_ID") not in jobs:
-                found.append(process)
-    return found
+            ours = environment.get(MARK) == str(folder.resolve())
+            if ours and environment.get("SLURM_JOB_ID") not in jobs:
+                started.append(process)
+    return started
 
 
 def stop(alive: list[psutil.Process]) -> None:
-    """Interrupt what is still alive after a moment (a terminal's Ctrl-C reaches all), then wait."""
+    """Wait for processes to end; interrupt those that do not, and at last kill them."""
+    # a terminal's Ctrl-C has reached them all already
     _, alive = psutil.wait_procs(alive, timeout=1)
     for number in (signal.SIGINT, signal.SIGKILL):
         for process in alive:

@@ -1,4 +1,7 @@
-"""How far each job of a run is, and how fast this machine is, from the stages' events."""
+"""How far each job of a run is, and how fast this machine is, from the stages' events.
+
+The plan expects a number of seconds of each job. A pace is how many times those it really takes.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from guidebench.pipeline.jobs.cost_model import STARTUP_SECONDS
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.records.events import FAILED, events_path, read
 
-# expected seconds of work that count as much as what is believed without having seen any
+# weight of a belief about the pace: as if so many expected seconds of work had been seen to agree
 FAINT, FIRM = 1.0, 5.0
-OVERDUE = 0.2  # of the time that a job has told nothing, what it takes still when all is over
+# a job that should have ended by now still takes this share of the time since its last event
+OVERDUE = 0.2
 Seen = tuple[float, float]  # seconds that some work took, and was expected to take
 
 
@@ -27,11 +31,12 @@ class State:
         self.path, self.offset = events_path(folder, self.job.stage, self.job.name), row["offset"]
         self.startup = min(STARTUP_SECONDS, self.weight)
         self.body = self.weight - self.startup
-        self.asked = False  # Snakemake has begun it, and not seen it fail
-        self.launched: float | None = None  # when it did so, if the job did not wait then
+        self.submitted = False  # Snakemake has started it, and not seen it fail
+        self.launched: float | None = None  # when; None where the job may have waited in a queue
         self._forget()
 
     def _forget(self) -> None:
+        """Begin anew: the job has not started, or starts once more."""
         self.ended, self.error = False, ""
         self.started: float | None = None
         self.seconds, self.total = 0.0, 1.0
@@ -45,21 +50,21 @@ class State:
     @property
     def running(self) -> bool:
         """Whether its process is at work."""
-        return self.asked and self.started is not None and not self.ended
+        return self.submitted and self.started is not None and not self.ended
 
     @property
     def share(self) -> float:
-        """How far it is, 0 to 1."""
+        """The share of it that is done, 0 to 1."""
         return 1.0 if self.ended else self.marks[-1][1] / self.total if self.marks else 0.0
 
     @property
     def rate(self) -> float | None:
-        """Steps a second, as soon as two of them are known."""
+        """Steps a second between the first and the last event about progress; None before two."""
         took, _ = self.steady
         return (self.marks[1][1] - self.marks[0][1]) / took if took else None
 
     def poll(self) -> bool:
-        """Read new events; returns whether it ended."""
+        """Read new events; returns whether they say that it ended."""
         events, self.offset = read(self.path, self.offset)
         for event in events:
             if event["event"] == "start":
@@ -76,7 +81,7 @@ class State:
 
     @property
     def steady(self) -> Seen:
-        """Its work between two looks at its progress."""
+        """What its work took between the first and the last event about progress."""
         if len(self.marks) < 2:
             return 0.0, 0.0
         (first, few), (last, many) = self.marks
@@ -84,12 +89,12 @@ class State:
 
     @property
     def rough(self) -> Seen:
-        """Its start-up; all of it where it told nothing of its progress."""
+        """What its start-up took, or all of it where it ended without an event about progress."""
         launched = self.launched or self.started or 0.0
         if self.marks:
             first, few = self.marks[0]
             work = self.body * few / self.total
-            # else it continues what an earlier run began, or its first step was a long one
+            # more work by the first event: an earlier run did it, or the first step was a long one
             if work < self.startup:
                 return first - launched, self.startup + work
         elif self.ended and not self.error:
@@ -97,11 +102,11 @@ class State:
         return 0.0, 0.0
 
     def expected(self, startup: float, pace: float) -> float:
-        """Seconds of all of it when its parts take that many times their expected ones."""
+        """Seconds of all of it, when start-ups have the pace `startup` and its work has `pace`."""
         return self.startup * startup + self.body * pace
 
     def remaining(self, startup: float, pace: float) -> float:
-        """Seconds that it still takes."""
+        """Seconds that it still takes, at these paces."""
         if self.ended or not self.running:
             return 0.0 if self.ended else self.expected(startup, pace)
         last = self.marks[-1][0] if self.marks else self.started or 0.0
@@ -111,7 +116,7 @@ class State:
 
 
 def pace(seen: Iterable[Seen], believed: float, strength: float) -> float:
-    """How many times the expected seconds work takes: what was seen, with what was believed."""
+    """The pace of what was `seen`, and of `strength` expected seconds at the pace `believed`."""
     seconds, work = strength * believed, strength
     for took, expected in seen:
         seconds, work = seconds + took, work + expected
@@ -119,9 +124,10 @@ def pace(seen: Iterable[Seen], believed: float, strength: float) -> float:
 
 
 def paces(states: Sequence[State]) -> tuple[float, dict[Job, float]]:
-    """How many times the expected seconds start-ups take, and the work of each job.
+    """The pace of start-ups, and of the work of each job.
 
-    What is seen of a job counts most for itself, then for its stage, then for all.
+    What is believed of a job's pace is its stage's, of a stage's that of all work, and of that the
+    pace of start-ups.
     """
     startup = pace([state.rough for state in states], 1.0, FAINT)
     every = pace([state.steady for state in states], startup, FAINT)

@@ -1,4 +1,4 @@
-"""What runs, how far it is and how long still, from Snakemake's events and the stages' own."""
+"""What runs, how far it is and how long it still takes, from Snakemake's and the stages' events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Progress:
         self.display = display()
 
     def update(self) -> None:
-        """Look at what is new, and show it."""
+        """Read new events, and show what they say."""
         events, self.offset = read(self.path, self.offset)
         for event in events:
             self._feed(event)
@@ -47,11 +47,11 @@ class Progress:
     def _feed(self, event: dict[str, Any]) -> None:
         kind = event["event"]
         if kind == "plan":
-            found = [State(row, Path(event["folder"])) for row in event["jobs"]]
-            rows = zip(found, event["jobs"], strict=True)
-            self.after = {s.job: [found[number].job for number in row["after"]] for s, row in rows}
+            states = [State(row, Path(event["folder"])) for row in event["jobs"]]
+            rows = zip(states, event["jobs"], strict=True)
+            self.after = {s.job: [states[number].job for number in row["after"]] for s, row in rows}
             self.plan = event
-            self.states = {(state.job.stage, state.job.name): state for state in found}
+            self.states = {(state.job.stage, state.job.name): state for state in states}
         elif kind == "resources_info":
             given = {**event, **event.get("provided_resources", {})}
             self.slots |= {name: given[name] for name in ("cores", "nodes", "gpu") if name in given}
@@ -59,9 +59,8 @@ class Progress:
             stats = {**event["stats"], "all": 0, "total": 0}
             self.needed = +Counter(stats)
         elif kind in ("job_info", "job_error") and (state := self.states.get(own_job(event))):
-            state.asked = (
-                kind == "job_info"
-            )  # one that failed may have left no word, and come again
+            # a job that failed may be tried again, and need not have told its end
+            state.submitted = kind == "job_info"
             state.launched = None if "nodes" in self.slots else event["time"]
 
     def _counts(self) -> str:
@@ -69,11 +68,14 @@ class Progress:
         return f"{ended}/{self.needed.total()}"
 
     def _those_needed(self) -> list[State]:
-        """The jobs of this run; of a stage, which ones is a guess until they begin."""
+        """The jobs of this run: of each stage, as many as Snakemake says, which says not which.
+
+        Those that began come first, then those that it submitted, then stale ones.
+        """
         needed = []
         for stage, count in self.needed.items():
             states = [state for state in self.states.values() if state.job.stage == stage]
-            states.sort(key=lambda s: (s.started is None, not s.asked, not s.stale))
+            states.sort(key=lambda s: (s.started is None, not s.submitted, not s.stale))
             needed += states[:count]
         return needed
 
@@ -86,7 +88,7 @@ class Progress:
         return min(here, self.slots.get("gpu", here)) if self.plan.get("device") != "cpu" else here
 
     def look(self) -> tuple[list[Bar], Bar]:
-        """The running jobs, and the whole."""
+        """A bar for each running job, and one for the whole run."""
         states = self._those_needed()
         startup, works = paces(states)
         bars, tasks, total = [], [], 0.0
@@ -103,7 +105,7 @@ class Progress:
         return bars, Bar(f"{gone} gone", share, None, makespan(tasks, self.workers))
 
     def finish(self, code: int) -> None:
-        """The last words."""
+        """Show how the run ended; `code`: Snakemake's exit code."""
         self.update()
         took = duration(time.monotonic() - self.begun)
         self.display.close()
@@ -113,5 +115,5 @@ class Progress:
             self.display.line(f"[{self._counts()}] finished in {took}")
 
     def errors(self) -> dict[tuple[str, str], str]:
-        """(stage, job) -> the error of every job that failed in this run."""
+        """(stage, name) -> the error of every job that failed in this run."""
         return {job: state.error for job, state in self.states.items() if state.error}

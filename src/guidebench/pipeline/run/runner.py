@@ -68,12 +68,12 @@ class Run(NamedTuple):
 
     @property
     def log(self) -> Path:
-        """Everything that Snakemake prints."""
+        """The file for everything that Snakemake prints."""
         return self.folder / "logs" / "pipeline.log"
 
     @property
     def events(self) -> Path:
-        """What its logger plugin writes."""
+        """The file that Snakemake's logger plugin writes events to."""
         return self.log.with_suffix(".jsonl")
 
     @property
@@ -107,18 +107,17 @@ class Run(NamedTuple):
                 slurm.check(profile, self.profile_file)
             return executor
         except (FileNotFoundError, NotADirectoryError) as error:
-            known = ", ".join(
-                sorted(path.parent.name for path in self.profiles.glob("*/config.yaml"))
-            )
+            names = sorted(path.parent.name for path in self.profiles.glob("*/config.yaml"))
             raise UserError(
-                f"--profile: found {self.profile}, allowed: {known}, or a folder with a config.yaml"
+                f"--profile: found {self.profile}, allowed: {', '.join(names)}, or a folder with a "
+                "config.yaml"
             ) from error
         except (yaml.YAMLError, AttributeError) as error:
             text = " ".join(str(error).split())
             raise UserError(f"{self.profile_file}: not a profile in YAML ({text})") from error
 
     def command(self) -> list[str]:
-        """Snakemake's command line; the lock is ours: a killed run leaves none."""
+        """Snakemake's command line, without its lock: a killed run would leave that behind."""
         command = [
             sys.executable,
             "-m",
@@ -137,7 +136,7 @@ class Run(NamedTuple):
             command += ["--cores", str(self.cores)]
             if gpus := len(visible_gpus()):
                 command += ["--resources", f"gpu={gpus}"]
-            # last: --resources would take a target of the user's for one more
+            # last: --resources takes all words up to the next option, a target of the user's, too
             command += ["--keep-going"]
         if self.on_slurm():
             command += ["--slurm-jobname-prefix", slurm.prefix(self.folder)]
@@ -146,7 +145,7 @@ class Run(NamedTuple):
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
-    """Hold the experiment's lock, which dies with this process; UserError while another has it."""
+    """Lock the experiment as long as this process lives; UserError while another run has it."""
     with open(folder / ".run.lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -171,7 +170,7 @@ def run(request: Run) -> int:
     on_slurm = request.on_slurm()
     request.log.parent.mkdir(parents=True, exist_ok=True)
     with only_one(request.folder), open(request.log, "w") as log:
-        # jobs outlive a killed Snakemake: two of a kind would write the same files
+        # jobs outlive a killed Snakemake, and would write the same files as those of this run
         if count := killed_runs.end(request.folder, on_slurm):
             sys.stdout.write(f"cancelled {count} SLURM jobs that an earlier run left\n")
         mark = {MARK: str(request.folder.resolve())}
@@ -180,7 +179,7 @@ def run(request: Run) -> int:
         process = subprocess.Popen(
             command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | mark
         )
-        # in a session of its own, so that Ctrl-C leaves it to its last sync
+        # in a session of its own, where no Ctrl-C of the terminal stops its last sync
         tracker = subprocess.Popen(
             [
                 sys.executable,

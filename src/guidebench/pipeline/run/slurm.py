@@ -1,4 +1,4 @@
-"""What a run asks SLURM past Snakemake's plugin: which of its jobs are there, and to end them."""
+"""What a run asks of SLURM without Snakemake's plugin: which jobs it has, and to end them."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def cancel(folder: Path) -> int:
 
     UserError when SLURM does not answer, or a job does not end.
     """
-    found = alive = jobs(folder)
+    queued = alive = jobs(folder)
     deadline = time.monotonic() + CANCEL_SECONDS
-    if found:
-        subprocess.run(["scancel", *found], check=False, capture_output=True)
+    if queued:
+        subprocess.run(["scancel", *queued], check=False, capture_output=True)
     while alive:
         if time.monotonic() > deadline:
             raise UserError(
@@ -59,7 +59,7 @@ def cancel(folder: Path) -> int:
             )
         time.sleep(1)
         alive = jobs(folder)
-    return len(found)
+    return len(queued)
 
 
 class Watch:
@@ -80,11 +80,11 @@ class Watch:
             return
         self.looked = now
         try:
-            found = jobs(self.folder)
+            queued = jobs(self.folder)
         except UserError:  # a SLURM that is down for a while still has its jobs
             self.seen = now
             return
-        if found:
+        if queued:
             self.seen = now
         elif now > self.seen + EMPTY_SECONDS:
             raise UserError(
@@ -98,12 +98,12 @@ def check(profile: dict[str, Any], path: Path) -> None:
     by_rule = profile.get("set-resources")
     for rule, resources in by_rule.items() if isinstance(by_rule, dict) else ():
         gres = resources.get("gres") if isinstance(resources, dict) else None
-        # an expression is Snakemake's to read
-        word = re.fullmatch(r"(['\"]?)([^'\"]*)\1", str(gres or ""))
-        found = word and word[2]
-        if found and not GRES.fullmatch(found):
+        # quotes inside make it an expression, which only Snakemake can evaluate
+        quoted = re.fullmatch(r"(['\"]?)([^'\"]*)\1", str(gres or ""))
+        word = quoted and quoted[2]
+        if word and not GRES.fullmatch(word):
             raise UserError(
-                f"{path}: set-resources.{rule}.gres: found {found}, allowed: NAME:NUMBER or "
+                f"{path}: set-resources.{rule}.gres: found {word}, allowed: NAME:NUMBER or "
                 "NAME:TYPE:NUMBER of letters, digits, _ and . (in a type); for another type write "
                 "gpu: 0 and slurm_extra: \"'--gpus-per-node=TYPE:1'\" instead"
             )

@@ -22,12 +22,10 @@ from guidebench.stages.stage import Stage
 
 
 def run_stage(config: Config, job: Job, layout: Layout) -> None:
-    """Run one stage; its events say how it went. UserError when it is the user's or the machine's
-    fault.
-    """
+    """Run one job and write its events; UserError when it is the user's or the machine's fault."""
     if job not in set(jobs(config)):
-        known = [other.name for other in jobs(config) if other.stage == job.stage]
-        raise UserError(f"{job.stage}: found {job.name}, allowed: {', '.join(known)}")
+        names = [sibling.name for sibling in jobs(config) if sibling.stage == job.stage]
+        raise UserError(f"{job.stage}: found {job.name}, allowed: {', '.join(names)}")
     # before torch is imported: never more threads than the config says
     for variable in POOLS:
         os.environ[variable] = str(config.threads)
@@ -35,12 +33,12 @@ def run_stage(config: Config, job: Job, layout: Layout) -> None:
     processes = denoiser.gpus if denoiser else 1
     member = parallel.joins()
     if STAGES[job.stage].network and config.device != "cpu" and not member:
-        wanted = processes // (denoiser.nodes if denoiser else 1)
-        found = parallel.claim_gpus(wanted)
-        if found and len(found) < wanted:
+        count = processes // (denoiser.nodes if denoiser else 1)
+        claimed = parallel.claim_gpus(count)
+        if claimed and len(claimed) < count:
             raise UserError(
-                f"denoiser.gpus: found {wanted} on a machine, allowed: at most the "
-                f"{len(found)} that are visible here"
+                f"denoiser.gpus: found {count} on a machine, allowed: at most the "
+                f"{len(claimed)} that are visible here"
             )
     if denoiser and processes > 1 and not member:
         parallel.train_together(sys.argv[1:], processes, denoiser.nodes, config.threads)
@@ -59,7 +57,7 @@ def run_stage(config: Config, job: Job, layout: Layout) -> None:
     }
     stage.events.start(stage.spec, tags)
     try:
-        stage.inputs  # noqa: B018  # as they are now
+        stage.inputs  # noqa: B018  # cached: their digests as they are before the stage runs
         if not parallel.rank():
             # from here on its files change: what they were has no manifest any more
             manifest(layout, job).unlink(missing_ok=True)

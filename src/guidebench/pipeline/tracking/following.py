@@ -124,7 +124,7 @@ class _Late(BaseException):
 
 
 class Sync:
-    """The files' follower, a store connected at the first need, and what went wrong last."""
+    """Writes what a follower reads into a store; `error`: what went wrong last."""
 
     def __init__(self, results: Path, uri: str, connect: Callable[[], Writer]) -> None:
         self.results = results
@@ -151,7 +151,7 @@ class Sync:
         return changed or self.follower.sizes() != before
 
     def finish(self, longest: float) -> str | None:
-        """Last sync: tried again for 20 s after the last progress, `longest` seconds in all.
+        """Last sync: tried for 20 s from the last execution brought in, `longest` seconds in all.
 
         Returns None, or the line (also logged) that says what is not yet in the store.
         """

@@ -63,9 +63,9 @@ def track(results: Path, uri: str, watch_pid: int | None, interval: float = 2.0)
 def check(uri: str) -> None:
     """UserError if the store is a sqlite file on a network file system, where locks do not hold."""
     database = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", uri)
-    if database and filesystem.is_network(found := filesystem.kind(Path(database[1]))):
+    if database and filesystem.is_network(kind := filesystem.kind(Path(database[1]))):
         raise UserError(
-            f"MLFLOW_TRACKING_URI: found {Path(database[1]).resolve()} on {found}, allowed: sqlite "
+            f"MLFLOW_TRACKING_URI: found {Path(database[1]).resolve()} on {kind}, allowed: sqlite "
             "on a local disk; start `make server` where the database's disk is local and set "
             "MLFLOW_TRACKING_URI=http://HOST:PORT, or name a database on a local disk: "
             "MLFLOW_TRACKING_URI=sqlite:////local/disk/mlflow.db"
@@ -108,12 +108,13 @@ class _Store:
                     execution.drop(len(execution.pending))
 
     def _experiment(self, name: str) -> str:
-        found = self.client.get_experiment_by_name(name)
-        if found is not None:
-            if found.lifecycle_stage == "deleted":  # by hand; its name cannot be given again
+        """Id of the experiment of that name, which is created or restored if need be."""
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment is not None:
+            if experiment.lifecycle_stage == "deleted":  # by hand; its name cannot be given again
                 log.warning("MLflow: experiment %s had been deleted; restored", name)
-                self.client.restore_experiment(found.experiment_id)
-            return str(found.experiment_id)
+                self.client.restore_experiment(experiment.experiment_id)
+            return str(experiment.experiment_id)
         remote = self.uri.startswith("http")
         location = None if remote else (artifacts(self.results) / name).as_uri()
         # so that MLflow's pages open on trained models, not on traces of language models
@@ -121,7 +122,7 @@ class _Store:
         return str(self.client.create_experiment(name, artifact_location=location, tags=tags))
 
     def _runs(self, experiment: str, group: list[Execution]) -> dict[str, Any]:
-        """MLflow runs by execution id, deleted ones too: one query for many, else one for each."""
+        """MLflow runs by execution id, deleted ones too; many executions are asked for at once."""
         from mlflow.entities import ViewType
 
         filters = [f"tags.`{RUN_TAG}` = '{execution.run}'" for execution in group]

@@ -28,10 +28,11 @@ def server(results: Path, host: str, port: int) -> None:
     Its database is `MLFLOW_TRACKING_URI` or its own, not that of runs without a server: an
     experiment remembers whether its artifacts go through one.
     """
-    named = os.environ.get("MLFLOW_TRACKING_URI", "")
-    own = f"sqlite:///{(results / 'mlserver.db').resolve()}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not uri or uri.startswith("http"):
+        uri = f"sqlite:///{(results / 'mlserver.db').resolve()}"
     line = "for every machine that reaches it: MLFLOW_TRACKING_URI=%s (Ctrl-C ends the server)"
-    _serve(results, named if named and not named.startswith("http") else own, host, port, line)
+    _serve(results, uri, host, port, line)
 
 
 def _serve(results: Path, uri: str, host: str, port: int, line: str) -> None:
@@ -63,7 +64,7 @@ def _serve(results: Path, uri: str, host: str, port: int, line: str) -> None:
 
 
 def _own_names(host: str, port: int) -> dict[str, str]:
-    """Variables with the names that MLflow's server answers to: all of this machine."""
+    """Environment variables by which MLflow's server answers to every name of this machine."""
     import psutil
 
     name, cards = socket.gethostname(), psutil.net_if_addrs().values()

@@ -67,9 +67,9 @@ def probe_all(
         return name, json.loads(done.stdout)
 
     with ThreadPoolExecutor(workers) as pool:
-        found = dict(pool.map(run, queue))
-    rates = {name: Rates(**answer["rates"]) for name, answer in found.items()}
-    return rates, {name: answer["memory"] for name, answer in found.items()}
+        probes = dict(pool.map(run, queue))
+    rates = {name: Rates(**probe["rates"]) for name, probe in probes.items()}
+    return rates, {name: probe["memory"] for name, probe in probes.items()}
 
 
 def cost(
@@ -142,7 +142,7 @@ def lines(
         rows[item.job.stage].append((item, price))
     for stage in (stage for stage in dict.fromkeys(job.stage for job in total) if stage in rows):
         group, prices = rows[stage], [price for _, price in rows[stage]]
-        asked = max(item.mem_mb for item, _ in group)
+        mem_mb = max(item.mem_mb for item, _ in group)
         samples, evaluations = sum(p.samples for p in prices), sum(p.evaluations for p in prices)
         text.append(
             form.format(
@@ -152,7 +152,7 @@ def lines(
                 f"{evaluations:,.0f}" if evaluations else "",
                 duration(sum(p.seconds for p in prices)),
                 duration(max(p.seconds for p in prices)),
-                f"{asked / 1000:g} GB",
+                f"{mem_mb / 1000:g} GB",
                 size(sum(p.disk for p in prices)),
             )
         )
@@ -168,11 +168,11 @@ def lines(
         f"({hours:.2f} worker hours); "
         f"disk {size(sum(price.disk for price in costs))}",
     ]
-    for name, found in memory.items():
-        if found:
+    for name, peaks in memory.items():
+        if peaks:
             text.append(
-                f"{name}: the probe's peak memory is {found['training']:,.0f} MiB in "
-                f"training and {found['sampling']:,.0f} MiB in sampling"
+                f"{name}: the probe's peak memory is {peaks['training']:,.0f} MiB in "
+                f"training and {peaks['sampling']:,.0f} MiB in sampling"
             )
     text += _blocks(config, rows["sample"]) if "sample" in rows else []
     text.append("")
@@ -189,15 +189,15 @@ def lines(
 
 
 def _blocks(config: Config, group: list[tuple[Pending, Cost]]) -> list[str]:
-    """A block size where sampling jobs of a large experiment are shorter or longer than is good."""
+    """A better `sampling.block` where the jobs of much sampling would be too short or too long."""
     text = []
     for name, options in config.datasets.items():
         spent = [price.seconds for item, price in group if item.job.dataset == name]
         longest = max(spent, default=0.0)
         if sum(spent) > LONG and not SHORT <= longest <= LONG:
             block, batch = options.sampling.block, options.sampling.micro_batch
-            wanted = block * (SHORT * LONG) ** 0.5 / longest / batch
-            better = max(1, round(wanted)) * batch
+            batches = block * (SHORT * LONG) ** 0.5 / longest / batch
+            better = max(1, round(batches)) * batch
             text.append(
                 f"{name}: its sampling jobs take up to {duration(longest)}; with "
                 f"sampling.block {better} instead of {block} it would be about "
@@ -212,17 +212,18 @@ def forecast(
     command: list[str],
     path: str,
     settings: list[str],
-    asked: int | None,
+    jobs_at_once: int | None,
     rates: list[str],
 ) -> list[str]:
-    """All of it: the dry run by Snakemake's `command`, the probe or stated `rates`, the text.
+    """The forecast's lines: of the jobs that Snakemake's `command` would run, on this machine.
 
-    `asked`: jobs at a time; None: one for each GPU that is visible here, else for each core.
+    `rates`: stated by the user; without them this machine is probed. `jobs_at_once` None: one for
+    each GPU that is visible here, else as many as the cores allow.
     """
     items = pending(command)
     gpus = visible_gpus() if config.device != "cpu" else []
     here = len(gpus) or max(1, (os.cpu_count() or 1) // config.threads)
-    workers = asked or here
+    workers = jobs_at_once or here
     memory: dict[str, dict[str, float]] = {}
     started = time.monotonic()
     if rates:

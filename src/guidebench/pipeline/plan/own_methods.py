@@ -1,4 +1,4 @@
-"""Methods of the user's own before the first job: imported, and those that can be tried, tried."""
+"""Before the first job a user's own methods are imported, and samplers and metrics are tried."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class _Sampled(NamedTuple):
 
 
 def mistakes(config: Config) -> Iterator[Mistake]:
-    """What cannot be imported, and samplers that do not do what they say of themselves."""
+    """Methods that cannot be imported; samplers and metrics that break what they promise."""
     sampled = dict(_sampled(config))
-    for key, name in _named(config, sampled).items():
+    for key, name in _method_names(config, sampled).items():
         if ":" in name and (said := imported(name)):
             yield key, name, f"a module that can be imported ({said})"
-    for key, section in sampled.items():
-        for part, found, allowed in _samplers(section):
-            yield f"{key}.{part}", found, allowed
+    for path, section in sampled.items():
+        for key, value, allowed in _samplers(section):
+            yield f"{path}.{key}", value, allowed
     yield from _metrics(config)
 
 
@@ -49,26 +49,26 @@ def _sampled(config: Config) -> Iterator[tuple[str, _Sampled]]:
         yield f"worlds.{name}", _Sampled(every, world.schedule, tuple(size), world.setups)
 
 
-def _named(config: Config, sampled: dict[str, _Sampled]) -> dict[str, str]:
-    """Every key that may be `module:attribute`, with its value."""
-    named = {f"metrics.own.{key}.name": metric.name for key, metric in config.metrics.own.items()}
-    for name, dataset in config.datasets.items():
-        key = f"datasets.{name}"
-        named[f"{key}.data.source"] = dataset.data.source
-        named |= {
-            f"{key}.classifiers.{c}.architecture": one.architecture
-            for c, one in dataset.classifiers.items()
+def _method_names(config: Config, sampled: dict[str, _Sampled]) -> dict[str, str]:
+    """Path of every key that may be `module:attribute` -> its value."""
+    names = {f"metrics.own.{key}.name": metric.name for key, metric in config.metrics.own.items()}
+    for dataset_name, dataset in config.datasets.items():
+        path = f"datasets.{dataset_name}"
+        names[f"{path}.data.source"] = dataset.data.source
+        names |= {
+            f"{path}.classifiers.{key}.architecture": classifier.architecture
+            for key, classifier in dataset.classifiers.items()
         }
-        named |= {
-            f"{key}.sensitivity.stabilizers.{s}.name": one.name
-            for s, one in dataset.sensitivity.stabilizers.items()
+        names |= {
+            f"{path}.sensitivity.stabilizers.{key}.name": stabilizer.name
+            for key, stabilizer in dataset.sensitivity.stabilizers.items()
         }
-    for key, section in sampled.items():
-        named |= {f"{key}.{s}.sampler": steps.sampler for s, steps in section.samplers.items()}
-        for s, setup in section.setups.items():
-            named[f"{key}.setups.{s}.guidance"] = setup.guidance
-            named[f"{key}.setups.{s}.stabilizer.name"] = setup.stabilizer.name
-    return named
+    for path, section in sampled.items():
+        names |= {f"{path}.{key}.sampler": steps.sampler for key, steps in section.samplers.items()}
+        for key, setup in section.setups.items():
+            names[f"{path}.setups.{key}.guidance"] = setup.guidance
+            names[f"{path}.setups.{key}.stabilizer.name"] = setup.stabilizer.name
+    return names
 
 
 @cache
@@ -82,7 +82,7 @@ def imported(name: str) -> str | None:
 
 
 def _samplers(section: _Sampled) -> Iterator[Mistake]:
-    """A user's samplers that break a promise; means to shift that no sampler has."""
+    """A user's own samplers that break a promise, and setups that shift a mean that none has."""
     own = {key: steps for key, steps in section.samplers.items() if ":" in steps.sampler}
     if not own or any(imported(steps.sampler) for steps in own.values()):
         return
@@ -94,9 +94,9 @@ def _samplers(section: _Sampled) -> Iterator[Mistake]:
             wrong = True
             yield f"{key}.sampler", steps.sampler, f"one that does what it says ({said})"
     names = [steps.sampler for steps in section.samplers.values()]
-    for setup, options in section.setups.items() if not wrong else ():
-        for part, found, allowed in mean_mistakes(options, names, imported=True):
-            yield f"setups.{setup}.{part}", found, allowed
+    for name, setup in section.setups.items() if not wrong else ():
+        for key, value, allowed in mean_mistakes(setup, names, imported=True):
+            yield f"setups.{name}.{key}", value, allowed
 
 
 def _metrics(config: Config) -> Iterator[Mistake]:
@@ -115,7 +115,7 @@ def _metrics(config: Config) -> Iterator[Mistake]:
 
 
 def _said(trial: Callable[..., str | None], *arguments: Any) -> str | None:
-    """What is wrong with a user's method, whose code runs here and may raise anything."""
+    """What is wrong with a user's method; its own code runs here, and may raise anything."""
     try:
         return trial(*arguments)
     except UserError as error:

@@ -41,7 +41,7 @@ TRAINING_STEPS = 8
 SAMPLING_STEPS = 3
 IMAGES, FEW = 256, 16
 DRAWN, POSES = 96, 4
-FORKED = 0.25  # of the time in which this process began: a job starts as a fork (`forkserver`)
+FORKED = 0.25  # a job, which starts as a fork (`forkserver`), takes this share of our own start-up
 
 
 class Clock(Events):
@@ -128,7 +128,7 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
 
 
 def _prepared(data: Any) -> float:
-    """Seconds per image; drawn ones share their rendered poses."""
+    """Seconds to prepare an image; drawn images share the rendered poses."""
     if not isinstance(data, SportBallsData):
         return 0.001
 
@@ -167,7 +167,7 @@ def _world_cell(stage: Stage) -> float:
 
 
 def main() -> None:
-    """Print the rates of one data set as JSON: `plan` runs some of these side by side."""
+    """Print the rates of one data set or world as JSON; `plan` runs several probes side by side."""
     parser = argparse.ArgumentParser()
     parser.add_argument("config")
     parser.add_argument("name")

@@ -1,4 +1,4 @@
-"""How long jobs take together: a list schedule, and what the workflow says of all jobs at first."""
+"""How long jobs take together, and the event that tells a run's display of all its jobs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from guidebench.pipeline.jobs.cost_model import stated
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import inputs, jobs, seconds
 
-# options of Snakemake, with a file to follow
+# options of Snakemake; the next word is the file
 WRITE_EVENTS = ["--logger", "guidebench", "--logger-guidebench-events"]
 
 
 class Task(NamedTuple):
-    """A job to be done: its seconds, what it waits for if that is to be done too, its width."""
+    """A job to be done, its seconds, and how many workers it needs at once.
+
+    `after`: the jobs that it reads; it waits for those of them that are to be done, too.
+    """
 
     job: Job
     seconds: float
@@ -27,7 +30,7 @@ class Task(NamedTuple):
 
 
 def width(config: Config, job: Job) -> int:
-    """Workers that a job needs at once."""
+    """Workers that a job needs at once: one for each GPU."""
     return config.datasets[job.dataset].denoiser.gpus if job.stage == "train_denoiser" else 1
 
 
@@ -36,9 +39,9 @@ def makespan(tasks: Sequence[Task], workers: int) -> float:
     place = {task.job: number for number, task in enumerate(tasks)}
     waits = [{place[job] for job in task.after if job in place} for task in tasks]
     followers: dict[int, list[int]] = defaultdict(list)
-    for number, before in enumerate(waits):
-        for other in before:
-            followers[other].append(number)
+    for number, sources in enumerate(waits):
+        for source in sources:
+            followers[source].append(number)
     ready = [(-task.priority, number) for number, task in enumerate(tasks) if not waits[number]]
     heapq.heapify(ready)
     running: list[tuple[float, int]] = []
@@ -51,10 +54,10 @@ def makespan(tasks: Sequence[Task], workers: int) -> float:
             heapq.heappush(running, (now + tasks[number].seconds, number))
         now, number = heapq.heappop(running)
         free += wide[number]
-        for other in followers[number]:
-            waits[other].discard(number)
-            if not waits[other]:
-                heapq.heappush(ready, (-tasks[other].priority, other))
+        for follower in followers[number]:
+            waits[follower].discard(number)
+            if not waits[follower]:
+                heapq.heappush(ready, (-tasks[follower].priority, follower))
     return now
 
 
@@ -76,7 +79,7 @@ def announced(
                 "job": job,
                 "seconds": seconds(config, job, rates),
                 "workers": width(config, job),
-                "after": [place[other] for other in inputs(config, job)],
+                "after": [place[source] for source in inputs(config, job)],
                 "stale": job in stale,
                 "priority": priorities[job.stage],
                 "offset": path.stat().st_size if path.is_file() else 0,

@@ -28,8 +28,8 @@ def ready(path: str, settings: list[str], results: Path) -> Config:
 
 def gpu(config: Config, path: str, layout: Layout) -> None:
     """UserError where a network is to run on a GPU of this machine and torch has none."""
-    wanted = config.device == "cuda" or (config.device == "auto" and parallel.gpus_to_use())
-    if wanted and any(STAGES[job.stage].network for job in freshness.stale(config, layout)):
+    needs_gpu = config.device == "cuda" or (config.device == "auto" and parallel.gpus_to_use())
+    if needs_gpu and any(STAGES[job.stage].network for job in freshness.stale(config, layout)):
         try:
             parallel.on_gpu(config.device)
         except UserError as error:
@@ -42,11 +42,12 @@ def check(config: Config, path: str) -> None:
     torch is imported only for a config that names a method of the user's own, a classifier of
     torchvision, or batches of one image.
     """
-    found = [*own_methods.mistakes(config), *_classifiers(config)]
-    if found:
+    mistakes = [*own_methods.mistakes(config), *_classifiers(config)]
+    if mistakes:
         raise UserError(
             "\n".join(
-                f"{path}: {key}: found {value}, allowed: {allowed}" for key, value, allowed in found
+                f"{path}: {key}: found {value}, allowed: {allowed}"
+                for key, value, allowed in mistakes
             )
         )
 
@@ -56,7 +57,7 @@ def _classifiers(config: Config) -> Iterator[Mistake]:
         for key, options in dataset.classifiers.items():
             path = f"datasets.{name}.classifiers.{key}"
             if ":" in options.architecture and own_methods.imported(options.architecture):
-                continue  # said already
+                continue  # `own_methods.mistakes` says so
             if options.architecture not in ARCHITECTURES or options.batch_size == 1:
                 yield from _tried(path, options, dataset)
 
@@ -80,7 +81,7 @@ def _refusal(architecture: str, outputs: int, hidden: int, size: int, batch: int
     from guidebench.models import classifier
 
     said = None
-    # without numbers at first, which takes no time; a network may need them for its shapes
+    # on "meta", without numbers, it takes no time; a network may need numbers for its shapes
     for device in ("meta", "cpu"):
         try:
             with torch.device(device), torch.no_grad():

@@ -1,6 +1,6 @@
 """A user's own sampler and metric, tried on a few random rows: whether they keep what they promise.
 
-Each function answers with what is wrong, in words, or None; exceptions are the user's code's own.
+Each function returns what is wrong, in words, or None; it raises what the user's code raises.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VARIANCE = 0.25  # of the Gaussian data whose exact denoiser a sampler is tried 
 
 
 def sampler(steps: Steps, process: Process, shape: tuple[int, ...]) -> str | None:
-    """Of a sampler of rows of this shape; `process`: the section of its forward process."""
+    """What is wrong with a sampler of rows [*shape]; `process`: the section of its process."""
     facts = choices.sampler(steps.sampler)
     counts = isinstance(facts.evaluations, int) and facts.evaluations >= 1
     if not counts or {type(facts.has_mean), type(facts.walks_signal)} != {bool}:
@@ -61,7 +61,10 @@ def sampler(steps: Steps, process: Process, shape: tuple[int, ...]) -> str | Non
 
 
 def metric(section: OwnMetric, dataset: Dataset, blocks: int) -> str | None:
-    """Of a metric, on as little as a data set will give it; None, too, where that is nothing."""
+    """What is wrong with a metric, on as few rows as this data set will give it.
+
+    `blocks`: jackknife blocks. None, too, where the data set gives it none.
+    """
     own = Metric("", section)
     judge = dataset.classifiers.get("judge")
     if not measured(section, dataset):
@@ -74,19 +77,19 @@ def metric(section: OwnMetric, dataset: Dataset, blocks: int) -> str | None:
     # whether a data set of the user's is gray is not known before it is prepared
     shapes = [shape, (1, *shape[1:])] if isinstance(dataset.data, CustomData) else [shape]
     said = None
-    for one in shapes:
+    for shape in shapes:
         try:
-            if (said := _tried(own, counts, one)) is None:
+            if (said := _tried(own, counts, shape)) is None:
                 return None
         except Exception as error:
-            if one == shapes[-1]:
+            if shape == shapes[-1]:
                 raise
             said = str(error)
     return said
 
 
 def _fewest(section: OwnMetric, dataset: Dataset, blocks: int) -> list[int]:
-    """Samples and real images of the smallest jackknife replicates, were all classes of one size.
+    """Samples and real images of the smallest jackknife replicate, were all classes of equal size.
 
     MOST where they are more, or the config does not say how many there are.
     """
@@ -133,7 +136,8 @@ class _Run:
                 raise UserError(f"step {step} asks at x of {tuple(x.shape)}, {x.dtype}")
             self.evaluations += 1
             alpha, sigma = (
-                part(t).to(x.dtype) for part in (self.schedule.alpha, self.schedule.sigma)
+                coefficient(t).to(x.dtype)
+                for coefficient in (self.schedule.alpha, self.schedule.sigma)
             )
             x0 = alpha * VARIANCE / (alpha**2 * VARIANCE + sigma**2) * x
             return Prediction(

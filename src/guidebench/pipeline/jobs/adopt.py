@@ -1,4 +1,4 @@
-"""Old results that stand for new code, because somebody says so, in the open."""
+"""Old results that are kept for changed code, because somebody says why: in `adopted.json`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ ADOPTED = Path("adopted.json")
 def adopt(config: Config, layout: Layout, stage: str, reason: str) -> list[str]:
     """Write the present digests of a stage's changed functions into its results.
 
-    Returns their names. The functions that a changed one names now are recorded with it, for they
-    may be new. UserError when nothing changed, or when a function is gone: then what runs instead
-    is not known.
+    Returns their names. The functions that a changed one may call now are recorded with it, for
+    they may be new. UserError when nothing changed, or when a function is gone: then what runs
+    instead of it is not known.
     """
-    wanted = [job for job in jobs(config) if job.stage == stage]
-    paths = [path for job in wanted for path in _records(layout, job)]
+    paths = [path for job in jobs(config) if job.stage == stage for path in _records(layout, job)]
     if not paths:
         raise UserError(f"{layout.root}: found no results of {stage}, allowed: a stage that ran")
     names: set[str] = set()

@@ -16,23 +16,24 @@ from guidebench.pipeline.records.artifacts import damaged
 SHOWN = 5
 
 
-def problems(config: Config, layout: Layout, wanted: Iterable[Job]) -> Iterator[str]:
-    """One line for each job that is stale, and for each file that is missing or damaged."""
+def problems(config: Config, layout: Layout, jobs: Iterable[Job]) -> Iterator[str]:
+    """One line for each of `jobs` that is stale, and for each file that is missing or damaged."""
     stale = freshness.stale(config, layout)
-    jobs = list(wanted)
+    fresh = []
     for job in jobs:
         if job in stale:
             yield f"{job.stage} {job.name}: stale ({stale[job]}); run again"
+        else:
+            fresh.append(job)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        whole = [job for job in jobs if job not in stale]
         for lines in pool.map(
-            lambda job: list(damaged(manifest(layout, job), folder(layout, job))), whole
+            lambda job: list(damaged(manifest(layout, job), folder(layout, job))), fresh
         ):
             yield from lines
 
 
-def check(config: Config, layout: Layout, wanted: Iterable[Job]) -> None:
-    """UserError with the first problems of the wanted jobs' results, if there are any."""
-    if lines := list(problems(config, layout, wanted)):
+def check(config: Config, layout: Layout, jobs: Iterable[Job]) -> None:
+    """UserError with the first problems of these jobs' results, if there are any."""
+    if lines := list(problems(config, layout, jobs)):
         more = [f"and {len(lines) - SHOWN} more; `guidebench check` lists all"]
         raise UserError("; ".join(lines[:SHOWN] + more * (len(lines) > SHOWN)))

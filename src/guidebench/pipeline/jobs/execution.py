@@ -1,4 +1,4 @@
-"""One execution of a job: its slice of the config, its paths, its event stream, its bookkeeping."""
+"""One execution of a job: its slice of the config, its inputs, its events, its manifest."""
 
 from __future__ import annotations
 
@@ -37,13 +37,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Execution:
-    """What every stage gets, but for what a number could depend on (`stages.stage.Stage`)."""
+    """What every stage gets and no number depends on; `stages.stage.Stage` adds the rest."""
 
     config: Config
     job: Job
     layout: Layout
     events: Events
-    carried: set[str] = field(default_factory=set)  # functions behind the cells that it took over
+    # functions behind the cells that an earlier execution finished
+    carried: set[str] = field(default_factory=set)
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -103,7 +104,7 @@ class Execution:
         return files
 
     def resume(self) -> Checkpoint:
-        """Where this training stands, for the same slice of the config and the same inputs."""
+        """The checkpoint of this training: of the same slice of the config and the same inputs."""
         key = digest_of([self.spec, sorted(self.inputs.items())])
         path = self.layout.resume(self.job.stage, self.job.name, key)
         return Checkpoint(path, self.layout.root)
@@ -144,7 +145,10 @@ class Execution:
         write_manifest(path, place, basis._asdict(), names, [*measured, beside])
 
     def _inputs(self) -> dict[str, str]:
-        """The inputs, which are still those that the job began with; a download is new."""
+        """The inputs as the job began; of `prepare` as they are now, for it may download some.
+
+        UserError when files of the user's changed meanwhile.
+        """
         if self.job.stage != "prepare":
             return self.inputs
         now = outside_files.content(self.options.data, self.layout.root.parent)

@@ -45,24 +45,24 @@ class Basis(NamedTuple):
 
 
 def read(
-    config: Config, layout: Layout, job: Job, known: dict[Job, str] | None = None
+    config: Config, layout: Layout, job: Job, contents: dict[Job, str] | None = None
 ) -> dict[str, str]:
     """Digest of the content of everything that a job reads: manifests, and files from outside.
 
-    `known`: contents of other jobs that were read before. UserError when a manifest is missing or
-    damaged.
+    `contents`: digests of what jobs wrote, by job, as far as they were read before; those read now
+    are added. UserError when a manifest is missing or damaged.
     """
-    found, known = {}, {} if known is None else known
-    for other in inputs(config, job):
-        path = manifest(layout, other)
-        if other not in known:
-            known[other] = content(path)
-        found[str(path.relative_to(layout.root))] = known[other]
+    digests, contents = {}, {} if contents is None else contents
+    for source in inputs(config, job):
+        path = manifest(layout, source)
+        if source not in contents:
+            contents[source] = content(path)
+        digests[str(path.relative_to(layout.root))] = contents[source]
     if job.stage == "prepare":
         outside = outside_files.content(config.datasets[job.dataset].data, layout.root.parent)
         if outside is not None:
-            found[EXTERNAL] = outside
-    return found
+            digests[EXTERNAL] = outside
+    return digests
 
 
 def content(path: Path) -> str:
@@ -71,19 +71,19 @@ def content(path: Path) -> str:
 
 
 def stale(config: Config, layout: Layout) -> dict[Job, str]:
-    """Every job that has to run, with the reason in plain words, in an order that works."""
-    found: dict[Job, str] = {}
-    known: dict[Job, str] = {}
+    """Every job that has to run, with the reason in plain words, after those that it reads."""
+    reasons: dict[Job, str] = {}
+    contents: dict[Job, str] = {}
     for job in jobs(config):
-        if reason := _why(config, layout, job, found, known):
-            found[job] = reason
-    return found
+        if reason := _why(config, layout, job, reasons, contents):
+            reasons[job] = reason
+    return reasons
 
 
 def _why(
-    config: Config, layout: Layout, job: Job, before: dict[Job, str], known: dict[Job, str]
+    config: Config, layout: Layout, job: Job, before: dict[Job, str], contents: dict[Job, str]
 ) -> str:
-    """Why a job is stale, given the stale ones before it; "" when it is not."""
+    """Why a job is stale; "" when it is not. `before`: the stale ones of the jobs before it."""
     path = manifest(layout, job)
     if not path.is_file():
         return "not computed yet"
@@ -97,10 +97,10 @@ def _why(
         return f"changed: {_keys(layout, job, spec)}"
     if names := code.changed(layout.root, basis.code):
         return f"changed: {listed(names)}"
-    if any(other in before for other in inputs(config, job)):
+    if any(source in before for source in inputs(config, job)):
         return "what it reads runs again"
-    known[job] = digest_of(stored["files"])
-    if basis.inputs != read(config, layout, job, known):
+    contents[job] = digest_of(stored["files"])
+    if basis.inputs != read(config, layout, job, contents):
         return "what it reads has changed"
     return incomplete(stored, folder(layout, job)) or ""
 

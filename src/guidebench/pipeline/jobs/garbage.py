@@ -1,4 +1,4 @@
-"""What no run of an experiment can use any more."""
+"""Files of an experiment that no run of it can use any more."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CELL = (".npz", ".key.json", ".cost.json")
 
 
 def remove(config: Config, layout: Layout) -> tuple[int, int]:
-    """Remove it; returns the number of files, and their bytes.
+    """Remove them; returns their number, and their bytes.
 
-    States of unfinished trainings, cells that the config does not name, what killed writers left,
-    and records of code that no result refers to.
+    They are checkpoints of unfinished trainings, cells that the config does not name, temporary
+    files of killed processes, and records of code that no result refers to.
     """
-    found = [*(layout.root / ".resume").glob("*.pt"), *layout.root.rglob(".*.tmp*")]
+    useless = [*(layout.root / ".resume").glob("*.pt"), *layout.root.rglob(".*.tmp*")]
     kept = [manifest(layout, job) for job in jobs(config)]
     for dataset in config.datasets:
         for folder in (layout.samples(dataset), layout.features(dataset)):
@@ -30,23 +30,26 @@ def remove(config: Config, layout: Layout) -> tuple[int, int]:
                 cells = workload.sampled(config, dataset, block)
                 kept += [folder / cell.path / f"{block.name}.key.json" for cell in cells]
             kept += (folder / workload.REAL).glob("*.key.json")
-            named = {
+            kept_cells = {
                 path.with_name(path.name.replace(".key.json", suffix))
                 for path in kept
                 for suffix in CELL
             }
-            found += [
-                path for path in folder.rglob("*") if path.name.endswith(CELL) and path not in named
+            useless += [
+                path
+                for path in folder.rglob("*")
+                if path.name.endswith(CELL) and path not in kept_cells
             ]
     used = set()
     for path in kept:
         with suppress(UserError, KeyError, TypeError):
             used.add(read_json(path)["code"])
-    found += [path for path in (layout.root / code.FOLDER).glob("*.json") if path.stem not in used]
-    return _unlinked(found)
+    records = (layout.root / code.FOLDER).glob("*.json")
+    useless += [path for path in records if path.stem not in used]
+    return _unlink(useless)
 
 
-def _unlinked(paths: list[Path]) -> tuple[int, int]:
+def _unlink(paths: list[Path]) -> tuple[int, int]:
     count = size = 0
     for path in paths:
         if path.is_file():

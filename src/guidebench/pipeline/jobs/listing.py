@@ -29,10 +29,11 @@ def jobs(config: Config) -> Iterator[Job]:
 
 def inputs(config: Config, job: Job) -> list[Job]:
     """The jobs whose results a job reads; nothing else of an experiment's folder may be read."""
-    read = STAGES[job.stage].reads(config, job)
-    if isinstance(read, list):
-        return read
-    return [other for other in jobs(config) if other.stage not in read]
+    reads = STAGES[job.stage].reads(config, job)
+    if isinstance(reads, list):
+        return reads
+    # a tuple: the stages of which it reads no job
+    return [source for source in jobs(config) if source.stage not in reads]
 
 
 def spec(config: Config, job: Job) -> dict[str, Any]:
@@ -65,5 +66,5 @@ def provenance(layout: Layout, job: Job) -> Path:
 
 
 def owned(layout: Layout, job: Job) -> list[Path]:
-    """The folders that hold the files of this job and no others; none for cells of many blocks."""
+    """Folders with files of this job alone; none for a seed block: its cells share folders."""
     return STAGES[job.stage].owned(layout, job)

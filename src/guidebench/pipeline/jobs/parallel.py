@@ -21,7 +21,7 @@ POLL_SECONDS = 0.2
 MASTER = "GUIDEBENCH_MASTER"  # HOST:PORT where the processes of a training meet
 # what CUDA_VISIBLE_DEVICES says when there is none (NoDevFiles: SLURM)
 NO_GPU = {"", "-1", "NoDevFiles"}
-STEP = "GUIDEBENCH_STEP"  # set where srun started them
+STEP = "GUIDEBENCH_STEP"  # set in the processes of a training that srun started
 
 
 def rank() -> int:
@@ -49,7 +49,7 @@ def joins() -> bool:
 
 
 def _end_with_launcher() -> None:
-    """The pipe from the launcher closes when that is gone, killed or not."""
+    """End this process when the launcher has ended, killed or not: then the pipe from it closes."""
     os.read(0, 1)
     os._exit(1)
 
@@ -88,8 +88,8 @@ def _job_step(
         f"--ntasks={processes}",
         f"--ntasks-per-node={processes // nodes}",
         "--kill-on-bad-exit=1",
-        f"--cpus-per-task={threads}",
-    ]  # a step does not inherit it, and gets one
+        f"--cpus-per-task={threads}",  # without it one: a step does not inherit it from its job
+    ]
     return subprocess.run([*step, *command], env=environment | {STEP: "1"}, check=False).returncode
 
 
@@ -101,7 +101,7 @@ def _children(command: list[str], processes: int, environment: dict[str, str]) -
         children.append(subprocess.Popen(command, stdin=subprocess.PIPE, env=variables))
     try:
         while any(child.poll() is None for child in children):
-            # the others would wait for a dead one
+            # the rest would wait for one that failed
             if failed := [child.returncode for child in children if child.returncode]:
                 return int(failed[0])
             time.sleep(POLL_SECONDS)
@@ -130,7 +130,10 @@ def machine_gpus() -> list[str]:
 
 
 def gpus_to_use() -> bool:
-    """Whether the driver lists GPUs that nobody hides: SLURM may show some that are none."""
+    """Whether there are GPUs that this process may use, by the driver, too.
+
+    CUDA_VISIBLE_DEVICES alone is no proof: SLURM may name some where there are none.
+    """
     return bool(visible_gpus() and machine_gpus())
 
 

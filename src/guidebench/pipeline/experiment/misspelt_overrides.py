@@ -1,4 +1,7 @@
-"""Entries that an experiment overrides and its base lacks: a name with a slip of the finger."""
+"""Entries that an experiment overrides though its base has none of that name: it is misspelt.
+
+An entry with the keys of a whole new one is no mistake.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-# sections of named entries: what one entry is called, and keys that only a new one is given
+# sections of named entries: what an entry is called, and the keys that a whole new one begins with
 ENTRIES = {
     "datasets": ("data set", {"data"}),
     "worlds": ("world", {"components", "drawn"}),
@@ -23,20 +26,20 @@ class Stranger(NamedTuple):
     path: str
     name: str
     kind: str
-    known: list[str]
+    base_names: list[str]
 
     def line(self, base: str) -> str:
-        """That the base has no such entry."""
-        near = difflib.get_close_matches(self.name, self.known, 1)
+        """Says that `base`, a path, has no such entry."""
+        near = difflib.get_close_matches(self.name, self.base_names, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         return (
             f"{self.path}: found no such {self.kind} in {base}{hint}, allowed: "
-            f"{', '.join([*self.known, 'or a whole new one'])}"
+            f"{', '.join([*self.base_names, 'or a whole new one'])}"
         )
 
 
 def strangers(below: Any, above: Any, path: str = "", section: str = "") -> Iterator[Stranger]:
-    """The entries of `above` that `below` lacks and that are no whole ones."""
+    """The entries of `above`, laid over `below`, that are not in `below` and no whole new ones."""
     for key, value in above.items() if isinstance(below, dict) and isinstance(above, dict) else ():
         here = f"{path}.{key}".lstrip(".")
         if section in ENTRIES and key not in below:
@@ -47,13 +50,13 @@ def strangers(below: Any, above: Any, path: str = "", section: str = "") -> Iter
             yield from strangers(below.get(key), value, here, "" if section in ENTRIES else key)
 
 
-def named(lines: list[str], below: Any, above: Any, base: str) -> list[str]:
-    """Lines about mistakes; the first one in a stranger comes after one that says that it is."""
-    found = list(strangers(below, above))
-    said: dict[str, None] = {}
+def explained(lines: list[str], below: Any, above: Any, base: str) -> list[str]:
+    """Lines about mistakes; those in a stranger come after a line that says that it is one."""
+    entries = list(strangers(below, above))
+    each_once: dict[str, None] = {}
     for line in lines:
-        for one in found:
-            if line.startswith((f"{one.path}.", f"{one.path}: ")):
-                said[one.line(base)] = None
-        said[line] = None
-    return list(said)
+        for stranger in entries:
+            if line.startswith((f"{stranger.path}.", f"{stranger.path}: ")):
+                each_once[stranger.line(base)] = None
+        each_once[line] = None
+    return list(each_once)

@@ -39,7 +39,7 @@ def load(path: str, settings: list[str] | None = None) -> Config:
     except ValidationError as error:
         lines = _structure(error, values)
     if lines:
-        lines = misspelt_overrides.named(lines, below, values, str(base or path))
+        lines = misspelt_overrides.explained(lines, below, values, str(base or path))
         raise UserError("\n".join(f"{where}: {line}" for line in lines))
     return config
 
@@ -54,14 +54,14 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Pat
         raise UserError(f"{path}: cannot be read (byte {error.start} is not UTF-8)") from error
     values = parse(text, str(path))
     if not isinstance(values, dict):
-        found = "an empty file" if values is None else type(values).__name__
-        raise UserError(f"{path}: found {found}, allowed: a mapping of keys, see docs/config.md")
+        content = "an empty file" if values is None else type(values).__name__
+        raise UserError(f"{path}: found {content}, allowed: a mapping of keys, see docs/config.md")
     if "base" not in values:
         return values, None
-    named, above = str(values.pop("base")), (*above, path.resolve())
-    base = path.parent / named
+    name, above = str(values.pop("base")), (*above, path.resolve())
+    base = path.parent / name
     if base.resolve() in above or not base.is_file():
-        raise UserError(f"{path}: base: found {named}, allowed: another experiment file")
+        raise UserError(f"{path}: base: found {name}, allowed: another experiment file")
     return _over(_read(base, above)[0], values), base
 
 
@@ -80,8 +80,8 @@ def _assign(values: dict[str, Any], path: str, value: Any) -> None:
     """Set the key at a dotted path; names such as `clean/x0+ema0.9` may hold dots themselves."""
     rest = path
     while "." in rest and rest not in values:
-        known = [key for key in values if rest.startswith(f"{key}.")]
-        key = max(known, key=len) if known else rest.partition(".")[0]
+        prefixes = [key for key in values if rest.startswith(f"{key}.")]
+        key = max(prefixes, key=len) if prefixes else rest.partition(".")[0]
         values, rest = values.setdefault(key, {}), rest[len(key) + 1 :]
         if not isinstance(values, dict):
             raise UserError(
@@ -92,16 +92,16 @@ def _assign(values: dict[str, Any], path: str, value: Any) -> None:
 
 
 class _Place(NamedTuple):
-    """Where a mistake is: its key path, the value found, and what the model says of the key."""
+    """Where a mistake is: the key's path and value, what it takes, and the section it is in."""
 
     path: str
-    found: Any
+    value: Any
     allowed: list[Words]
     section: type[BaseModel] | None
 
 
 def _structure(error: ValidationError, values: Any) -> list[str]:
-    """One line per structural mistake, without the branches of a union that were not meant."""
+    """One line per mistake that pydantic reports, but for those in models that are not meant."""
     lines: dict[str, str] = {}
     for item in error.errors(include_url=False):
         place = _place(item["loc"], values)
@@ -113,27 +113,27 @@ def _structure(error: ValidationError, values: Any) -> list[str]:
             near = difflib.get_close_matches(str(item["loc"][-1]), keys, 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             text = f"unknown key{hint}; allowed: {', '.join(keys)}"
-        elif place.found is _NOTHING:
+        elif place.value is _MISSING:
             text = f"found nothing, though the key is required; allowed: {allowed}"
         else:
             allowed = f"finite {allowed}" if item["type"] == "finite_number" else allowed
-            found = json.dumps(place.found)
-            found = found if len(found) <= 60 else found[:57] + "..."
-            number = isinstance(place.found, bool | int | float)
+            value = json.dumps(place.value)
+            value = value if len(value) <= 60 else value[:57] + "..."
+            number = isinstance(place.value, bool | int | float)
             quote = number and {"text", "name"} & {entry.kind for entry in place.allowed}
-            text = f"found {found}, allowed: {allowed}" + (" (in quotes)" if quote else "")
+            text = f"found {value}, allowed: {allowed}" + (" (in quotes)" if quote else "")
         lines[place.path] = f"{place.path}: {text}"
     return list(lines.values()) or [str(error).splitlines()[0]]
 
 
-_NOTHING = object()
+_MISSING = object()
 
 
 def _place(location: tuple[int | str, ...], values: Any) -> _Place | None:
-    """Follow pydantic's location down the model; None in a branch that was not meant."""
+    """Follow pydantic's location down the model; None in a model of a union that is not meant."""
     annotation: Any = Config
     section, path, allowed = None, "", [Words("keys and values", "")]
-    for part in location:
+    for key in location:
         options = models(annotation)
         if len(options) > 1:
             chosen = _meant(options, values)
@@ -143,31 +143,31 @@ def _place(location: tuple[int | str, ...], values: Any) -> _Place | None:
                 tag = _tag(options[0])
                 fields = [option.model_fields[tag] for option in options]
                 allowed = [entry for field in fields for entry in of_field(field)]
-                return _Place(f"{path}.{tag}", values.get(tag, _NOTHING), allowed, None)
-            if part != chosen.__name__:
+                return _Place(f"{path}.{tag}", values.get(tag, _MISSING), allowed, None)
+            if key != chosen.__name__:  # here the location names the model that pydantic tried
                 return None
             annotation = chosen
             continue
         field: FieldInfo | None = None
         section = options[0] if options else None
         if section:
-            field = section.model_fields.get(str(part))
+            field = section.model_fields.get(str(key))
             annotation = field.annotation if field else None
         elif get_origin(annotation) in (dict, list):
             annotation = get_args(annotation)[-1]
         else:
             break  # inside a tuple or a union of plain values: the key itself is named
-        path = f"{path}.{part}".lstrip(".")
-        values = _item(values, part)
+        path = f"{path}.{key}".lstrip(".")
+        values = _item(values, key)
         allowed = of_field(field) if field else words(annotation)
     return _Place(path, values, allowed, section)
 
 
-def _item(values: Any, part: int | str) -> Any:
+def _item(values: Any, key: int | str) -> Any:
     try:
-        return values[part]
+        return values[key]
     except (KeyError, IndexError, TypeError):
-        return _NOTHING
+        return _MISSING
 
 
 def _tag(option: type[BaseModel]) -> str:
@@ -176,12 +176,12 @@ def _tag(option: type[BaseModel]) -> str:
 
 
 def _meant(options: list[type[BaseModel]], values: Any) -> type[BaseModel] | None:
-    """The model of a union that the tag asks for."""
+    """The model of a union that the value of the tag names; None: it names none."""
     for option in options:
         field = option.model_fields[_tag(option)]
         default = None if field.is_required() else field.default
-        found = values.get(_tag(option), default) if isinstance(values, dict) else None
+        name = values.get(_tag(option), default) if isinstance(values, dict) else None
         choices = get_args(field.annotation)
-        if found in choices or (not choices and ":" in str(found)):
+        if name in choices or (not choices and ":" in str(name)):
             return option
     return None

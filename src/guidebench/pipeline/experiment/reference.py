@@ -52,7 +52,7 @@ def _tree(path: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseMod
 
 def _section(path: str, model: type[BaseModel]) -> str:
     rows = [_row(key, field) for key, field in model.model_fields.items()]
-    # a section that more than one source or schedule has: which one is part of its heading
+    # each source has a section `data`, each schedule one of its own: the heading tells them apart
     tag = "source" if "source" in model.model_fields else "name"
     field = model.model_fields.get(tag) if path.endswith((".data", ".schedule")) else None
     choice = f" ({tag}: {', '.join(str(entry) for entry in of_field(field))})" if field else ""
@@ -85,8 +85,8 @@ def _row(key: str, field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     if field.default_factory is not None:
-        made: Any = field.default_factory()  # type: ignore[call-arg]
-        return "as below" if isinstance(made, BaseModel) else "empty"
+        default: Any = field.default_factory()  # type: ignore[call-arg]
+        return "as below" if isinstance(default, BaseModel) else "empty"
     if field.default is PydanticUndefined:
         return "required"
     return f"`{json.dumps(field.default)}`"

@@ -34,9 +34,9 @@ class Words(NamedTuple):
 
 def alternatives(entries: list[Words]) -> str:
     """What a key takes, in one phrase."""
-    named = [str(entry) for entry in entries if entry.kind in ("choice", "name")]
-    others = [str(entry) for entry in entries if entry.kind not in ("choice", "name")]
-    return " or ".join(filter(None, (", ".join(named), *others)))
+    choices = [str(entry) for entry in entries if entry.kind in ("choice", "name")]
+    types = [str(entry) for entry in entries if entry.kind not in ("choice", "name")]
+    return " or ".join(filter(None, (", ".join(choices), *types)))
 
 
 def models(annotation: Any) -> list[type[BaseModel]]:
@@ -56,8 +56,8 @@ def words(annotation: Any, metadata: Iterable[Any] = ()) -> list[Words]:
     if origin is Annotated:
         return words(arguments[0], [*arguments[1:], *metadata])
     if origin in (Union, UnionType):
-        found = [entry for argument in arguments for entry in words(argument)]
-        return list(dict.fromkeys(found))
+        entries = [entry for argument in arguments for entry in words(argument)]
+        return list(dict.fromkeys(entries))
     limits, title = _limits(metadata)
     if title:
         return [Words("name", title)]
@@ -79,7 +79,7 @@ def words(annotation: Any, metadata: Iterable[Any] = ()) -> list[Words]:
 
 
 def _limits(metadata: Iterable[Any]) -> tuple[str, str]:
-    """Bounds in words, and the title that says a pattern in words."""
+    """Bounds in words, and the title, which says a pattern in words."""
     bounds, title = [], ""
     for item in metadata:
         if isinstance(item, FieldInfo):

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 
 class Cell(NamedTuple):
-    """A setup at one scale; None where it has none: without guidance, and of the floor."""
+    """A setup at one scale; None where it has none: without guidance, and for the floor.
+
+    The floor: held-out real images, scored like samples (`metrics/score.py`).
+    """
 
     setup: str
     scale: float | None = None

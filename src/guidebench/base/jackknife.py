@@ -1,4 +1,4 @@
-"""Errors and biases of numbers that are of a set of images, by leaving out jackknife blocks.
+"""Errors and biases of numbers that are measured on a set of images, by leaving out blocks of it.
 
 A jackknife block is one of K groups of images or seeds; a replicate is the number without one
 block. docs/statistics.md measures what errors and corrected values are worth.
@@ -25,7 +25,7 @@ def blocked(count: int, blocks: int) -> np.ndarray:
 def scattered(count: int, blocks: int) -> np.ndarray:
     """The jackknife block [count] of each of `count` reference images, at random.
 
-    Their order in a file, which may be by class, is in no block.
+    In the order of their file, which may be by class, a block could lack some classes.
     """
     return np.random.Generator(np.random.Philox(SEED)).permutation(count) % blocks
 

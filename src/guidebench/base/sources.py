@@ -96,7 +96,7 @@ def celeba(data: Any) -> list[Path]:
     return [*lists, *(pictures(data).values() or [archive(data)])]
 
 
-def named(data: Any, results: Path) -> list[Path]:
+def option_files(data: Any, results: Path) -> list[Path]:
     """The files, and all files of the folders, that the options of a user's own source name.
 
     UserError for a folder that cannot be read to its end: a link in it leads back, or `results`,
@@ -146,6 +146,6 @@ FILES: Methods[Callable[[Any], list[Path]]] = Methods(
 def files(data: Any, results: Path) -> list[Path]:
     """Every file that the source of a data section reads, also where it is missing.
 
-    KeyError for an unknown source, UserError as `named`.
+    KeyError for an unknown source, UserError as `option_files`.
     """
-    return named(data, results) if ":" in data.source else list(FILES[data.source](data))
+    return option_files(data, results) if ":" in data.source else list(FILES[data.source](data))

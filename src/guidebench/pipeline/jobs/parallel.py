@@ -30,9 +30,10 @@ def rank() -> int:
 
 
 def joins() -> bool:
-    """Whether this process is one of several of a training: then it takes its place among them.
+    """Whether this process is one of several of a training.
 
-    torch and accelerate read RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT.
+    If it is, sets what torch and accelerate read: RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and
+    MASTER_PORT.
     """
     if MASTER not in os.environ:
         return False

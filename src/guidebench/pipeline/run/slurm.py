@@ -65,8 +65,8 @@ def cancel(folder: Path) -> int:
 class Watch:
     """Notices a Snakemake that waits for jobs that SLURM no longer has.
 
-    The plugin (2.8) does so for ever: for a pre-empted job that is not queued again, one that SLURM
-    forgot between two questions, one that it could not submit.
+    The plugin (2.8) waits for ever for a job that was pre-empted and not queued again, that ended
+    and was forgotten by SLURM before the plugin asked again, or that it could not submit.
     """
 
     def __init__(self, folder: Path) -> None:

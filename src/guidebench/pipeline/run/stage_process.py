@@ -44,7 +44,7 @@ def run_stage(config: Config, job: Job, layout: Layout) -> None:
         parallel.train_together(sys.argv[1:], processes, denoiser.nodes, config.threads)
         return
     recording.ran.clear()
-    # one process of several writes
+    # of several processes of a training only the first writes
     path = Path(os.devnull) if parallel.rank() else layout.events(job.stage, job.name)
     stage = Stage(config, job, layout, Events(path, job.stage, job.name))
     tags = {key: value for key, value in job._asdict().items() if value}
@@ -80,7 +80,7 @@ def _one_line(error: BaseException) -> str | None:
         error.errno == errno.ENOSPC or "requested and" in str(error)
     ):
         return f"disk full: {error}; free some space and run again, finished work is kept"
-    # torch's own, of a GPU, has that name; nothing here imports torch
+    # `torch.OutOfMemoryError`, of a GPU: torch may not be imported
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "out of memory; allowed: smaller micro_batch or batch_size, or more memory"
     if isinstance(error, OSError):

@@ -1,6 +1,7 @@
 """How far each job of a run is, and how fast this machine is, from the stages' events.
 
-The plan expects a number of seconds of each job. A pace is how many times those it really takes.
+The plan says how many seconds each job is expected to take. A pace is the ratio of the seconds
+that work takes to those.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from guidebench.pipeline.jobs.cost_model import STARTUP_SECONDS
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.records.events import FAILED, events_path, read
 
-# weight of a belief about the pace: as if so many expected seconds of work had been seen to agree
+# how much a belief about the pace counts: as much as so many expected seconds of work that was seen
 FAINT, FIRM = 1.0, 5.0
 # a job that should have ended by now still takes this share of the time since its last event
 OVERDUE = 0.2
@@ -126,7 +127,7 @@ def pace(seen: Iterable[Seen], believed: float, strength: float) -> float:
 def paces(states: Sequence[State]) -> tuple[float, dict[Job, float]]:
     """The pace of start-ups, and of the work of each job.
 
-    What is believed of a job's pace is its stage's, of a stage's that of all work, and of that the
+    A job's pace is believed to be that of its stage, a stage's that of all work, and that to be the
     pace of start-ups.
     """
     startup = pace([state.rough for state in states], 1.0, FAINT)

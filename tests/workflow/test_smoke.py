@@ -93,7 +93,9 @@ def test_no_fid_is_said(finished) -> None:
 def test_findings_cover_every_claim_on_every_data_set(finished) -> None:
     findings = json.loads((finished.root / "results/smoke/findings.json").read_text())
     assert [(f["dataset"], f["id"]) for f in findings] == [
-        (dataset, number) for dataset in ("sportballs", "mnist") for number in range(1, 15)
+        (dataset, number)
+        for dataset in ("sportballs", "mnist")
+        for number in (*range(1, 15), 20, 21, 22)
     ]
     assert {f["verdict"] for f in findings} <= {"holds", "does not hold", "undecided"}
 

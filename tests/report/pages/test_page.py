@@ -38,10 +38,12 @@ def test_page_shows_the_findings_table(demo: Path) -> None:
     tags = Tags(text).found
     assert ("table", {"id": "findings"}) in tags
     rows = [attributes for tag, attributes in tags if tag == "tr" and "id" in attributes]
-    assert [row["id"] for row in rows] == [f"balls-{number}" for number in range(1, 15)]
-    assert text.count('class="verdict holds">holds</span></td>') == 14
-    assert "of the 14 verdicts below up to about\n0.7." in text
-    assert "14 hold, 0 do not hold and\n0 are undecided" in text
+    assert [row["id"] for row in rows] == [
+        f"balls-{number}" for number in (*range(1, 15), 20, 21, 22)
+    ]
+    assert text.count('class="verdict holds">holds</span></td>') == 17
+    assert "of the 17 verdicts below up to about\n0.9." in text
+    assert "17 hold, 0 do not hold and\n0 are undecided" in text
 
 
 def test_page_says_what_it_does_not_show(demo: Path) -> None:

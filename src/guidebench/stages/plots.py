@@ -6,11 +6,11 @@ from guidebench.report.figures import drawing, films, sheets, truth
 from guidebench.report.tables import Tables
 from guidebench.stages.stage import Stage
 
-MEASURED = ("costs.svg", "costs.png")
+MEASURED = ("costs.svg", "costs.png", "costs.csv")
 
 
 def run(stage: Stage) -> None:
-    """Write figures/<data set>/*.svg and *.png, and the cost figure over all data sets."""
+    """Write figures/<data set>/*.svg, *.png and *.csv, and the cost figure over all data sets."""
     layout = stage.layout
     stage.use("collect")
     tables = Tables.read(layout.tables)

@@ -37,11 +37,12 @@ FORWARD = {
         "Accuracy against t (the paper's figure 1)",
         "Held-out images, noised to time t. clean/raw sees x_t, clean/x0 sees the denoiser's "
         "estimate x0_pred of the clean image, the noise-trained classifier sees x_t and was "
-        "trained on such images. Where a curve meets the dotted line, the classifier guesses. "
+        "trained on such images; noise_trained/x0, which the paper does not show, reads x0_pred "
+        "instead. Where a curve meets the dotted line, the classifier guesses. "
         "Bands: 95 % interval over images.",
     ),
     "logit_sensitivity": Caption(
-        "Logit sensitivity (figure 2)",
+        "Logit sensitivity against t (the paper's figure 2)",
         "|f(x_t) - f(x_t-1)| / |x_t - x_t-1| for the same image and the same noise: how far the "
         "logits move when t moves by one. Lower is smoother. Mean over images; the band is one "
         "standard deviation in the logarithm (mean times and divided by a factor, from mean and "
@@ -50,14 +51,14 @@ FORWARD = {
         "phases of the time embedding, and 1 / alpha magnifies that.",
     ),
     "grad_sensitivity": Caption(
-        "Gradient sensitivity (figure 3)",
+        "Gradient sensitivity against t (the paper's figure 3)",
         "The same for the gradient g of the log-probability of the target (of each image's own "
         "class, where all classes are generated), the vector that guidance adds. A high value can "
         "mean that neighbouring steps push in unrelated directions, but it also grows with the "
         "size of g: see the two panels below. Band as in figure 2.",
     ),
     "grad_sensitivity_stabilized": Caption(
-        "Gradient sensitivity with stabilisers (figure 4)",
+        "Gradient sensitivity with stabilisers (the paper's figure 4)",
         "The same for gradients after EMA or ADAM, whose state walks every t from noise to clean, "
         "of which those of the other figures are shown. EMA lowers it by construction: a new "
         "gradient enters with the factor 1 - beta. A low value alone does not mean that "

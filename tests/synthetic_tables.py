@@ -162,10 +162,12 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
     measured = [results(name, noise) for name in names]
     models = {"denoiser": 1.0, "clean": 1.4, "noise_trained": 1.4, "judge": 1.4}
     facts = {
+        "data": {"source": "sportballs", "size": 32, "scale": [0.6, 0.9]},
         "target": "baseball",
         "classes": ["baseball", "basketball", "volleyball", "soccer ball"],
         "chance": 0.25,
         "schedule": "ddpm_linear",
+        "rescaled": True,
         "timesteps": T,
         "terminal_snr": 0.0175,
         "steps": 50,

@@ -12,9 +12,10 @@ from guidebench.data.store import read
 from guidebench.diffusion.schedule import Schedule
 from guidebench.metrics.own import facts
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.experiment.sections import Model, Setup
+from guidebench.pipeline.experiment.sections import DDPMLinear, Model, Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Layout
+from guidebench.pipeline.jobs.slices import PLACES
 from guidebench.pipeline.records.artifacts import canonical
 
 # by which claims know guidance; its scales are no property of it
@@ -54,12 +55,15 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
         parameters = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
     names = classes(options.data)
     return {
+        # where its files lie is no property of the images
+        "data": options.data.model_dump(mode="json", exclude=PLACES),
         "target": target_name(options),
         "classes": names,
         # an attribute's chance is the share of its larger class
         "chance": float(counts.max() / counts.sum()) if len(names) == 2 else 1 / max(1, len(names)),
         "timesteps": options.schedule.timesteps,
         "schedule": options.schedule.name,
+        "rescaled": isinstance(options.schedule, DDPMLinear) and options.schedule.rescale,
         "terminal_snr": float(schedule.logsnr(schedule.grid(1)[0]).exp()),
         "variance_ratios": _variance_ratios(schedule, options),
         "steps": options.sampling.steps,

@@ -11,6 +11,7 @@ import pytest
 import synthetic_tables as synthetic
 from table_edits import EMA99, NOISE, diverge, level, with_every_class
 
+from guidebench.report import chosen
 from guidebench.report.claims.findings import decide
 from guidebench.report.claims.kinds import (
     CFG,
@@ -111,7 +112,7 @@ def test_other_names_of_classifiers_and_stabilizers_change_no_finding() -> None:
 
 def test_renaming_every_setup_changes_neither_winner_nor_tables_nor_lines() -> None:
     tables, names = renamed(synthetic.tables())
-    won, before = (winners.winner(one, "balls") for one in (tables, synthetic.tables()))
+    won, before = (chosen.winner(one, "balls") for one in (tables, synthetic.tables()))
     assert won is not None
     assert before is not None
     assert (names[won[0].setup], won[0].scale) == before[0]

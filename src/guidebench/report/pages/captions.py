@@ -111,6 +111,28 @@ SAMPLES = {
     ),
 }
 
+PAPER = {
+    "sheet_table": Caption(
+        "Metrics and first samples, unconditional beside best conditional (the paper's tables 1-3)",
+        "Unguided; the setup that is best on selection seeds; and, where that is another one, the "
+        "paper's best, clean/x0+ema0.99, at the paper's scale if it was sampled, else at its "
+        "selected one. The same seeds at the same places: the first ten, and, where there is one "
+        "target class, the first of which the judge calls the unguided sample another class. The "
+        "paper picked those of its table 3 by hand (male); here code does. Brackets: 95 % "
+        "intervals; ±: one standard error; raw: not corrected for the bias of n.",
+    ),
+}
+
+
+def generations(title: str, shown: int) -> Caption:
+    """Of the sheet of a cell's first generations."""
+    return Caption(
+        f"The first {shown} generations: {title} (the paper's figure 9 shows 256)",
+        "In the order of their seeds, the same for every cell; pictures above 64 pixels are "
+        "averaged down.",
+    )
+
+
 TRUTH = {
     "truth_classes": Caption(
         "Guidance pulls the classes apart (the CFG notes' mixture of Gaussians)",

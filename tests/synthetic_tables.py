@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from guidebench.report import chosen
 from guidebench.report.tables import Tables
 
 T = 100
@@ -67,7 +68,12 @@ SENSITIVITY = {  # level at every t, and how it grows with t
 
 def accuracy(curve: tuple[str, str, str], t: int) -> float:
     """Falls to chance by 0.3 T (clean/raw), slowly (clean/x0), hardly (noise-trained)."""
-    end = {("clean", "raw"): 0.3, ("clean", "x0"): 0.9, ("noise_trained", "raw"): 3.0}[curve[:2]]
+    end = {
+        ("clean", "raw"): 0.3,
+        ("clean", "x0"): 0.9,
+        ("noise_trained", "raw"): 3.0,
+        ("noise_trained", "x0"): 1.2,
+    }[curve[:2]]
     return 0.25 + 0.73 * max(0.0, 1 - (t / T / end) ** 2)
 
 
@@ -153,6 +159,11 @@ def sensitivity(name: str) -> pd.DataFrame:
                 common | {"t": t, "quantity": quantity} | row(values)
                 for quantity, values in found.items()
             ]
+    alone = ("noise_trained", "x0", "none")  # it guides on x_t: of x0_pred its accuracy alone
+    for t in TIMES:
+        correct = (np.arange(512) < round(512 * accuracy(alone, t))).astype(float)
+        common = dict(zip(("classifier", "input", "stabilizer"), alone, strict=True))
+        rows.append(common | {"dataset": name, "t": t, "quantity": "accuracy"} | row(correct))
     return pd.DataFrame(rows)
 
 
@@ -304,6 +315,9 @@ def pictures(path: Path, found: Tables, dataset: str) -> Path:
             name = "none" if scale is None else f"{scale:g}"
             arrays[f"sample:{setup}:{name}"] = some(24)
             arrays[f"film:{setup}:{name}"] = some(3 * 6 * 2).reshape(3, 6, 2, *shape)
+    for cell in chosen.beside(found, dataset):
+        arrays[f"first:{cell.key}"] = some(facts["n"])
+    arrays["judged"] = np.arange(facts["n"]) % len(facts["classes"])
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **arrays)
     return path

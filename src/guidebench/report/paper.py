@@ -35,7 +35,7 @@ class Published(NamedTuple):
 
 GENERATIONS = 256  # of each kind, in figure 9
 CLASSIFIER = "mobilenet_v3_small"
-DENOISER_PARAMETERS = 22_410_000  # of the networks trained at 64 x 64
+DENOISER = {64: "22.41 million", 256: "google/ddpm-celebahq-256"}  # parameters by size
 PAPER = [
     Published(
         name="CelebA",

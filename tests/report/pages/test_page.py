@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import synthetic_tables as synthetic
 from conftest import REPOSITORY
@@ -31,6 +33,33 @@ def test_page_is_self_contained(demo: Path) -> None:
         link = attributes.get("href") or ""
         assert not link.startswith(("http", "//"))
         assert not link.startswith("#") or link[1:] in ids, link
+
+
+def test_every_figure_links_to_its_files_beside_the_page(demo: Path) -> None:
+    found = Tags(html(demo)).found
+    links = [
+        str(a["href"]) for tag, a in found if tag == "a" and not str(a["href"]).startswith("#")
+    ]
+    assert all((demo / unquote(link)).is_file() for link in links)
+    for name in ("accuracy", "grad_sensitivity_stabilized", "accuracy_guide", "fd", "cfd"):
+        for suffix in ("svg", "png", "csv"):
+            assert f"figures/balls/{name}.{suffix}" in links
+    assert {"figures/costs.csv", "figures/balls/sheet_table.csv"} <= set(links)
+
+
+def test_the_papers_figures_and_tables_come_in_its_order(demo: Path) -> None:
+    text = unescape(html(demo))
+    names = [
+        *(f"(the paper's figure {number})" for number in range(1, 5)),
+        "(the paper's figures 5 and 8a)",
+        "(the paper's figures 6, 8b, on the judge's features)",
+        "(the paper's figures 7, 8c, on the judge's features)",
+        "(the paper's tables 1-3)",
+        "The first 256 generations: unguided (the paper's figure 9 shows 256)",
+        "The first 256 generations: clean (non-robust), x0+ema0.99, 100 (the paper's figure 9",
+    ]
+    places = [text.index(f"{name}</h4>" if name.endswith(")") else name) for name in names]
+    assert places == sorted(places)
 
 
 def test_page_shows_the_findings_table(demo: Path) -> None:

@@ -13,7 +13,7 @@ from guidebench.report.claims.verdicts import name
 from guidebench.report.figures.paper_sheets import scored
 from guidebench.report.paper import (
     CLASSIFIER,
-    DENOISER_PARAMETERS,
+    DENOISER,
     Published,
     published,
     unlike,
@@ -65,7 +65,6 @@ def settings(tables: Tables, dataset: str) -> dict[str, Any]:
     if paper is None:
         return {"head": head, "rows": []}
     betas = "betas times 1000 / T" if facts["rescaled"] else "betas as they are"
-    own_network = paper.size == 64
     lines = [
         ("image size", f"{paper.size}", str(facts["image_size"])),
         ("target", paper.target, str(facts["target"])),
@@ -78,7 +77,7 @@ def settings(tables: Tables, dataset: str) -> dict[str, Any]:
         ("sampling steps", f"{paper.timesteps}", f"{facts['steps']} ({facts['sampler']})"),
         (
             "denoiser's parameters",
-            number(DENOISER_PARAMETERS) if own_network else "google/ddpm-celebahq-256",
+            DENOISER[paper.size],
             number(facts["denoiser_parameters"]),
         ),
         ("guiding classifiers", CLASSIFIER, ", ".join(_architectures(tables, dataset))),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from guidebench.base.cells import Cell
 from guidebench.report.claims.intervals import all_above
-from guidebench.report.claims.kinds import Kind, setup_of, setups_of, which
+from guidebench.report.claims.kinds import Kind, one_of_each, setup_of, setups_of, which
 from guidebench.report.claims.verdicts import (
     Interval,
     Outcome,
@@ -88,7 +88,7 @@ def adam_rises_faster(
     adam, adams = setup_of(tables, dataset, with_adam), setups_of(tables, dataset, with_adam)
     others = [
         setup_of(tables, dataset, noise_trained),
-        *(name for name in setups_of(tables, dataset, stabilized) if name not in adams),
+        *(name for name in one_of_each(tables, dataset, stabilized) if name not in adams),
     ]
     rises, sentences = {}, []
     for setup in (adam, *others):
@@ -168,7 +168,7 @@ def levels_off(tables: Tables, dataset: str, x0: Kind, ema: Kind) -> Outcome:
     compared: list[Callable[[int], Interval]] = []
     values: Values = {}
     sentences = []
-    for setup in [setup_of(tables, dataset, x0), *setups_of(tables, dataset, ema)]:
+    for setup in [setup_of(tables, dataset, x0), *one_of_each(tables, dataset, ema)]:
         step, on_broken = _level_step(tables, dataset, setup, metric)
         values |= {f"{setup}: from scale": step.start.scale, f"{setup}: to scale": step.end.scale}
         for title, weights in step.conditions.items():

@@ -90,13 +90,16 @@ def adam_rises_faster(
         setup_of(tables, dataset, noise_trained),
         *(name for name in one_of_each(tables, dataset, stabilized) if name not in adams),
     ]
-    rises, sentences = {}, []
+    rises: dict[str, Rise] = {}
+    sentences = []
     for setup in (adam, *others):
         cells, on_broken = _guided(tables, dataset, setup, least=2)
         rises[setup] = Rise(cells[0], cells[-1])
         sentences.append(on_broken)
     own = rises.pop(adam)
-    faster, values, said = [], {}, []
+    faster: list[Callable[[int], Interval]] = []
+    values: Values = {}
+    said = []
     for setup, other in rises.items():
         apart = _minus(own.per_unit, other.per_unit)
         faster.append(partial(_sum, tables, dataset, metric, apart))

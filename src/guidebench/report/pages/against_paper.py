@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import product
 from typing import Any, NamedTuple
 
 from guidebench.base.cells import Cell
@@ -46,16 +47,11 @@ def table(tables: Tables, dataset: str) -> dict[str, Any]:
     """Head and rows: each number of the paper's table beside ours; no rows without such a table."""
     head = ["the paper's", "value", "ours", "value", "n", "scored by", "comparable?"]
     paper = published(tables.facts(dataset))
-    rows = (
-        []
-        if paper is None
-        else [
-            {"cells": _row(tables, dataset, paper, cell, metric), "best": False}
-            for cell in beside(tables, dataset)
-            for metric in scored(tables, dataset)
-        ]
-    )
-    return {"head": head, "rows": rows}
+    if paper is None:
+        return {"head": head, "rows": []}
+    pairs = product(beside(tables, dataset), scored(tables, dataset))
+    rows = [_row(tables, dataset, paper, cell, metric) for cell, metric in pairs]
+    return {"head": head, "rows": [{"cells": cells, "best": False} for cells in rows]}
 
 
 def settings(tables: Tables, dataset: str) -> dict[str, Any]:

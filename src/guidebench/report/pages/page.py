@@ -159,7 +159,7 @@ def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _cells(tables: Tables, dataset: str, folder: Path) -> list[dict[str, str]]:
+def _cells(tables: Tables, dataset: str, folder: Path) -> list[dict[str, Any]]:
     """The sheets of all cells."""
     captioned = {}
     for setup, entry in tables.facts(dataset)["setups"].items():

@@ -15,11 +15,12 @@ from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.sections import DDPMLinear, Model, Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Layout
-from guidebench.pipeline.jobs.slices import PLACES
 from guidebench.pipeline.records.artifacts import canonical
 
 # by which claims know guidance; its scales are no property of it
 CLAIMED = {"guidance", "classifier", "input", "stabilizer", "name", "beta", "scales"}
+# of a data section: how its images are made, as far as they are compared with the paper's
+IMAGES = {"source", "size", "scale", "diameters", "crop"}
 DEVIATIONS = [0.1, 0.3, 0.55, 1.0]  # of the Gaussians on which the sampler alone is tried
 
 
@@ -55,8 +56,7 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
         parameters = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
     names = classes(options.data)
     return {
-        # where its files lie is no property of the images
-        "data": options.data.model_dump(mode="json", exclude=PLACES),
+        "data": options.data.model_dump(mode="json", include=IMAGES),
         "target": target_name(options),
         "classes": names,
         # an attribute's chance is the share of its larger class

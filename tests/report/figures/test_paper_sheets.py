@@ -99,6 +99,9 @@ def test_where_all_setups_broke_nothing_is_best() -> None:
         diverge(tables, setup, 1.0, "selection", "evaluation")
     shown = paper_sheets.halves(pictures(tables), tables, "balls")
     assert [half.cell for half in shown] == [Cell("unguided")]
+    diverge(tables, "unguided", 1.0, "evaluation")
+    (shown,) = paper_sheets.halves(pictures(tables), tables, "balls")
+    assert shown.lines[0] == "unguided (broken)"
 
 
 def test_generations_stand_sixteen_to_a_line_and_large_ones_are_averaged() -> None:

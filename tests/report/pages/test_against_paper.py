@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import synthetic_tables as synthetic
-from table_edits import ADAM, EMA99, level
+from table_edits import ADAM, EMA99, diverge, level
 
 from guidebench.report.claims import findings
 from guidebench.report.pages import against_paper, page
@@ -171,6 +171,12 @@ def test_a_winner_beside_the_papers_setup_is_compared_too_and_a_gap_is_said() ->
         f"accuracy_guide of {EMA99} at scale 100 (the paper's setup)",
     ]
     assert found[3][3:] == ["–", "–", "–", "no: not measured"]
+
+
+def test_a_broken_cell_is_called_so() -> None:
+    tables = synthetic.tables()
+    diverge(tables, "unguided", 1.0, "evaluation")
+    assert [row[2] for row in cells(tables)[:1]] == ["accuracy_guide of unguided (broken)"]
 
 
 def test_the_settings_stand_side_by_side() -> None:

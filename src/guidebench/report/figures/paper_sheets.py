@@ -63,7 +63,9 @@ def halves(pictures: dict[str, np.ndarray], tables: Tables, dataset: str) -> lis
 
 def _lines(tables: Tables, dataset: str, cell: Cell) -> list[str]:
     """What stands above a half: the setup, and each metric with its error."""
-    lines = [theme.title(cell.setup) + ("" if cell.scale is None else f", scale {cell.scale:g}")]
+    scale = "" if cell.scale is None else f", scale {cell.scale:g}"
+    broken = " (broken)" if tables.is_broken(dataset, cell) else ""
+    lines = [f"{theme.title(cell.setup)}{scale}{broken}"]
     for metric in scored(tables, dataset):
         value = tables.measure(dataset, cell, metric)
         if value and exact_share(metric):

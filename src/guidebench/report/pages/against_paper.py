@@ -93,6 +93,7 @@ def _row(tables: Tables, dataset: str, paper: Published, cell: Cell, metric: str
     numbers = paper.unguided if cell.scale is None else paper.conditional
     half = "unconditional" if cell.scale is None else f"conditional, scale {paper.scale:g}"
     its = " (the paper's setup)" if cell == papers(tables, dataset) else ""
+    its += " (broken)" if tables.is_broken(dataset, cell) else ""
     about = [
         f"{title}: table {paper.table}, {half}",
         f"{numbers._asdict()[field]:g}",

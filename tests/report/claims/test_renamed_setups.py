@@ -27,7 +27,7 @@ from guidebench.report.claims.kinds import (
     Kind,
     setups_of,
 )
-from guidebench.report.figures import sampling
+from guidebench.report.figures import forward, sampling
 from guidebench.report.pages import rankings, winners
 from guidebench.report.tables import Tables
 
@@ -249,3 +249,18 @@ def test_unguided_is_what_nothing_steers() -> None:
     longer = setups["unguided"] | {"variant": {"steps": 1000}}
     tables.facts("balls")["setups"] = {"longer": longer, "plain": setups["unguided"]}
     assert tables.unguided("balls").setup == "plain"
+
+
+@pytest.mark.parametrize("draw", [forward.accuracy, forward.gradient_checks])
+def test_other_names_of_classifiers_draw_the_same_lines(draw: Any) -> None:
+    """Stabilizers keep the names that the config gives them."""
+    names = {"first": "clean", "second": "noise_trained"}
+    tables, other = synthetic.tables(), with_other_parts(synthetic.tables())
+    other.sensitivity["stabilizer"] = tables.sensitivity.stabilizer
+    assert set(other.sensitivity.classifier) == set(names)
+    lines = [
+        [(line.get_label(), list(line.get_ydata())) for axes in one.axes for line in axes.lines]
+        for one in (draw(tables, "balls"), draw(other, "balls"))
+    ]
+    assert len(lines[0]) > 4
+    assert lines[0] == lines[1]

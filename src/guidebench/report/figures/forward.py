@@ -25,15 +25,16 @@ SMOOTH = 25
 
 
 def setup(curve: Curve) -> str:
-    """`clean/x0+ema0.9` of (classifier, input, stabilizer)."""
-    classifier, source, stabilizer = curve
-    return f"{classifier}/{source}" + ("" if stabilizer == "none" else f"+{stabilizer}")
+    """`clean/x0+ema0.9` of (kind, input, stabilizer)."""
+    kind, source, stabilizer = curve
+    return f"{kind}/{source}" + ("" if stabilizer == "none" else f"+{stabilizer}")
 
 
 def stabilizers(tables: Tables, dataset: str) -> list[str]:
     """The stabilisers of clean/x0 that were measured, in a fixed order."""
     table = tables.sensitivity
-    keep = (table.dataset == dataset) & (table.classifier == "clean") & (table.input == "x0")
+    clean = rows.classifiers(tables, dataset, "clean")
+    keep = (table.dataset == dataset) & table.classifier.isin(clean) & (table.input == "x0")
     names = sorted(set(table.stabilizer[keep]) - {"none"})
     order = ["ema0.9", "ema0.99", "adam"]
     names.sort(key=lambda name: (order.index(name) if name in order else len(order), name))

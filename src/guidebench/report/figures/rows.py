@@ -9,12 +9,13 @@ import pandas as pd
 
 from guidebench.base.cells import Cell
 from guidebench.report.claims.intervals import proportions
+from guidebench.report.claims.kinds import Kind
 from guidebench.report.claims.verdicts import quantile
 from guidebench.report.metrics import exact_share
 from guidebench.report.tables import FLOOR, Measure, Tables
 
-Curve = tuple[str, str, str]  # classifier, input, stabilizer
-CURVE = ["classifier", "input", "stabilizer"]
+Curve = tuple[str, str, str]  # a kind of classifier, input, stabilizer
+CURVE = ["kind", "input", "stabilizer"]
 LOGARITHMIC = ("logit_sensitivity", "grad_sensitivity", "update_norm")
 
 
@@ -43,18 +44,35 @@ def _ends(quantity: str, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def along(tables: Tables, dataset: str, quantity: str, curves: Sequence[Curve]) -> pd.DataFrame:
-    """Columns CURVE, quantity, t, mean, low, high, sd, n of the curves that were measured."""
+    """Columns CURVE, classifier, quantity, t, mean, low, high, sd, n of the measured curves.
+
+    Of several classifiers of a kind (clean, noise_trained) the first in the config.
+    """
     frames = []
     for curve in curves:
-        rows = tables.along(dataset, quantity, *curve).drop(columns="values")
+        rows = _measured(tables, dataset, quantity, curve)
         if quantity in LOGARITHMIC:
             rows = rows[rows["mean"] > 0]
         if len(rows):
             low, high = _ends(quantity, rows)
             named = dict(zip(CURVE, curve, strict=True))
             frames.append(rows.assign(quantity=quantity, low=low, high=high, **named))
-    columns = [*CURVE, "quantity", "t", "mean", "low", "high", "sd", "n"]
+    columns = [*CURVE, "classifier", "quantity", "t", "mean", "low", "high", "sd", "n"]
     return pd.concat(frames)[columns] if frames else pd.DataFrame(columns=columns)
+
+
+def classifiers(tables: Tables, dataset: str, kind: str) -> list[str]:
+    """The classifiers of a kind that may guide, in the config's order."""
+    return Kind(classifier=kind).classifiers(tables.facts(dataset))
+
+
+def _measured(tables: Tables, dataset: str, quantity: str, curve: Curve) -> pd.DataFrame:
+    kind, source, stabilizer = curve
+    for name in classifiers(tables, dataset, kind):
+        rows = tables.along(dataset, quantity, name, source, stabilizer).drop(columns="values")
+        if len(rows):
+            return rows.assign(classifier=name)
+    return pd.DataFrame(columns=["mean"])
 
 
 def half_width(tables: Tables, dataset: str) -> float:

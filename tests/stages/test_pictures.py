@@ -46,8 +46,10 @@ def test_every_pair_of_cells_once_by_mean_absolute_difference() -> None:
 def test_the_first_256_evaluation_seeds_are_shown_whatever_their_blocks() -> None:
     config = load(str(REPOSITORY / "workflow/config/smoke.yaml"))
     assert generated(config, "mnist") == ["evaluation-0"]  # all of its 16
-    sampling = config.datasets["mnist"].sampling
-    sampling.evaluation, sampling.block, sampling.grid_images = 1000, 100, 2
+    mnist = config.datasets["mnist"]
+    more = {"evaluation": 1000, "block": 100, "grid_images": 2}
+    larger = mnist.model_copy(update={"sampling": mnist.sampling.model_copy(update=more)})
+    config = config.model_copy(update={"datasets": {"mnist": larger}})
     assert generated(config, "mnist") == ["evaluation-0", "evaluation-1", "evaluation-2"]
     assert shown(config, "mnist") == [*generated(config, "mnist"), "grid-0"]
 

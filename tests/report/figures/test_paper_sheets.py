@@ -27,6 +27,13 @@ def pictures(tables: Tables, side: int = 8, count: int = 20) -> dict[str, np.nda
     } | {"judged": np.arange(count) % 4}
 
 
+def corner(sheet: np.ndarray, grey: int) -> tuple[int, int] | None:
+    """Row and column of the first picture of that grey: no letter is as large as 40 pixels."""
+    same = (sheet == grey).all(2)
+    found = np.argwhere(same[:-40, :-40] & same[40:, 40:] & same[40:, :-40] & same[:-40, 40:])
+    return (int(found[0, 0]), int(found[0, 1])) if len(found) else None
+
+
 def test_seeds_of_the_second_row_are_those_that_the_judge_calls_another_class() -> None:
     facts = {"target": "baseball", "classes": ["baseball", "basketball", "volleyball"]}
     judged = np.array([0, 1, -1, 0, 2, 1, 0])  # the third diverged: it is of no class
@@ -48,31 +55,30 @@ def test_the_halves_are_of_the_same_seeds_at_the_same_places(tmp_path: Path) -> 
         "sheet_generations_clean-x0-ema0.99-100.png",
     }
     sheet = np.asarray(Image.open(tmp_path / "sheet_table.png")).astype(int)
-    greys = {grey: np.argwhere((sheet == grey).all(2)).min(0) for grey in (0, 4, 5, 9, 1, 13)}
-    for grey, (y, x) in greys.items():
-        guided = np.argwhere((sheet == 100 + grey).all(2)).min(0)
-        if grey in (0, 4, 5, 9):  # among the first ten, five to a line
-            assert guided[0] == y
-            assert guided[1] > x
-    assert greys[5][0] - greys[0][0] == 56 + sheets.GAP
-    # below: 1, 2, 3, 5, 6, 7, 9, 10, 11, 13, which the judge does not call a baseball
-    assert greys[13][0] > greys[9][0]
-    assert not (sheet == 12).all(2).any()
-    assert not (sheet == 14).all(2).any()
+    places = {seed: (corner(sheet, seed), corner(sheet, 100 + seed)) for seed in range(20)}
+    for unguided, guided in places.values():
+        assert (unguided is None) == (guided is None)
+        if unguided and guided:
+            assert guided[0] == unguided[0]
+            assert guided[1] > unguided[1]
+    tops = [places[seed][0] for seed in (0, 4, 5, 9)]  # of the first ten, five to a line
+    assert [top[0] - tops[0][0] for top in tops] == [0, 0, 58, 58]
+    assert [top[1] - tops[0][1] for top in tops] == [0, 4 * 58, 0, 4 * 58]
+    # below them 1, 2, 3, 5, 6, 7, 9, 10, 11, 13, which the judge does not call a baseball
+    assert all(places[seed][0][0] > tops[2][0] + 58 for seed in (10, 11, 13))
+    assert [seed for seed, (top, _) in places.items() if top is None] == [12, *range(14, 20)]
 
 
 def test_what_stands_above_a_half_is_what_was_measured() -> None:
     tables = synthetic.tables()
     unguided, guided = paper_sheets.halves(pictures(tables), tables, "balls")
-    share = proportion(0.97, synthetic.N).times(100)
     assert unguided.lines[0] == "unguided"
     assert guided.lines == [
         "clean (non-robust), x0+ema0.99, scale 100",
         f"accuracy_guide: {proportion(0.99, synthetic.N).times(100)} %",
-        "fd_judge: 8.50\u00a0±\u00a00.17",
-        "cfd_judge: 3.00\u00a0±\u00a00.06",
+        "fd_judge: 8.50 ± 0.17",
+        "cfd_judge: 3.00 ± 0.06",
     ]
-    assert str(share) not in " ".join(guided.lines)  # not the judge's
 
 
 def test_the_rows_behind_the_table(tmp_path: Path) -> None:

@@ -72,7 +72,8 @@ def _lines(tables: Tables, dataset: str, cell: Cell) -> list[str]:
             lines.append(f"{metric}: {proportion(value.value, value.n).times(100)} %")
         else:
             lines.append(f"{metric}: {distance(value) if value else MISSING}")
-    return lines
+    # the sheets' font has no glyph of either
+    return [line.replace("\u00a0", " ").replace("†", "(n < features)") for line in lines]
 
 
 def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: Path) -> list[Path]:
@@ -89,10 +90,13 @@ def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: 
     if len(shown) < 2:
         return paths
     judged = pictures.get("judged", np.array([], int))
-    others = called_another(judged, tables.facts(dataset))[:FIRST]
+    facts = tables.facts(dataset)
+    others = called_another(judged, facts)[:FIRST]
+    rest = [name for name in facts["classes"] if name != facts["target"]]
+    called = rest[0] if len(rest) == 1 else f"no {facts['target']}"
     return [
         *paths,
-        sheets.save(_table(shown, others), folder / f"{TABLE}.png"),
+        sheets.save(_table(shown, others, called), folder / f"{TABLE}.png"),
         theme.save_rows(_rows(tables, dataset, [half.cell for half in shown]), folder, TABLE),
     ]
 
@@ -126,13 +130,17 @@ def _reduced(images: np.ndarray) -> np.ndarray:
     return np.rint(squares.mean((3, 5))).astype(np.uint8)
 
 
-def _table(shown: Sequence[Half], others: np.ndarray) -> Image.Image:
-    """The halves side by side: metrics, the first samples, then those of the seeds `others`."""
+def _table(shown: Sequence[Half], others: np.ndarray, called: str) -> Image.Image:
+    """The halves side by side: metrics, the first samples, then those of the seeds `others`.
+
+    `called`: what the judge calls these unguided.
+    """
+    titled = [f"unguided, the judge calls these {called}:", f"seeds {', '.join(map(str, others))}"]
     columns = []
     for half in shown:
         parts = [(half.lines, half.images[:FIRST])]
         if len(others):
-            parts.append(([f"seeds {', '.join(map(str, others))}"], half.images[others]))
+            parts.append((titled, half.images[others]))
         columns.append(
             [(lines, sheets.sheet([("", images)], per_row=ACROSS)) for lines, images in parts]
         )

@@ -199,7 +199,7 @@ def _value_axis(axes: Any, metric: Metric, levels: list[float]) -> None:
 def cost_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Columns stage, dataset, seconds of all jobs together."""
     table = table.assign(dataset=table.dataset.fillna("").replace("", "all data sets"))
-    return table.groupby(["stage", "dataset"], as_index=False).seconds.sum()
+    return table.groupby(["stage", "dataset"])[["seconds"]].sum().reset_index()
 
 
 def costs(table: pd.DataFrame) -> Figure:

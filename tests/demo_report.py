@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 def draw(root: Path, tables: Tables, folder: Path) -> list[Path]:
     """Draw every figure and sheet of the data set `balls`."""
-    from guidebench.report.figures import drawing, films, sheets
+    from guidebench.report.figures import drawing, films, paper_sheets, sheets
 
     pictures = sheets.read(root / "pictures" / "balls.npz")
     paths = drawing.draw(tables, "balls", folder)
-    for module in (sheets, films):
+    for module in (sheets, films, paper_sheets):
         paths += module.draw(pictures, tables, "balls", folder)
     return paths
 

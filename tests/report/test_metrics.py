@@ -55,7 +55,7 @@ def test_a_new_metric_is_one_record(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         with_metric("kid"), sensitivity=joined("sensitivity", []), history=joined("history", [])
     )
     names = {path.name for path in drawing.draw(tables, "balls", tmp_path)}
-    assert names == {"kid.svg", "kid.png"}
+    assert names == {"kid.svg", "kid.png", "kid.csv"}
     axes = sampling.against_scale(tables, "balls", "kid").axes[0]
     assert axes.get_ylabel() == "KID, lower is better"
     table = rankings.best_setups(tables, "balls")

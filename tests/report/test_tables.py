@@ -12,6 +12,7 @@ from table_edits import EMA9, EMA99, diverge, level, with_choosers
 
 from guidebench.base.cells import Cell
 from guidebench.pipeline.errors import UserError
+from guidebench.report import chosen
 from guidebench.report.pages import rankings, winners
 from guidebench.report.tables import BROKEN, Tables
 
@@ -38,7 +39,7 @@ def test_a_broken_cell_is_never_selected_best_or_bold() -> None:
     assert tables.best("balls", EMA99) == Cell(EMA99, 100.0)
     # broken on evaluation seeds alone: shown, but in no ranking
     diverge(tables, EMA99, 0.5, "evaluation")
-    found = winners.winner(tables, "balls")
+    found = chosen.winner(tables, "balls")
     assert found is not None
     assert found[0].setup == "noise_trained/raw"
     shown = rankings.best_setups(tables, "balls")["rows"]

@@ -85,6 +85,35 @@ def test_every_class_in_turn_with_picture_grids(copy) -> None:
     assert pictures == {"sheet_grid_cfg_0", "sheet_grid_cfg_3"}
 
 
+def test_a_noise_trained_classifiers_accuracy_is_measured_on_x0_pred_too(finished) -> None:
+    table = pd.read_parquet(finished.root / "results/smoke/tables/sensitivity.parquet")
+    own = table[(table.classifier == "noise_trained") & (table.input == "x0")]
+    assert set(own.quantity) == {"accuracy"}  # it guides on x_t: of gradients there are those alone
+    assert set(own.n) == {16}
+    assert sorted(own.t[own.dataset == "mnist"]) == [19, 39, 59, 79, 99]
+
+
+def test_the_papers_tables_and_figure_9_are_drawn_of_the_samples(finished) -> None:
+    root = finished.root / "results/smoke"
+    folder, first = root / "figures/sportballs", {}
+    with np.load(root / "pictures/sportballs.npz") as kept:
+        first = {key: kept[key] for key in kept if key.startswith("first:")}
+        judged = kept["judged"]
+    with np.load(root / "sportballs/samples/unguided/scale-none/evaluation-0.npz") as file:
+        assert (first["first:unguided:none"] == file["images"]).all()
+    with np.load(root / "sportballs/features/unguided/scale-none/evaluation-0.npz") as file:
+        wanted = np.where(file["diverged"], -1, file["predicted:judge"])
+        assert (judged == wanted).all()
+    assert {path.name for path in folder.glob("sheet_table.*")} == {
+        "sheet_table.png",
+        "sheet_table.csv",
+    }
+    assert len(list(folder.glob("sheet_generations_*.png"))) == len(first) > 1
+    text = (root / "report.html").read_text()
+    assert "this data set is the paper's SportBalls (table 2)" in text
+    assert text.count("this data set is the paper's") == 1  # and MNIST is none of its
+
+
 def test_no_fid_is_said(finished) -> None:
     log = finished.root / "results/smoke/logs/features/mnist.real.log"
     assert "no Inception weights" in log.read_text()
@@ -93,7 +122,9 @@ def test_no_fid_is_said(finished) -> None:
 def test_findings_cover_every_claim_on_every_data_set(finished) -> None:
     findings = json.loads((finished.root / "results/smoke/findings.json").read_text())
     assert [(f["dataset"], f["id"]) for f in findings] == [
-        (dataset, number) for dataset in ("sportballs", "mnist") for number in range(1, 15)
+        (dataset, number)
+        for dataset in ("sportballs", "mnist")
+        for number in (*range(1, 15), 20, 21, 22)
     ]
     assert {f["verdict"] for f in findings} <= {"holds", "does not hold", "undecided"}
 

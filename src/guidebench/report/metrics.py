@@ -17,7 +17,7 @@ _CORRECTED = (
 
 
 _ACCURACY = "accuracy (share in the class asked for)"
-_FD = "Frechet distance, corrected, lower is better"
+_FD = "FD, judge's features, lower is better"
 
 
 class Metric(NamedTuple):
@@ -40,7 +40,7 @@ METRICS = {
         "accuracy by the guiding classifier",
         _ACCURACY,
         "accuracy_guide",
-        "Accuracy by the guide against the scale (figures 5 and 8a)",
+        "Accuracy by the guide against the scale (the paper's figures 5 and 8a)",
         _FLOOR + "The guiding classifier judges its own samples, so an adversarial pattern counts "
         "as success: read it beside the next figure. Unguided, cfg and floor are rated by the "
         "clean classifier here.",
@@ -50,7 +50,7 @@ METRICS = {
         "accuracy by the judge",
         _ACCURACY,
         "accuracy_judge",
-        "Accuracy by the judge against the scale (not in the paper)",
+        "Accuracy by the judge against the scale (beside figures 5 and 8a, not in the paper)",
         _FLOOR + "The judge is a classifier of another architecture, seed and half of the "
         "training data, which never guided. High by the guide but low here means that guidance "
         "fooled the guide.",
@@ -60,10 +60,39 @@ METRICS = {
         "fd_judge (all classes)",
         _FD,
         "fd",
-        "Unconditional FD against the scale (figures 6 and 8b)",
+        "Unconditional FD against the scale (the paper's figures 6, 8b, on the judge's features)",
         _FLOOR + _CORRECTED + "Distance to real images of all classes: with one target class it "
         "rises as guidance narrows the samples to it, even when each image is good.",
         "fd_judge",
+        values="distance",
+    ),
+    "fid": Metric(
+        "FID (all classes)",
+        "FID, Inception-v3, lower is better",
+        "fid",
+        "Unconditional FID against the scale (the paper's figures 6 and 8b)",
+        _FLOOR + _CORRECTED + "The same on Inception-v3 features.",
+        "FID",
+        values="distance",
+    ),
+    "cfd_judge": Metric(
+        "cfd_judge (target class)",
+        _FD,
+        "cfd",
+        "Conditional FD against the scale (the paper's figures 7, 8c, on the judge's features)",
+        _FLOOR + _CORRECTED + "Distance to real images of the target class only, the paper's main "
+        "number. It falls while guidance brings the class in and turns up where guidance breaks "
+        "images.",
+        "cfd_judge",
+        values="distance",
+    ),
+    "cfid": Metric(
+        "cFID (target class)",
+        "cFID, Inception-v3, lower is better",
+        "cfid",
+        "Conditional FID against the scale (the paper's figures 7 and 8c)",
+        _FLOOR + _CORRECTED + "The same on Inception-v3 features.",
+        "cFID",
         values="distance",
     ),
     "is_judge": Metric(
@@ -102,35 +131,6 @@ METRICS = {
         _FLOOR + "Share of samples that lie among real images, by the same neighbourhoods.",
         values="share",
         share_of="samples",
-    ),
-    "fid": Metric(
-        "FID (all classes)",
-        "FID, corrected, lower is better",
-        "fid",
-        "Unconditional FID against the scale (figures 6 and 8b)",
-        _FLOOR + _CORRECTED + "The same on Inception-v3 features.",
-        "FID",
-        values="distance",
-    ),
-    "cfd_judge": Metric(
-        "cfd_judge (target class)",
-        _FD,
-        "cfd",
-        "Conditional FD against the scale (figures 7 and 8c)",
-        _FLOOR + _CORRECTED + "Distance to real images of the target class only, the paper's main "
-        "number. It falls while guidance brings the class in and turns up where guidance breaks "
-        "images.",
-        "cfd_judge",
-        values="distance",
-    ),
-    "cfid": Metric(
-        "cFID (target class)",
-        "conditional FID, corrected, lower is better",
-        "cfid",
-        "Conditional FID against the scale (figures 7 and 8c)",
-        _FLOOR + _CORRECTED + "The same on Inception-v3 features.",
-        "cFID",
-        values="distance",
     ),
 }
 

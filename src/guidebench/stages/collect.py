@@ -19,8 +19,10 @@ from guidebench.pipeline.records.artifacts import (
     read_json,
     write_json,
 )
+from guidebench.report.chosen import beside
 from guidebench.report.columns import joined
-from guidebench.stages.pictures import pictures, pixels, shown
+from guidebench.report.tables import Tables
+from guidebench.stages.pictures import generated, pictures, pixels, shown
 from guidebench.stages.stage import Stage
 from guidebench.stages.summary import summary
 
@@ -46,13 +48,11 @@ def run(stage: Stage) -> None:
     folder = layout.tables
     metrics = [layout.metrics(dataset) for dataset in config.datasets]
     _check(stage)
-    drawn = {dataset: pictures(stage, dataset) for dataset in config.datasets}
     frames = {
         "results": _read([path / "metrics.parquet" for path in metrics]),
         "cell_costs": _read([path / "cost.parquet" for path in metrics]),
         "jackknife": _read([path / "jackknife.parquet" for path in metrics]),
         "reference_jackknife": _read([path / "reference_jackknife.parquet" for path in metrics]),
-        "pixels": [pixels(config, dataset, arrays) for dataset, arrays in drawn.items()],
         "classifiers": [pd.DataFrame(_classifiers(config, layout))],
         "history": _history(config, layout),
         "truth": _read([layout.truth(world) / "errors.parquet" for world in config.worlds]),
@@ -65,12 +65,20 @@ def run(stage: Stage) -> None:
         ),
     }
     tables = {name: joined(name, rows) for name, rows in frames.items()}
-    for name, frame in (tables | {"costs": pd.DataFrame(_costs(stage))}).items():
+    tables["costs"], told = pd.DataFrame(_costs(stage)), summary(config, layout)
+    known = {name: frame for name, frame in tables.items() if name != "cell_costs"}
+    found = Tables(**known, summary=told)
+    drawn = {
+        dataset: pictures(stage, dataset, beside(found, dataset)) for dataset in config.datasets
+    }
+    compared = [pixels(config, dataset, arrays) for dataset, arrays in drawn.items()]
+    tables["pixels"] = joined("pixels", compared)
+    for name, frame in tables.items():
         with atomic(folder / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, index=False)
     with atomic(folder / "results.csv") as temporary:
         tables["results"].to_csv(temporary, index=False)
-    write_json(folder / "summary.json", summary(config, layout))
+    write_json(folder / "summary.json", told)
     write_json(folder / "environment.json", environment() | {"config_text": _text(config)})
     for dataset, arrays in drawn.items():
         with atomic(layout.pictures / f"{dataset}.npz") as temporary, open(temporary, "wb") as file:
@@ -85,7 +93,10 @@ def run(stage: Stage) -> None:
 
 
 def _check(stage: Stage) -> None:
-    """Check the files that are read here: of samples those that are shown, of features none."""
+    """Check the files that are read here: of samples those that are shown.
+
+    Of features those of unguided samples that are shown.
+    """
     for job in inputs(stage.config, stage.job):
         names = None
         if job.stage == "sample":
@@ -97,7 +108,10 @@ def _check(stage: Stage) -> None:
                 [f"{cell.path}/{job.block}.npz" for cell in cells] if job.block in blocks else []
             )
         if job.stage == "features":
-            names = []
+            cells = workload.cells(stage.config, job.dataset)
+            unguided = [cell.path for cell in cells if cell.scale is None]
+            judged = job.block in generated(stage.config, job.dataset)
+            names = [f"{path}/{job.block}.npz" for path in unguided] if judged else []
         stage.use(*job, names=names)
 
 

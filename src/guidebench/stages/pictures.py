@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
 from guidebench import workload
+from guidebench.base.cells import Cell
 from guidebench.base.choices import classes, target_name
 from guidebench.base.seeds import normal
 from guidebench.data.store import read, to_float, to_uint8
@@ -16,6 +19,7 @@ from guidebench.diffusion.schedules import build
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.experiment.sections import DDPMLinear
 from guidebench.report.columns import columns
+from guidebench.report.paper import GENERATIONS
 from guidebench.stages.stage import Stage
 
 SHOWN = 24
@@ -24,12 +28,25 @@ SHOWN = 24
 def shown(config: Config, dataset: str) -> list[str]:
     """The seed blocks whose images are shown: the first of the evaluation, and the sheets'."""
     blocks = workload.blocks(config, dataset)
-    evaluation = [block.name for block in blocks if block.split == "evaluation"]
-    return evaluation[:1] + [block.name for block in blocks if block.split == workload.PICTURES]
+    pictured = [block.name for block in blocks if block.split == workload.PICTURES]
+    return generated(config, dataset) + pictured
 
 
-def pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
-    """Arrays of uint8 images: real ones, the forward process, samples and films of every cell."""
+def generated(config: Config, dataset: str) -> list[str]:
+    """The seed blocks of the first GENERATIONS evaluation seeds, or of as many as there are."""
+    return [
+        block.name
+        for block in workload.blocks(config, dataset)
+        if block.split == "evaluation" and block.start < GENERATIONS
+    ]
+
+
+def pictures(stage: Stage, dataset: str, beside: Sequence[Cell]) -> dict[str, np.ndarray]:
+    """Arrays of uint8 images: real ones, the forward process, samples and films of every cell.
+
+    `beside`: unguided, and the cells that are shown beside it with more of their samples. `judged`
+    is the judge's class of each of the former.
+    """
     config, layout = stage.config, stage.layout
     data = read(layout.data(dataset) / "train")
     options = config.datasets[dataset]
@@ -64,7 +81,33 @@ def pictures(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
         ]
         if sheet:
             arrays[f"grid:{cell.key}"] = np.concatenate(sheet)
+    names = generated(config, dataset)
+    for cell in beside:
+        images = _parts(layout.samples(dataset), cell, names, "images")
+        arrays[f"first:{cell.key}"] = np.concatenate(images)[:GENERATIONS]
+        if cell.scale is None:
+            arrays["judged"] = _judged(layout.features(dataset), cell, names)
     return arrays
+
+
+def _parts(folder: Path, cell: Cell, names: Sequence[str], key: str) -> list[np.ndarray]:
+    """An array of a cell in each of these seed blocks; none where a block has no such array."""
+    parts = []
+    for name in names:
+        with np.load(folder / cell.path / f"{name}.npz") as file:
+            parts += [file[key]] if key in file else []
+    return parts
+
+
+def _judged(features: Path, unguided: Cell, names: Sequence[str]) -> np.ndarray:
+    """The class [N] that the judge sees in each of the first unguided samples.
+
+    -1 in a diverged one; of all where there is no judge.
+    """
+    diverged = np.concatenate(_parts(features, unguided, names, "diverged"))
+    predicted = _parts(features, unguided, names, "predicted:judge")
+    judged = np.concatenate(predicted) if predicted else np.full(len(diverged), -1)
+    return np.where(diverged, -1, judged)[:GENERATIONS]
 
 
 def pixels(config: Config, dataset: str, arrays: dict[str, np.ndarray]) -> pd.DataFrame:

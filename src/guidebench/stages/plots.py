@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from guidebench.report.figures import drawing, films, sheets, truth
+from guidebench.report.figures import drawing, films, paper_sheets, sheets, truth
 from guidebench.report.tables import Tables
 from guidebench.stages.stage import Stage
 
-MEASURED = ("costs.svg", "costs.png")
+MEASURED = ("costs.svg", "costs.png", "costs.csv")
 
 
 def run(stage: Stage) -> None:
-    """Write figures/<data set>/*.svg and *.png, and the cost figure over all data sets."""
+    """Write figures/<data set>/*.svg, *.png and *.csv, and the cost figure over all data sets."""
     layout = stage.layout
     stage.use("collect")
     tables = Tables.read(layout.tables)
@@ -21,6 +21,7 @@ def run(stage: Stage) -> None:
         pictures = sheets.read(layout.pictures / f"{dataset}.npz")
         paths += sheets.draw(pictures, tables, dataset, folder)
         paths += films.draw(pictures, tables, dataset, folder)
+        paths += paper_sheets.draw(pictures, tables, dataset, folder)
         stage.events.progress(done + 1, len(tables.datasets))
     for world in tables.worlds:
         pictures = sheets.read(layout.pictures / f"{world}.npz")

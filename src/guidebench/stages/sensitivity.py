@@ -38,7 +38,10 @@ def views(stage: Stage, data: Stored, count: int) -> Views:
 
 
 def run(stage: Stage) -> None:
-    """Walk t = T-1 .. 0 on raw images, and on x0_pred for a classifier that never saw noise."""
+    """Walk t = T-1 .. 0: accuracy on raw images and on x0_pred, sensitivities on those that guide.
+
+    On x0_pred guides a classifier that never saw noise.
+    """
     dataset, name = stage.job.dataset, stage.job.classifier
     layout, options = stage.layout, stage.options.sensitivity
     stage.use("prepare", dataset)
@@ -50,9 +53,9 @@ def run(stage: Stage) -> None:
     classifier = classifiers.load(layout.classifier(dataset, name), stage.device)
     grid = indices(schedule, options.steps)
     noisy = stage.options.classifiers[name].noise_trained
-    kinds = ["raw"] if noisy else ["raw", "x0"]
+    guiding = ["raw"] if noisy else ["raw", "x0"]
     table, done = Table(), 0
-    for kind in kinds:
+    for kind in ("raw", "x0"):
         evaluate = ClassifierGradient(
             lambda x, t: denoiser(x, schedule.network_time(t)),
             denoiser.prediction,
@@ -70,6 +73,8 @@ def run(stage: Stage) -> None:
         many = views(stage, data, options.accuracy_images)
         for t, correct in accuracy(evaluate, schedule, many, grid):
             table.add(kind, "none", "accuracy", t, correct)
+        if kind not in guiding:
+            continue
         few = views(stage, data, options.images)
         target = few.labels if stage.target is None else stage.target
         last = None
@@ -79,7 +84,7 @@ def run(stage: Stage) -> None:
             table.add(kind, stabilizer, quantity, t, value)
             if t != last:
                 last, done = t, done + 1
-                stage.events.progress(done, len(grid) * len(kinds))
+                stage.events.progress(done, len(grid) * len(guiding))
         if kind == "raw" and denoiser.conditional:
             networks = BoundDenoiser(denoiser, schedule, few.labels)
             for t, cosine in implicit(evaluate, networks.conditional, schedule, few, grid):

@@ -12,13 +12,15 @@ from guidebench.data.store import read
 from guidebench.diffusion.schedule import Schedule
 from guidebench.metrics.own import facts
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.experiment.sections import Model, Setup
+from guidebench.pipeline.experiment.sections import DDPMLinear, Model, Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.records.artifacts import canonical
 
 # by which claims know guidance; its scales are no property of it
 CLAIMED = {"guidance", "classifier", "input", "stabilizer", "name", "beta", "scales"}
+# of a data section: how its images are made, as far as they are compared with the paper's
+IMAGES = {"source", "size", "scale", "diameters", "crop"}
 DEVIATIONS = [0.1, 0.3, 0.55, 1.0]  # of the Gaussians on which the sampler alone is tried
 
 
@@ -54,12 +56,14 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
         parameters = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
     names = classes(options.data)
     return {
+        "data": options.data.model_dump(mode="json", include=IMAGES),
         "target": target_name(options),
         "classes": names,
         # an attribute's chance is the share of its larger class
         "chance": float(counts.max() / counts.sum()) if len(names) == 2 else 1 / max(1, len(names)),
         "timesteps": options.schedule.timesteps,
         "schedule": options.schedule.name,
+        "rescaled": isinstance(options.schedule, DDPMLinear) and options.schedule.rescale,
         "terminal_snr": float(schedule.logsnr(schedule.grid(1)[0]).exp()),
         "variance_ratios": _variance_ratios(schedule, options),
         "steps": options.sampling.steps,

@@ -74,6 +74,14 @@ def test_costs_follow_the_config(smoke) -> None:
     assert listing.seconds(smoke, training, faster) == pytest.approx(cost_model.STARTUP_SECONDS)
     known = Rates(0, 0, 0.5, {}, {"none": 0.1, "cfg": 0.2, "classifier:noise_trained:raw": 1.0}, 0)
     assert listing.seconds(smoke, training, {"mnist": known}) == 0.5 * 40
+    # five t: two gradients of 8 images, and of 16 images the accuracy, on x_t and on x0_pred
+    known = known._replace(sampled=known.sampled | {"classifier:noise_trained:raw": 0.7})
+    own = 5 * (2 * 8 * 0.6 + 16 * (0.6 / 3 + 0.1))
+    implicit = 5 * 8 * (0.6 + 2 * 0.1)
+    analysed = Job("sensitivity", "mnist", "noise_trained")
+    found = listing.seconds(smoke, analysed, {"mnist": known})
+    assert found == pytest.approx(own + implicit)
+    known = known._replace(sampled=known.sampled | {"classifier:noise_trained:raw": 1.0})
     # 8 rows padded to a micro-batch of 8, four steps: unguided, guided, cfg at 0 and at 3
     sampling = Job("sample", "mnist", block="selection-0")
     expected = 8 * 4 * (0.1 + 1.0 + 0.1 + 0.2)

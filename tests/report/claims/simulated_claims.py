@@ -16,7 +16,7 @@ import pandas as pd
 import synthetic_tables as synthetic
 from scipy import stats
 
-from guidebench.report.claims.findings import CLAIMS
+from guidebench.report.claims.findings import NUMBERED
 from guidebench.report.claims.verdicts import FAILS, HOLDS
 from guidebench.report.tables import Tables
 
@@ -242,6 +242,24 @@ def _rivals(**levels: float) -> Callable[[Generator], Tables]:
     return lambda draw: sampled(cells | {(EMA99, 1.0): {"cfd_judge": 10.0}}, draw)
 
 
+def _grown(**levels: list[float]) -> Callable[[Generator], Tables]:
+    """fd_judge at scales 1, 10, ... of each setup, and 10 unguided."""
+    names = {"x0": X0, "ema9": EMA9, "ema99": EMA99, "adam": ADAM, "noise": NOISE}
+    cells: Cells = {("unguided", np.nan): {"fd_judge": 10.0}}
+    for name, row in levels.items():
+        cells |= _distance(names[name], "fd_judge", row)
+    return lambda draw: sampled(cells, draw)
+
+
+def _first_half(draw: Generator) -> Tables:
+    return _logs(
+        draw,
+        "grad_sensitivity",
+        ("clean", "x0", "ema0.99", 0.0),
+        ("noise_trained", "raw", "none", 0.0),
+    )
+
+
 FLAT, HUMP = np.ones(len(TIMES)), _hump()
 
 
@@ -337,12 +355,44 @@ SCENARIOS = [
     ),
     Scenario(13, "four rivals equal", BOTH, _rivals(raw=10, x0=10, ema9=10, adam=10)),
     Scenario(14, "equal", BOTH, _rivals(noise=10)),
+    Scenario(
+        20,
+        "one rises as fast, two more slowly",
+        (HOLDS,),
+        _grown(adam=[10, 20, 40], noise=[10, 20, 40], x0=[10, 11, 12], ema99=[10, 11, 12]),
+    ),
+    Scenario(
+        20,
+        "three rise as fast",
+        BOTH,
+        _grown(adam=[10, 20, 40], noise=[10, 20, 40], x0=[10, 20, 40], ema99=[10, 20, 40]),
+    ),
+    Scenario(
+        21,
+        "one stays level, the other rises again",
+        (HOLDS,),
+        _grown(x0=[14, 20, 20, 20], ema99=[14, 20, 20, 40]),
+    ),
+    Scenario(
+        21,
+        "one goes on as steeply as in its flattest step",
+        (HOLDS,),
+        _grown(x0=[20, 22, 24, 26], ema99=[14, 20, 20, 40]),
+    ),
+    Scenario(21, "both as unguided throughout", BOTH, _grown(x0=[10] * 4, ema99=[10] * 4)),
+    Scenario(
+        21,
+        "both change by half of the rise before",
+        (FAILS,),
+        _grown(x0=[14, 16, 30], ema99=[14, 16, 30]),
+    ),
+    Scenario(22, "equal logs", BOTH, _first_half),
 ]
 
 
 def rates(scenario: Scenario, trials: int = TRIALS) -> dict[str, float]:
     """The share of experiments with each of the wrong verdicts."""
-    claim = CLAIMS[scenario.claim - 1]
+    claim = NUMBERED[scenario.claim]
     draws = (np.random.default_rng([scenario.claim, trial]) for trial in range(trials))
     found = [claim.decide(scenario.draw(draw), "balls", *claim.needs).verdict for draw in draws]
     return {verdict: found.count(verdict) / trials for verdict in scenario.wrong}

@@ -16,6 +16,7 @@ from table_edits import (
     EMA99,
     NOISE,
     Edit,
+    broke,
     drop,
     level,
     values,
@@ -50,6 +51,22 @@ def logs(classifier: str, source: str, stabilizer: str, shift: float, noise: flo
         values(tables, keep, lambda found, _: found * factor)
 
     return edit
+
+
+def half(factor: float, first: bool) -> Edit:
+    """EMA 0.99's sensitivity times `factor` in one half of the process alone."""
+
+    def edit(tables: Tables) -> None:
+        rows = tables.sensitivity
+        keep = (rows.stabilizer == "ema0.99") & ((rows.t < synthetic.T / 2) == first)
+        values(tables, keep, lambda found, _: found * factor)
+
+    return edit
+
+
+def second_half(tables: Tables) -> None:
+    rows = tables.sensitivity
+    rows.drop(rows.index[rows.t < synthetic.T / 2], inplace=True)
 
 
 def late(tables: Tables) -> None:
@@ -187,12 +204,32 @@ CASES: list[tuple[int, Edit, str]] = [
     (14, level(NOISE, "cfd_judge", 1.0), FAILS),
     (14, level(NOISE, "cfd_judge", 3.0), UNDECIDED),
     (14, without(NOISE), UNDECIDED),
+    (20, level(NOISE, "fd_judge", [5, 9, 14, 2000]), FAILS),
+    # as much a unit of scale as clean/x0: 25 / 29, over the 0.97 between ADAM's scales
+    (20, level(ADAM, "fd_judge", [6, 12, 18, 6 + 0.97 * 25 / 29]), UNDECIDED),
+    (20, without(ADAM), UNDECIDED),
+    (20, without(NOISE), UNDECIDED),
+    (20, without("clean/x0+ema0.9"), HOLDS),
+    (21, level("clean/x0", "fd_judge", [5, 9, 14, 30]), FAILS),  # never level
+    (21, level("clean/x0", "fd_judge", [5, 9, 9, 9]), UNDECIDED),  # level to the end
+    (21, level("clean/x0", "fd_judge", [5, 9, 9.5, 5]), FAILS),  # falls after it
+    (21, level("clean/x0", "fd_judge", [2, 2.05, 2.1, 30]), UNDECIDED),  # did not rise before it
+    (21, level("clean/x0", "fd_judge", [5, 9, 2, 30]), FAILS),  # a dip is not level
+    (21, level("unguided", "fd_judge", 8.0), FAILS),
+    (21, without("clean/x0"), UNDECIDED),
+    (21, lambda tables: [without("clean/x0+ema0.9")(tables), without(EMA99)(tables)], UNDECIDED),
+    (22, logs("clean", "x0", "ema0.99", 3), FAILS),
+    (22, logs("clean", "x0", "ema0.99", -np.log(0.9), noise=1), UNDECIDED),
+    (22, half(20, first=False), HOLDS),
+    (22, half(20, first=True), FAILS),
+    (22, second_half, UNDECIDED),
+    (22, drop("ema0.99"), UNDECIDED),
 ]
 
 
 def test_every_claim_holds_on_the_synthetic_tables() -> None:
     findings = decide(synthetic.tables())
-    assert [finding["id"] for finding in findings] == list(range(1, 15))
+    assert [finding["id"] for finding in findings] == [*range(1, 15), 20, 21, 22]
     assert {finding["verdict"] for finding in findings} == {HOLDS}
 
 
@@ -269,6 +306,45 @@ def test_jackknife_interval_is_the_formula() -> None:
     key = f"cfd_judge {NOISE} minus {EMA99}"
     assert values[key] == pytest.approx(3.0)
     assert values[f"{key}, low"] == pytest.approx(3.0 - 2.364624 * error, rel=1e-6)
+
+
+def test_claim_20_is_the_slopes_by_hand() -> None:
+    """FD 6 to 40 over ADAM's scales 0.03 to 1, and 5 to 20 over the noise-trained one's 1 to 30."""
+    tables = synthetic.tables()
+    found = verdict(tables, 20)
+    title = f"fd_judge rise a unit of scale, {ADAM} minus {NOISE}"
+    assert found["values"][title] == pytest.approx(34 / 0.97 - 15 / 29)
+    title = f"fd_judge rise a factor of ten of the scale, {ADAM} minus {NOISE}"
+    assert found["values"][title] == pytest.approx(34 / np.log10(1 / 0.03) - 15 / np.log10(30))
+    assert f"with {ADAM} (0.03 to 1) than {NOISE} (1 to 30)" in found["reason"]
+    broke(tables, ADAM, 1.0)
+    assert f"with {ADAM} (0.03 to 0.3) than" in verdict(tables, 20)["reason"]
+
+
+def test_claim_21_is_the_step_by_hand() -> None:
+    """FD of clean/x0: 2 unguided, then 5, 9, 9.5 and 30 at scales 1, 3, 10 and 30."""
+    tables = synthetic.tables()
+    found = verdict(tables, 21)["values"]
+    assert (found["clean/x0: from scale"], found["clean/x0: to scale"]) == (3, 10)
+    width = np.log10(10 / 3) / np.log10(3)
+    for title, wanted in {
+        "half of the rise before, minus the change": 3.5 - 0.5,
+        "half of the rise before, plus the change": 3.5 + 0.5,
+        "rise after": 20.5,
+        "rise after, at the step's width, minus the change": width * 20.5 - 0.5,
+    }.items():
+        assert found[f"clean/x0: {title}"] == pytest.approx(wanted)
+
+
+def test_claim_21_looks_for_the_level_step_on_selection_seeds() -> None:
+    tables = synthetic.tables()
+    level("clean/x0", "fd_judge", [9, 9.5, 30, 90], "selection")(tables)
+    found = verdict(tables, 21)
+    assert found["values"]["clean/x0: from scale"] == 1
+    assert found["verdict"] == FAILS
+    broke(tables, "clean/x0", 1.0, 3.0)
+    reason = "Not measured: 2 of 4 scales of clean/x0 are not broken, 3 are needed."
+    assert verdict(tables, 21)["reason"] == reason
 
 
 def test_inception_decides_where_it_was_measured() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from guidebench.report.claims.findings import CLAIMS, TRADE_OFF
+from guidebench.report.claims.findings import NUMBERED
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_the_pages_say_what_the_kept_findings_say(
 
 
 def test_the_kept_findings_are_of_the_claims_as_they_are(repository: Path) -> None:
-    claims = {n: claim.claim for n, claim in enumerate([*CLAIMS, *TRADE_OFF], start=1)}
+    claims = {number: claim.claim for number, claim in NUMBERED.items()}
     for path in (repository / "docs/findings").iterdir():
         kept = json.loads(path.read_text(encoding="utf-8"))
         assert kept

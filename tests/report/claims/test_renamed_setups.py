@@ -11,6 +11,7 @@ import pytest
 import synthetic_tables as synthetic
 from table_edits import EMA99, NOISE, diverge, level, with_every_class
 
+from guidebench.report import chosen
 from guidebench.report.claims.findings import decide
 from guidebench.report.claims.kinds import (
     CFG,
@@ -26,7 +27,7 @@ from guidebench.report.claims.kinds import (
     Kind,
     setups_of,
 )
-from guidebench.report.figures import sampling
+from guidebench.report.figures import forward, sampling
 from guidebench.report.pages import rankings, winners
 from guidebench.report.tables import Tables
 
@@ -111,7 +112,7 @@ def test_other_names_of_classifiers_and_stabilizers_change_no_finding() -> None:
 
 def test_renaming_every_setup_changes_neither_winner_nor_tables_nor_lines() -> None:
     tables, names = renamed(synthetic.tables())
-    won, before = (winners.winner(one, "balls") for one in (tables, synthetic.tables()))
+    won, before = (chosen.winner(one, "balls") for one in (tables, synthetic.tables()))
     assert won is not None
     assert before is not None
     assert (names[won[0].setup], won[0].scale) == before[0]
@@ -248,3 +249,18 @@ def test_unguided_is_what_nothing_steers() -> None:
     longer = setups["unguided"] | {"variant": {"steps": 1000}}
     tables.facts("balls")["setups"] = {"longer": longer, "plain": setups["unguided"]}
     assert tables.unguided("balls").setup == "plain"
+
+
+@pytest.mark.parametrize("draw", [forward.accuracy, forward.gradient_checks])
+def test_other_names_of_classifiers_draw_the_same_lines(draw: Any) -> None:
+    """Stabilizers keep the names that the config gives them."""
+    names = {"first": "clean", "second": "noise_trained"}
+    tables, other = synthetic.tables(), with_other_parts(synthetic.tables())
+    other.sensitivity["stabilizer"] = tables.sensitivity.stabilizer
+    assert set(other.sensitivity.classifier) == set(names)
+    lines = [
+        [(line.get_label(), list(line.get_ydata())) for axes in one.axes for line in axes.lines]
+        for one in (draw(tables, "balls"), draw(other, "balls"))
+    ]
+    assert len(lines[0]) > 4
+    assert lines[0] == lines[1]

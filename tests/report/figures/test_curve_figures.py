@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from guidebench.report.figures.forward import band
+from guidebench.report.figures.rows import band
 
 
 def test_band_never_reaches_zero() -> None:

@@ -23,11 +23,11 @@ FIGURES = {
 }
 
 
-def test_every_figure_is_there_twice(demo: Path) -> None:
+def test_every_figure_is_there_with_the_rows_behind_it(demo: Path) -> None:
     folder = demo / "figures" / "balls"
-    for suffix in ("svg", "png"):
+    for suffix in ("svg", "png", "csv"):
         assert {path.stem for path in folder.glob(f"*.{suffix}")} >= FIGURES
-    assert (demo / "figures" / "costs.svg").is_file()
+        assert (demo / "figures" / f"costs.{suffix}").is_file()
 
 
 def test_figures_and_sheets_have_the_same_bytes_again(demo: Path, tmp_path: Path) -> None:

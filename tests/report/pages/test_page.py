@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import synthetic_tables as synthetic
 from conftest import REPOSITORY
@@ -33,15 +35,44 @@ def test_page_is_self_contained(demo: Path) -> None:
         assert not link.startswith("#") or link[1:] in ids, link
 
 
+def test_every_figure_links_to_its_files_beside_the_page(demo: Path) -> None:
+    found = Tags(html(demo)).found
+    links = [
+        str(a["href"]) for tag, a in found if tag == "a" and not str(a["href"]).startswith("#")
+    ]
+    assert all((demo / unquote(link)).is_file() for link in links)
+    for name in ("accuracy", "grad_sensitivity_stabilized", "accuracy_guide", "fd", "cfd"):
+        for suffix in ("svg", "png", "csv"):
+            assert f"figures/balls/{name}.{suffix}" in links
+    assert {"figures/costs.csv", "figures/balls/sheet_table.csv"} <= set(links)
+
+
+def test_the_papers_figures_and_tables_come_in_its_order(demo: Path) -> None:
+    text = unescape(html(demo))
+    names = [
+        *(f"(the paper's figure {number})" for number in range(1, 5)),
+        "(the paper's figures 5 and 8a)",
+        "(the paper's figures 6, 8b, on the judge's features)",
+        "(the paper's figures 7, 8c, on the judge's features)",
+        "(the paper's tables 1-3)",
+        "The first 256 generations: unguided (the paper's figure 9 shows 256)",
+        "The first 256 generations: clean (non-robust), x0+ema0.99, 100 (the paper's figure 9",
+    ]
+    places = [text.index(f"{name}</h4>" if name.endswith(")") else name) for name in names]
+    assert places == sorted(places)
+
+
 def test_page_shows_the_findings_table(demo: Path) -> None:
     text = html(demo)
     tags = Tags(text).found
     assert ("table", {"id": "findings"}) in tags
     rows = [attributes for tag, attributes in tags if tag == "tr" and "id" in attributes]
-    assert [row["id"] for row in rows] == [f"balls-{number}" for number in range(1, 15)]
-    assert text.count('class="verdict holds">holds</span></td>') == 14
-    assert "of the 14 verdicts below up to about\n0.7." in text
-    assert "14 hold, 0 do not hold and\n0 are undecided" in text
+    assert [row["id"] for row in rows] == [
+        f"balls-{number}" for number in (*range(1, 15), 20, 21, 22)
+    ]
+    assert text.count('class="verdict holds">holds</span></td>') == 17
+    assert "of the 17 verdicts below up to about\n0.9." in text
+    assert "17 hold, 0 do not hold and\n0 are undecided" in text
 
 
 def test_page_says_what_it_does_not_show(demo: Path) -> None:

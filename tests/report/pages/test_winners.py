@@ -20,6 +20,7 @@ from table_edits import (
 
 from guidebench.base.cells import Cell
 from guidebench.base.jackknife import standard_error
+from guidebench.report import chosen
 from guidebench.report.claims.verdicts import difference, quantile
 from guidebench.report.columns import columns
 from guidebench.report.pages import rankings, winners
@@ -28,7 +29,7 @@ from guidebench.report.pages import rankings, winners
 def test_the_winner_is_chosen_on_selection_seeds() -> None:
     tables = with_choosers(synthetic.tables())
     level(EMA9, "csw_judge", [9, 9, 0.5, 9], "selection")(tables)
-    found = winners.winner(tables, "balls")
+    found = chosen.winner(tables, "balls")
     assert found is not None
     assert found[0] == Cell(EMA9, 30.0)
     assert found[1].value == pytest.approx(7.0)  # on evaluation seeds, where EMA 0.99 has 3

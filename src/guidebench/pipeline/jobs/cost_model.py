@@ -211,10 +211,10 @@ def sensitivity(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     if asked.stabilizers:  # these walk every t, whose x_{t-1} is the next one's x_t
         pairs = options.schedule.timesteps * (2 if asked.noise == "per_t" else 1)
     raw = rate.sampled[f"classifier:{classifier}:raw"] - forward
-    total = 2 * asked.images * raw + asked.accuracy_images * raw / TRAINING
+    total = 2 * asked.images * raw + asked.accuracy_images * (raw / TRAINING + forward)
     if not options.classifiers[classifier].noise_trained:
         through = rate.sampled[f"classifier:{classifier}:x0"]
-        total += asked.images * pairs / asked.steps * through + asked.accuracy_images * forward
+        total += asked.images * pairs / asked.steps * through
     if options.denoiser.condition_dropout is not None:
         total += asked.images * (raw + 2 * forward)
     return rate.startup + asked.steps * total

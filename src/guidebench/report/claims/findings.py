@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from guidebench.report.claims import accuracy, chance, distance, smoothness, tradeoff
+from guidebench.report.claims import accuracy, chance, distance, growth, smoothness, tradeoff
+from guidebench.report.claims.claim import CHOSEN, EXACT, FIRST, JACKKNIFE, PAIRED, Claim
 from guidebench.report.claims.kinds import (
     CFG,
     CLEAN,
@@ -19,37 +20,8 @@ from guidebench.report.claims.kinds import (
     CLEAN_X0,
     CLEAN_X0_ANY,
     NOISE_TRAINED,
-    Kind,
 )
-from guidebench.report.claims.verdicts import UNDECIDED, Outcome, Unmeasured
 from guidebench.report.tables import Tables
-
-PAIRED = "paired 95 % interval over images of the log ratio (averaged over t) excludes 0"
-JACKKNIFE = "paired block-jackknife 95 % interval"
-EXACT = "exact 95 % interval (Clopper-Pearson)"
-FIRST = "at every t that may be the first one"
-CHOSEN = "scales chosen on selection seeds, compared on evaluation seeds"
-
-
-class Claim(NamedTuple):
-    """A claim of the paper, its criterion ({fd}, {cfd}: the distance used) and its decision.
-
-    `needs`: the kinds of guidance that it is about; `decide` gets them after tables and data set.
-    """
-
-    claim: str
-    criterion: str
-    decide: Callable[..., Outcome]
-    needs: tuple[Kind, ...]
-
-    def outcome(self, tables: Tables, dataset: str) -> Outcome:
-        """The decision on a data set; undecided, with what is missing, where it lacks some."""
-        try:
-            return self.decide(tables, dataset, *self.needs)
-        except Unmeasured as missing:
-            reason = str(missing)
-            return Outcome(UNDECIDED, {}, f"{reason[:1].upper()}{reason[1:]}.")
-
 
 CLAIMS = [
     Claim(
@@ -192,6 +164,34 @@ TRADE_OFF = [
         (NOISE_TRAINED, CFG),
     ),
 ]
+# of nrCG's text again, with numbers after those that earlier findings have
+LATER = [
+    Claim(
+        "ADAM's FD rises faster with the scale than the others'.",
+        "({fd} at the largest minus at the smallest unbroken scale above 0) / (that scale minus "
+        "this one): of clean/x0+adam minus of noise_trained/raw, and of clean/x0 with every other "
+        f"stabiliser: each {JACKKNIFE} above 0",
+        growth.adam_rises_faster,
+        (CLEAN_ADAM, CLEAN_X0_ANY, NOISE_TRAINED),
+    ),
+    Claim(
+        "The FD of clean/x0 and clean/x0+EMA levels off, and rises again past a scale.",
+        "a step between neighbouring scales, the best on selection seeds: there {fd} changes by "
+        "less than half of its rise from unguided, either way; from there to the largest unbroken "
+        "scale it rises, and faster (over the logarithm of the scale) than in the step: each "
+        f"{JACKKNIFE} above 0, for clean/x0 and every clean/x0+ema*",
+        growth.levels_off,
+        (CLEAN_X0, CLEAN_EMA),
+    ),
+    Claim(
+        "clean/x0+EMA0.99 is as smooth as the noise-trained classifier at t < T/2.",
+        "gradient sensitivity noise_trained/raw > clean/x0+ema0.99 on average over t < T/2: "
+        f"{PAIRED}",
+        partial(smoothness.falls, "grad_sensitivity", until=0.5),
+        (NOISE_TRAINED, CLEAN_EMA99),
+    ),
+]
+NUMBERED = dict(enumerate([*CLAIMS, *TRADE_OFF, *LATER], start=1))
 
 
 def decide(tables: Tables) -> list[dict[str, Any]]:
@@ -208,10 +208,9 @@ def decide(tables: Tables) -> list[dict[str, Any]]:
 
 def claims(tables: Tables, dataset: str) -> list[tuple[int, Claim]]:
     """The claims that a data set can decide, with their numbers: one target, or all in turn."""
-    numbered = list(enumerate([*CLAIMS, *TRADE_OFF], start=1))
-    if tables.facts(dataset)["target"] == "each":
-        return numbered[:WITHOUT_TARGET] + numbered[len(CLAIMS) :]
-    return numbered[: len(CLAIMS)]
+    each = tables.facts(dataset)["target"] == "each"
+    claimed = [*CLAIMS[:WITHOUT_TARGET], *TRADE_OFF] if each else [*CLAIMS, *LATER]
+    return [(number, claim) for number, claim in NUMBERED.items() if claim in claimed]
 
 
 def decide_one(tables: Tables, dataset: str, number: int, claim: Claim) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Claims 4 to 7: sensitivity along the forward process (nrCG, section 2, figures 2 to 4)."""
+"""Claims 4 to 7, 22: sensitivity along the forward process (nrCG, section 2, figures 2 to 4)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from guidebench.report.claims.intervals import all_above, rank_correlation_along
 from guidebench.report.claims.kinds import Kind, along
-from guidebench.report.claims.verdicts import Outcome, Values, against, mean
+from guidebench.report.claims.verdicts import Outcome, Unmeasured, Values, against, mean
 from guidebench.report.tables import Tables
 
 RISE = 0.5
@@ -23,14 +23,21 @@ def _mean_logs(curve: pd.DataFrame) -> pd.Series:
     return np.log(np.maximum(curve, np.finfo(np.float32).tiny)).mean()
 
 
-def falls(quantity: str, tables: Tables, dataset: str, *kinds: Kind) -> Outcome:
-    """Claims 4 to 6: whether a sensitivity falls from each kind to the next, on the log scale."""
+def falls(quantity: str, tables: Tables, dataset: str, *kinds: Kind, until: float = 1.0) -> Outcome:
+    """Claims 4 to 6, 22: whether a sensitivity falls from each kind to the next, on the log scale.
+
+    On average over t < `until` T.
+    """
+    end = until * tables.facts(dataset)["timesteps"]
     compared = []
     values: Values = {}
     sentences = []
     for first, second in pairwise(kinds):
         pair = [along(tables, dataset, quantity, kind) for kind in (first, second)]
         both = pair[0].index.intersection(pair[1].index)  # on average over the same t
+        both = both[both < end]
+        if both.empty:
+            raise Unmeasured(f"not measured: no t below {end:g} that {first} and {second} share")
         logs = [_mean_logs(curve.loc[both]) for curve in pair]
         log_ratio = partial(mean, (logs[0] - logs[1]).to_numpy(), 0.0, 0.0)
         compared.append(log_ratio)

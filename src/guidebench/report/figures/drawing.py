@@ -1,56 +1,93 @@
-"""The figures of one data set, in the paper's order, as svg and png with the same bytes always."""
+"""The figures of one data set, in the paper's order: svg, png and csv, the same bytes always."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from guidebench.report.figures import forward, sampling, theme
+import pandas as pd
+
+from guidebench.report.figures import forward, rows, sampling, theme
 from guidebench.report.metrics import metrics
 from guidebench.report.tables import Tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Draw = Callable[[Tables, str], "Figure"]
 
-FORWARD: dict[str, Draw] = {
-    "accuracy": forward.accuracy,
-    "logit_sensitivity": lambda tables, dataset: forward.sensitivity(
-        tables, dataset, "logit_sensitivity", forward.PLAIN
+class Plot(NamedTuple):
+    """How a figure is drawn, and the rows behind it."""
+
+    draw: Callable[[Tables, str], Figure]
+    rows: Callable[[Tables, str], pd.DataFrame]
+
+
+def _sensitivity(quantity: str, curves: Callable[[Tables, str], list[rows.Curve]]) -> Plot:
+    return Plot(
+        lambda tables, name: forward.sensitivity(tables, name, quantity, curves(tables, name)),
+        lambda tables, name: rows.along(tables, name, quantity, curves(tables, name)),
+    )
+
+
+def _checks(tables: Tables, dataset: str) -> pd.DataFrame:
+    curves = forward.stabilised(tables, dataset)
+    drawn = ("grad_cosine", "update_norm")
+    return pd.concat([rows.along(tables, dataset, quantity, curves) for quantity in drawn])
+
+
+FORWARD = {
+    "accuracy": Plot(
+        forward.accuracy,
+        lambda tables, name: rows.along(tables, name, "accuracy", forward.ACCURACY),
     ),
-    "grad_sensitivity": lambda tables, dataset: forward.sensitivity(
-        tables, dataset, "grad_sensitivity", forward.PLAIN
-    ),
-    "grad_sensitivity_stabilized": lambda tables, dataset: forward.sensitivity(
-        tables, dataset, "grad_sensitivity", forward.stabilised(tables, dataset)
-    ),
-    "gradient_checks": forward.gradient_checks,
+    "logit_sensitivity": _sensitivity("logit_sensitivity", lambda *_: forward.PLAIN),
+    "grad_sensitivity": _sensitivity("grad_sensitivity", lambda *_: forward.PLAIN),
+    "grad_sensitivity_stabilized": _sensitivity("grad_sensitivity", forward.stabilised),
+    "gradient_checks": Plot(forward.gradient_checks, _checks),
 }
 STABILIZED = ["grad_sensitivity_stabilized"]
+IMPLICIT = Plot(
+    forward.implicit,
+    lambda tables, name: rows.along(tables, name, "implicit_cosine", forward.IMPLICIT),
+)
+TRADEOFF = Plot(sampling.tradeoff, sampling.tradeoff_rows)
+LOSS = Plot(forward.loss, rows.losses)
+
+
+def _against_scale(metric: str) -> Plot:
+    return Plot(
+        lambda tables, name: sampling.against_scale(tables, name, metric),
+        lambda tables, name: rows.against_scale(tables, name, metric),
+    )
+
+
+def plots(tables: Tables, dataset: str) -> dict[str, Plot]:
+    """The figures of a data set by their file's name; those without any data are left out."""
+    found: dict[str, Plot] = {}
+    curves = tables.sensitivity[tables.sensitivity.dataset == dataset]
+    if len(curves):
+        with_stabilizers = bool(forward.stabilizers(tables, dataset))
+        found |= {k: v for k, v in FORWARD.items() if with_stabilizers or k not in STABILIZED}
+    if (curves.quantity == "implicit_cosine").any():
+        found["implicit"] = IMPLICIT
+    for metric, shown in metrics(tables.summary).items():
+        if tables.has(dataset, metric):
+            found[shown.file] = _against_scale(metric)
+    if tables.has(dataset, "is_judge"):
+        found["tradeoff"] = TRADEOFF
+    if (tables.history.dataset == dataset).any():
+        found["loss"] = LOSS
+    return found
 
 
 def draw(tables: Tables, dataset: str, folder: Path) -> list[Path]:
-    """Draw a data set's figures into `folder`; those without any data are left out."""
+    """Draw a data set's figures into `folder`, each beside its rows."""
     paths: list[Path] = []
     with theme.settings():
-        curves = tables.sensitivity[tables.sensitivity.dataset == dataset]
-        if len(curves):
-            for name, plot in FORWARD.items():
-                if name not in STABILIZED or forward.stabilizers(tables, dataset):
-                    paths += theme.save(plot(tables, dataset), folder, name)
-        if (curves.quantity == "implicit_cosine").any():
-            paths += theme.save(forward.implicit(tables, dataset), folder, "implicit")
-        for metric, shown in metrics(tables.summary).items():
-            if tables.has(dataset, metric):
-                drawn = sampling.against_scale(tables, dataset, metric)
-                paths += theme.save(drawn, folder, shown.file)
-        if tables.has(dataset, "is_judge"):
-            drawn = sampling.tradeoff(tables, dataset)
-            paths += theme.save(drawn, folder, "tradeoff")
-        if (tables.history.dataset == dataset).any():
-            paths += theme.save(forward.loss(tables, dataset), folder, "loss")
+        for name, plot in plots(tables, dataset).items():
+            drawn, behind = plot.draw(tables, dataset), plot.rows(tables, dataset)
+            paths += theme.save(drawn, folder, name, behind)
     return paths
 
 
@@ -59,4 +96,5 @@ def draw_costs(tables: Tables, folder: Path) -> list[Path]:
     if tables.costs.empty:
         return []
     with theme.settings():
-        return theme.save(sampling.costs(tables.costs), folder, "costs")
+        behind = sampling.cost_rows(tables.costs)
+        return theme.save(sampling.costs(tables.costs), folder, "costs", behind)

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from guidebench.base.cells import Cell
-from guidebench.report.claims.intervals import proportions
-from guidebench.report.claims.verdicts import quantile
+from guidebench.report.figures import rows as tidy
 from guidebench.report.figures import theme
-from guidebench.report.metrics import METRICS, Metric, exact_share, metrics
+from guidebench.report.metrics import METRICS, Metric, metrics
 from guidebench.report.tables import BROKEN, FLOOR, Tables
 
 if TYPE_CHECKING:
@@ -20,37 +19,24 @@ if TYPE_CHECKING:
 WIDE = 20.0
 
 
-def half_width(tables: Tables, dataset: str) -> float:
-    """How many standard errors a 95 % interval reaches: Student's, for the jackknife's blocks."""
-    blocks = tables.jackknife.block[tables.jackknife.dataset == dataset].nunique()
-    return quantile(blocks - 1) if blocks > 1 else 1.96
-
-
-def bars(rows: pd.DataFrame, metric: str, width: float) -> np.ndarray:
-    """How far 95 % intervals reach below and above the values [2, k]; of a share, exact ones.
-
-    NaN, which draws none, where there is no error. `rows`: columns of a `Measure`; `width`: how
-    many standard errors the others reach.
-    """
-    if exact_share(metric):
-        low, high = proportions(rows.value, rows.n)
-        return np.array([rows.value - low, high - rows.value])
-    return np.array([width * rows.se] * 2)
+def bars(rows: pd.DataFrame) -> np.ndarray:
+    """How far intervals reach below and above the values [2, k]; NaN, which draws none, without."""
+    return np.array([rows.value - rows.low, rows.high - rows.value], dtype=float)
 
 
 def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     """A metric against the guidance scale, one line per setup, with floor and unguided."""
     drawn, axes = theme.figure()
-    width = half_width(tables, dataset)
+    table = tidy.against_scale(tables, dataset, metric)
     setups = tables.guided(dataset)
-    n, scales, levels = 0, [], []
+    of_setups = table[table.setup.isin(setups)]
+    scales, levels = list(of_setups.scale), list(of_setups.value[~of_setups.broken].dropna())
     crosses = None
     for setup in setups:
         look = theme.style(setup, setups.index(setup))
-        rows, broken = tables.curve(dataset, setup, metric), tables.broken(dataset, setup)
-        rows = rows[~rows.scale.isin(broken)]
-        if broken:
-            scales += broken
+        own = of_setups[of_setups.setup == setup]
+        broken, rows = own.scale[own.broken], own[~own.broken]
+        if len(broken):
             crosses = axes.plot(
                 broken,
                 [1.0] * len(broken),
@@ -65,13 +51,10 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
             )
         if rows.empty:
             continue
-        n = int(rows.n.max())
-        scales += list(rows.scale)
-        levels += list(rows.value)
         axes.errorbar(
             rows.scale,
             rows.value,
-            yerr=bars(rows, metric, width),
+            yerr=bars(rows),
             color=look.color,
             marker=look.marker,
             linestyle=look.line,
@@ -80,12 +63,11 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
             label=theme.title(setup),
         )
     for cell, look, label in _references(tables, dataset):
-        if (level := tables.measure(dataset, cell, metric)) is None:
-            continue
-        below, above = bars(pd.DataFrame([level]), metric, width)[:, 0]
-        levels.append(level.value)
-        axes.axhspan(level.value - below, level.value + above, color=look.color, alpha=0.12, lw=0)
-        axes.axhline(level.value, color=look.color, linestyle=look.line, label=label)
+        for row in tidy.of_cell(table, cell).to_dict("records"):
+            levels.append(row["value"])
+            axes.axhspan(row["low"], row["high"], color=look.color, alpha=0.12, lw=0)
+            axes.axhline(row["value"], color=look.color, linestyle=look.line, label=label)
+    n = int(of_setups.n.max()) if of_setups.n.notna().any() else 0
     _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
     shown = metrics(tables.summary)[metric]
     _value_axis(axes, shown, levels)
@@ -121,13 +103,15 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
     The headline figure of Ho & Salimans 2021 (figure 4), on other features.
     """
     drawn, axes = theme.figure()
-    width = half_width(tables, dataset)
+    width = tidy.half_width(tables, dataset)
     distance = tables.distance(dataset, "fd")
     setups = tables.guided(dataset)
+    table = tradeoff_rows(tables, dataset)
+    both = table[table.metric == distance].merge(
+        table[table.metric == "is_judge"], on=["setup", "scale"], suffixes=("_x", "_y")
+    )
     for setup in setups:
-        x, y = (tables.curve(dataset, setup, metric) for metric in (distance, "is_judge"))
-        rows = x.merge(y, on="scale", suffixes=("_x", "_y"))
-        rows = rows[~rows.scale.isin(tables.broken(dataset, setup))]
+        rows = both[(both.setup == setup) & ~both.broken_x]
         look = theme.style(setup, setups.index(setup))
         axes.errorbar(
             rows.value_x,
@@ -150,11 +134,10 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
                 textcoords="offset points",
             )
     for cell, look, label in _references(tables, dataset):
-        point = [tables.measure(dataset, cell, metric) for metric in (distance, "is_judge")]
-        if point[0] and point[1]:
+        for row in both[(both.setup == cell.setup) & both.scale.isna()].to_dict("records"):
             axes.plot(
-                point[0].value,
-                point[1].value,
+                row["value_x"],
+                row["value_y"],
                 marker="*",
                 markersize=11,
                 color=look.color,
@@ -170,6 +153,12 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
     axes.set_title(f"{dataset}: clear against varied; labels are scales")
     theme.legend(axes)
     return drawn
+
+
+def tradeoff_rows(tables: Tables, dataset: str) -> pd.DataFrame:
+    """The points of the trade-off: both metrics of every cell."""
+    metrics = (tables.distance(dataset, "fd"), "is_judge")
+    return pd.concat([tidy.against_scale(tables, dataset, metric) for metric in metrics])
 
 
 def _scale_axis(axes: Any, scales: list[float], cfg: bool) -> None:
@@ -207,10 +196,15 @@ def _value_axis(axes: Any, metric: Metric, levels: list[float]) -> None:
     axes.set_ylabel(label)
 
 
+def cost_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns stage, dataset, seconds of all jobs together."""
+    table = table.assign(dataset=table.dataset.fillna("").replace("", "all data sets"))
+    return table.groupby(["stage", "dataset"])[["seconds"]].sum().reset_index()
+
+
 def costs(table: pd.DataFrame) -> Figure:
     """Seconds per stage, one bar per stage, stacked over data sets."""
-    table = table.assign(dataset=table.dataset.fillna("").replace("", "all data sets"))
-    seconds = table.pivot_table(index="stage", columns="dataset", values="seconds", aggfunc="sum")
+    seconds = cost_rows(table).pivot_table(index="stage", columns="dataset", values="seconds")
     seconds = seconds.fillna(0).sort_index(axis=1)
     # the slowest stage on top
     seconds = seconds.loc[seconds.sum(axis=1).sort_values(kind="stable").index]

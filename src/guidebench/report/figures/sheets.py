@@ -55,12 +55,17 @@ def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: 
 
 def scales_name(setup: str) -> str:
     """`sheet_scales_clean-x0-ema0.99`: the file stem of a setup's sheet of all scales."""
-    return "sheet_scales_" + re.sub(r"[^A-Za-z0-9.]+", "-", setup)
+    return f"sheet_scales_{plain(setup)}"
 
 
 def cell_name(setup: str, scale: str) -> str:
     """`sheet_grid_cfg_3`: the file stem of a cell's own sheet."""
-    return f"sheet_grid_{re.sub(r'[^A-Za-z0-9.]+', '-', setup)}_{scale}"
+    return f"sheet_grid_{plain(setup)}_{scale}"
+
+
+def plain(setup: str) -> str:
+    """`clean-x0-ema0.99`: a setup's name as part of a file's."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", setup)
 
 
 def _classes(images: np.ndarray, facts: dict[str, Any], setup: str) -> list[Row]:
@@ -103,23 +108,28 @@ def _upscaled(images: np.ndarray) -> np.ndarray:
     return images if images.shape[3] == 3 else images.repeat(3, axis=3)
 
 
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """What all sheets are labelled in."""
     return ImageFont.load_default(13)
 
 
-def sheet(rows: Sequence[Row], per_row: int = PER_ROW) -> Image.Image:
-    """Rows of pictures uint8 [N, C, H, W], each with a label at its left; long rows are folded."""
+def sheet(rows: Sequence[Row], per_row: int | None = None) -> Image.Image:
+    """Rows of pictures uint8 [N, C, H, W], each with a label at its left; long rows are folded.
+
+    At `per_row` pictures; None: PER_ROW, and UNLABELLED without any label.
+    """
     drawn = [(label, _upscaled(images)) for label, images in rows]
     height, width = drawn[0][1].shape[1:3]
     left = LABEL if any(label for label, _ in rows) else 0
-    columns = min(per_row if left else UNLABELLED, max(len(images) for _, images in drawn))
+    columns = per_row or (PER_ROW if left else UNLABELLED)
+    columns = min(columns, max(len(images) for _, images in drawn))
     lines = [math.ceil(len(images) / columns) for _, images in drawn]
     space = 5 * GAP  # between labelled rows
     total = sum(lines) * (height + GAP) + space * (len(drawn) - 1) + GAP
     canvas = Image.new("RGB", (left + columns * (width + GAP) + GAP, total), "white")
     pen, y = ImageDraw.Draw(canvas), GAP
     for (label, images), count in zip(drawn, lines, strict=True):
-        pen.multiline_text((4, y + count * height / 2), label, fill=TEXT, font=_font(), anchor="lm")
+        pen.multiline_text((4, y + count * height / 2), label, fill=TEXT, font=font(), anchor="lm")
         for number, image in enumerate(images):
             x = left + GAP + number % columns * (width + GAP)
             _paste(canvas, image, x, y + number // columns * (height + GAP))
@@ -144,7 +154,7 @@ def _forward(pictures: dict[str, np.ndarray]) -> Image.Image:
     pen = ImageDraw.Draw(canvas)
     for number, (image, t) in enumerate(zip(images, pictures["forward_t"], strict=True)):
         x = GAP + number * (width + GAP)
-        pen.text((x + width / 2, top / 2), f"t = {t:g}", fill=TEXT, font=_font(), anchor="mm")
+        pen.text((x + width / 2, top / 2), f"t = {t:g}", fill=TEXT, font=font(), anchor="mm")
         _paste(canvas, image, x, top)
     return canvas
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from guidebench.pipeline.records.artifacts import atomic
 
@@ -50,6 +51,7 @@ STYLES = {
     "clean/x0+ema0.99": Style("#B0558A", "D"),
     "clean/x0+adam": Style("#56B4E9", "P"),
     "noise_trained/raw": Style("#0072B2", "o"),
+    "noise_trained/x0": Style("#0072B2", "x", "--"),
     "cfg": Style("#000000", "X"),
     "denoiser": Style("#555555", "o"),
     "clean": Style("#D55E00", "v"),
@@ -96,8 +98,11 @@ def logarithmic(axes: Any, *names: str) -> None:
             axes.set(**{f"{name}scale": "log"})
 
 
-def save(drawn: Figure, folder: Path, name: str) -> list[Path]:
-    """Write `name`.svg and `name`.png: equal figures give equal bytes."""
+def save(drawn: Figure, folder: Path, name: str, rows: pd.DataFrame | None = None) -> list[Path]:
+    """Write `name`.svg, `name`.png and the rows behind it as `name`.csv.
+
+    Equal figures give equal bytes.
+    """
     metadata: dict[str, dict[str, Any]] = {
         "svg": {"Date": None, "Creator": None},
         "png": {"Software": None},
@@ -108,7 +113,15 @@ def save(drawn: Figure, folder: Path, name: str) -> list[Path]:
         with atomic(path) as temporary:
             drawn.savefig(temporary, dpi=120, metadata=entries)
         paths.append(path)
-    return paths
+    return [*paths, save_rows(rows, folder, name)] if rows is not None else paths
+
+
+def save_rows(rows: pd.DataFrame, folder: Path, name: str) -> Path:
+    """Write `name`.csv, numbers in full; returns its path."""
+    path = folder / f"{name}.csv"
+    with atomic(path) as temporary:
+        rows.to_csv(temporary, index=False, lineterminator="\n")
+    return path
 
 
 def legend(axes: Any) -> None:

@@ -37,11 +37,12 @@ FORWARD = {
         "Accuracy against t (the paper's figure 1)",
         "Held-out images, noised to time t. clean/raw sees x_t, clean/x0 sees the denoiser's "
         "estimate x0_pred of the clean image, the noise-trained classifier sees x_t and was "
-        "trained on such images. Where a curve meets the dotted line, the classifier guesses. "
+        "trained on such images; noise_trained/x0, which the paper does not show, reads x0_pred "
+        "instead. Where a curve meets the dotted line, the classifier guesses. "
         "Bands: 95 % interval over images.",
     ),
     "logit_sensitivity": Caption(
-        "Logit sensitivity (figure 2)",
+        "Logit sensitivity against t (the paper's figure 2)",
         "|f(x_t) - f(x_t-1)| / |x_t - x_t-1| for the same image and the same noise: how far the "
         "logits move when t moves by one. Lower is smoother. Mean over images; the band is one "
         "standard deviation in the logarithm (mean times and divided by a factor, from mean and "
@@ -50,14 +51,14 @@ FORWARD = {
         "phases of the time embedding, and 1 / alpha magnifies that.",
     ),
     "grad_sensitivity": Caption(
-        "Gradient sensitivity (figure 3)",
+        "Gradient sensitivity against t (the paper's figure 3)",
         "The same for the gradient g of the log-probability of the target (of each image's own "
         "class, where all classes are generated), the vector that guidance adds. A high value can "
         "mean that neighbouring steps push in unrelated directions, but it also grows with the "
         "size of g: see the two panels below. Band as in figure 2.",
     ),
     "grad_sensitivity_stabilized": Caption(
-        "Gradient sensitivity with stabilisers (figure 4)",
+        "Gradient sensitivity with stabilisers (the paper's figure 4)",
         "The same for gradients after EMA or ADAM, whose state walks every t from noise to clean, "
         "of which those of the other figures are shown. EMA lowers it by construction: a new "
         "gradient enters with the factor 1 - beta. A low value alone does not mean that "
@@ -109,6 +110,28 @@ SAMPLES = {
         "The first evaluation seeds: x_t in the left half of each row, x0_pred in the right.",
     ),
 }
+
+PAPER = {
+    "sheet_table": Caption(
+        "Metrics and first samples, unconditional beside best conditional (the paper's tables 1-3)",
+        "Unguided; the setup that is best on selection seeds; and, where that is another one, the "
+        "paper's best, clean/x0+ema0.99, at the paper's scale if it was sampled, else at its "
+        "selected one. The same seeds at the same places: the first ten, and, where there is one "
+        "target class, the first of which the judge calls the unguided sample another class. The "
+        "paper picked those of its table 3 by hand (male); here code does. Brackets: 95 % "
+        "intervals; ±: one standard error; raw: not corrected for the bias of n.",
+    ),
+}
+
+
+def generations(title: str, shown: int) -> Caption:
+    """Of the sheet of a cell's first generations."""
+    return Caption(
+        f"The first {shown} generations: {title} (the paper's figure 9 shows 256)",
+        "In the order of their seeds, the same for every cell; pictures above 64 pixels are "
+        "averaged down.",
+    )
+
 
 TRUTH = {
     "truth_classes": Caption(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from guidebench.base.cells import Cell
 from guidebench.base.units import duration
+from guidebench.report import chosen
 from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
-from guidebench.report.figures import sheets, theme
-from guidebench.report.pages import captions, rankings, truth, winners
+from guidebench.report.figures import paper_sheets, sheets, theme
+from guidebench.report.pages import against_paper, captions, rankings, truth, winners
+from guidebench.report.paper import GENERATIONS, published
 from guidebench.report.tables import BROKEN, FLOOR, Tables
 from guidebench.report.words import lines, measure, number, plural
 
@@ -23,10 +27,13 @@ VERDICTS = {HOLDS: "holds", FAILS: "fails", UNDECIDED: "undecided"}
 def render(root: Path, tables: Tables, findings: list[dict[str, Any]], figures: Path) -> str:
     """The report as HTML: pictures and style inlined, no request leaves the page.
 
+    Links lead to the pictures' files, as they lie from `root`, where the page is.
+
     `root` is `results/<name>`; `figures` holds `<data set>/*.svg|png` of `drawing.draw` and
     `sheets.draw`, and `costs.svg`. A picture that is not there is left out.
     """
     environment = templates()
+    environment.filters["link"] = lambda path: quote(os.path.relpath(path, root))
     summary = tables.summary
     page: str = environment.get_template("page.html.j2").render(
         summary=summary,
@@ -83,15 +90,16 @@ def _setups(tables: Tables) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _picture(folder: Path, stem: str, caption: captions.Caption) -> dict[str, str] | None:
-    for suffix in MIME:
-        path = folder / f"{stem}{suffix}"
-        if path.exists():
-            return {"stem": stem, "uri": inline(path)} | caption._asdict()
-    return None
+def _picture(folder: Path, stem: str, caption: captions.Caption) -> dict[str, Any] | None:
+    """A picture with its caption, and the files that have it or what is behind it."""
+    files = [folder / f"{stem}{suffix}" for suffix in (*MIME, ".csv")]
+    files = [path for path in files if path.exists()]
+    if not files:
+        return None
+    return {"stem": stem, "uri": inline(files[0]), "files": files} | caption._asdict()
 
 
-def _pictures(folder: Path, captioned: dict[str, captions.Caption]) -> list[dict[str, str]]:
+def _pictures(folder: Path, captioned: dict[str, captions.Caption]) -> list[dict[str, Any]]:
     pictures = (_picture(folder, stem, caption) for stem, caption in captioned.items())
     return [picture for picture in pictures if picture]
 
@@ -103,7 +111,7 @@ def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[
     unguided, setups = tables.unguided(dataset), tables.facts(dataset)["setups"]
     rows: list[dict[str, Any]] = []
     for who, classifier in (*((words, name) for name, words in theme.WORDS.items()), ("any", None)):
-        won = winners.winner(tables, dataset, classifier)
+        won = chosen.winner(tables, dataset, classifier)
         if won and won[0] not in [row["cell"] for row in rows]:
             cell, value = won
             rows.append(
@@ -151,7 +159,7 @@ def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _cells(tables: Tables, dataset: str, folder: Path) -> list[dict[str, str]]:
+def _cells(tables: Tables, dataset: str, folder: Path) -> list[dict[str, Any]]:
     """The sheets of all cells."""
     captioned = {}
     for setup, entry in tables.facts(dataset)["setups"].items():
@@ -159,6 +167,16 @@ def _cells(tables: Tables, dataset: str, folder: Path) -> list[dict[str, str]]:
             text = "" if scale == "none" else f", {scale}"
             title = captions.Caption(f"{theme.title(setup)}{text}", "")
             captioned[sheets.cell_name(setup, scale)] = title
+    return _pictures(folder, captioned)
+
+
+def _generations(tables: Tables, dataset: str, folder: Path) -> list[dict[str, Any]]:
+    """Figure 9: the first generations of the cells that tables 1 to 3 show."""
+    shown = min(GENERATIONS, tables.facts(dataset)["n"])
+    captioned = {}
+    for cell in chosen.beside(tables, dataset):
+        title = theme.title(cell.setup) + ("" if cell.scale is None else f", {cell.scale:g}")
+        captioned[paper_sheets.generations_name(cell)] = captions.generations(title, shown)
     return _pictures(folder, captioned)
 
 
@@ -174,6 +192,11 @@ def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
         "data": _pictures(folder, captions.DATA),
         "forward": _pictures(folder, captions.FORWARD),
         "guided": _pictures(folder, captions.guided(tables.summary)),
+        "paper": _pictures(folder, captions.PAPER),
+        "against_paper": against_paper.table(tables, dataset),
+        "settings": against_paper.settings(tables, dataset),
+        "published": published(tables.facts(dataset)),
+        "generations": _generations(tables, dataset, folder),
         "samples": _pictures(folder, captions.SAMPLES),
         "scales": _pictures(folder, scales),
         "cells": _cells(tables, dataset, folder),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from guidebench.base.cells import Cell
+from guidebench.report.chosen import selected, winner
 from guidebench.report.claims.verdicts import Interval, Unmeasured, difference, quantile
 from guidebench.report.figures import theme
 from guidebench.report.tables import BROKEN, EVALUATION, SELECTION, Measure, Tables
@@ -31,38 +32,6 @@ class Entry(NamedTuple):
     def tied(self) -> bool:
         """Not distinguishable from the winner, or better than it."""
         return self.behind is None or not self.behind.positive
-
-
-def selected(tables: Tables, dataset: str, metric: str) -> list[Cell]:
-    """Every guided setup at the scale chosen on selection seeds, which broke on neither set."""
-    chosen = [tables.best(dataset, setup, metric) for setup in tables.guided(dataset)]
-    return [
-        cell
-        for cell in chosen
-        if cell and not tables.is_broken(dataset, cell) and tables.measure(dataset, cell, metric)
-    ]
-
-
-def winner(
-    tables: Tables, dataset: str, classifier: str | None = None
-) -> tuple[Cell, Measure] | None:
-    """The setup (of one classifier) that is best on *selection* seeds, and its distance.
-
-    Chosen and valued on the same seeds it would look better than it is.
-    """
-    metric = tables.distance(dataset, "cfd")
-    chooser, setups = tables.chooser(dataset, metric), tables.facts(dataset)["setups"]
-    levels = {}
-    for cell in selected(tables, dataset, metric):
-        level = tables.measure(dataset, cell, chooser, SELECTION)
-        if level and classifier in (None, setups[cell.setup]["classifier"]):
-            levels[cell] = level.value
-    if not levels:
-        return None
-    best = min(levels, key=lambda cell: levels[cell])
-    value = tables.measure(dataset, best, metric, EVALUATION)
-    assert value is not None
-    return best, value
 
 
 def contest(tables: Tables, dataset: str) -> list[Entry]:

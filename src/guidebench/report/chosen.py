@@ -1,0 +1,68 @@
+"""Which cells stand for an experiment: each setup's selected scale, the winner, the paper's own."""
+
+from __future__ import annotations
+
+from guidebench.base.cells import Cell
+from guidebench.report.claims.kinds import CLEAN_EMA99, setup_of
+from guidebench.report.claims.verdicts import Unmeasured
+from guidebench.report.paper import published
+from guidebench.report.tables import EVALUATION, SELECTION, Measure, Tables
+
+
+def selected(tables: Tables, dataset: str, metric: str) -> list[Cell]:
+    """Every guided setup at the scale chosen on selection seeds, which broke on neither set."""
+    chosen = [tables.best(dataset, setup, metric) for setup in tables.guided(dataset)]
+    return [
+        cell
+        for cell in chosen
+        if cell and not tables.is_broken(dataset, cell) and tables.measure(dataset, cell, metric)
+    ]
+
+
+def winner(
+    tables: Tables, dataset: str, classifier: str | None = None
+) -> tuple[Cell, Measure] | None:
+    """The setup (of one classifier) that is best on *selection* seeds, and its distance.
+
+    Chosen and valued on the same seeds it would look better than it is.
+    """
+    metric = tables.distance(dataset, "cfd")
+    chooser, setups = tables.chooser(dataset, metric), tables.facts(dataset)["setups"]
+    levels = {}
+    for cell in selected(tables, dataset, metric):
+        level = tables.measure(dataset, cell, chooser, SELECTION)
+        if level and classifier in (None, setups[cell.setup]["classifier"]):
+            levels[cell] = level.value
+    if not levels:
+        return None
+    best = min(levels, key=lambda cell: levels[cell])
+    value = tables.measure(dataset, best, metric, EVALUATION)
+    assert value is not None
+    return best, value
+
+
+def papers(tables: Tables, dataset: str) -> Cell | None:
+    """The paper's best setup, clean/x0+ema0.99, at the paper's scale where that was sampled.
+
+    Else at the selected one; None without such a setup.
+    """
+    try:
+        setup = setup_of(tables, dataset, CLEAN_EMA99)
+    except Unmeasured:
+        return None
+    facts = tables.facts(dataset)
+    paper = published(facts)
+    if paper and paper.scale in facts["setups"][setup]["scales"]:
+        return Cell(setup, paper.scale)
+    return tables.best(dataset, setup)
+
+
+def beside(tables: Tables, dataset: str) -> list[Cell]:
+    """Unguided, the winner, and the paper's best setup where it is another (tables 1 to 3).
+
+    Those that there are.
+    """
+    won, unguided = winner(tables, dataset), tables.unguided(dataset)
+    plain = unguided if unguided.setup in tables.facts(dataset)["setups"] else None
+    cells = [plain, won and won[0], papers(tables, dataset)]
+    return list(dict.fromkeys(cell for cell in cells if cell))

@@ -1,0 +1,36 @@
+"""A claim: what it says, when it holds, which kinds of guidance it needs, and its decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from guidebench.report.claims.kinds import Kind
+from guidebench.report.claims.verdicts import UNDECIDED, Outcome, Unmeasured
+from guidebench.report.tables import Tables
+
+PAIRED = "paired 95 % interval over images of the log ratio (averaged over t) excludes 0"
+JACKKNIFE = "paired block-jackknife 95 % interval"
+EXACT = "exact 95 % interval (Clopper-Pearson)"
+FIRST = "at every t that may be the first one"
+CHOSEN = "scales chosen on selection seeds, compared on evaluation seeds"
+
+
+class Claim(NamedTuple):
+    """A claim of the paper, its criterion ({fd}, {cfd}: the distance used) and its decision.
+
+    `needs`: the kinds of guidance that it is about; `decide` gets them after tables and data set.
+    """
+
+    claim: str
+    criterion: str
+    decide: Callable[..., Outcome]
+    needs: tuple[Kind, ...]
+
+    def outcome(self, tables: Tables, dataset: str) -> Outcome:
+        """The decision on a data set; undecided, with what is missing, where it lacks some."""
+        try:
+            return self.decide(tables, dataset, *self.needs)
+        except Unmeasured as missing:
+            reason = str(missing)
+            return Outcome(UNDECIDED, {}, f"{reason[:1].upper()}{reason[1:]}.")

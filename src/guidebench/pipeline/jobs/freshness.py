@@ -58,11 +58,20 @@ def read(
         if other not in known:
             known[other] = content(path)
         found[str(path.relative_to(layout.root))] = known[other]
+    return found | outside(config, layout, job)
+
+
+def outside(config: Config, layout: Layout, job: Job) -> dict[str, str]:
+    """Digests of the content of the files from outside that a job reads and that are there."""
+    results = layout.root.parent
     if job.stage == "prepare":
-        outside = outside_files.content(config.datasets[job.dataset].data, layout.root.parent)
-        if outside is not None:
-            found[EXTERNAL] = outside
-    return found
+        content = outside_files.content(config.datasets[job.dataset].data, results)
+        return {} if content is None else {EXTERNAL: content}
+    if job.stage == "train_classifier":
+        path = config.datasets[job.dataset].classifiers[job.classifier].checkpoint
+        sums = outside_files.sums([] if path is None else [Path(path)], results)
+        return {f"{EXTERNAL}: checkpoint": digest for digest in sums.values()}
+    return {}
 
 
 def content(path: Path) -> str:

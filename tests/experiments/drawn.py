@@ -110,6 +110,7 @@ TEXTS: dict[str, list[Any]] = {
     "otherwise": ["stop"],
     "download": [False],
     "weights": [None],
+    "checkpoint": [None],
     "sha256": [None],
     "gpus": [1],
     "nodes": [1],

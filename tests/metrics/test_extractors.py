@@ -43,7 +43,7 @@ def test_classifier_features_are_a_torch_fidelity_extractor() -> None:
     named = extractor.convert_features_tuple_to_dict(features)
     x = to_float(_images(4))
     with torch.no_grad():
-        assert torch.equal(named["hidden"], extractor.classifier.features(x))
+        assert torch.equal(named["hidden"], extractor.classifier.hidden_and_logits(x)[0])
         assert torch.equal(named["predicted"], predicted(extractor.classifier(x)))
 
 

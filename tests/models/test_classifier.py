@@ -20,10 +20,12 @@ def test_shapes(architecture: str, classes: int, outputs: int, channels: int) ->
     model = Classifier(architecture, classes, hidden=6).eval()
     x = torch.rand(2, channels, 32, 32) * 2 - 1
     with torch.no_grad():
-        features, logits = model.features(x), model(x)
-    assert features.shape == (2, 6)
+        hidden, logits = model.hidden_and_logits(x)
+        assert torch.equal(model(x), logits)
+    assert hidden.shape == (2, 6)
     assert logits.shape == (2, outputs)
-    assert torch.equal(model.head(features), logits)
+    assert model.head is not None
+    assert torch.equal(model.head(hidden), logits)
     assert predicted(logits).shape == (2,)
 
 

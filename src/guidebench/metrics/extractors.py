@@ -38,8 +38,7 @@ class ClassifierFeatures(FeatureExtractorBase):  # type: ignore[misc]
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """uint8 [N, C, H, W] to (hidden float32 [N, d], predicted [N], probabilities [N, K])."""
         images = to_float(x.cpu().numpy(), next(self.classifier.parameters()).device)
-        hidden = self.classifier.features(images)
-        logits = self.classifier.head(hidden)
+        hidden, logits = self.classifier.hidden_and_logits(images)
         if logits.shape[1] == 1:  # an attribute: absent, present
             probabilities = torch.sigmoid(torch.cat((-logits, logits), dim=1))
         else:

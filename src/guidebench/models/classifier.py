@@ -1,14 +1,10 @@
-"""Classifiers: two small ones, any of torchvision's by name, or a user's `module:attribute`.
-
-A user's is a callable (outputs) -> nn.Module that maps images [N, 3, H, W] to [N, outputs]; with
-an attribute `takes_time` it is called with (images, time [N] in [0, 1]).
-"""
+"""Classifiers: a network by its name, with a last layer of ours or with its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -16,90 +12,81 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from guidebench.base.plugins import plugin
+from guidebench.models.architectures import last_layer, network
+from guidebench.models.preprocess import Preprocess
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.recording import Methods
 from guidebench.pipeline.records.artifacts import read_json
 
-
-def small_cnn(outputs: int) -> nn.Module:
-    """Four convolutions of stride 1, 2, 2, 2 and global average pooling."""
-    widths = [3, 32, 64, 96, 128]
-    blocks = [
-        nn.Sequential(
-            nn.Conv2d(a, b, 3, stride=1 if a == 3 else 2, padding=1, bias=False),
-            nn.BatchNorm2d(b),
-            nn.SiLU(),
-        )
-        for a, b in pairwise(widths)
-    ]
-    return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, outputs))
-
-
-def small_resnet(outputs: int) -> nn.Module:
-    """A torchvision ResNet with one BasicBlock per stage."""
-    # torchvision takes seconds to import: only for the classifiers that need it
-    from torchvision.models.resnet import BasicBlock, ResNet
-
-    return ResNet(BasicBlock, [1, 1, 1, 1], num_classes=outputs)
-
-
-ARCHITECTURES: Methods[Callable[[int], nn.Module]] = Methods(
-    small_cnn=small_cnn, small_resnet=small_resnet
-)
-
-
-def of_torchvision(architecture: str, outputs: int) -> nn.Module:
-    """A classification model of torchvision, untrained; UserError for an unknown name."""
-    from torchvision import models
-
-    if architecture not in models.list_models(module=models):
-        raise UserError(
-            f"architecture: found {architecture}, allowed: {', '.join(ARCHITECTURES)} "
-            "or a classification model of torchvision"
-        )
-    body: nn.Module = models.get_model(architecture, weights=None, num_classes=outputs)
-    return body
+# of batch normalisation; old files have none, and nothing reads it but a training
+COUNTER = "num_batches_tracked"
 
 
 class Classifier(nn.Module):
     """Images [N, 1 or 3, H, W] in [-1, 1] to logits [N, outputs], with a last hidden layer.
 
-    Two classes of an attribute use one logit f, the evidence for class 1. `features` [N, hidden]
-    are the last hidden layer's, on which fd and cfd of the judge are computed.
+    `hidden`: width of a last hidden layer of ours, after the network of that `architecture`; None:
+    the network's own last layer gives the logits, as in a checkpoint of somebody else's. Two
+    classes of an attribute use one logit f, the evidence for class 1; `outputs`: how many there are
+    where a checkpoint has another number. `log_prob` is over these alone: of a checkpoint that
+    knows more classes, given that the image is of one of ours. The other arguments are
+    `Preprocess`'s.
     """
 
-    def __init__(self, architecture: str, classes: int, hidden: int) -> None:
+    def __init__(
+        self,
+        architecture: str,
+        classes: int,
+        hidden: int | None,
+        outputs: int | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        input_size: int | None = None,
+    ) -> None:
         super().__init__()
-        if architecture in ARCHITECTURES:
-            self.body = ARCHITECTURES[architecture](hidden)
-        elif ":" in architecture:
-            self.body = plugin(architecture)(hidden)
-        else:
-            self.body = of_torchvision(architecture, hidden)
+        optional = {"outputs": outputs, "mean": mean, "std": std, "input_size": input_size}
+        # the keyword arguments that make it anew
+        named: dict[str, Any] = {"architecture": architecture, "classes": classes, "hidden": hidden}
+        self.settings = named | {k: value for k, value in optional.items() if value is not None}
+        count = outputs or (1 if classes == 2 else classes)
+        self.body = network(architecture, hidden or count)
         for module in self.body.modules():
             # mobilenet_v3's momentum 0.01 leaves running statistics wrong after a short training
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 0.1
-        self.head = nn.Linear(hidden, 1 if classes == 2 else classes)
+        self.head = nn.Linear(hidden, count) if hidden else None
+        self.last = "" if hidden else last_layer(self.body)
+        self.preprocess = Preprocess(mean, std, input_size)
 
-    def features(self, x: Tensor, time: Tensor | float = 0.0) -> Tensor:
-        """The last hidden layer [N, hidden]; gray images are repeated to three channels.
+    def hidden_and_logits(self, x: Tensor, time: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
+        """The last hidden layer [N, hidden], on which fd and cfd of the judge are computed, and
+        the logits [N, outputs]; gray images are repeated to three channels.
 
-        `time` [N] or one number, a fraction of the process, reaches bodies with `takes_time`.
+        Of a network without a layer of ours it is what its last layer gets, averaged over places
+        where that is a map. `time` [N] or one number, a fraction of the process, reaches bodies
+        with `takes_time`.
         """
-        x = x.expand(-1, 3, -1, -1)
+        x = self.preprocess(x.expand(-1, 3, -1, -1))
+        if self.head is not None:
+            hidden = functional.silu(self._through(x, time))
+            return hidden, self.head(hidden)
+        given: list[Tensor] = []
+        last = self.body.get_submodule(self.last)
+        with last.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0])):
+            logits = self._through(x, time)
+        hidden = given[-1]
+        return (hidden.mean((2, 3)) if hidden.ndim == 4 else hidden), logits
+
+    def _through(self, x: Tensor, time: Tensor | float) -> Tensor:
+        """What the body answers to images as it is given them."""
+        given = [x]
         if getattr(self.body, "takes_time", False):
-            times = torch.as_tensor(time, dtype=x.dtype, device=x.device).expand(len(x))
-            hidden: Tensor = self.body(x, times)
-        else:
-            hidden = self.body(x)
-        return functional.silu(hidden)
+            given.append(torch.as_tensor(time, dtype=x.dtype, device=x.device).expand(len(x)))
+        answer: Tensor = self.body(*given)
+        return answer
 
     def forward(self, x: Tensor, time: Tensor | float = 0.0) -> Tensor:
         """Logits [N, outputs]."""
-        logits: Tensor = self.head(self.features(x, time))
-        return logits
+        return self.hidden_and_logits(x, time)[1]
 
     def log_prob(self, logits: Tensor, target: int | Tensor, temperature: float = 1.0) -> Tensor:
         """Rows' log p(target | input): log_softmax, or logsigmoid(+-f) (docs/mathematics.md).
@@ -124,12 +111,41 @@ def predicted(logits: Tensor) -> Tensor:
     return (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(dim=1)
 
 
+def fill(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give a network these weights; what else it has of state counts batches of training alone.
+
+    Not by `load_state_dict`: torchvision's mnasnet takes none that was in a file of safetensors.
+    """
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            value.copy_(weights.get(name, value))
+
+
+def difference(model: nn.Module, weights: Mapping[str, Tensor]) -> str | None:
+    """How weights differ from a network's by name or shape, in words; None: they do not."""
+    wanted = model.state_dict()
+    named = [name for name in wanted if not name.endswith(COUNTER)]
+    missing = [name for name in named if name not in weights]
+    left = [name for name in weights if name not in wanted]
+    words = [
+        f"{verb} {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+        for verb, names in (("no", missing), ("left over", left))
+        if names
+    ]
+    for name in named if not words else ():
+        if (found := list(weights[name].shape)) != (shape := list(wanted[name].shape)):
+            return f"{name} is {found}, not {shape}"
+    return "; ".join(words) or None
+
+
 def load(folder: Path, device: torch.device) -> Classifier:
-    """A trained classifier, frozen and in eval mode."""
-    config = read_json(folder / "config.json")
-    model = Classifier(config["architecture"], config["classes"], config["hidden"])
+    """A classifier as its stage wrote it, frozen and in eval mode."""
+    model, path = Classifier(**read_json(folder / "config.json")), folder / "model.safetensors"
     try:
-        model.load_state_dict(load_file(folder / "model.safetensors"))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"{folder / 'model.safetensors'}: not these weights ({error})") from error
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: not these weights ({error})") from error
+    if said := difference(model, weights):
+        raise UserError(f"{path}: not these weights ({said})")
+    fill(model, weights)
     return model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)

@@ -121,7 +121,12 @@ def _read(paths: list[Path]) -> list[pd.DataFrame]:
 
 def _classifiers(config: Config, layout: Layout) -> list[dict[str, Any]]:
     return [
-        {"dataset": dataset, "classifier": name, "architecture": classifier.architecture}
+        {
+            "dataset": dataset,
+            "classifier": name,
+            "architecture": classifier.architecture
+            + (" (a checkpoint)" if classifier.checkpoint is not None else ""),
+        }
         | read_json(layout.classifier(dataset, name) / "metrics.json")
         for dataset, options in config.datasets.items()
         for name, classifier in options.classifiers.items()
@@ -132,7 +137,9 @@ def _history(config: Config, layout: Layout) -> list[pd.DataFrame]:
     histories = []
     for dataset, options in config.datasets.items():
         folders = {"denoiser": layout.denoiser(dataset)} | {
-            name: layout.classifier(dataset, name) for name in options.classifiers
+            name: layout.classifier(dataset, name)
+            for name, classifier in options.classifiers.items()
+            if classifier.checkpoint is None
         }
         for model, folder in folders.items():
             history = pd.read_json(folder / "history.jsonl", lines=True)

@@ -30,7 +30,14 @@ def train(
 ) -> tuple[Classifier, History]:
     """Train on `data`, on x_t with t uniform when `schedule` is given."""
     torch.manual_seed(derive(seed, "weights"))
-    model = Classifier(options.architecture, len(data.classes), options.hidden)
+    model = Classifier(
+        options.architecture,
+        len(data.classes),
+        options.hidden,
+        mean=options.mean,
+        std=options.std,
+        input_size=options.input_size,
+    )
     model = model.to(device).to(memory_format=torch.channels_last)
     batches = Batches(len(data.images), options.batch_size, derive(seed, "batches"))
 

@@ -277,6 +277,44 @@ CASES = {
         "another architecture than the judge's",
         "classifiers.clean.architecture",
     ),
+    "outputs that are not the classes": Case(
+        (*S, "classifiers", "clean"),
+        {"architecture": "resnet18", "checkpoint": "a.pth", "outputs": [3, 8]},
+        "[3, 8]",
+        "4 different numbers, one for each of baseball, basketball",
+        "classifiers.clean.outputs",
+    ),
+    "an output twice": Case(
+        (*S, "classifiers", "clean"),
+        {"architecture": "resnet18", "checkpoint": "a.pth", "outputs": [3, 8, 3, 1]},
+        "[3, 8, 3, 1]",
+        "4 different numbers",
+        "classifiers.clean.outputs",
+    ),
+    "a checkpoint of another kind": Case(
+        (*S, "classifiers", "clean"),
+        {"architecture": "resnet18", "checkpoint": "a.onnx"},
+        "a.onnx",
+        ".safetensors, .pt, .pth, .bin",
+        "classifiers.clean.checkpoint",
+    ),
+    "a mean without a deviation": Case(
+        (*S, "classifiers", "clean", "mean"),
+        [0.5, 0.5, 0.5],
+        "null",
+        "three numbers, beside mean",
+        "classifiers.clean.std",
+    ),
+    "a mean of one channel": Case(
+        (*S, "classifiers", "clean", "mean"), [0.5], "[0.5]", "list of 3 numbers"
+    ),
+    "a judge's checkpoint of a guide's architecture": Case(
+        (*S, "classifiers", "judge"),
+        {"architecture": "small_cnn", "checkpoint": "a.pth"},
+        "small_cnn",
+        "another architecture than the judge's",
+        "classifiers.clean.architecture",
+    ),
     "judge on the same half": Case(
         (*S, "classifiers", "judge", "half"),
         "first",

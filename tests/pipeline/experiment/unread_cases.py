@@ -4,6 +4,7 @@ from mistake_cases import ADAM, RAW, Case, M, S
 from world_cases import WORLD, W
 
 CFG, UNGUIDED = (*M, "setups", "cfg"), (*S, "setups", "unguided")
+CHECKPOINT = {"architecture": "resnet18", "checkpoint": "clean.pth"}
 OWN = {"guidance": "json:loads", "scales": [1]}
 
 
@@ -125,6 +126,29 @@ CASES = {
     ),
     "sha256 of no weights": Case(
         ("metrics", "inception", "sha256"), "0" * 64, "0" * 64, "unless metrics.inception.weights"
+    ),
+    "training beside a checkpoint": Case(
+        (*S, "classifiers", "clean"),
+        CHECKPOINT | {"steps": 9},
+        "9",
+        "300, unless checkpoint is 0 or null",
+        "classifiers.clean.steps",
+    ),
+    "a half beside a guide's checkpoint": Case(
+        (*S, "classifiers", "clean"),
+        CHECKPOINT | {"half": "second"},
+        "second",
+        "first, unless checkpoint is 0 or null",
+        "classifiers.clean.half",
+    ),
+    "outputs of a training": Case(
+        (*S, "classifiers", "clean", "outputs"),
+        [3, 1, 0, 2],
+        "[3, 1, 0, 2]",
+        "nothing, unless checkpoint is a file",
+    ),
+    "prefix of a training": Case(
+        (*S, "classifiers", "clean", "prefix"), "net.", "net.", "unless checkpoint is a file"
     ),
     "warm-up of one_cycle": Case(
         (*S, "denoiser"),

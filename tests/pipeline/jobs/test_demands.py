@@ -53,6 +53,20 @@ def test_a_root_that_is_not_there_is_one_line(source, edited, tmp_path):
     ]
 
 
+def test_a_checkpoint_that_is_not_there_is_one_line(edited, tmp_path):
+    path = tmp_path / "clean.pth"
+    section = {"architecture": "resnet18", "checkpoint": str(path)}
+    config = edited({(*BALLS, "classifiers", "clean"): section})
+    key = "a.yaml: datasets.sportballs.classifiers.clean.checkpoint"
+    said = [f"{key}: found {path}, allowed: a file that can be read"]
+    assert _said(config) == said
+    path.mkdir()
+    assert _said(config) == said
+    path.rmdir()
+    path.write_bytes(b"weights")
+    assert _said(config) == []
+
+
 def test_a_file_that_is_missing_among_others_is_named(edited, tmp_path):
     write_idx(tmp_path, {"train": np.arange(40) % 10, "t10k": np.arange(20) % 10})
     config = edited({(*BALLS, "data"): {"source": "mnist", "root": str(tmp_path)}})

@@ -21,6 +21,7 @@ from guidebench.pipeline.records.artifacts import (
     ordered_digest,
     read_json,
     seal,
+    sha256,
     write_json,
     write_manifest,
 )
@@ -316,6 +317,29 @@ def test_files_from_outside_count_by_content(edited, tmp_path: Path) -> None:
     assert done.stale() == {}
     path.unlink()
     assert done.stale()[prepare] == "what it reads has changed"
+
+
+def test_a_checkpoint_counts_by_its_content_alone(edited, tmp_path: Path) -> None:
+    path = tmp_path / "here" / "clean.pth"
+    path.parent.mkdir()
+    path.write_bytes(b"weights")
+    section = {"architecture": "resnet18", "checkpoint": str(path)}
+    place = (*S, "classifiers", "clean")
+    done = Results(edited({place: section}), tmp_path)
+    read = read_json(manifest(done.layout, CLEAN))["inputs"]
+    assert read[f"{freshness.EXTERNAL}: checkpoint"] == sha256(path)
+    assert done.stale() == {}
+    path.write_bytes(b"others.")  # of the same name and size
+    found = done.stale()
+    assert found.pop(CLEAN) == "what it reads has changed"
+    assert set(found) == done.below(CLEAN)
+    path.write_bytes(b"weights")
+    assert done.stale() == {}
+    moved = tmp_path / "there" / "best.bin"
+    moved.parent.mkdir()
+    path.rename(moved)
+    assert done.stale(edited({place: section | {"checkpoint": str(moved)}})) == {}
+    assert done.stale()[CLEAN] == "what it reads has changed"  # it is not there any more
 
 
 def test_a_users_edited_method_makes_its_jobs_stale(edited, tmp_path: Path, monkeypatch) -> None:

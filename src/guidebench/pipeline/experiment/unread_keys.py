@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from guidebench.base.choices import SAMPLERS
 from guidebench.pipeline.experiment.allowed_names import Mistake
-from guidebench.pipeline.experiment.sections import Model
+from guidebench.pipeline.experiment.sections import Classifier, Model
 
 OWN = "module:attribute of your own"
-SOME, SOMEWHERE, OFF = "above 0", "true at some level", "0 or null"
+SOME, SOMEWHERE, OFF, FILE = "above 0", "true at some level", "0 or null", "a file"
 Readers = Mapping[str, tuple[str, ...]]
 # a key that is in no table is always read
 BY_GUIDANCE: Readers = {
@@ -46,6 +46,15 @@ BY_ARCHITECTURE: Readers = dict.fromkeys(
     ("layers_per_block", "attention", "head_dim", "norm_groups"), ("unet2d",)
 )
 BY_ATTENTION: Readers = {"head_dim": (SOMEWHERE,)}
+# of a classifier's file: nothing is trained
+BY_WEIGHTS: Readers = {
+    **{
+        key: (OFF,)
+        for key in Classifier.model_fields
+        if key not in ("architecture", "checkpoint", "mean", "std", "input_size", "noise_trained")
+    },
+    **dict.fromkeys(("prefix", "outputs"), (FILE,)),
+}
 BY_RATE: Readers = {"warmup": ("warmup_cosine",)}
 BY_GRIDS: Readers = dict.fromkeys(("grid_setups", "grid_steps"), (SOME,))
 BY_SOURCE: Readers = {"otherwise": ("mnist",)}
@@ -58,7 +67,8 @@ def unread(section: Model, readers: Readers, by: str) -> Iterator[Mistake]:
     Their defaults may be written: a base's key can be overridden, but not taken away. So may be
     any value where `by` is written, too, as 0 or null: that one key turns a base's feature off.
     """
-    chosen = _chosen(getattr(section, by))
+    value = getattr(section, by)
+    chosen = FILE if by == "checkpoint" and value is not None else _chosen(value)
     if chosen == OFF and by in section.model_fields_set:
         return
     for key, names in readers.items():

@@ -10,7 +10,7 @@ from guidebench.base.cells import Cell
 from guidebench.base.choices import sampler, side
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config, Dataset, IdxData
-from guidebench.pipeline.experiment.sections import Setup
+from guidebench.pipeline.experiment.sections import Classifier, Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.workload import Block
@@ -25,6 +25,7 @@ TRAINING, THROUGH_DENOISER = 3.0, 2.8
 # over all data sets, in start-ups: no network, pandas and matplotlib on small tables
 START_UPS = {"collect": 1.0, "findings": 1.5, "report": 1.5, "metrics": 1.0}
 PLOTS = 2.5
+WIDE = 2048  # features of Inception-v3, and as many as a network of somebody else's may have
 
 
 class Rates(NamedTuple):
@@ -156,9 +157,10 @@ def train_denoiser(config: Config, job: Job, rates: Mapping[str, Rates]) -> floa
 
 
 def train_classifier(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
-    """Of one classifier."""
+    """Of one classifier; a checkpoint is read, and sees the held-out images."""
     rate, options = rates[job.dataset], config.datasets[job.dataset].classifiers[job.classifier]
-    return rate.startup + rate.classifier_step[job.classifier] * options.steps
+    steps = options.steps if options.checkpoint is None else 0
+    return rate.startup + rate.classifier_step[job.classifier] * steps
 
 
 def images(options: Dataset) -> int:
@@ -166,6 +168,11 @@ def images(options: Dataset) -> int:
     train, validation = options.data.train, options.data.validation
     every = (162_770, 19_867) if options.data.source == "celeba" else (60_000, 10_000)
     return (train or every[0]) + (validation or every[1])
+
+
+def features_of(judge: Classifier) -> int:
+    """Features of a judge, as far as the config tells."""
+    return judge.hidden if judge.checkpoint is None else WIDE
 
 
 def world_cells(world: World) -> int:

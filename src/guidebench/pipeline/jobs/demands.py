@@ -39,6 +39,11 @@ def missing(config: Config, results: Path) -> Iterator[str]:
             yield from _lines(f"datasets.{name}.data.", _absent(dataset.data, results))
         except UserError as error:  # of a folder in a user's options
             yield f"datasets.{name}.{error}"
+        for key, classifier in dataset.classifiers.items():
+            path = classifier.checkpoint
+            if path is not None and not (Path(path).is_file() and os.access(path, os.R_OK)):
+                where = f"datasets.{name}.classifiers.{key}.checkpoint"
+                yield f"{where}: found {path}, allowed: a file that can be read"
     weights, digest = config.metrics.inception.weights, config.metrics.inception.sha256
     if weights and not os.access(weights, os.R_OK):
         yield f"metrics.inception.weights: found {weights}, allowed: a file that can be read"

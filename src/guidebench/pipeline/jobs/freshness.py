@@ -58,11 +58,20 @@ def read(
         if source not in contents:
             contents[source] = content(path)
         digests[str(path.relative_to(layout.root))] = contents[source]
+    return digests | outside(config, layout, job)
+
+
+def outside(config: Config, layout: Layout, job: Job) -> dict[str, str]:
+    """Digests of the content of the files from outside that a job reads and that are there."""
+    results = layout.root.parent
     if job.stage == "prepare":
-        outside = outside_files.content(config.datasets[job.dataset].data, layout.root.parent)
-        if outside is not None:
-            digests[EXTERNAL] = outside
-    return digests
+        digest = outside_files.content(config.datasets[job.dataset].data, results)
+        return {} if digest is None else {EXTERNAL: digest}
+    if job.stage == "train_classifier":
+        path = config.datasets[job.dataset].classifiers[job.classifier].checkpoint
+        sums = outside_files.sums([] if path is None else [Path(path)], results)
+        return {f"{EXTERNAL}: checkpoint": digest for digest in sums.values()}
+    return {}
 
 
 def content(path: Path) -> str:

@@ -16,7 +16,7 @@ from guidebench.workload import Block
 _DUMPS: dict[int, tuple[Dataset, dict[str, Any]]] = {}
 RUNTIME_KEYS = {"checkpoint_every", "nodes"}
 # where files from outside lie: they are known by their content (`outside_files`)
-PLACES = {"root", "download", "otherwise"}
+PLACES = {"root", "download", "otherwise", "checkpoint"}
 
 
 def with_code(options: dict[str, Any], key: str = "name") -> dict[str, Any]:
@@ -56,8 +56,9 @@ def train_classifier(config: Config, job: Job) -> dict[str, Any]:
     """Of `train_classifier`."""
     dump = _dump(config.datasets[job.dataset])
     classifier = dump["classifiers"][job.classifier]
-    schedule = dump["schedule"] if classifier["noise_trained"] else None
-    used = with_code(_results(classifier), "architecture")
+    trained_on_noise = classifier["noise_trained"] and classifier["checkpoint"] is None
+    schedule = dump["schedule"] if trained_on_noise else None
+    used = with_code(_classifier(classifier), "architecture")
     return _common(config) | {"classifier": used, "schedule": schedule}
 
 
@@ -186,7 +187,7 @@ def effective(config: Config) -> dict[str, Any]:
     for dataset in values["datasets"].values():
         dataset["data"] = _placeless(dataset["data"])
         dataset["denoiser"] = _results(dataset["denoiser"])
-        dataset["classifiers"] = {k: _results(v) for k, v in dataset["classifiers"].items()}
+        dataset["classifiers"] = {k: _classifier(v) for k, v in dataset["classifiers"].items()}
     return values
 
 
@@ -211,9 +212,15 @@ def inception(config: Config) -> dict[str, Any]:
     return {"used": bool(options.weights or options.download), "sha256": options.sha256}
 
 
-def _placeless(data: dict[str, Any]) -> dict[str, Any]:
-    """A data section without the keys that say where its files are."""
-    return {key: value for key, value in data.items() if key not in PLACES}
+def _placeless(section: dict[str, Any]) -> dict[str, Any]:
+    """A section without the keys that say where its files are."""
+    return {key: value for key, value in section.items() if key not in PLACES}
+
+
+def _classifier(section: dict[str, Any]) -> dict[str, Any]:
+    """A classifier's section: how it is trained, or how what is none of ours is read."""
+    read = _placeless(_results(section))
+    return read if section["checkpoint"] is None else read | {"checkpoint": True}
 
 
 def _results(model: dict[str, Any]) -> dict[str, Any]:

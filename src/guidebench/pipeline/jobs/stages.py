@@ -99,7 +99,7 @@ STAGES = {
         network=True,
     ),
     "train_classifier": Record(
-        "train one classifier",
+        "train one classifier, or read one that somebody else trained",
         folder=lambda layout, job: layout.classifier(job.dataset, job.classifier),
         reads=lambda config, job: [_data(job)],
         slice=slices.train_classifier,

@@ -107,8 +107,9 @@ def _disk(config: Config, job: Job) -> float:
     if job.stage == "features":
         judge = options.classifiers.get("judge")
         inception = config.metrics.inception
-        wide = 2048 if inception.weights or inception.download else 0
-        row = 4 * ((judge.hidden if judge else 0) + len(classes(options.data)) + wide)
+        hidden = cost_model.features_of(judge) if judge else 0
+        wide = cost_model.WIDE if inception.weights or inception.download else 0
+        row = 4 * (hidden + len(classes(options.data)) + wide)
         row += 8 * (len(options.classifiers) + 1) + 1
         if job.block == workload.REAL:
             return float(cost_model.images(options) // 2 * row)

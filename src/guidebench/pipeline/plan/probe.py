@@ -22,6 +22,7 @@ from guidebench.data import load as load_data
 from guidebench.data.store import Stored
 from guidebench.guidance.sampling import Sampler
 from guidebench.metrics.extractors import ClassifierFeatures, extract, inception
+from guidebench.models import classifier_checkpoint
 from guidebench.models.denoiser import Denoiser, save
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config, SportBallsData
@@ -94,6 +95,10 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
         weights = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         trained, steps = {}, {}
         for key, classifier in options.classifiers.items():
+            if classifier.checkpoint is not None:
+                trained[key] = classifier_checkpoint.read(classifier, len(names)).to(device)
+                steps[key] = 0.0
+                continue
             ticks = Clock()
             noisy = schedule if classifier.noise_trained else None
             trained[key], _ = classifiers.train(

@@ -40,30 +40,58 @@ def check(config: Config, path: str) -> None:
     """UserError with a line for each method that cannot be imported or does not take the images.
 
     torch is imported only for a config that names a method of the user's own, a classifier of
-    torchvision, or batches of one image.
+    torchvision or a checkpoint, or batches of one image.
     """
     mistakes = [*own_methods.mistakes(config), *_classifiers(config)]
-    if mistakes:
-        raise UserError(
-            "\n".join(
-                f"{path}: {key}: found {value}, allowed: {allowed}"
-                for key, value, allowed in mistakes
-            )
-        )
+    lines = [f"{key}: found {value}, allowed: {allowed}" for key, value, allowed in mistakes]
+    if lines := [*lines, *_classifier_files(config)]:
+        raise UserError("\n".join(f"{path}: {line}" for line in lines))
+
+
+def _usable(config: Config) -> Iterator[tuple[str, Classifier, Dataset]]:
+    """Key, section and data set of every classifier whose architecture can be imported."""
+    for name, dataset in config.datasets.items():
+        for key, options in dataset.classifiers.items():
+            if ":" in options.architecture and own_methods.imported(options.architecture):
+                continue  # `own_methods.mistakes` says so
+            yield f"datasets.{name}.classifiers.{key}", options, dataset
+
+
+def _classifier_files(config: Config) -> Iterator[str]:
+    """A line for each file of weights that does not fit, or does not take the images."""
+    for key, options, dataset in _usable(config):
+        if options.checkpoint is not None and (said := _misfit(options, dataset)):
+            yield f"{key}.{said}"
+
+
+def _misfit(options: Classifier, dataset: Dataset) -> str | None:
+    """What is wrong with a file of weights: key, found, allowed; None: nothing."""
+    import torch
+
+    from guidebench.models import classifier_checkpoint
+
+    size = side(dataset.data)
+    try:
+        model = classifier_checkpoint.read(options, len(classes(dataset.data)))
+        model(torch.zeros(2, 3, size, size))
+    except UserError as error:
+        return str(error)
+    except Exception as error:  # whatever a network says
+        seen = options.input_size or size
+        allowed = f"one that takes images of {seen} x {seen} ({own_methods.words(error)})"
+        return f"architecture: found {options.architecture}, allowed: {allowed}"
+    return None
 
 
 def _classifiers(config: Config) -> Iterator[Mistake]:
-    for name, dataset in config.datasets.items():
-        for key, options in dataset.classifiers.items():
-            path = f"datasets.{name}.classifiers.{key}"
-            if ":" in options.architecture and own_methods.imported(options.architecture):
-                continue  # `own_methods.mistakes` says so
-            if options.architecture not in ARCHITECTURES or options.batch_size == 1:
-                yield from _tried(path, options, dataset)
+    for path, options, dataset in _usable(config):
+        trained = options.checkpoint is None
+        if trained and (options.architecture not in ARCHITECTURES or options.batch_size == 1):
+            yield from _tried(path, options, dataset)
 
 
 def _tried(path: str, options: Classifier, dataset: Dataset) -> Iterator[Mistake]:
-    outputs, size = len(classes(dataset.data)), side(dataset.data)
+    outputs, size = len(classes(dataset.data)), options.input_size or side(dataset.data)
     if said := _refusal(options.architecture, outputs, options.hidden, size, 2):
         allowed = f"one that takes images of {size} x {size} ({said})"
         yield f"{path}.architecture", options.architecture, allowed

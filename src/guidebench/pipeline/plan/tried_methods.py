@@ -23,11 +23,11 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import CustomData, Dataset, OwnMetric
 from guidebench.pipeline.experiment.metric_consistency import measured
 from guidebench.pipeline.experiment.sections import Process, Steps
+from guidebench.pipeline.jobs.cost_model import WIDE, features_of
 from guidebench.pipeline.jobs.cost_model import shape as shape_of
 
 STEPS, ROWS = 6, (0, 1)
 MOST = 2500  # rows that a metric is tried with: more than features, and all pairs take seconds
-INCEPTION = 2048  # its features
 VARIANCE = 0.25  # of the Gaussian data whose exact denoiser a sampler is tried with
 
 
@@ -71,7 +71,7 @@ def metric(section: OwnMetric, dataset: Dataset, blocks: int) -> str | None:
         return None
     counts = _fewest(section, dataset, blocks)
     if own.of != "images":
-        hidden = judge.hidden if judge and own.of == "judge" else INCEPTION
+        hidden = features_of(judge) if judge and own.of == "judge" else WIDE
         return _tried(own, counts, (hidden,))
     shape = shape_of(dataset)
     # whether a data set of the user's is gray is not known before it is prepared

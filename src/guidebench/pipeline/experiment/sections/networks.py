@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -10,6 +10,8 @@ from guidebench.pipeline.experiment.sections.base import Beta, Model, Probabilit
 
 FINITE = 1e30  # above it, float32 overflows before a training can say that it diverged
 PEAK = "peak rate of AdamW (its betas 0.9 and 0.999, its eps 1e-8)"
+# at least 1e-3: that of images in [0, 255] is about 4e-3
+Deviation = Annotated[float, Field(ge=1e-3, le=1)]
 CLIPPED = "largest L2 norm of all gradients together, which are scaled down to it; null: not"
 
 
@@ -61,16 +63,53 @@ class Denoiser(Model):
 
 
 class Classifier(Model):
-    """A classifier and how it is trained."""
+    """A classifier and how it is trained; or, with `checkpoint`, one that somebody else trained.
+
+    A checkpoint's keys of training may only have their defaults. Where it has more outputs than the
+    experiment has classes, `outputs` says which are these, and `log p` is over them alone: the
+    log-probability of a class, given that the image is of one of them.
+    """
 
     architecture: str = Field(
         "small_cnn",
         description="small_cnn, small_resnet, a model of torchvision by name, or "
         "`module:attribute` of your own",
     )
+    checkpoint: str | None = Field(
+        None,
+        description="weights of that architecture, with its own last layer: a file .safetensors, "
+        ".pt, .pth or .bin (a state dict); null: it is trained here (docs/checkpoints.md)",
+    )
+    prefix: str | None = Field(
+        None,
+        description="before the names of its tensors, as `classifier.`; those without it are left "
+        "out; null: recognised, and no tensor is left out",
+    )
+    outputs: list[Annotated[int, Field(ge=0)]] | None = Field(
+        None,
+        description="its outputs that are the classes, in their order; of two classes also one, "
+        "the logit of the second; null: all",
+    )
+    mean: tuple[Probability, Probability, Probability] | None = Field(
+        None,
+        description="of the three channels of images in [0, 1], subtracted from them; "
+        "null: images in [-1, 1] are given",
+    )
+    std: tuple[Deviation, Deviation, Deviation] | None = Field(
+        None, description="and what they are divided by then"
+    )
+    input_size: int | None = Field(
+        None,
+        ge=8,
+        le=1024,
+        description="side that images are resized to (bilinear, antialiased), inside the gradient, "
+        "too; null: as they are",
+    )
     hidden: PositiveInt = Field(64, description="width of the last hidden layer")
     noise_trained: bool = Field(
-        False, description="train on x_t, t uniform (the paper's robust classifier)"
+        False,
+        description="train on x_t, t uniform (the paper's robust classifier); of a checkpoint: "
+        "whether it was",
     )
     half: Literal["first", "second"] = Field(
         "first", description="half of the training images that it sees; the judge sees the other"

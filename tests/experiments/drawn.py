@@ -57,6 +57,9 @@ TINY: dict[type[BaseModel], dict[str, Any]] = {
         "validation": 160,
     },
     sections.DDPMLinear: {"name": "ddpm_linear", "timesteps": 20},
+    sections.DDPMScaledLinear: {"name": "ddpm_scaled_linear", "timesteps": 20},
+    sections.DDPMCosine: {"name": "ddpm_cosine", "timesteps": 20},
+    sections.DDPMBetas: {"name": "ddpm_betas", "timesteps": 20, "betas": [0.1] * 20},
     sections.VPSDE: {"name": "vp_sde", "timesteps": 20},
     sections.LogSNR: {"name": "logsnr_cosine", "timesteps": 20},
     sections.Denoiser: TRAINED | {"channels": [8], "warmup": 1},
@@ -110,6 +113,8 @@ TEXTS: dict[str, list[Any]] = {
     "otherwise": ["stop"],
     "download": [False],
     "weights": [None],
+    "checkpoint": [None],  # tests/experiments/test_checkpoint.py
+    "revision": [None],
     "sha256": [None],
     "gpus": [1],
     "nodes": [1],

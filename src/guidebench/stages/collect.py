@@ -117,9 +117,9 @@ def _classifiers(config: Config, layout: Layout) -> list[dict[str, Any]]:
 def _history(config: Config, layout: Layout) -> list[pd.DataFrame]:
     histories = []
     for dataset, options in config.datasets.items():
-        folders = {"denoiser": layout.denoiser(dataset)} | {
-            name: layout.classifier(dataset, name) for name in options.classifiers
-        }
+        folders = {name: layout.classifier(dataset, name) for name in options.classifiers}
+        if options.denoiser.checkpoint is None:
+            folders = {"denoiser": layout.denoiser(dataset)} | folders
         for model, folder in folders.items():
             history = pd.read_json(folder / "history.jsonl", lines=True)
             long = history.melt("step", var_name="quantity", value_name="value")

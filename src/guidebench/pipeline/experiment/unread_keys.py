@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from guidebench.base.choices import SAMPLERS
 from guidebench.pipeline.experiment.allowed_names import Mistake
-from guidebench.pipeline.experiment.sections import Model
+from guidebench.pipeline.experiment.sections import Denoiser, Model
 
 OWN = "module:attribute of your own"
 SOME, SOMEWHERE, OFF = "above 0", "true at some level", "0 or null"
@@ -46,6 +46,12 @@ BY_ARCHITECTURE: Readers = dict.fromkeys(
     ("layers_per_block", "attention", "head_dim", "norm_groups"), ("unet2d",)
 )
 BY_ATTENTION: Readers = {"head_dim": (SOMEWHERE,)}
+# beside a checkpoint nothing is built or trained
+BY_CHECKPOINT: Readers = {
+    key: (OFF,)
+    for key in Denoiser.model_fields
+    if key not in ("checkpoint", "revision", "prediction")
+}
 BY_RATE: Readers = {"warmup": ("warmup_cosine",)}
 BY_GRIDS: Readers = dict.fromkeys(("grid_setups", "grid_steps"), (SOME,))
 BY_SOURCE: Readers = {"otherwise": ("mnist",)}

@@ -18,7 +18,7 @@ from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.jobs import freshness, listing, parallel
 from guidebench.pipeline.jobs.freshness import EXTERNAL, Basis
 from guidebench.pipeline.jobs.layout import Job, Layout
-from guidebench.pipeline.records import code, outside_files
+from guidebench.pipeline.records import code
 from guidebench.pipeline.records.artifacts import (
     check_files,
     digest_of,
@@ -145,13 +145,11 @@ class Execution:
 
     def _inputs(self) -> dict[str, str]:
         """The inputs, which are still those that the job began with; a download is new."""
-        if self.job.stage != "prepare":
-            return self.inputs
-        now = outside_files.content(self.options.data, self.layout.root.parent)
-        before = self.inputs.get(EXTERNAL, now)
-        if before != now:
+        now = freshness.outside(self.config, self.layout, self.job)
+        before = {name: sha for name, sha in self.inputs.items() if name.startswith(EXTERNAL)}
+        if before and before != now:
             raise UserError("its files changed while they were read; run again")
-        return {EXTERNAL: now} if now else {}
+        return self.inputs | now
 
 
 def peak_memory() -> float:

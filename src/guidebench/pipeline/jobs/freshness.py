@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from guidebench.base import published
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs import listing
@@ -58,11 +59,20 @@ def read(
         if other not in known:
             known[other] = content(path)
         found[str(path.relative_to(layout.root))] = known[other]
+    return found | outside(config, layout, job)
+
+
+def outside(config: Config, layout: Layout, job: Job) -> dict[str, str]:
+    """Digests of the content of the files from outside that a job reads and that are there."""
+    results = layout.root.parent
     if job.stage == "prepare":
-        outside = outside_files.content(config.datasets[job.dataset].data, layout.root.parent)
-        if outside is not None:
-            found[EXTERNAL] = outside
-    return found
+        digest = outside_files.content(config.datasets[job.dataset].data, results)
+        return {} if digest is None else {EXTERNAL: digest}
+    if job.stage == "train_denoiser" and config.datasets[job.dataset].denoiser.checkpoint:
+        named = published.files(config.datasets[job.dataset].denoiser).named()
+        sums = outside_files.sums(named.values(), results)
+        return {f"{EXTERNAL}: {name}": sums[path] for name, path in named.items() if path in sums}
+    return {}
 
 
 def content(path: Path) -> str:

@@ -1,10 +1,12 @@
-"""Files from outside that a data set is made from: known by their content."""
+"""Files from outside that a data set or a network is made from: known by their content."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +24,40 @@ def files(data: Any, results: Path) -> list[Path]:
 def content(data: Any, results: Path) -> str | None:
     """One digest of the contents of a data section's files; None when it has none.
 
-    It is kept in `results` with sizes, times and inodes, and computed anew when one is another.
     UserError for a folder that cannot be read to its end.
     """
     paths = files(data, results)
-    if not paths:
-        return None
-    stats = [path.stat() for path in paths]
-    places = [str(path.resolve()) for path in paths]
-    times = [[stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino] for stat in stats]
-    known_by = digest_of([places, times])
-    cache: dict[str, str] = {}
-    with suppress(OSError, ValueError, TypeError):
-        cache = dict(json.loads((results / CACHE).read_text()))
-    if known_by not in cache:
+
+    def digest() -> str:
         # a name counts, and the folder that it is in, but not where all of it lies
         whole = [path.absolute() for path in paths]
         above = Path(os.path.commonpath([path.parent for path in whole]))
         names = [path.relative_to(above).as_posix() for path in whole]
-        cache[known_by] = digest_of([[n, sha256(p)] for n, p in zip(names, paths, strict=True)])
+        return digest_of([[n, sha256(p)] for n, p in zip(names, paths, strict=True)])
+
+    return _kept(paths, results, digest) if paths else None
+
+
+def sums(paths: Iterable[Path], results: Path) -> dict[Path, str]:
+    """The sha256 of each file that is there."""
+    found = [path for path in paths if path.is_file()]
+    return {path: _kept([path], results, partial(sha256, path), "sha256") for path in found}
+
+
+def _kept(paths: list[Path], results: Path, compute: Callable[[], str], *kind: str) -> str:
+    """What is computed from files, of one kind.
+
+    It is kept in `results` with sizes, times and inodes, and computed anew when one is another.
+    """
+    stats = [path.stat() for path in paths]
+    places = [str(path.resolve()) for path in paths]
+    times = [[stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino] for stat in stats]
+    known_by = digest_of([places, times, *kind])
+    cache: dict[str, str] = {}
+    with suppress(OSError, ValueError, TypeError):
+        cache = dict(json.loads((results / CACHE).read_text()))
+    if known_by not in cache:
+        cache[known_by] = compute()
         if results.is_dir():
             with suppress(OSError):  # a folder that may not be written to
                 write_json(results / CACHE, cache)

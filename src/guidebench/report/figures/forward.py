@@ -182,7 +182,10 @@ def loss(tables: Tables, dataset: str) -> Figure:
     """Training losses of the denoiser and of the classifiers against the step, log scale."""
     drawn, panels = theme.figure(8.6, 3.4, columns=2)
     for axes, models in zip(panels, (["denoiser"], _classifiers(tables, dataset)), strict=True):
-        for label, rows in _losses(tables, dataset, models):
+        curves = list(_losses(tables, dataset, models))
+        if not curves:  # no classifiers, or a denoiser that somebody else trained
+            axes.text(0.5, 0.5, "none trained", ha="center", transform=axes.transAxes)
+        for label, rows in curves:
             look = theme.style(label)
             smooth = rows.value.rolling(SMOOTH, min_periods=1, center=True).mean()
             axes.plot(rows.step, rows.value, color=look.color, alpha=0.25, linewidth=0.7)

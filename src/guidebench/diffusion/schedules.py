@@ -1,8 +1,9 @@
-"""The schedules by name, and the discrete `ddpm_linear`; `continuous` holds the others."""
+"""The schedules by name, and the discrete ones; `continuous` holds the others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,29 +17,11 @@ if TYPE_CHECKING:
     from guidebench.pipeline.experiment import sections
 
 
-class DDPMLinear(Schedule):
-    """Betas linear in t, alpha_t^2 = prod(1 - beta_s) (Ho et al. 2020, eq. 4).
+class Discrete(Schedule):
+    """A process given by its betas [T] in (0, 1): alpha_t^2 = prod(1 - beta_s) (DDPM, eq. 4)."""
 
-    `rescale` multiplies the betas, from `beta_start` to `beta_end` in (0, 1), by 1000 / T; none is
-    above 0.999.
-
-    >>> [round(float(DDPMLinear(steps).alpha(steps - 1) ** 2), 4) for steps in (1000, 400, 200)]
-    [0.0, 0.0175, 0.1322]
-    """
-
-    def __init__(
-        self,
-        timesteps: int,
-        beta_start: float = 1e-4,
-        beta_end: float = 0.02,
-        rescale: bool = False,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        factor = 1000 / timesteps if rescale else 1.0
-        self.timesteps = timesteps
-        self.betas = torch.linspace(
-            beta_start * factor, beta_end * factor, timesteps, dtype=torch.float64
-        ).clamp(max=0.999)
+    def __init__(self, betas: Tensor, device: torch.device | str) -> None:
+        self.timesteps, self.betas = len(betas), betas
         # log alpha^2 = sum log(1 - beta), and sigma^2 without cancellation
         log_alpha_squared = torch.log1p(-self.betas).cumsum(0)
         sigma_squared = -torch.expm1(log_alpha_squared)
@@ -100,8 +83,72 @@ class DDPMLinear(Schedule):
         return self.timesteps - 1 - torch.searchsorted(middles, logsnr.to(levels))
 
 
+class DDPMLinear(Discrete):
+    """Betas linear in t (Ho et al. 2020, section 4).
+
+    `rescale` multiplies the betas, from `beta_start` to `beta_end` in (0, 1), by 1000 / T; none is
+    above 0.999.
+
+    >>> [round(float(DDPMLinear(steps).alpha(steps - 1) ** 2), 4) for steps in (1000, 400, 200)]
+    [0.0, 0.0175, 0.1322]
+    """
+
+    def __init__(
+        self,
+        timesteps: int,
+        beta_start: float = 1e-4,
+        beta_end: float = 0.02,
+        rescale: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        factor = 1000 / timesteps if rescale else 1.0
+        betas = torch.linspace(
+            beta_start * factor, beta_end * factor, timesteps, dtype=torch.float64
+        )
+        super().__init__(betas.clamp(max=0.999), device)
+
+
+class DDPMScaledLinear(Discrete):
+    """Betas whose square roots are linear in t (diffusers' `scaled_linear`)."""
+
+    def __init__(
+        self,
+        timesteps: int,
+        beta_start: float = 1e-4,
+        beta_end: float = 0.02,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        start, end = math.sqrt(beta_start), math.sqrt(beta_end)
+        super().__init__(torch.linspace(start, end, timesteps, dtype=torch.float64) ** 2, device)
+
+
+class DDPMCosine(Discrete):
+    """alpha_t^2 as cos^2((t / T + s) / (1 + s) pi / 2), s = 0.008 (Nichol & Dhariwal 2021, eq. 17).
+
+    No beta is above 0.999 (diffusers' `squaredcos_cap_v2`).
+    """
+
+    def __init__(self, timesteps: int, device: torch.device | str = "cpu") -> None:
+        times = torch.arange(timesteps + 1, dtype=torch.float64) / timesteps
+        signal = torch.cos((times + 0.008) / 1.008 * math.pi / 2) ** 2
+        super().__init__((1 - signal[1:] / signal[:-1]).clamp(max=0.999), device)
+
+
+class DDPMBetas(Discrete):
+    """Betas one by one, `timesteps` of them (diffusers' `trained_betas`)."""
+
+    def __init__(
+        self, timesteps: int, betas: Sequence[float], device: torch.device | str = "cpu"
+    ) -> None:
+        assert len(betas) == timesteps
+        super().__init__(torch.tensor(betas, dtype=torch.float64), device)
+
+
 SCHEDULES: Methods[Callable[..., Schedule]] = Methods(
     ddpm_linear=DDPMLinear,
+    ddpm_scaled_linear=DDPMScaledLinear,
+    ddpm_cosine=DDPMCosine,
+    ddpm_betas=DDPMBetas,
     vp_sde=VPSDE,
     logsnr_cosine=LogSNRCosine,
     logsnr_uniform=LogSNRUniform,

@@ -12,18 +12,18 @@ import torch
 from diffusers import ModelMixin, UNet2DModel
 from torch import Tensor
 
+from guidebench.base.choices import PREDICTION_TYPES
+from guidebench.base.published import Files
 from guidebench.models.shuffle_unet import ShuffleUNet
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.recording import Methods
-from guidebench.pipeline.records.artifacts import write_json
+from guidebench.pipeline.records.artifacts import atomic, write_json
 
 if TYPE_CHECKING:
     from guidebench.pipeline.experiment import sections
 
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 FILES = [WEIGHTS, "unet/config.json", "scheduler/scheduler_config.json", "model_index.json"]
-# diffusers' names of what a network predicts
-PREDICTION_TYPES = {"eps": "epsilon", "v": "v_prediction", "x0": "sample", "score": "score"}
 
 
 def unet2d(
@@ -88,6 +88,46 @@ def save(model: ModelMixin, folder: Path, betas: list[float], prediction: str) -
         "unet": ["diffusers", type(model).__name__],
     }
     write_json(folder / "model_index.json", index)
+
+
+def adopt(files: Files, folder: Path, betas: list[float], prediction: str) -> None:
+    """`save` a network that somebody else trained, in float32; its config stays as it is.
+
+    UserError for weights that are not those of its config, or are more than numbers.
+    """
+    model = _published(files)
+    save(model.float(), folder, betas, prediction)
+    with atomic(folder / "unet/config.json") as temporary:
+        temporary.write_bytes(files.config.read_bytes())
+
+
+def _published(files: Files) -> ModelMixin:
+    try:
+        kind = SAVED[json.loads(files.config.read_text())["_class_name"]]
+        # diffusers gives the keys of its early versions their present names
+        model, found = kind.from_pretrained(
+            files.config.parent,
+            use_safetensors=files.weights.suffix == ".safetensors",
+            low_cpu_mem_usage=False,
+            output_loading_info=True,
+        )
+    except Exception as error:  # whatever a config of another version, or a damaged file, raises
+        said = " ".join(str(error).split())[:300]
+        allowed = f"weights of {files.config} alone"
+        raise UserError(
+            f"{files.weights}: found {type(error).__name__}: {said}, allowed: {allowed}"
+        ) from error
+    missing, others = sorted(found["missing_keys"]), sorted(found["unexpected_keys"])
+    if missing or others:
+        said = f"{_some(missing)} missing and {_some(others)} left over"
+        allowed = f"the keys of {files.config}, all and no others"
+        raise UserError(f"{files.weights}: found {said}, allowed: {allowed}")
+    return model
+
+
+def _some(keys: list[str]) -> str:
+    """`none`, or how many keys and the first."""
+    return f"{len(keys)} ({keys[0]}{', ...' if len(keys) > 1 else ''})" if keys else "none"
 
 
 class Denoiser:

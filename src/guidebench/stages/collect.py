@@ -136,11 +136,13 @@ def _classifiers(config: Config, layout: Layout) -> list[dict[str, Any]]:
 def _history(config: Config, layout: Layout) -> list[pd.DataFrame]:
     histories = []
     for dataset, options in config.datasets.items():
-        folders = {"denoiser": layout.denoiser(dataset)} | {
+        folders = {
             name: layout.classifier(dataset, name)
             for name, classifier in options.classifiers.items()
             if classifier.checkpoint is None
         }
+        if options.denoiser.checkpoint is None:
+            folders = {"denoiser": layout.denoiser(dataset)} | folders
         for model, folder in folders.items():
             history = pd.read_json(folder / "history.jsonl", lines=True)
             long = history.melt("step", var_name="quantity", value_name="value")

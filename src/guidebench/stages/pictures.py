@@ -17,7 +17,7 @@ from guidebench.base.seeds import normal
 from guidebench.data.store import read, to_float, to_uint8
 from guidebench.diffusion.schedules import build
 from guidebench.pipeline.experiment.config import Config
-from guidebench.pipeline.experiment.sections import DDPMLinear
+from guidebench.pipeline.experiment.sections import Discrete
 from guidebench.report.columns import columns
 from guidebench.report.paper import GENERATIONS
 from guidebench.stages.stage import Stage
@@ -55,7 +55,7 @@ def pictures(stage: Stage, dataset: str, beside: Sequence[Cell]) -> dict[str, np
     places = np.linspace(1, schedule.timesteps, 8).round().astype(int)
     # an integer of a continuous process is t = 0 or 1
     times = options.strip or [full[i] for i in places]
-    if isinstance(options.schedule, DDPMLinear):
+    if isinstance(options.schedule, Discrete):
         times = [int(t) for t in times]
     noise = normal(torch.tensor([config.seed]), 0, tuple(data.images.shape[1:]))
     image = to_float(data.images[:1])

@@ -76,6 +76,7 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
         "train": len(train.images),
         "validation": len(held_out.images),
         "denoiser_parameters": parameters,
+        **({"denoiser_trained": False} if options.denoiser.checkpoint else {}),
         "noise_trained": {
             name: classifier.noise_trained for name, classifier in options.classifiers.items()
         },

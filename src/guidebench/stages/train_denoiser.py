@@ -1,20 +1,29 @@
-"""Train the denoiser and save its averaged weights in diffusers' layout."""
+"""Train the denoiser, or read one that somebody else trained, and save it in diffusers' layout."""
 
 from __future__ import annotations
 
+from guidebench.base import published
 from guidebench.data.store import read
-from guidebench.models.denoiser import FILES, save
-from guidebench.pipeline.jobs import parallel
+from guidebench.models.denoiser import FILES, adopt, save
+from guidebench.pipeline.jobs import agreement, parallel
 from guidebench.stages.stage import Stage
 from guidebench.stages.training import write_history
 from guidebench.train.denoiser import train
 
 
 def run(stage: Stage) -> None:
-    """Train on all training images, continuing an earlier attempt of the same spec."""
+    """What the other stages sample with: trained on all training images, or from a checkpoint."""
+    stage.use("prepare", stage.job.dataset)
+    if stage.options.denoiser.checkpoint is None:
+        _train(stage)
+    else:
+        _adopt(stage)
+
+
+def _train(stage: Stage) -> None:
+    """Train and save averaged weights, continuing an earlier attempt of the same spec."""
     dataset = stage.job.dataset
     data_folder, folder = stage.layout.data(dataset), stage.layout.denoiser(dataset)
-    stage.use("prepare", dataset)
     checkpoint = stage.resume()
     options = stage.options.denoiser
     schedule = stage.schedule()
@@ -33,3 +42,13 @@ def run(stage: Stage) -> None:
     write_history(folder, history)
     stage.finish([*FILES, "history.jsonl"])
     checkpoint.delete()
+
+
+def _adopt(stage: Stage) -> None:
+    """Save the network of a checkpoint; UserError when it is not what the config says."""
+    dataset, options = stage.job.dataset, stage.options.denoiser
+    channels = read(stage.layout.data(dataset) / "train").images.shape[1]
+    betas = stage.schedule().discrete_betas().tolist()
+    agreement.check(dataset, stage.options, channels, betas)
+    adopt(published.files(options), stage.layout.denoiser(dataset), betas, options.prediction)
+    stage.finish(FILES)

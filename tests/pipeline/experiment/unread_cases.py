@@ -150,6 +150,34 @@ CASES = {
     "prefix of a training": Case(
         (*S, "classifiers", "clean", "prefix"), "net.", "net.", "unless checkpoint is a file"
     ),
+    "a training beside a checkpoint": Case(
+        (*S, "denoiser"),
+        {"checkpoint": "x", "steps": 9},
+        "9",
+        "1000, unless checkpoint is 0 or null",
+        "denoiser.steps",
+    ),
+    "a network beside a checkpoint": Case(
+        (*S, "denoiser"),
+        {"checkpoint": "x", "channels": [8]},
+        "[8]",
+        "[32, 64], unless checkpoint is 0 or null",
+        "denoiser.channels",
+    ),
+    "a commit of no hub id": Case(
+        (*S, "denoiser"),
+        {"channels": [8, 16], "revision": "0" * 40},
+        "nothing",
+        "with revision a hub id",
+        "denoiser.checkpoint",
+    ),
+    "a commit of a folder": Case(
+        (*S, "denoiser"),
+        {"checkpoint": "/data/ddpm", "revision": "0" * 40},
+        "/data/ddpm",
+        "with revision a hub id, `owner/name`",
+        "denoiser.checkpoint",
+    ),
     "warm-up of one_cycle": Case(
         (*S, "denoiser"),
         {"channels": [8, 16], "rate": "one_cycle", "warmup": 9},

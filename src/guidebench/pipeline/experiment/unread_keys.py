@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from guidebench.base.choices import SAMPLERS
 from guidebench.pipeline.experiment.allowed_names import Mistake
-from guidebench.pipeline.experiment.sections import Classifier, Model
+from guidebench.pipeline.experiment.sections import Classifier, Denoiser, Model
 
 OWN = "module:attribute of your own"
 SOME, SOMEWHERE, OFF, FILE = "above 0", "true at some level", "0 or null", "a file"
@@ -54,6 +54,12 @@ BY_WEIGHTS: Readers = {
         if key not in ("architecture", "checkpoint", "mean", "std", "input_size", "noise_trained")
     },
     **dict.fromkeys(("prefix", "outputs"), (FILE,)),
+}
+# beside a checkpoint nothing is built or trained
+BY_CHECKPOINT: Readers = {
+    key: (OFF,)
+    for key in Denoiser.model_fields
+    if key not in ("checkpoint", "revision", "prediction")
 }
 BY_RATE: Readers = {"warmup": ("warmup_cosine",)}
 BY_GRIDS: Readers = dict.fromkeys(("grid_setups", "grid_steps"), (SOME,))

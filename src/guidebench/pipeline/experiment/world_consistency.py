@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from guidebench.pipeline.experiment.allowed_names import Mistake
-from guidebench.pipeline.experiment.sections import DDPMLinear
+from guidebench.pipeline.experiment.schedule_consistency import schedule_mistakes
+from guidebench.pipeline.experiment.sections import Discrete
 from guidebench.pipeline.experiment.setup_consistency import (
     mean_mistakes,
     plugin_mistakes,
@@ -26,9 +27,10 @@ def world_mistakes(world: World, blocks: int) -> Iterator[Mistake]:
     if world.samples % blocks:
         allowed = f"a multiple of metrics.jackknife_blocks ({blocks})"
         yield "samples", world.samples, allowed
+    yield from schedule_mistakes(world.schedule)
     timesteps = world.schedule.timesteps
     for name, sampler in world.samplers.items():
-        if isinstance(world.schedule, DDPMLinear) and sampler.steps > timesteps:
+        if isinstance(world.schedule, Discrete) and sampler.steps > timesteps:
             allowed = f"at most schedule.timesteps ({timesteps})"
             yield f"samplers.{name}.steps", sampler.steps, allowed
         yield from plugin_mistakes(f"samplers.{name}.sampler", sampler.sampler)

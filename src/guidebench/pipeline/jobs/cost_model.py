@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from guidebench import workload
+from guidebench.base import published
 from guidebench.base.cells import Cell
 from guidebench.base.choices import sampler, side
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config, Dataset, IdxData
-from guidebench.pipeline.experiment.sections import Classifier, Setup
+from guidebench.pipeline.experiment.sections import Classifier, Denoiser, Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Job
+from guidebench.pipeline.records.artifacts import read_json
 from guidebench.workload import Block
 
 # one image, one forward pass of a 16-channel network at 32 x 32 on one core of 2024
@@ -78,7 +81,7 @@ def assumed(config: Config, name: str, images_per_second: float | None = None) -
         return Rates(STARTUP_SECONDS, 0, 0, {}, {}, 0, cell)
     options = config.datasets[name]
     area = (side(options.data) / 32) ** 2
-    forward = FORWARD_SECONDS * area * (options.denoiser.channels[0] / 16) ** 1.5
+    forward = FORWARD_SECONDS * area * (_width(options.denoiser) / 16) ** 1.5
     # a classifier of ours costs about what the smallest denoiser does
     small = FORWARD_SECONDS * area / 3
     if images_per_second:
@@ -95,6 +98,14 @@ def assumed(config: Config, name: str, images_per_second: float | None = None) -
     }
     featured = small * len(options.classifiers)
     return Rates(STARTUP_SECONDS, 0.001, step, classifiers, costs, featured)
+
+
+def _width(denoiser: Denoiser) -> int:
+    """Channels of the first level; of a checkpoint's network, if its files say so."""
+    if denoiser.checkpoint:
+        with suppress(UserError, LookupError, TypeError):
+            return int(read_json(published.files(denoiser).config)["block_out_channels"][0])
+    return denoiser.channels[0]
 
 
 def stated(config: Config, asked: list[str]) -> dict[str, Rates]:
@@ -152,8 +163,8 @@ def prepare(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
 
 def train_denoiser(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     """Of `train_denoiser`."""
-    rate = rates[job.dataset]
-    return rate.startup + rate.denoiser_step * config.datasets[job.dataset].denoiser.steps
+    rate, denoiser = rates[job.dataset], config.datasets[job.dataset].denoiser
+    return rate.startup + rate.denoiser_step * (0 if denoiser.checkpoint else denoiser.steps)
 
 
 def train_classifier(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:

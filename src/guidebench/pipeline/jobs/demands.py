@@ -8,12 +8,13 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
-from guidebench.base import sources
+from guidebench.base import published, sources
 from guidebench.base.choices import DIGITS_OF, PACKAGED, classes
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.allowed_names import Mistake
 from guidebench.pipeline.experiment.config import Config, CustomData, Dataset
 from guidebench.pipeline.experiment.image_counts import floorless, short
+from guidebench.pipeline.experiment.sections import Denoiser
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.records.artifacts import read_json, sha256
 
@@ -44,6 +45,8 @@ def missing(config: Config, results: Path) -> Iterator[str]:
             if path is not None and not (Path(path).is_file() and os.access(path, os.R_OK)):
                 where = f"datasets.{name}.classifiers.{key}.checkpoint"
                 yield f"{where}: found {path}, allowed: a file that can be read"
+        if dataset.denoiser.checkpoint:
+            yield from _lines(f"datasets.{name}.denoiser.", _unpublished(dataset.denoiser))
     weights, digest = config.metrics.inception.weights, config.metrics.inception.sha256
     if weights and not os.access(weights, os.R_OK):
         yield f"metrics.inception.weights: found {weights}, allowed: a file that can be read"
@@ -75,6 +78,30 @@ def _absent(data: Any, results: Path) -> Iterator[Mistake]:
             )
     elif absent and root:
         yield "root", held, f"a folder with {absent[0].relative_to(root)}, see docs/config.md"
+
+
+def _unpublished(denoiser: Denoiser) -> Iterator[Mistake]:
+    """A checkpoint whose files are not there; those of a hub id are brought here."""
+    where, hub_id = str(denoiser.checkpoint), "with denoiser.revision a hub id"
+    try:
+        if denoiser.revision and _missing_files(denoiser):
+            published.download(denoiser)
+        absent = _missing_files(denoiser)
+        there = bool(denoiser.revision) or Path(where).is_dir()
+        held = where if denoiser.revision or not there else _held(where)
+    except Exception as error:  # whatever the file system, the network and the hub's client say
+        said = str(error).strip().partition("\n")[0]
+        allowed = f"a folder that can be read, or {hub_id} that can be reached"
+        yield "checkpoint", f"{where} ({type(error).__name__}: {said})", allowed
+        return
+    if absent:
+        allowed = f"a folder with {absent[0]}{'' if there else f', or {hub_id}'}"
+        yield "checkpoint", held, f"{allowed}; see docs/checkpoints.md"
+
+
+def _missing_files(denoiser: Denoiser) -> list[str]:
+    files = published.files(denoiser).named().items()
+    return [name for name, path in files if not os.access(path, os.R_OK)]
 
 
 def _held(root: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from guidebench.base import published
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs import listing
@@ -71,6 +72,10 @@ def outside(config: Config, layout: Layout, job: Job) -> dict[str, str]:
         path = config.datasets[job.dataset].classifiers[job.classifier].checkpoint
         sums = outside_files.sums([] if path is None else [Path(path)], results)
         return {f"{EXTERNAL}: checkpoint": digest for digest in sums.values()}
+    if job.stage == "train_denoiser" and config.datasets[job.dataset].denoiser.checkpoint:
+        named = published.files(config.datasets[job.dataset].denoiser).named()
+        sums = outside_files.sums(named.values(), results)
+        return {f"{EXTERNAL}: {name}": sums[path] for name, path in named.items() if path in sums}
     return {}
 
 

@@ -16,7 +16,7 @@ from guidebench.workload import Block
 _DUMPS: dict[int, tuple[Dataset, dict[str, Any]]] = {}
 RUNTIME_KEYS = {"checkpoint_every", "nodes"}
 # where files from outside lie: they are known by their content (`outside_files`)
-PLACES = {"root", "download", "otherwise", "checkpoint"}
+PLACES = {"root", "download", "otherwise", "checkpoint", "revision"}
 
 
 def with_code(options: dict[str, Any], key: str = "name") -> dict[str, Any]:
@@ -49,7 +49,7 @@ def prepare(config: Config, job: Job) -> dict[str, Any]:
 def train_denoiser(config: Config, job: Job) -> dict[str, Any]:
     """Of `train_denoiser`."""
     dump = _dump(config.datasets[job.dataset])
-    return _common(config) | {"schedule": dump["schedule"], "denoiser": _results(dump["denoiser"])}
+    return _common(config) | {"schedule": dump["schedule"], "denoiser": _denoiser(dump["denoiser"])}
 
 
 def train_classifier(config: Config, job: Job) -> dict[str, Any]:
@@ -130,7 +130,10 @@ def metrics(config: Config, job: Job) -> dict[str, Any]:
 def _dump(dataset: Dataset) -> dict[str, Any]:
     """A data set's section as plain values, made once: thousands of cells ask for it."""
     if id(dataset) not in _DUMPS:
-        _DUMPS[id(dataset)] = (dataset, dataset.model_dump(mode="json"))
+        dump = dataset.model_dump(mode="json")
+        if betas := dump["schedule"].get("betas"):
+            dump["schedule"]["betas"] = digest_of(betas)  # a thousand numbers, in every cell
+        _DUMPS[id(dataset)] = (dataset, dump)
     return _DUMPS[id(dataset)][1]
 
 
@@ -186,7 +189,7 @@ def effective(config: Config) -> dict[str, Any]:
     values["metrics"] |= {"inception": inception(config), "own": _own_metrics(config)}
     for dataset in values["datasets"].values():
         dataset["data"] = _placeless(dataset["data"])
-        dataset["denoiser"] = _results(dataset["denoiser"])
+        dataset["denoiser"] = _denoiser(dataset["denoiser"])
         dataset["classifiers"] = {k: _classifier(v) for k, v in dataset["classifiers"].items()}
     return values
 
@@ -221,6 +224,13 @@ def _classifier(section: dict[str, Any]) -> dict[str, Any]:
     """A classifier's section: how it is trained, or how what is none of ours is read."""
     read = _placeless(_results(section))
     return read if section["checkpoint"] is None else read | {"checkpoint": True}
+
+
+def _denoiser(section: dict[str, Any]) -> dict[str, Any]:
+    """A denoiser's section: how it is trained, or that it is none of ours."""
+    if section["checkpoint"] is not None:
+        return {"checkpoint": True, "prediction": section["prediction"]}
+    return _placeless(_results(section))
 
 
 def _results(model: dict[str, Any]) -> dict[str, Any]:

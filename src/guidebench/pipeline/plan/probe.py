@@ -16,6 +16,7 @@ import psutil
 import torch
 
 from guidebench.analysis.ground_truth import Reference
+from guidebench.base import published
 from guidebench.base.choices import classes
 from guidebench.base.seeds import derive
 from guidebench.data import load as load_data
@@ -23,7 +24,7 @@ from guidebench.data.store import Stored
 from guidebench.guidance.sampling import Sampler
 from guidebench.metrics.extractors import ClassifierFeatures, extract, inception
 from guidebench.models import classifier_checkpoint
-from guidebench.models.denoiser import Denoiser, save
+from guidebench.models.denoiser import Denoiser, adopt, save
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config, SportBallsData
 from guidebench.pipeline.experiment.reading import load
@@ -87,11 +88,16 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
     with tempfile.TemporaryDirectory() as temporary:
         folder, schedule = Path(temporary), stage.schedule()
         nowhere = Checkpoint(folder / "none", folder)
-        clock = Clock()
-        model, _ = denoisers.train(
-            data, options.denoiser.model_copy(update=short), schedule, 0, nowhere, clock, device
-        )
-        save(model, folder, schedule.discrete_betas().tolist(), options.denoiser.prediction)
+        betas, prediction = schedule.discrete_betas().tolist(), options.denoiser.prediction
+        step = 0.0
+        if options.denoiser.checkpoint:
+            adopt(published.files(options.denoiser), folder, betas, prediction)
+        else:
+            clock = Clock()
+            brief = options.denoiser.model_copy(update=short)
+            model, _ = denoisers.train(data, brief, schedule, 0, nowhere, clock, device)
+            save(model, folder, betas, prediction)
+            step = clock.step() / options.denoiser.gpus
         weights = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         trained, steps = {}, {}
         for key, classifier in options.classifiers.items():
@@ -127,7 +133,6 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
         few = pixels[:FEW]
         featured += timed(lambda: extract(network, few, device)) / len(few)
     memory = {"training": training, "sampling": peak_memory(), "weights": weights / 2**20}
-    step = clock.step() / options.denoiser.gpus
     rates = Rates(startup, _prepared(options.data), step, steps, sampled, featured)
     return rates, memory
 

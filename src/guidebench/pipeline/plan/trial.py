@@ -9,10 +9,11 @@ from pathlib import Path
 from guidebench.base.choices import classes, side
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.allowed_names import Mistake
-from guidebench.pipeline.experiment.config import ARCHITECTURES, Config, Dataset
+from guidebench.pipeline.experiment.config import ARCHITECTURES, Config, CustomData, Dataset
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.sections import Classifier
-from guidebench.pipeline.jobs import demands, freshness, parallel
+from guidebench.pipeline.jobs import agreement, demands, freshness, parallel
+from guidebench.pipeline.jobs.cost_model import shape
 from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.jobs.stages import STAGES
 from guidebench.pipeline.plan import own_methods
@@ -40,9 +41,9 @@ def check(config: Config, path: str) -> None:
     """UserError with a line for each method that cannot be imported or does not take the images.
 
     torch is imported only for a config that names a method of the user's own, a classifier of
-    torchvision or a checkpoint, or batches of one image.
+    torchvision, a checkpoint, or batches of one image.
     """
-    mistakes = [*own_methods.mistakes(config), *_classifiers(config)]
+    mistakes = [*own_methods.mistakes(config), *_classifiers(config), *_checkpoints(config)]
     lines = [f"{key}: found {value}, allowed: {allowed}" for key, value, allowed in mistakes]
     if lines := [*lines, *_classifier_files(config)]:
         raise UserError("\n".join(f"{path}: {line}" for line in lines))
@@ -81,6 +82,18 @@ def _misfit(options: Classifier, dataset: Dataset) -> str | None:
         allowed = f"one that takes images of {seen} x {seen} ({own_methods.words(error)})"
         return f"architecture: found {options.architecture}, allowed: {allowed}"
     return None
+
+
+def _checkpoints(config: Config) -> Iterator[Mistake]:
+    """Denoisers of somebody else that are not what the config says."""
+    for name, dataset in config.datasets.items():
+        if dataset.denoiser.checkpoint:
+            from guidebench.diffusion.schedules import build
+
+            betas = build(dataset.schedule).discrete_betas().tolist()
+            channels = None if isinstance(dataset.data, CustomData) else shape(dataset)[0]
+            for key, found, allowed in agreement.mistakes(dataset, channels, betas):
+                yield f"datasets.{name}.{key}", found, allowed
 
 
 def _classifiers(config: Config) -> Iterator[Mistake]:

@@ -169,6 +169,8 @@ def loss(tables: Tables, dataset: str) -> Figure:
     for axes, models, title in zip(
         panels, (table[of_denoiser], table[~of_denoiser]), ("denoiser", "classifiers"), strict=True
     ):
+        if models.empty:  # no classifiers, or somebody else trained them
+            axes.text(0.5, 0.5, "none trained", ha="center", transform=axes.transAxes)
         for name, own in models.groupby("model"):
             look = theme.style(str(name))
             smooth = own.value.rolling(SMOOTH, min_periods=1, center=True).mean()

@@ -8,6 +8,9 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from guidebench.pipeline.experiment.sections.base import Beta, Model, Probability
 
+Revision = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{40}$", title="a commit: 40 hex digits in lower case")
+]
 FINITE = 1e30  # above it, float32 overflows before a training can say that it diverged
 PEAK = "peak rate of AdamW (its betas 0.9 and 0.999, its eps 1e-8)"
 # at least 1e-3: that of images in [0, 255] is about 4e-3
@@ -16,8 +19,17 @@ CLIPPED = "largest L2 norm of all gradients together, which are scaled down to i
 
 
 class Denoiser(Model):
-    """diffusers' UNet2DModel and how it is trained."""
+    """diffusers' UNet2DModel and how it is trained, or where a trained one lies."""
 
+    checkpoint: str | None = Field(
+        None,
+        min_length=1,
+        description="a trained one in diffusers' layout, instead of a training: its folder, or "
+        "with `revision` a hub id `owner/name` (docs/checkpoints.md); null: trained here",
+    )
+    revision: Revision | None = Field(
+        None, description="commit of a hub id's files; null: `checkpoint` is a folder"
+    )
     channels: list[PositiveInt] = Field([32, 64], min_length=1, description="width of each level")
     layers_per_block: PositiveInt = Field(1, description="residual blocks per level")
     attention: list[bool] | None = Field(None, description="self-attention per level; null: none")

@@ -11,11 +11,17 @@ from guidebench.pipeline.experiment.sections.base import Model
 NoiseStep = Annotated[float, Field(gt=0, lt=1)]
 
 
-class DDPMLinear(Model):
+class Discrete(Model):
+    """The forward process x_t = alpha_t x_0 + sigma_t eps in T steps (DDPM)."""
+
+    name: str = Field(description="which process")
+    timesteps: int = Field(400, ge=2, le=100_000, description="T; t runs from 0 to T-1")
+
+
+class DDPMLinear(Discrete):
     """The forward process x_t = alpha_t x_0 + sigma_t eps in T steps (DDPM)."""
 
     name: Literal["ddpm_linear"] = Field("ddpm_linear", description="betas linear in t")
-    timesteps: int = Field(400, ge=2, le=100_000, description="T; t runs from 0 to T-1")
     beta_start: NoiseStep = Field(1e-4, description="first beta")
     beta_end: NoiseStep = Field(0.02, description="last beta")
     rescale: bool = Field(
@@ -23,6 +29,29 @@ class DDPMLinear(Model):
         description="multiply the betas by 1000/T, so that a short "
         "schedule ends in noise too; false: as in the papers",
     )
+
+
+class DDPMScaledLinear(Discrete):
+    """As `ddpm_linear`, with square roots of the betas that are linear in t (latent diffusion)."""
+
+    name: Literal["ddpm_scaled_linear"] = Field(description="roots of the betas linear in t")
+    beta_start: NoiseStep = Field(1e-4, description="first beta")
+    beta_end: NoiseStep = Field(0.02, description="last beta")
+
+
+class DDPMCosine(Discrete):
+    """As `ddpm_linear`, with the cosine schedule of Nichol & Dhariwal 2021."""
+
+    name: Literal["ddpm_cosine"] = Field(
+        description="alpha_t^2 a squared cosine of t, betas at most 0.999"
+    )
+
+
+class DDPMBetas(Discrete):
+    """As `ddpm_linear`, with betas that are given one by one, as some checkpoints have them."""
+
+    name: Literal["ddpm_betas"] = Field(description="the betas of a list")
+    betas: list[NoiseStep] = Field(description="all of them, from t = 0 to T-1")
 
 
 class Continuous(Model):
@@ -55,4 +84,4 @@ class LogSNR(Continuous):
     logsnr_max: float = Field(20.0, description="and at the clean end")
 
 
-Process = DDPMLinear | VPSDE | LogSNR
+Process = DDPMLinear | DDPMScaledLinear | DDPMCosine | DDPMBetas | VPSDE | LogSNR

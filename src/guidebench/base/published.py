@@ -1,0 +1,76 @@
+"""Where the files of a denoiser lie that somebody else trained (docs/checkpoints.md).
+
+`denoiser` is the denoiser section of a config.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+CONFIG, SCHEDULER = "config.json", "scheduler_config.json"
+WEIGHTS = ["diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"]
+
+
+class Files(NamedTuple):
+    """The files of a denoiser in diffusers' layout; `scheduler` is None where it has none."""
+
+    folder: Path
+    config: Path
+    weights: Path
+    scheduler: Path | None
+
+    def named(self) -> dict[str, Path]:
+        """All of them, by their paths below the folder."""
+        paths = [self.config, self.weights, *([self.scheduler] if self.scheduler else [])]
+        return {path.relative_to(self.folder).as_posix(): path for path in paths}
+
+
+def files(denoiser: Any) -> Files:
+    """The files of a section's checkpoint, also where they are missing."""
+    return at(_cached(denoiser) if denoiser.revision else Path(denoiser.checkpoint))
+
+
+def at(folder: Path) -> Files:
+    """The files in a folder: a pipeline's with `unet` and `scheduler`, or a network's alone.
+
+    Early pipelines on the hub have all in one folder. Safetensors come before pickles.
+    """
+    unet = folder / "unet" if (folder / "unet").is_dir() else folder
+    weights = [unet / name for name in WEIGHTS]
+    schedulers = [folder / "scheduler" / SCHEDULER, folder / SCHEDULER]
+    # a pipeline without its scheduler is a partial copy
+    whole = (folder / "model_index.json").is_file()
+    return Files(
+        folder,
+        unet / CONFIG,
+        next((path for path in weights if path.is_file()), weights[0]),
+        next((path for path in schedulers if path.is_file()), schedulers[0] if whole else None),
+    )
+
+
+def _cached(denoiser: Any) -> Path:
+    """The folder of a hub id's commit in the hub's cache, which may not be there."""
+    from huggingface_hub import constants, file_download
+
+    name = file_download.repo_folder_name(repo_id=denoiser.checkpoint, repo_type="model")
+    return Path(constants.HF_HUB_CACHE) / name / "snapshots" / str(denoiser.revision)
+
+
+def download(denoiser: Any) -> None:
+    """Bring the files of a hub id into the hub's cache; whatever its client raises.
+
+    Of the weights, pickles only where there are no safetensors.
+    """
+    from huggingface_hub import snapshot_download
+
+    wanted = [CONFIG, SCHEDULER, "model_index.json", WEIGHTS[0]]
+    for weights in WEIGHTS:
+        wanted[-1] = weights
+        patterns = [
+            *wanted,
+            *(f"{folder}/{name}" for folder in ("unet", "scheduler") for name in wanted),
+        ]
+        snapshot_download(denoiser.checkpoint, revision=denoiser.revision, allow_patterns=patterns)
+        if files(denoiser).weights.is_file():
+            return

@@ -1,0 +1,166 @@
+"""A network that somebody else trained gives the same eps here, and is kept as it is."""
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from checkpoints import NETWORK, write_checkpoint
+from diffusers import DDPMPipeline, UNet2DModel
+from safetensors.torch import load_file, save_file
+
+from guidebench.base.published import at
+from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.models.denoiser import FILES, Denoiser, adopt, build, save
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment import sections
+
+CPU = torch.device("cpu")
+BETAS = DDPMLinear(1000).betas.tolist()
+
+
+def _adopted(folder: Path, here: Path, prediction: str = "eps") -> Denoiser:
+    adopt(at(folder), here, BETAS, prediction)
+    assert all((here / name).is_file() for name in FILES)
+    return Denoiser(here, CPU)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("weights", ["safetensors", "bin"])
+@pytest.mark.parametrize("layout", ["pipeline", "flat", "bare"])
+def test_the_same_eps_as_diffusers_own(layout: str, weights: str, tmp_path: Path) -> None:
+    """In one memory format to the bit; contiguous, other kernels round otherwise."""
+    written = write_checkpoint(tmp_path / "theirs", layout, weights)
+    ours = _adopted(tmp_path / "theirs", tmp_path / "ours")
+    place = tmp_path / "theirs" / ("unet" if layout == "pipeline" else "")
+    theirs = UNet2DModel.from_pretrained(place, use_safetensors=weights == "safetensors").eval()
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    ours.model.double()
+    for t in (0, 7, 999):
+        expected = theirs.double()(x.double(), t).sample
+        torch.testing.assert_close(ours(x.double(), t), expected, rtol=0, atol=1e-12)
+        assert torch.equal(written.double()(x.double(), t).sample, expected)
+    ours.model.float()
+    theirs = theirs.float().to(memory_format=torch.channels_last)
+    x = x.to(memory_format=torch.channels_last)
+    torch.testing.assert_close(ours(x, 500), theirs(x, 500).sample, rtol=0, atol=1e-6)
+
+
+def test_its_config_is_kept_byte_by_byte_and_diffusers_opens_ours(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "theirs")
+    ours = _adopted(tmp_path / "theirs", tmp_path / "ours", "v")
+    assert ours.prediction == "v"
+    kept = [(tmp_path / name / "unet/config.json").read_bytes() for name in ("theirs", "ours")]
+    assert kept[0] == kept[1]
+    config = DDPMPipeline.from_pretrained(tmp_path / "ours", use_safetensors=True).unet.config
+    for key in ("flip_sin_to_cos", "freq_shift", "downsample_padding", "norm_eps"):
+        assert config[key] == NETWORK[key]
+
+
+def test_where_it_lies_is_in_no_file(tmp_path: Path) -> None:
+    for name in ("here", "there"):
+        write_checkpoint(tmp_path / name / "theirs")
+        _adopted(tmp_path / name / "theirs", tmp_path / name / "ours")
+    for name in FILES:
+        here, there = (tmp_path / side / "ours" / name for side in ("here", "there"))
+        assert here.read_bytes() == there.read_bytes(), name
+
+
+@torch.no_grad()
+def test_keys_of_the_first_versions_and_half_precision(tmp_path: Path) -> None:
+    model = write_checkpoint(tmp_path / "early", early=True)
+    path = tmp_path / "early/unet/diffusion_pytorch_model.safetensors"
+    keys = load_file(path)
+    assert "mid_block.attentions.0.query.weight" in keys
+    ours = _adopted(tmp_path / "early", tmp_path / "a")
+    x = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(1)).double()
+    ours.model.double()
+    torch.testing.assert_close(ours(x, 3), model.double()(x, 3).sample, rtol=0, atol=1e-12)
+    save_file({key: value.half() for key, value in keys.items()}, path, {"format": "pt"})
+    half = _adopted(tmp_path / "early", tmp_path / "b")
+    assert {parameter.dtype for parameter in half.model.parameters()} == {torch.float32}
+    half.model.double()
+    expected = model.half().double()(x, 3).sample
+    torch.testing.assert_close(half(x, 3), expected, rtol=0, atol=1e-12)
+
+
+def test_our_own_trained_one_comes_back(tmp_path: Path) -> None:
+    options = sections.Denoiser(channels=[8, 16], norm_groups=4, condition_dropout=0.2)
+    torch.manual_seed(0)
+    save(build(options, 8, 3, 4), tmp_path / "theirs", BETAS, "v")
+    files = at(tmp_path / "theirs")
+    assert files.scheduler == tmp_path / "theirs/scheduler/scheduler_config.json"
+    ours = _adopted(tmp_path / "theirs", tmp_path / "ours", "v")
+    assert (ours.conditional, ours.null) == (True, 4)
+    saved = [load_file(tmp_path / name / FILES[0]) for name in ("theirs", "ours")]
+    assert saved[0].keys() == saved[1].keys()
+    assert all(torch.equal(saved[0][key], saved[1][key]) for key in saved[0])
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def _without(path: Path) -> None:
+    keys = load_file(path)
+    del keys["conv_in.bias"], keys["conv_out.bias"]
+    save_file(keys | {"other.weight": torch.ones(1)}, path, {"format": "pt"})
+
+
+def _narrow(path: Path) -> None:
+    save_file(load_file(path) | {"conv_in.bias": torch.ones(31)}, path, {"format": "pt"})
+
+
+def _class(path: Path) -> None:
+    config = path.with_name("config.json")
+    config.write_text(json.dumps(NETWORK | {"down_block_types": ["DownBlock2D", "No2D"]}))
+
+
+class _Code:
+    def __reduce__(self) -> object:
+        return print, ("run by a pickle",)
+
+
+def _pickled(path: Path) -> None:
+    path.unlink()
+    path.with_suffix(".bin").write_bytes(pickle.dumps(_Code(), protocol=2))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (_cut, "allowed: weights of"),
+        (_without, r"2 \(conv_in.bias, ...\) missing and 1 \(other.weight\) left over, allowed:"),
+        (_narrow, "size mismatch for conv_in.bias"),
+        (_class, "No2D"),
+        (_pickled, "allowed: weights of"),
+    ],
+)
+def test_other_weights_are_one_line(damage, said, tmp_path, capsys) -> None:
+    write_checkpoint(tmp_path / "theirs")
+    path = tmp_path / "theirs/unet/diffusion_pytorch_model.safetensors"
+    damage(path)
+    with pytest.raises(UserError, match=said) as caught:
+        adopt(at(tmp_path / "theirs"), tmp_path / "ours", BETAS, "eps")
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(f"{path.parent}/diffusion_pytorch_model.")
+    assert "run by a pickle" not in capsys.readouterr().out
+
+
+def test_of_two_weights_the_safe_ones(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, weights="bin")
+    assert at(tmp_path).weights.suffix == ".bin"
+    write_checkpoint(tmp_path)
+    assert sorted(at(tmp_path).named()) == [
+        "scheduler/scheduler_config.json",
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+    ]
+
+
+def test_a_pipeline_without_its_scheduler_lacks_one(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path)
+    (tmp_path / "scheduler/scheduler_config.json").unlink()
+    assert at(tmp_path).scheduler == tmp_path / "scheduler/scheduler_config.json"
+    assert at(tmp_path / "unet").scheduler is None

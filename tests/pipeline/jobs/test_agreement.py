@@ -1,0 +1,254 @@
+"""What a checkpoint says of itself is what the experiment says, or one line names both."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from checkpoints import CONFIG, NETWORK, SCHEDULER
+
+from guidebench.diffusion.schedules import build
+from guidebench.models.denoiser import build as network
+from guidebench.models.denoiser import save
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment import sections
+from guidebench.pipeline.experiment.config import Dataset
+from guidebench.pipeline.jobs import agreement
+
+RISING = [0.001 + 0.0004 * k for k in range(50)]
+
+
+def _write(folder: Path, scheduler: dict[str, Any] | None = None, **changes: Any) -> None:
+    """The files that are read here; no weights."""
+    for name, content in (("unet/config.json", NETWORK | changes), ("scheduler", scheduler)):
+        path = folder / (f"{name}/scheduler_config.json" if name == "scheduler" else name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if content is not None:
+            path.write_text(json.dumps(content))
+
+
+def _dataset(folder: Path, **changes: Any) -> Dataset:
+    values = CONFIG | {
+        "data": {"source": "sportballs", "size": 8, "canvas": 8},
+        "target": "baseball",
+        "denoiser": {"checkpoint": str(folder), "prediction": "eps"},
+        "classifiers": {"judge": {}},
+        "setups": {"unguided": {}},
+    }
+    return Dataset.model_validate_json(json.dumps(values | changes))
+
+
+def _said(folder: Path, channels: int | None = 3, **changes: Any) -> list[str]:
+    dataset = _dataset(folder, **changes)
+    betas = build(dataset.schedule).discrete_betas().tolist()
+    return [
+        f"{key}: found {found}, allowed: {allowed}".replace(f"{folder}/", "")
+        for key, found, allowed in agreement.mistakes(dataset, channels, betas)
+    ]
+
+
+# a file's schedule, and the experiment's
+AGREEING = {
+    "celebahq": ({}, {"timesteps": 1000, "rescale": False}),
+    "rescaled by 1": ({}, {"timesteps": 1000, "rescale": True}),
+    "the paper's": ({"num_train_timesteps": 400}, {"timesteps": 400, "rescale": False}),
+    "rescaled": (
+        {"num_train_timesteps": 400, "beta_start": 2.5e-4, "beta_end": 0.05},
+        {"timesteps": 400},
+    ),
+    "scaled_linear": (
+        {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012},
+        {
+            "name": "ddpm_scaled_linear",
+            "timesteps": 1000,
+            "beta_start": 0.00085,
+            "beta_end": 0.012,
+        },
+    ),
+    "squaredcos_cap_v2": (
+        {"beta_schedule": "squaredcos_cap_v2"},
+        {"name": "ddpm_cosine", "timesteps": 1000},
+    ),
+    "trained_betas": (
+        {"trained_betas": RISING},
+        {"name": "ddpm_betas", "timesteps": 50, "betas": RISING},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", AGREEING)
+def test_a_schedule_that_is_the_files_is_right(case: str, tmp_path: Path) -> None:
+    theirs, ours = AGREEING[case]
+    _write(tmp_path, SCHEDULER | theirs)
+    assert _said(tmp_path, schedule=ours) == []
+
+
+FILE = "as scheduler/scheduler_config.json says"
+
+
+@pytest.mark.parametrize("case", AGREEING)
+def test_another_schedule_is_told_the_files(case: str, tmp_path: Path) -> None:
+    """In words that can be pasted; the list of betas is in the file."""
+    theirs, ours = AGREEING[case]
+    _write(tmp_path, SCHEDULER | theirs)
+    (line,) = _said(tmp_path, schedule={"timesteps": 400, "beta_end": 0.03})
+    found = (
+        "schedule: found {name: ddpm_linear, timesteps: 400, beta_start: 0.0001, beta_end: 0.03, "
+        "rescale: true}, allowed: {name: "
+    )
+    assert line.startswith(found)
+    assert line.endswith(f"}}, {FILE}")
+    told = line.removeprefix(found).removesuffix(f"}}, {FILE}").split(", ")
+    assert told[0] == ours.get("name", "ddpm_linear")
+    assert told[1] == f"timesteps: {ours['timesteps']}"
+
+
+def test_the_shortest_line(tmp_path: Path) -> None:
+    _write(tmp_path, SCHEDULER)
+    assert _said(tmp_path, schedule={"name": "ddpm_cosine", "timesteps": 1000}) == [
+        "schedule: found {name: ddpm_cosine, timesteps: 1000}, allowed: {name: ddpm_linear, "
+        f"timesteps: 1000, beta_start: 0.0001, beta_end: 0.02, rescale: false}}, {FILE}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "changes", "line"),
+    [
+        ({}, {"denoiser": {"prediction": "v"}}, "denoiser.prediction: found v, allowed: eps"),
+        ({"prediction_type": "v_prediction"}, {}, "denoiser.prediction: found eps, allowed: v"),
+        ({"prediction_type": "sample"}, {}, "denoiser.prediction: found eps, allowed: x0"),
+        ({"clip_sample": False}, {}, "sampling.clip: found true, allowed: false"),
+        ({}, {"sampling": {"clip": False}}, "sampling.clip: found false, allowed: true"),
+        ({"variance_type": "fixed_large"}, {}, "sampling.variance: found 0.0, allowed: 1.0"),
+        ({}, {"sampling": {"variance": 0.5}}, "sampling.variance: found 0.5, allowed: 0.0"),
+    ],
+)
+def test_other_words_are_one_line_with_both(theirs, changes, line, tmp_path: Path) -> None:
+    _write(tmp_path, SCHEDULER | theirs)
+    if "denoiser" in changes:
+        changes = {"denoiser": changes["denoiser"] | {"checkpoint": str(tmp_path)}}
+    assert _said(tmp_path, **changes) == [f"{line}, {FILE}"]
+
+
+def test_the_same_words_are_right(tmp_path: Path) -> None:
+    kinds = {"prediction_type": "v_prediction", "clip_sample": False}
+    _write(tmp_path, SCHEDULER | kinds | {"variance_type": "fixed_large"})
+    ours = {
+        "denoiser": {"checkpoint": str(tmp_path), "prediction": "v"},
+        "sampling": {"clip": False, "variance": 1.0},
+    }
+    assert _said(tmp_path, **ours) == []
+    # only ancestral sampling has that variance
+    ddim = {"clip": False, "sampler": "ddim"}
+    assert _said(tmp_path, **ours | {"sampling": ddim}) == []
+
+
+@pytest.mark.parametrize(
+    ("theirs", "found", "allowed"),
+    [
+        (
+            {"beta_schedule": "sigmoid"},
+            "beta_schedule sigmoid",
+            "linear, scaled_linear, squaredcos",
+        ),
+        ({"prediction_type": "flow"}, "prediction_type flow", "epsilon, v_prediction, sample"),
+        ({"thresholding": True}, "thresholding True", "False"),
+        ({"rescale_betas_zero_snr": True}, "rescale_betas_zero_snr True", "False"),
+        ({"clip_sample_range": 2.0}, "clip_sample_range 2.0", "1.0"),
+        ({"variance_type": "learned_range"}, "variance_type learned_range", "fixed_small, "),
+        ({"variance_type": "fixed_large_log"}, "variance_type fixed_large_log", "fixed_small, "),
+        ({"_class_name": "ScoreSdeVeScheduler"}, "_class_name ScoreSdeVe", "DDPMScheduler, DDIM"),
+    ],
+)
+def test_a_scheduler_that_is_not_ours_is_one_line(theirs, found, allowed, tmp_path: Path) -> None:
+    _write(tmp_path, SCHEDULER | theirs)
+    (line,) = _said(tmp_path)
+    assert line.startswith(f"denoiser.checkpoint: found {found}")
+    assert f" in scheduler/scheduler_config.json, allowed: {allowed}" in line
+
+
+NETWORKS: list[tuple[dict[str, Any], str, str]] = [
+    ({"in_channels": 1, "out_channels": 1}, "in_channels 1", "3, as the images have"),
+    ({"out_channels": 6}, "out_channels 6", "in_channels (3)"),
+    ({"sample_size": 256}, "sample_size 256", "the side of data's images (8)"),
+    ({"sample_size": [8, 16]}, "sample_size [8, 16]", "the side of data's images (8)"),
+    ({"num_class_embeds": 10}, "num_class_embeds 10", "null or 5 (data's classes and the null"),
+    ({"class_embed_type": "timestep"}, "class_embed_type timestep", "None"),
+    ({"time_embedding_type": "fourier"}, "time_embedding_type fourier", "positional, learned"),
+    ({"_class_name": "UNet2DConditionModel"}, "_class_name UNet2DCond", "UNet2DModel, ShuffleUNet"),
+]
+
+
+@pytest.mark.parametrize(("changes", "found", "allowed"), NETWORKS)
+def test_a_network_for_other_data_is_one_line(changes, found, allowed, tmp_path: Path) -> None:
+    _write(tmp_path, SCHEDULER, **changes)
+    (line,) = _said(tmp_path)
+    assert line.startswith(f"denoiser.checkpoint: found {found}")
+    assert f" in unet/config.json, allowed: {allowed}" in line
+
+
+def test_sizes_that_fit_in_any_form(tmp_path: Path) -> None:
+    for sides in (8, [8, 8], None):
+        _write(tmp_path, SCHEDULER, sample_size=sides)
+        assert _said(tmp_path) == []
+    _write(tmp_path, SCHEDULER, in_channels=1, out_channels=1)
+    assert _said(tmp_path, channels=None) == []  # a user's data, not prepared yet
+
+
+def test_labels_need_a_network_that_takes_them(tmp_path: Path) -> None:
+    setups = {
+        "unguided": {},
+        "conditional": {"conditional": True},
+        "cfg": {"guidance": "cfg", "scales": [1.0]},
+    }
+    _write(tmp_path, SCHEDULER)
+    assert _said(tmp_path, setups=setups) == [
+        f"setups.{key}, allowed: none of a network without labels (unet/config.json)"
+        for key in ("conditional.conditional: found true", "cfg.guidance: found cfg")
+    ]
+    _write(tmp_path, SCHEDULER, num_class_embeds=5)
+    assert _said(tmp_path, setups=setups) == []
+
+
+def test_a_network_alone_leaves_the_rest_to_the_config(tmp_path: Path) -> None:
+    _write(tmp_path)
+    ours = {"checkpoint": str(tmp_path), "prediction": "x0"}
+    assert _said(tmp_path, denoiser=ours, schedule={"name": "ddpm_cosine"}) == []
+
+
+@pytest.mark.parametrize("name", ["unet/config.json", "scheduler/scheduler_config.json"])
+@pytest.mark.parametrize("text", ["", "{", "[1]", "\xff"])
+def test_a_file_that_is_no_json_is_named(name: str, text: str, tmp_path: Path) -> None:
+    _write(tmp_path, SCHEDULER)
+    (tmp_path / name).write_bytes(text.encode("latin-1"))
+    (line,) = _said(tmp_path)
+    assert line.startswith(f"denoiser.checkpoint: found {name} (")
+    assert line.endswith("allowed: files as diffusers writes them")
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        sections.DDPMLinear(timesteps=20),
+        sections.DDPMCosine(name="ddpm_cosine", timesteps=20),
+        sections.VPSDE(name="vp_sde", timesteps=20),
+    ],
+)
+def test_our_own_trained_one_is_right_with_its_own_schedule(schedule, tmp_path: Path) -> None:
+    """`save` writes betas alone, of a continuous process, too."""
+    betas = build(schedule).discrete_betas().tolist()
+    save(network(sections.Denoiser(channels=[8]), 8, 3, 4), tmp_path, betas, "eps")
+    assert _said(tmp_path, schedule=schedule.model_dump()) == []
+    (line,) = _said(tmp_path, schedule={"timesteps": 21})
+    assert f"{{name: ddpm_betas, timesteps: {len(betas)}, betas: the trained_betas}}" in line
+
+
+def test_a_job_says_all_of_it_in_one_line(tmp_path: Path) -> None:
+    _write(tmp_path, SCHEDULER, sample_size=256)
+    dataset = _dataset(tmp_path, schedule={"timesteps": 400})
+    betas = build(dataset.schedule).discrete_betas().tolist()
+    with pytest.raises(UserError) as caught:
+        agreement.check("faces", dataset, 3, betas)
+    parts = str(caught.value).split("; ")
+    keys = ["denoiser.checkpoint", "schedule"]
+    assert [part.partition(": ")[0] for part in parts] == [f"datasets.faces.{key}" for key in keys]

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 
 from guidebench.base.choices import EACH, SAMPLERS, classes, side, target_name
 from guidebench.pipeline.experiment.allowed_names import Mistake, names
+from guidebench.pipeline.experiment.compat_consistency import (
+    sensitivity_switches,
+    setup_switches,
+)
 from guidebench.pipeline.experiment.config import (
     ARCHITECTURES,
     Config,
@@ -220,6 +224,7 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
             yield "sampling.grid_steps", grid, f"at most schedule.timesteps ({timesteps})"
     for name, stabilizer in dataset.sensitivity.stabilizers.items():
         yield from stabilizer_mistakes(f"sensitivity.stabilizers.{name}", stabilizer)
+    yield from sensitivity_switches(dataset)
 
 
 def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
@@ -236,4 +241,5 @@ def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
             yield "conditional", "true", "true only with denoiser.condition_dropout"
         if setup.guidance == "cfg" and labelled:
             yield "guidance", "cfg", "cfg only with denoiser.condition_dropout"
+    yield from setup_switches(dataset, setup)
     yield from mean_mistakes(setup, [dataset.sampling.sampler])

@@ -12,7 +12,7 @@ from guidebench.base.cells import Cell
 from guidebench.base.units import duration
 from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.figures import sheets, theme
-from guidebench.report.pages import captions, rankings, truth, winners
+from guidebench.report.pages import captions, compat, rankings, truth, winners
 from guidebench.report.tables import BROKEN, FLOOR, Tables
 from guidebench.report.words import lines, measure, number, plural
 
@@ -181,6 +181,8 @@ def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
         "winners": winners.table(tables, dataset),
         "warnings": winners.warnings(tables, dataset),
         "best": rankings.best_setups(tables, dataset),
+        "compat": compat.reverse(tables, dataset),
+        "compat_forward": compat.forward(tables, dataset),
         "cost": rankings.sampling_cost(tables, dataset),
         "classifiers": rankings.classifiers(tables, dataset),
     }

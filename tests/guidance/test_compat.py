@@ -18,7 +18,7 @@ from guidebench.base.seeds import normal
 from guidebench.diffusion.samplers import SAMPLERS, ancestral
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance import sampling
-from guidebench.guidance.compat import RawLogit
+from guidebench.guidance.compat import HalfPrecision, RawLogit
 from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
@@ -194,6 +194,26 @@ def test_the_raw_logit_is_the_targets_alone() -> None:
     assert gradient.tolist() == [[0, 0.5, 0], [0, 0, 0.5]]
     assert guide.log_prob(logits, 0).tolist() == [1.0, 0.5]
     assert torch.equal(guide(logits, 1.0), 2 * logits)
+
+
+def test_half_precision_rounds_the_network_and_its_gradient(networks, monkeypatch) -> None:
+    """float16 has 11 bits: every step rounds to 5e-4, and less than 6e-8 is nothing."""
+    network = networks[0].model
+    asked: list[torch.dtype] = []
+    watch = network.conv_in.register_forward_hook(lambda *seen: asked.append(seen[-1].dtype))
+    plain = _setup("x0", Stabilizer())
+    half = _setup("x0", Stabilizer(), paper_compat=["half_precision"])
+    exact, rounded = (_ours(networks, setup, 20.0, monkeypatch) for setup in (plain, half))
+    watch.remove()
+    assert set(asked[: len(asked) // 2]) == {torch.float32}
+    assert set(asked[len(asked) // 2 :]) == {torch.float16}
+    assert 1e-5 < _apart(rounded, exact, 0) < 0.05
+    x = torch.ones(1, 4, requires_grad=True)
+    weight = torch.full((4, 4), 1e-5)
+    small = HalfPrecision(lambda x, t: x @ weight)(x, 0)
+    assert small.dtype == torch.float32
+    (gradient,) = torch.autograd.grad(small, x, torch.full((1, 4), 1e-6))
+    assert not gradient.any()
 
 
 def _images(networks: tuple[Denoiser, Classifier], setup: Setup, count: int) -> np.ndarray:

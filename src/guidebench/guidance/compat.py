@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from guidebench.guidance.gradients import GuidingClassifier
+from guidebench.guidance.gradients import GuidingClassifier, Network
 
 
 class RawLogit:
@@ -26,3 +28,19 @@ class RawLogit:
         """Give f_y / temperature [N] of logits [N, outputs], for one target or the [N] of rows."""
         rows = torch.as_tensor(target, device=logits.device).expand(len(logits))
         return logits.gather(1, rows[:, None])[:, 0] / temperature
+
+
+class HalfPrecision:
+    """A network that is evaluated in float16, and so is the gradient through it.
+
+    Parts of the gradient below 6e-8, the smallest float16, are lost.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    def __call__(self, x: Tensor, t: Any) -> Tensor:
+        """The network's output like x [N, ...] at one t."""
+        with torch.autocast(x.device.type, torch.float16):
+            output = self.network(x, t)
+        return output.to(x.dtype)

@@ -17,7 +17,7 @@ from guidebench.diffusion.by_name import sampler_of
 from guidebench.diffusion.samplers import Predict, Prediction, own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
-from guidebench.guidance.compat import RawLogit
+from guidebench.guidance.compat import HalfPrecision, RawLogit
 from guidebench.guidance.gradients import ClassifierGradient, GuidingClassifier, Network
 from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Strength, Unguided
 from guidebench.guidance.networks import BoundDenoiser
@@ -103,6 +103,8 @@ def classifier_guided(cell: GuidedCell) -> ClassifierGuided:
     assert cell.classifier is not None
     assert networks.target is not None
     raw = "raw_logit" in setup.paper_compat
+    if "half_precision" in setup.paper_compat:
+        plain.network = HalfPrecision(plain.network)
     evaluate = ClassifierGradient(
         plain.network,
         plain.prediction,

@@ -68,8 +68,18 @@ CASES = {
         (*RAW, "paper_compat"),
         ["raw_logits"],
         '"raw_logits"',
-        "raw_logit, carried_state",
+        "raw_logit, carried_state, half_precision",
         "setups.clean/raw.paper_compat.0",
+    ),
+    "an unknown switch of the metrics": Case(
+        ("metrics", "paper_compat"),
+        ["fid"],
+        '"fid"',
+        "drawn_reference",
+        "0",
+    ),
+    "a switch of the metrics twice": Case(
+        ("metrics", "paper_compat"), ["drawn_reference"] * 2, "drawn_reference", "each switch once"
     ),
     "an unknown switch of the analysis": Case(
         (*S, "sensitivity", "paper_compat"),

@@ -145,6 +145,7 @@ def test_a_switch_of_the_analysis_is_of_those_it_acts_on(switches, classifiers, 
     [
         {(*EMA, "paper_compat"): ["raw_logit"]},
         {(*EMA, "paper_compat"): ["carried_state"]},
+        {(*EMA, "paper_compat"): ["half_precision"]},
         {(*EMA, "clip_gradient"): "zero"},
     ],
 )
@@ -158,6 +159,11 @@ def test_a_switch_of_a_setup_is_of_its_cells_alone(edit, edited):
     for cell in workload.cells(before, BALLS):
         old, new = (slices.cell_spec(config, BALLS, cell, block) for config in (before, after))
         assert (old != new) == (cell.setup == "clean/x0+ema0.9")
+
+
+def test_a_drawn_reference_is_of_the_metrics_alone(edited):
+    found = changed(edited({}), edited({("metrics", "paper_compat"): ["drawn_reference"]}))
+    assert found == {f"metrics {BALLS}", "metrics mnist", "collect all"}
 
 
 def test_a_setups_own_clip_gradient_is_all_that_it_depends_on(edited):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from guidebench.base.choices import classes
 from guidebench.pipeline.experiment.allowed_names import Mistake
-from guidebench.pipeline.experiment.config import Dataset
+from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.sections import Setup
 
 STATELESS = ("none", "norm_clip")
@@ -24,6 +24,14 @@ def setup_switches(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
         yield key, "carried_state", "it only beside a stabilizer that keeps a state"
     if "raw_logit" in switches and len(classes(dataset.data)) == 2:
         yield key, "raw_logit", "it only with more classes than two: of two, there is one logit"
+
+
+def metric_switches(config: Config) -> Iterator[Mistake]:
+    """Of the metrics."""
+    key, switches = "metrics.paper_compat", config.metrics.paper_compat
+    yield from _repeated(key, switches)
+    if switches and not config.datasets:
+        yield key, ", ".join(switches), "nothing without a data set"
 
 
 def sensitivity_switches(dataset: Dataset) -> Iterator[Mistake]:

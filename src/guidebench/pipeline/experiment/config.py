@@ -166,6 +166,11 @@ class Metrics(Model):
     own: dict[str, OwnMetric] = Field(
         default_factory=dict, description="metrics of the user's own, by name"
     )
+    paper_compat: list[Literal["drawn_reference"]] = Field(
+        default_factory=list,
+        description="choices of the public nrCG code (docs/compat.md): the reference of distances "
+        "is as many training images as evaluation seeds, drawn with replacement",
+    )
 
 
 class Config(Model):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from guidebench.base.choices import EACH, SAMPLERS, classes, side, target_name
 from guidebench.pipeline.experiment.allowed_names import Mistake, names
 from guidebench.pipeline.experiment.compat_consistency import (
+    metric_switches,
     sensitivity_switches,
     setup_switches,
 )
@@ -73,6 +74,7 @@ def _all(config: Config) -> Iterator[Mistake]:
             for key, found, allowed in _setup(dataset, options):
                 yield f"datasets.{name}.setups.{setup}.{key}", found, allowed
     yield from metric_mistakes(config)
+    yield from metric_switches(config)
 
 
 def _data(dataset: Dataset) -> Iterator[Mistake]:

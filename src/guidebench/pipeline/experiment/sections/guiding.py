@@ -93,8 +93,9 @@ class Setup(Model):
     scales: list[Annotated[float, Field(ge=0)]] = Field(
         default_factory=list, description="guidance scales (cfg: weights w)"
     )
-    paper_compat: list[Literal["raw_logit", "carried_state"]] = Field(
+    paper_compat: list[Literal["raw_logit", "carried_state", "half_precision"]] = Field(
         default_factory=list,
         description="choices of the public nrCG code (docs/compat.md): the raw logit instead of "
-        "log p(y), the stabilizer's state carried into the block's next micro-batch",
+        "log p(y), the stabilizer's state carried into the block's next micro-batch, the denoiser "
+        "and the gradient through it in float16",
     )

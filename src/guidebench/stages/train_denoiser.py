@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guidebench.data.store import read
+from guidebench.data.store import joined, read
 from guidebench.models.denoiser import FILES, save
 from guidebench.pipeline.jobs import parallel
 from guidebench.stages.stage import Stage
@@ -17,9 +17,11 @@ def run(stage: Stage) -> None:
     stage.use("prepare", dataset)
     checkpoint = stage.resume()
     options = stage.options.denoiser
-    schedule = stage.schedule()
+    schedule, data = stage.schedule(), read(data_folder / "train")
+    if "validation_images" in options.paper_compat:
+        data = joined(data, read(data_folder / "validation"))
     model, history = train(
-        read(data_folder / "train"),
+        data,
         options,
         schedule,
         stage.seed("denoiser"),

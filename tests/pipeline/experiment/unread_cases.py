@@ -78,6 +78,18 @@ CASES = {
         "drawn_reference",
         "0",
     ),
+    "one draw of digits": Case(
+        (*M, "data", "paper_compat"), ["one_draw"], "unknown key", "download"
+    ),
+    "a switch of the images twice": Case(
+        (*S, "data", "paper_compat"), ["one_draw"] * 2, "one_draw, one_draw", "each switch once"
+    ),
+    "a switch of a training twice": Case(
+        (*S, "denoiser", "paper_compat"),
+        ["validation_images"] * 2,
+        "validation_images, validation_images",
+        "each switch once",
+    ),
     "a switch of the metrics twice": Case(
         ("metrics", "paper_compat"), ["drawn_reference"] * 2, "drawn_reference", "each switch once"
     ),

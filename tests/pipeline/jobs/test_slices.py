@@ -161,6 +161,13 @@ def test_a_switch_of_a_setup_is_of_its_cells_alone(edit, edited):
         assert (old != new) == (cell.setup == "clean/x0+ema0.9")
 
 
+def test_switches_of_images_and_training_are_of_their_jobs(edited):
+    balls = {(*S, "data", "paper_compat"): ["one_draw"]}
+    assert changed(edited({}), edited(balls)) == {f"prepare {BALLS}", "collect all"}
+    trained = {(*S, "denoiser", "paper_compat"): ["validation_images"]}
+    assert changed(edited({}), edited(trained)) == {f"train_denoiser {BALLS}", "collect all"}
+
+
 def test_a_drawn_reference_is_of_the_metrics_alone(edited):
     found = changed(edited({}), edited({("metrics", "paper_compat"): ["drawn_reference"]}))
     assert found == {f"metrics {BALLS}", "metrics mnist", "collect all"}

@@ -12,44 +12,51 @@ from guidebench.pipeline.experiment.sections import Setup
 STATELESS = ("none", "norm_clip")
 
 
-def setup_switches(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
-    """Of a setup, and its own gradient of a clip that is not there."""
+def compat_mistakes(config: Config) -> Iterator[Mistake]:
+    """All of an experiment, and setups' own gradients of clips that are not there."""
+    named: dict[str, Sequence[str]] = {"metrics": config.metrics.paper_compat}
+    if config.metrics.paper_compat and not config.datasets:
+        found = ", ".join(config.metrics.paper_compat)
+        yield "metrics.paper_compat", found, "nothing without a data set"
+    for name, dataset in config.datasets.items():
+        key = f"datasets.{name}"
+        named |= {
+            f"{key}.data": getattr(dataset.data, "paper_compat", []),
+            f"{key}.denoiser": dataset.denoiser.paper_compat,
+            f"{key}.sensitivity": dataset.sensitivity.paper_compat,
+        }
+        for found, allowed in _sensitivity(dataset):
+            yield f"{key}.sensitivity.paper_compat", found, allowed
+        for setup, options in dataset.setups.items():
+            if options.guidance != "classifier":
+                continue  # there every switch is refused
+            named[f"{key}.setups.{setup}"] = options.paper_compat
+            for part, found, allowed in _setup(dataset, options):
+                yield f"{key}.setups.{setup}.{part}", found, allowed
+    for key, switches in named.items():
+        if len(set(switches)) < len(switches):
+            yield f"{key}.paper_compat", ", ".join(switches), "each switch once"
+
+
+def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
     if setup.clip_gradient and not dataset.sampling.clip:
         yield "clip_gradient", setup.clip_gradient, "null, unless sampling.clip is true"
-    if setup.guidance != "classifier":
-        return  # there every switch is refused
     key, switches = "paper_compat", setup.paper_compat
-    yield from _repeated(key, switches)
     if "carried_state" in switches and setup.stabilizer.name in STATELESS:
         yield key, "carried_state", "it only beside a stabilizer that keeps a state"
     if "raw_logit" in switches and len(classes(dataset.data)) == 2:
         yield key, "raw_logit", "it only with more classes than two: of two, there is one logit"
 
 
-def metric_switches(config: Config) -> Iterator[Mistake]:
-    """Of the metrics."""
-    key, switches = "metrics.paper_compat", config.metrics.paper_compat
-    yield from _repeated(key, switches)
-    if switches and not config.datasets:
-        yield key, ", ".join(switches), "nothing without a data set"
-
-
-def sensitivity_switches(dataset: Dataset) -> Iterator[Mistake]:
-    """Of the analysis of the forward process."""
-    key, options = "sensitivity.paper_compat", dataset.sensitivity
-    switches = options.paper_compat
-    yield from _repeated(key, switches)
+def _sensitivity(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """(found, allowed) of switches that would change nothing."""
+    switches, options = dataset.sensitivity.paper_compat, dataset.sensitivity
     guides = [one for name, one in dataset.classifiers.items() if name != "judge"]
-    if "shared_state" in switches and not options.stabilizers:
-        yield key, "shared_state", "it only with sensitivity.stabilizers"
     for switch in ("same_time", "shared_state"):
         if switch in switches and all(one.noise_trained for one in guides):
-            yield key, switch, "it only with a classifier that guides and is not noise-trained"
-    if "clean_at_zero" in switches and options.steps != dataset.schedule.timesteps:
-        allowed = f"it only with sensitivity.steps: {dataset.schedule.timesteps}, which reach t = 0"
-        yield key, "clean_at_zero", allowed
-
-
-def _repeated(key: str, switches: Sequence[str]) -> Iterator[Mistake]:
-    if len(set(switches)) < len(switches):
-        yield key, ", ".join(switches), "each switch once"
+            yield switch, "it only with a classifier that guides and is not noise-trained"
+    if "shared_state" in switches and not options.stabilizers:
+        yield "shared_state", "it only with sensitivity.stabilizers"
+    timesteps = dataset.schedule.timesteps
+    if "clean_at_zero" in switches and options.steps != timesteps:
+        yield "clean_at_zero", f"it only with sensitivity.steps: {timesteps}, which reach t = 0"

@@ -49,6 +49,11 @@ class SportBallsData(Model):
     poses: PositiveInt = Field(192, description="rendered poses per class that the images share")
     train: TrainCount = Field(6000, description="number of training images")
     validation: PositiveInt = Field(2000, description="number of held-out images")
+    paper_compat: list[Literal["one_draw"]] = Field(
+        default_factory=list,
+        description="choices of the public nrCG code (docs/compat.md): class, position, rotation "
+        "and scale are remainders of one random number",
+    )
 
 
 class IdxData(Model):

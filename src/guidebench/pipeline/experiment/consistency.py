@@ -7,11 +7,7 @@ from collections.abc import Iterator
 
 from guidebench.base.choices import EACH, SAMPLERS, classes, side, target_name
 from guidebench.pipeline.experiment.allowed_names import Mistake, names
-from guidebench.pipeline.experiment.compat_consistency import (
-    metric_switches,
-    sensitivity_switches,
-    setup_switches,
-)
+from guidebench.pipeline.experiment.compat_consistency import compat_mistakes
 from guidebench.pipeline.experiment.config import (
     ARCHITECTURES,
     Config,
@@ -74,7 +70,7 @@ def _all(config: Config) -> Iterator[Mistake]:
             for key, found, allowed in _setup(dataset, options):
                 yield f"datasets.{name}.setups.{setup}.{key}", found, allowed
     yield from metric_mistakes(config)
-    yield from metric_switches(config)
+    yield from compat_mistakes(config)
 
 
 def _data(dataset: Dataset) -> Iterator[Mistake]:
@@ -226,7 +222,6 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
             yield "sampling.grid_steps", grid, f"at most schedule.timesteps ({timesteps})"
     for name, stabilizer in dataset.sensitivity.stabilizers.items():
         yield from stabilizer_mistakes(f"sensitivity.stabilizers.{name}", stabilizer)
-    yield from sensitivity_switches(dataset)
 
 
 def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
@@ -243,5 +238,4 @@ def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
             yield "conditional", "true", "true only with denoiser.condition_dropout"
         if setup.guidance == "cfg" and labelled:
             yield "guidance", "cfg", "cfg only with denoiser.condition_dropout"
-    yield from setup_switches(dataset, setup)
     yield from mean_mistakes(setup, [dataset.sampling.sampler])

@@ -107,7 +107,7 @@ def forward(tables: Tables, dataset: str) -> dict[str, Any]:
 def _walks(tables: Tables, dataset: str) -> list[tuple[str, str]]:
     """(classifier, input) of the walks with switches, in the tables' order."""
     table = tables.sensitivity[tables.sensitivity.dataset == dataset]
-    named = table.input.str.split("+").str[-1].isin(FORWARD_COMPAT)
+    named = table.input.str.split("+").str[-1].isin(list(FORWARD_COMPAT))
     pairs = table.loc[named, ["classifier", "input"]].drop_duplicates()
     return list(pairs.itertuples(index=False, name=None))
 

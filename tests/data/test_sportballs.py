@@ -60,7 +60,8 @@ def test_one_draw_makes_the_class_a_matter_of_the_place() -> None:
     found = one_draw(COUNT, 3)
     whole = {name: np.floor(found[name] * values) for name, values in VALUES.items()}
     x, y = whole["position"].T
-    assert {name: len(np.unique(values)) for name, values in whole.items()} == VALUES
+    for name, values in whole.items():
+        assert 0 <= values.min() <= values.max() == VALUES[name] - 1
     assert np.array_equal(x % 4, whole["class"])
     assert np.array_equal(whole["angle"] % 4, whole["class"])
     assert np.array_equal(whole["angle"] % 6, whole["scale"])

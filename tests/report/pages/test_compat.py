@@ -28,7 +28,8 @@ def _with(tables: Tables, setup: str, variant: dict[str, Any], **keys: Any) -> T
     for name in ("results", "jackknife"):
         rows = getattr(tables, name)
         own = rows[rows.setup == EMA99].assign(setup=setup)
-        own["value"] += 0.1 + (0.01 * own.block if name == "jackknife" else 0)
+        higher = 0.1 + (0.01 * own.block if name == "jackknife" else 0)
+        own["value"] += higher * own.metric.isin(list(compat.METRICS))
         frames[name] = pd.concat([rows, own], ignore_index=True)
     return dataclasses.replace(tables, **frames)
 

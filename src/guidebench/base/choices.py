@@ -83,7 +83,7 @@ def compat_walks(switches: list[str], source: str) -> list[tuple[str, ...]]:
     [('clean_at_zero',)]
     """
     acting = tuple(switch for switch in switches if source in FORWARD_COMPAT[switch])
-    alone = [(switch,) for switch in acting]
+    alone: list[tuple[str, ...]] = [(switch,) for switch in acting]
     return [*alone, acting] if len(acting) > 1 else alone
 
 

@@ -30,19 +30,13 @@ class Chosen:
 
 
 class Joined:
-    """The images [N, C, H, W] of two arrays one after the other, copied when a batch is indexed."""
+    """The images [N, C, H, W] of two arrays one after the other, copied by rows [M]."""
 
-    def __init__(
-        self, first: np.ndarray | Chosen | Joined, second: np.ndarray | Chosen | Joined
-    ) -> None:
+    def __init__(self, first: np.ndarray | Chosen, second: np.ndarray | Chosen) -> None:
         self.first, self.second = first, second
         self.shape: tuple[int, ...] = (len(first) + len(second), *first.shape[1:])
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
-        rows = np.arange(len(self))[index]
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         batch = np.empty((len(rows), *self.shape[1:]), np.uint8)
         early = rows < len(self.first)
         batch[early] = self.first[rows[early]]
@@ -53,7 +47,7 @@ class Joined:
 class Stored(NamedTuple):
     """A prepared split: images uint8 [N, C, H, W] (memory map), labels int64 [N], class names."""
 
-    images: np.ndarray | Chosen | Joined
+    images: np.ndarray | Chosen
     labels: np.ndarray
     classes: list[str]
 
@@ -99,7 +93,8 @@ def chosen(data: Stored, rows: np.ndarray) -> Stored:
 def joined(first: Stored, second: Stored) -> Stored:
     """The images of two splits, one after the other; they stay on disk."""
     labels = np.concatenate((first.labels, second.labels))
-    return Stored(Joined(first.images, second.images), labels, first.classes)
+    images = Chosen(Joined(first.images, second.images), np.arange(len(labels)))
+    return Stored(images, labels, first.classes)
 
 
 def to_float(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:

@@ -16,8 +16,8 @@ def compat_mistakes(config: Config) -> Iterator[Mistake]:
     """All of an experiment, and setups' own gradients of clips that are not there."""
     named: dict[str, Sequence[str]] = {"metrics": config.metrics.paper_compat}
     if config.metrics.paper_compat and not config.datasets:
-        found = ", ".join(config.metrics.paper_compat)
-        yield "metrics.paper_compat", found, "nothing without a data set"
+        asked = ", ".join(config.metrics.paper_compat)
+        yield "metrics.paper_compat", asked, "nothing without a data set"
     for name, dataset in config.datasets.items():
         key = f"datasets.{name}"
         named |= {
@@ -25,8 +25,8 @@ def compat_mistakes(config: Config) -> Iterator[Mistake]:
             f"{key}.denoiser": dataset.denoiser.paper_compat,
             f"{key}.sensitivity": dataset.sensitivity.paper_compat,
         }
-        for found, allowed in _sensitivity(dataset):
-            yield f"{key}.sensitivity.paper_compat", found, allowed
+        for part, found, allowed in _sensitivity(dataset):
+            yield f"{key}.sensitivity.{part}", found, allowed
         for setup, options in dataset.setups.items():
             if options.guidance != "classifier":
                 continue  # there every switch is refused
@@ -48,15 +48,16 @@ def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
         yield key, "raw_logit", "it only with more classes than two: of two, there is one logit"
 
 
-def _sensitivity(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    """(found, allowed) of switches that would change nothing."""
+def _sensitivity(dataset: Dataset) -> Iterator[Mistake]:
+    key = "paper_compat"
     switches, options = dataset.sensitivity.paper_compat, dataset.sensitivity
     guides = [one for name, one in dataset.classifiers.items() if name != "judge"]
     for switch in ("same_time", "shared_state"):
         if switch in switches and all(one.noise_trained for one in guides):
-            yield switch, "it only with a classifier that guides and is not noise-trained"
+            yield key, switch, "it only with a classifier that guides and is not noise-trained"
     if "shared_state" in switches and not options.stabilizers:
-        yield "shared_state", "it only with sensitivity.stabilizers"
+        yield key, "shared_state", "it only with sensitivity.stabilizers"
     timesteps = dataset.schedule.timesteps
     if "clean_at_zero" in switches and options.steps != timesteps:
-        yield "clean_at_zero", f"it only with sensitivity.steps: {timesteps}, which reach t = 0"
+        allowed = f"it only with sensitivity.steps: {timesteps}, which reach t = 0"
+        yield key, "clean_at_zero", allowed

@@ -13,7 +13,7 @@ from scipy import stats
 from guidebench.base.choices import SPORT_BALLS
 from guidebench.data.balls import SURFACES, matrices
 from guidebench.data.dataset import DataSet
-from guidebench.data.sportballs import draw
+from guidebench.data.sportballs import VALUES, draw, one_draw
 
 COUNT = 2000
 P = 1e-4  # of a false alarm; the seed is fixed, so the outcome is too
@@ -21,6 +21,7 @@ P = 1e-4  # of a false alarm; the seed is fixed, so the outcome is too
 
 def _options(**changes: Any) -> SimpleNamespace:
     values = {"size": 16, "canvas": 32, "scale": (0.4, 0.8), "rotation": "3d", "poses": 6}
+    values["paper_compat"] = []
     return SimpleNamespace(**{**values, **changes})
 
 
@@ -51,6 +52,24 @@ def render() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.render
+
+
+def test_one_draw_makes_the_class_a_matter_of_the_place() -> None:
+    """The public code's: x % 4 == class, and the others are remainders of the same number."""
+    options = _options(rotation="in_plane", paper_compat=["one_draw"])
+    found = one_draw(COUNT, 3)
+    whole = {name: np.floor(found[name] * values) for name, values in VALUES.items()}
+    x, y = whole["position"].T
+    for name, values in whole.items():
+        assert 0 <= values.min() <= values.max() == VALUES[name] - 1
+    assert np.array_equal(x % 4, whole["class"])
+    assert np.array_equal(whole["angle"] % 4, whole["class"])
+    assert np.array_equal(whole["angle"] % 6, whole["scale"])
+    assert np.array_equal(whole["scale"] % 2, whole["class"] % 2)
+    assert stats.chi2_contingency(np.histogram2d(y % 4, whole["class"], 4)[0]).pvalue > P
+    balls = draw(options, 40, 3)
+    assert np.array_equal(balls.labels, one_draw(40, 3)["class"] * 4 // 1)
+    assert np.array_equal(np.floor(balls.extra["position"][:, 0] * 32) % 4, balls.labels)
 
 
 def _class_p_value(values: np.ndarray, labels: np.ndarray) -> float:

@@ -41,7 +41,9 @@ OTHER = {  # another value of each key than its default
     "limit": 0.5,
     "recompute_eps": False,
     "clip_gradient": "zero",
+    "paper_compat": ["raw_logit"],
 }
+SEEN = {"hold": "x0_frozen", "clip_gradient": "x0"}  # the input where a key acts
 
 
 class Own:
@@ -106,20 +108,19 @@ def test_of_a_setup(key: str, guidance: str, sampler) -> None:
     """`classifier`, which nothing can be sampled without, is left out."""
     readers = unread_keys.BY_GUIDANCE.get(key, ("classifier",))
     name = unread_keys.OWN if ":" in guidance else guidance
-    base = Setup(
-        guidance=guidance, classifier="clean", input="x0_frozen" if key == "hold" else "raw"
-    )
+    base = Setup(guidance=guidance, classifier="clean", input=SEEN.get(key, "raw"))
     changed = base.model_copy(update={key: OTHER[key]})
     # that cfg's denoiser always gets its label is documented
     acts = name in readers and (guidance, key) != ("cfg", "conditional")
     assert (sampler(base, SAMPLING) != sampler(changed, SAMPLING)) == acts
 
 
+@pytest.mark.parametrize("key", sorted(unread_keys.BY_INPUT))
 @pytest.mark.parametrize("kind", ["raw", "x0", "x0_frozen"])
-def test_of_an_input(kind: str, sampler) -> None:
+def test_of_an_input(kind: str, key: str, sampler) -> None:
     base = Setup(guidance="classifier", classifier="clean", input=kind)
-    changed = base.model_copy(update={"hold": "eps"})
-    acts = kind in unread_keys.BY_INPUT["hold"]
+    changed = base.model_copy(update={key: OTHER[key]})
+    acts = kind in unread_keys.BY_INPUT[key]
     assert (sampler(base, SAMPLING) != sampler(changed, SAMPLING)) == acts
 
 

@@ -77,6 +77,22 @@ def test_values_and_references() -> None:
     assert scores["cfd_judge"].reference.startswith("100 target-class training images")
 
 
+def test_a_drawn_reference_has_replacement_and_the_samples_number() -> None:
+    """The public code draws as many training images as it samples (docs/compat.md)."""
+    real = Real({"reference": _set(300, 0)}, 1, drawn=48)
+    every = _set(300, 0)["hidden:judge"]
+    for conditional, pool in ((False, every), (True, every[1::3])):
+        rows, words = real.rows("judge", conditional)
+        places = [int(np.flatnonzero((pool == row).all(1))[0]) for row in rows]
+        assert len(rows) == 48
+        assert len(set(places)) < 48
+        assert max(places) > 48
+        assert np.array_equal(rows, real.rows("judge", conditional)[0])
+        assert words.startswith("draws of ")
+    assert real.reference("judge", True, BLOCKS).size == 48
+    assert len(Real({"reference": _set(300, 0)}, 1).rows("judge", False)[0]) == 300
+
+
 def test_value_and_error_count_images_and_reference() -> None:
     """From scratch: blocks of images left out, then blocks of the reference, on all images."""
     found = _set(48, 3)

@@ -6,6 +6,7 @@ docs/mathematics.md, Sensitivity along the forward process, has the definitions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,16 +56,24 @@ def indices(schedule: Schedule, steps: int) -> list[int]:
 
 
 def accuracy(
-    evaluate: ClassifierGradient, schedule: Schedule, views: Views, grid: list[int]
+    evaluate: ClassifierGradient,
+    schedule: Schedule,
+    views: Views,
+    grid: list[int],
+    clean_at_zero: bool = False,
 ) -> Iterator[tuple[int, Tensor]]:
     """(index, correct [N] in {0, 1}) of the classifier on x_t or x0_pred(x_t) (nrCG, figure 1).
 
     `grid` has indices of the schedule's full time grid, as `indices`: t itself when it is discrete.
+    `clean_at_zero`: at index 0 the images get no noise, but the time that is t = 0's (the public
+    code, docs/compat.md).
     """
     full = schedule.grid(schedule.timesteps)[::-1]
     for index in grid:
         t = full[index + 1]
         x = schedule.diffuse(views.images, views.noise(index), t)
+        if clean_at_zero and index == 0:
+            x = views.images
         rows = []
         for batch in x.split(BATCH):
             with torch.no_grad():
@@ -80,22 +89,24 @@ def pairs(
     grid: list[int],
     target: int | Tensor,
     stabilizers: dict[str, Callable[[], Stabilize]],
+    same_time: bool = False,
 ) -> Iterator[tuple[int, str, str, Tensor]]:
     """(index, stabilizer, quantity, value [N]) of pairs x_t, x_{t-1} (nrCG, eq. 3, 4, 6; figure 4).
 
     `grid`: the t that are reported, falling, as `indices`; `target`: the class of log p(y | input),
     one for all images or the [N] of each; `stabilizers`: by name, "none" among them, each made
     twice, since x_t and x_{t-1} have a state each. Their states walk every t from T-1 down.
+    `same_time`: x_{t-1} is evaluated as if its time were t (the public code, docs/compat.md).
     """
     targets = torch.as_tensor(target, device=views.images.device).expand(len(views.images))
     chains = {name: (make(), make()) for name, make in stabilizers.items()}
     full = schedule.grid(schedule.timesteps)[::-1]
 
-    def at(pair: int, time: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """x, logits and gradient at a time, with the noise of a pair."""
+    def at(pair: int, time: Any, told: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """State at a time, with the noise of a pair; logits and gradient as of the time `told`."""
         x = schedule.diffuse(views.images, views.noise(pair), time)
         evaluations = [
-            evaluate(batch, time, target)
+            evaluate(batch, told, target)
             for batch, target in zip(x.split(BATCH), targets.split(BATCH), strict=True)
         ]
         logits = torch.cat([evaluation.logits for evaluation in evaluations])
@@ -104,10 +115,12 @@ def pairs(
     every = bool(set(chains) - {"none"})
     following = None
     for t in range(schedule.timesteps - 1, min(grid) - 1, -1) if every else grid:
-        x, logits, gradient = following or at(t, full[t + 1])
-        x_before, logits_before, gradient_before = before = at(t, full[t])
+        now, earlier = full[t + 1], full[t]
+        x, logits, gradient = following or at(t, now, now)
+        before = at(t, earlier, now if same_time else earlier)
+        x_before, logits_before, gradient_before = before
         # with one noise for all t, a pair's x_{t-1} is the x_t of the pair that follows
-        following = before if every and not views.per_t else None
+        following = before if every and not (views.per_t or same_time) else None
         stabilized = {
             name: (stabilize(gradient), stabilize_before(gradient_before))
             for name, (stabilize, stabilize_before) in chains.items()
@@ -125,6 +138,14 @@ def pairs(
             yield t, name, "grad_relative", difference / distance / norm(g).clamp(min=tiny)
             yield t, name, "grad_cosine", product / (norm(g) * norm(g_before)).clamp(min=tiny)
             yield t, name, "update_norm", norm(g)
+
+
+def shared(make: Callable[[], Stabilize]) -> Callable[[], Stabilize]:
+    """Makes the same two stabilizers, x_t's and x_{t-1}'s, for each walk of `pairs`.
+
+    Their state goes on from one walk to the next (the public code, docs/compat.md).
+    """
+    return cycle((make(), make())).__next__
 
 
 def implicit(

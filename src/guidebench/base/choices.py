@@ -9,6 +9,13 @@ from guidebench.base.plugins import plugin
 from guidebench.pipeline.recording import Methods
 
 EACH = "each"
+# choices of the public nrCG code in its forward analysis (docs/compat.md), and the inputs of the
+# classifier on which each changes something
+FORWARD_COMPAT = {
+    "same_time": ("x0",),
+    "shared_state": ("x0",),
+    "clean_at_zero": ("raw", "x0"),
+}
 NEIGHBOURS = 3  # of an image, in precision and recall
 FEWEST = 3  # images of a reference: the two that a jackknife leaves have a covariance
 # distance -> the sliced Wasserstein distance in the same features, by which scales are chosen
@@ -67,6 +74,19 @@ def sampler(name: str) -> Sampler:
     own = plugin(name)
     properties = {key: getattr(own, key) for key in SAID if hasattr(own, key)}
     return Sampler(("eps", "x0"), **properties)
+
+
+def compat_walks(switches: list[str], source: str) -> list[tuple[str, ...]]:
+    """The switches of `sensitivity.paper_compat` that act on an input: each alone, then together.
+
+    >>> compat_walks(["same_time", "clean_at_zero"], "x0")
+    [('same_time',), ('clean_at_zero',), ('same_time', 'clean_at_zero')]
+    >>> compat_walks(["same_time", "clean_at_zero"], "raw")
+    [('clean_at_zero',)]
+    """
+    acting = tuple(switch for switch in switches if source in FORWARD_COMPAT[switch])
+    alone: list[tuple[str, ...]] = [(switch,) for switch in acting]
+    return [*alone, acting] if len(acting) > 1 else alone
 
 
 def attribute_values(data: Any) -> list[str]:

@@ -16,6 +16,8 @@ from guidebench.data.balls import SURFACES, albedo, shade
 from guidebench.data.dataset import DataSet
 
 BATCH = 250
+# how many values each has in the public nrCG code (docs/compat.md)
+VALUES = {"class": 4, "position": 32, "scale": 6, "angle": 360}
 
 
 def uniform_quaternions(numbers: np.ndarray) -> np.ndarray:
@@ -74,10 +76,27 @@ def place(views: Tensor, angles: Tensor, scales: Tensor, centres: Tensor, option
     return functional.avg_pool2d(scene, side // options.size).mul(255).round().to(torch.uint8)
 
 
+def one_draw(count: int, seed: int) -> dict[str, np.ndarray]:
+    """Uniform numbers in (0, 1) of the public code: [count], of `position` [count, 2].
+
+    Each is the remainder of one and the same draw by how many values it has, only the second
+    coordinate of another draw: the class is the position modulo 4.
+    """
+    generator = np.random.Generator(np.random.Philox(derive(seed, "one_draw")))
+    drawn = generator.integers(2**32, size=(count, 2))
+    return {
+        name: ((drawn if name == "position" else drawn[:, 0]) % values + 0.5) / values
+        for name, values in VALUES.items()
+    }
+
+
 def draw(options: Any, count: int, seed: int) -> DataSet:
     """`count` images; extras: position (relative, [0, 1]^2), centre (pixels), scale, rotation."""
+    dependent = one_draw(count, seed) if "one_draw" in options.paper_compat else {}
 
     def numbers(name: str, *shape: int) -> np.ndarray:
+        if name in dependent:
+            return dependent[name]
         generator = np.random.Generator(np.random.Philox(derive(seed, name)))
         return generator.random((count, *shape))
 

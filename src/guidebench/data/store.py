@@ -17,7 +17,7 @@ from guidebench.pipeline.records.artifacts import atomic, read_json, write_json
 class Chosen:
     """The images [N, C, H, W] at `rows` [N] of a larger array, copied when a batch is indexed."""
 
-    def __init__(self, images: np.ndarray | Chosen, rows: np.ndarray) -> None:
+    def __init__(self, images: np.ndarray | Chosen | Joined, rows: np.ndarray) -> None:
         self.images, self.rows = images, rows
         self.shape: tuple[int, ...] = (len(rows), *images.shape[1:])
 
@@ -26,6 +26,21 @@ class Chosen:
 
     def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
         batch: np.ndarray = self.images[self.rows[index]]
+        return batch
+
+
+class Joined:
+    """The images [N, C, H, W] of two arrays one after the other, copied by rows [M]."""
+
+    def __init__(self, first: np.ndarray | Chosen, second: np.ndarray | Chosen) -> None:
+        self.first, self.second = first, second
+        self.shape: tuple[int, ...] = (len(first) + len(second), *first.shape[1:])
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        batch = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        early = rows < len(self.first)
+        batch[early] = self.first[rows[early]]
+        batch[~early] = self.second[rows[~early] - len(self.first)]
         return batch
 
 
@@ -73,6 +88,13 @@ def half(data: Stored, which: str) -> Stored:
 def chosen(data: Stored, rows: np.ndarray) -> Stored:
     """The images at `rows` [N], which stay on disk: half of CelebA's at 256 px are 16 GB."""
     return Stored(Chosen(data.images, rows), data.labels[rows], data.classes)
+
+
+def joined(first: Stored, second: Stored) -> Stored:
+    """The images of two splits, one after the other; they stay on disk."""
+    labels = np.concatenate((first.labels, second.labels))
+    images = Chosen(Joined(first.images, second.images), np.arange(len(labels)))
+    return Stored(images, labels, first.classes)
 
 
 def to_float(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:

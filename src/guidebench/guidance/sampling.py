@@ -17,11 +17,12 @@ from guidebench.diffusion.by_name import sampler_of
 from guidebench.diffusion.samplers import Predict, Prediction, own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
+from guidebench.guidance.compat import HalfPrecision, RawLogit
 from guidebench.guidance.gradients import ClassifierGradient, GuidingClassifier, Network
 from guidebench.guidance.guides import ClassifierFree, ClassifierGuided, Strength, Unguided
 from guidebench.guidance.networks import BoundDenoiser
 from guidebench.guidance.own import Denoise, Own, TargetClassifier
-from guidebench.guidance.stabilizers import build
+from guidebench.guidance.stabilizers import Stabilize, build
 from guidebench.models.denoiser import Denoiser
 from guidebench.pipeline.recording import Methods
 
@@ -46,9 +47,12 @@ class Samples(NamedTuple):
     film: np.ndarray
 
 
-def clip_gradient(sampling: sections.Sampling) -> str | None:
-    """The gradient of x0_pred's clip to [-1, 1] where it saturates; None without a clip."""
-    return sampling.clip_gradient if sampling.clip else None
+def clip_gradient(sampling: sections.Sampling, own: str | None = None) -> str | None:
+    """The gradient of x0_pred's clip to [-1, 1] where it saturates; None without a clip.
+
+    `own`: a setup's own, where it has one.
+    """
+    return (own or sampling.clip_gradient) if sampling.clip else None
 
 
 class GuidedCell(NamedTuple):
@@ -61,6 +65,7 @@ class GuidedCell(NamedTuple):
     steps: int
     clip_gradient: str | None  # None: x0_pred is not clipped
     recompute_eps: bool
+    carried: Stabilize | None = None  # paper_compat: with the state of the micro-batch before
 
     def settings(self, conditional: bool) -> tuple[Network, str, Schedule, bool, bool]:
         """The arguments of `Unguided`; a conditional network has its labels bound."""
@@ -97,17 +102,22 @@ def classifier_guided(cell: GuidedCell) -> ClassifierGuided:
     plain = unguided(cell)
     assert cell.classifier is not None
     assert networks.target is not None
+    raw = "raw_logit" in setup.paper_compat
+    if "half_precision" in setup.paper_compat:
+        plain.network = HalfPrecision(plain.network)
     evaluate = ClassifierGradient(
         plain.network,
         plain.prediction,
         networks.schedule,
-        cell.classifier,
+        RawLogit(cell.classifier) if raw else cell.classifier,
         setup.input,
         cell.clip_gradient,
         setup.temperature,
         setup.hold,
     )
-    stabilize = build(setup.stabilizer, networks.schedule.timesteps, cell.steps)
+    stabilize = cell.carried
+    if stabilize is None:
+        stabilize = build(setup.stabilizer, networks.schedule.timesteps, cell.steps)
     return ClassifierGuided(
         evaluate, networks.target, cell.scaled(), stabilize, setup.injection, plain
     )
@@ -139,7 +149,7 @@ GUIDES: Methods[Callable[[GuidedCell], Predict]] = Methods(
 
 
 def build_guide(cell: GuidedCell) -> Predict:
-    """A fresh guide for one trajectory: stabiliser states start at zero."""
+    """A fresh guide for one trajectory: stabiliser states start at zero, if none is carried."""
     kind = cell.setup.guidance
     return own(cell) if ":" in kind else GUIDES[kind](cell)
 
@@ -174,7 +184,10 @@ class Sampler:
         images is kept, at most of one micro-batch.
         """
         steps = steps or setup.steps or self.sampling.steps
-        clip = clip_gradient(self.sampling), self.sampling.recompute_eps
+        clip = clip_gradient(self.sampling, setup.clip_gradient), self.sampling.recompute_eps
+        carried = None
+        if "carried_state" in setup.paper_compat:
+            carried = build(setup.stabilizer, self.schedule.timesteps, steps)
         size = self.sampling.micro_batch
         images, diverged, seconds = [], [], []
         films: list[np.ndarray] = []
@@ -184,7 +197,7 @@ class Sampler:
             padded, target = (torch.cat((rows, rows[-1:].expand(size - count))) for rows in batch)
             networks = BoundDenoiser(self.denoiser, self.schedule, target)
             kept = 0 if films else min(trajectories, count)
-            cell = GuidedCell(setup, scale, networks, classifier, steps, *clip)
+            cell = GuidedCell(setup, scale, networks, classifier, steps, *clip, carried)
             x, bad, film = self._trajectory(build_guide(cell), padded, kept, steps)
             images.append(to_uint8(x[:count]))
             diverged.append(bad[:count].cpu().numpy())

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from guidebench.base.choices import FEWEST
-from guidebench.base.jackknife import scattered
+from guidebench.base.jackknife import SEED, scattered
 from guidebench.metrics.frechet import Fitted, least_error
 from guidebench.metrics.sliced import Sliced
 from guidebench.metrics.variety import Features
@@ -71,11 +71,15 @@ class Reference:
 class Real:
     """The features of real images: `sets` by name, the references' and the floor's.
 
-    `target`: the target class, None where every class is generated in turn.
+    `target`: the target class, None where every class is generated in turn. `drawn`: the reference
+    is that many training images, drawn with replacement (the public code, docs/compat.md); None:
+    all of them.
     """
 
-    def __init__(self, sets: dict[str, Features], target: int | None) -> None:
-        self.sets, self.target = sets, target
+    def __init__(
+        self, sets: dict[str, Features], target: int | None, drawn: int | None = None
+    ) -> None:
+        self.sets, self.target, self.drawn = sets, target, drawn
         self._cache: dict[tuple[str, bool], Reference] = {}
 
     def reference(self, extractor: str, conditional: bool, blocks: int) -> Reference:
@@ -91,4 +95,9 @@ class Real:
         keep = data["labels"] == self.target if conditional else slice(None)
         words = "target-class training images" if conditional else "training images"
         unseen = ", unseen by the judge" if of == "judge" else ""
-        return data[key_of(of)][keep], words + unseen
+        found = data[key_of(of)][keep]
+        if self.drawn is not None:
+            chance = np.random.Generator(np.random.Philox(SEED))
+            found = found[chance.integers(len(found), size=self.drawn)]
+            words = f"draws of {words}"
+        return found, words + unseen

@@ -61,8 +61,9 @@ def scorer_of(stage: Stage, real: list[Path]) -> Scorer:
     if workload.images_scored(config):
         for name, data in real_images(stage).items():
             sets[name]["images"] = data.images[:]
+    drawn = "drawn_reference" in config.metrics.paper_compat
     return Scorer(
-        Real(sets, stage.target),
+        Real(sets, stage.target, stage.options.sampling.evaluation if drawn else None),
         stage.options.target is not None,
         config.metrics.jackknife_blocks,
         [Metric(key, one) for key, one in config.metrics.own.items()],

@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from guidebench.analysis.sensitivity import Table, Views, accuracy, implicit, indices, pairs
+from guidebench.analysis.sensitivity import (
+    Table,
+    Views,
+    accuracy,
+    implicit,
+    indices,
+    pairs,
+    shared,
+)
+from guidebench.base.choices import compat_walks
 from guidebench.base.seeds import derive
 from guidebench.data.store import Stored, read, to_float
 from guidebench.guidance.gradients import ClassifierGradient
@@ -40,7 +49,8 @@ def views(stage: Stage, data: Stored, count: int) -> Views:
 def run(stage: Stage) -> None:
     """Walk t = T-1 .. 0: accuracy on raw images and on x0_pred, sensitivities on those that guide.
 
-    On x0_pred guides a classifier that never saw noise.
+    On x0_pred guides a classifier that never saw noise. What `paper_compat` names is walked once
+    more each, with its name in the column `input`.
     """
     dataset, name = stage.job.dataset, stage.job.classifier
     layout, options = stage.layout, stage.options.sensitivity
@@ -54,9 +64,8 @@ def run(stage: Stage) -> None:
     grid = indices(schedule, options.steps)
     noisy = stage.options.classifiers[name].noise_trained
     guiding = ["raw"] if noisy else ["raw", "x0"]
-    table, done = Table(), 0
-    for kind in ("raw", "x0"):
-        evaluate = ClassifierGradient(
+    evaluates = {
+        kind: ClassifierGradient(
             lambda x, t: denoiser(x, schedule.network_time(t)),
             denoiser.prediction,
             schedule,
@@ -64,28 +73,51 @@ def run(stage: Stage) -> None:
             kind,
             clip_gradient(stage.options.sampling),
         )
+        for kind in ("raw", "x0")
+    }
+    many, few = (views(stage, data, n) for n in (options.accuracy_images, options.images))
+    target = few.labels if stage.target is None else stage.target
+    table, done = Table(), 0
+    walks = [
+        (kind, switches)
+        for kind in evaluates
+        for switches in [(), *compat_walks(list(options.paper_compat), kind)]
+        if kind in guiding or not switches
+    ]
+    sensed = [
+        (kind, switches)
+        for kind, switches in walks
+        if kind in guiding and switches != ("clean_at_zero",)
+    ]
+    for kind, switches in walks:
+        evaluate, source = evaluates[kind], "+".join((kind, *switches))
         stabilizers: dict[str, Callable[[], Stabilize]] = {"none": Identity}
         if kind == "x0":
             stabilizers |= {
                 key: partial(build, section, schedule.timesteps, schedule.timesteps)
                 for key, section in options.stabilizers.items()
             }
-        many = views(stage, data, options.accuracy_images)
-        for t, correct in accuracy(evaluate, schedule, many, grid):
-            table.add(kind, "none", "accuracy", t, correct)
-        if kind not in guiding:
-            continue
-        few = views(stage, data, options.images)
-        target = few.labels if stage.target is None else stage.target
-        last = None
-        for t, stabilizer, quantity, value in pairs(
-            evaluate, schedule, few, grid, target, stabilizers
-        ):
-            table.add(kind, stabilizer, quantity, t, value)
-            if t != last:
-                last, done = t, done + 1
-                stage.events.progress(done, len(grid) * len(guiding))
-        if kind == "raw" and denoiser.conditional:
+        at_zero = "clean_at_zero" in switches
+        if at_zero or not switches:
+            # of the public code's accuracies that at t = 0 alone is another
+            reported = [0] if at_zero else grid
+            for t, correct in accuracy(evaluate, schedule, many, reported, at_zero):
+                table.add(source, "none", "accuracy", t, correct)
+        if "shared_state" in switches:
+            # the public code walks x_t to t = 1 before x0_pred
+            stabilizers = {key: shared(make) for key, make in stabilizers.items()}
+            for _ in pairs(evaluates["raw"], schedule, few, [1], target, stabilizers):
+                pass
+        if (kind, switches) in sensed:
+            last, same_time = None, "same_time" in switches
+            for t, stabilizer, quantity, value in pairs(
+                evaluate, schedule, few, grid, target, stabilizers, same_time
+            ):
+                table.add(source, stabilizer, quantity, t, value)
+                if t != last:
+                    last, done = t, done + 1
+                    stage.events.progress(done, len(grid) * len(sensed))
+        if source == "raw" and denoiser.conditional:
             networks = BoundDenoiser(denoiser, schedule, few.labels)
             for t, cosine in implicit(evaluate, networks.conditional, schedule, few, grid):
                 table.add(kind, "none", "implicit_cosine", t, cosine)

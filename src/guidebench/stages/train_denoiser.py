@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guidebench.base import published
-from guidebench.data.store import read
+from guidebench.data.store import joined, read
 from guidebench.models.denoiser import FILES, adopt, save
 from guidebench.pipeline.jobs import agreement, parallel
 from guidebench.stages.stage import Stage
@@ -26,9 +26,11 @@ def _train(stage: Stage) -> None:
     data_folder, folder = stage.layout.data(dataset), stage.layout.denoiser(dataset)
     checkpoint = stage.resume()
     options = stage.options.denoiser
-    schedule = stage.schedule()
+    schedule, data = stage.schedule(), read(data_folder / "train")
+    if "validation_images" in options.paper_compat:
+        data = joined(data, read(data_folder / "validation"))
     model, history = train(
-        read(data_folder / "train"),
+        data,
         options,
         schedule,
         stage.seed("denoiser"),

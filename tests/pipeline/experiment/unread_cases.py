@@ -36,6 +36,122 @@ CASES = {
     ),
     "hold beside raw": Case((*RAW, "hold"), "eps", "eps", "v, unless input is x0_frozen"),
     "hold beside x0": Case((*ADAM, "hold"), "eps", "eps", "v, unless input is x0_frozen"),
+    "switches beside cfg": Case(
+        (*CFG, "paper_compat"),
+        ["raw_logit"],
+        "['raw_logit']",
+        "nothing, unless guidance is classifier",
+    ),
+    "switches beside an own guide": _own("paper_compat", ["raw_logit"], "['raw_logit']", "unless"),
+    "a state that no stabilizer carries": Case(
+        (*RAW, "paper_compat"),
+        ["carried_state"],
+        "carried_state",
+        "it only beside a stabilizer that keeps a state",
+    ),
+    "a state that norm_clip does not keep": Case(
+        (*S, "setups", "clean/x0+adam"),
+        {
+            "guidance": "classifier",
+            "classifier": "clean",
+            "stabilizer": {"name": "norm_clip"},
+            "scales": [1],
+            "paper_compat": ["carried_state"],
+        },
+        "carried_state",
+        "it only beside a stabilizer that keeps a state",
+        "setups.clean/x0+adam.paper_compat",
+    ),
+    "a switch twice": Case(
+        (*RAW, "paper_compat"), ["raw_logit"] * 2, "raw_logit, raw_logit", "each switch once"
+    ),
+    "an unknown switch": Case(
+        (*RAW, "paper_compat"),
+        ["raw_logits"],
+        '"raw_logits"',
+        "raw_logit, carried_state, half_precision",
+        "setups.clean/raw.paper_compat.0",
+    ),
+    "an unknown switch of the metrics": Case(
+        ("metrics", "paper_compat"),
+        ["fid"],
+        '"fid"',
+        "drawn_reference",
+        "0",
+    ),
+    "one draw of digits": Case(
+        (*M, "data", "paper_compat"), ["one_draw"], "unknown key", "download"
+    ),
+    "a switch of the images twice": Case(
+        (*S, "data", "paper_compat"), ["one_draw"] * 2, "one_draw, one_draw", "each switch once"
+    ),
+    "a switch of a training twice": Case(
+        (*S, "denoiser", "paper_compat"),
+        ["validation_images"] * 2,
+        "validation_images, validation_images",
+        "each switch once",
+    ),
+    "a switch of the metrics twice": Case(
+        ("metrics", "paper_compat"), ["drawn_reference"] * 2, "drawn_reference", "each switch once"
+    ),
+    "an unknown switch of the analysis": Case(
+        (*S, "sensitivity", "paper_compat"),
+        ["raw_logit"],
+        '"raw_logit"',
+        "same_time, shared_state, clean_at_zero",
+        "sensitivity.paper_compat.0",
+    ),
+    "a switch in a world": Case(
+        W,
+        WORLD
+        | {
+            "setups": {
+                "raw": {
+                    "guidance": "classifier",
+                    "classifier": "clean",
+                    "scales": [1],
+                    "paper_compat": ["raw_logit"],
+                }
+            }
+        },
+        "raw_logit",
+        "nothing in a world",
+        "setups.raw.paper_compat",
+    ),
+    "a clip's gradient in a world": Case(
+        W,
+        WORLD
+        | {
+            "setups": {
+                "x0": {
+                    "guidance": "classifier",
+                    "classifier": "clean",
+                    "input": "x0",
+                    "scales": [1],
+                    "clip_gradient": "zero",
+                }
+            }
+        },
+        "zero",
+        "nothing in a world: its x0_pred is not clipped",
+        "setups.x0.clip_gradient",
+    ),
+    "a setup's gradient of a clip on x_t": Case(
+        (*RAW, "clip_gradient"), "zero", "zero", "nothing, unless input is x0 or x0_frozen"
+    ),
+    "a shared state without stabilizers": Case(
+        (*S, "sensitivity"),
+        {"paper_compat": ["shared_state"]},
+        "shared_state",
+        "it only with sensitivity.stabilizers",
+        "sensitivity.paper_compat",
+    ),
+    "a clean t = 0 that is not reported": Case(
+        (*S, "sensitivity", "paper_compat"),
+        ["clean_at_zero"],
+        "clean_at_zero",
+        "it only with sensitivity.steps: 100, which reach t = 0",
+    ),
     "ema's beta beside adam": Case(
         (*ADAM, "stabilizer", "beta"), 0.5, "0.5", "0.9, unless name is ema or nesterov or rmsprop"
     ),

@@ -151,6 +151,83 @@ def test_a_cells_spec_is_its_own_setup_and_the_sampler(edited):
     assert cells({(*CLEAN, "learning_rate"): 1e-3}) == set()
 
 
+COMPAT = ("sensitivity", "paper_compat")
+EMA = (*S, "setups", "clean/x0+ema0.9")
+
+
+@pytest.mark.parametrize(
+    ("switches", "classifiers"),
+    [
+        (["same_time"], {"clean"}),
+        (["shared_state"], {"clean"}),
+        (["clean_at_zero"], {"clean", "noise_trained"}),
+    ],
+)
+def test_a_switch_of_the_analysis_is_of_those_it_acts_on(switches, classifiers, edited):
+    found = changed(edited({}), edited({(*S, *COMPAT): switches}))
+    asked = {f"sensitivity {BALLS}.{name}" for name in classifiers}
+    assert found == {*asked, "collect all"}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {(*EMA, "paper_compat"): ["raw_logit"]},
+        {(*EMA, "paper_compat"): ["carried_state"]},
+        {(*EMA, "paper_compat"): ["half_precision"]},
+        {(*EMA, "clip_gradient"): "zero"},
+    ],
+)
+def test_a_switch_of_a_setup_is_of_its_cells_alone(edit, edited):
+    before, after = edited({}), edited(edit)
+    assert changed(before, after) == {
+        *(f"sample {BALLS}.{split}-0" for split in ("selection", "evaluation")),
+        "collect all",
+    }
+    block = workload.blocks(before, BALLS)[0]
+    for cell in workload.cells(before, BALLS):
+        old, new = (slices.cell_spec(config, BALLS, cell, block) for config in (before, after))
+        assert (old != new) == (cell.setup == "clean/x0+ema0.9")
+
+
+def test_switches_of_images_and_training_are_of_their_jobs(edited):
+    balls = {(*S, "data", "paper_compat"): ["one_draw"]}
+    assert changed(edited({}), edited(balls)) == {f"prepare {BALLS}", "collect all"}
+    trained = {(*S, "denoiser", "paper_compat"): ["validation_images"]}
+    assert changed(edited({}), edited(trained)) == {f"train_denoiser {BALLS}", "collect all"}
+
+
+def test_a_drawn_reference_is_of_the_metrics_alone(edited):
+    found = changed(edited({}), edited({("metrics", "paper_compat"): ["drawn_reference"]}))
+    assert found == {f"metrics {BALLS}", "metrics mnist", "collect all"}
+
+
+def test_a_setups_own_clip_gradient_is_all_that_it_depends_on(edited):
+    def spec(edits, setup):
+        config = edited(edits)
+        return slices.cell_spec(config, BALLS, Cell(setup, 1), workload.blocks(config, BALLS)[0])
+
+    own, shared = {(*EMA, "clip_gradient"): "zero"}, {(*S, "sampling", "clip_gradient"): "zero"}
+    setup = "clean/x0+ema0.9"
+    assert spec(own, setup) == spec(own | shared, setup) == spec(shared, setup) != spec({}, setup)
+    assert spec({}, "clean/x0") == spec(own, "clean/x0") != spec(own | shared, "clean/x0")
+
+
+def test_a_carried_state_depends_on_the_order_of_its_block(edited):
+    """Which seeds come before is in a cell's key, and so are the sizes of its micro-batches."""
+    carried = {(*EMA, "paper_compat"): ["carried_state"]}
+    cell, models = Cell("clean/x0+ema0.9", 1), {"denoiser": "d", "clean": "c"}
+
+    def key(edits):
+        config = edited(carried | edits)
+        block = workload.block(config, BALLS, "evaluation-0")
+        return slices.cell_key(config, BALLS, cell, block, models)
+
+    assert key({}) == key({(*S, "sampling", "selection"): 16})
+    for size in ("block", "micro_batch"):
+        assert key({}) != key({(*S, "sampling", size): 4})
+
+
 @pytest.mark.parametrize(
     ("key", "value", "block"),
     [

@@ -49,6 +49,11 @@ class SportBallsData(Model):
     poses: PositiveInt = Field(192, description="rendered poses per class that the images share")
     train: TrainCount = Field(6000, description="number of training images")
     validation: PositiveInt = Field(2000, description="number of held-out images")
+    paper_compat: list[Literal["one_draw"]] = Field(
+        default_factory=list,
+        description="choices of the public nrCG code (docs/compat.md): class, position, rotation "
+        "and scale are remainders of one random number",
+    )
 
 
 class IdxData(Model):
@@ -165,6 +170,11 @@ class Metrics(Model):
     inception: Inception = Field(default_factory=Inception, description="for fid and cfid")
     own: dict[str, OwnMetric] = Field(
         default_factory=dict, description="metrics of the user's own, by name"
+    )
+    paper_compat: list[Literal["drawn_reference"]] = Field(
+        default_factory=list,
+        description="choices of the public nrCG code (docs/compat.md): the reference of distances "
+        "is as many training images as evaluation seeds, drawn with replacement",
     )
 
 

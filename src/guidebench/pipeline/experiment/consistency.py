@@ -11,6 +11,7 @@ from guidebench.pipeline.experiment.classifier_consistency import (
     UNLABELLED,
     classifier_mistakes,
 )
+from guidebench.pipeline.experiment.compat_consistency import compat_mistakes
 from guidebench.pipeline.experiment.config import (
     Config,
     CustomData,
@@ -75,6 +76,7 @@ def _all(config: Config) -> Iterator[Mistake]:
             for key, found, allowed in _setup(dataset, options):
                 yield f"datasets.{name}.setups.{setup}.{key}", found, allowed
     yield from metric_mistakes(config)
+    yield from compat_mistakes(config)
 
 
 def _data(dataset: Dataset) -> Iterator[Mistake]:

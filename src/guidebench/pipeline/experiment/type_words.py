@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 LEAVES = {int: "integer", float: "number", str: "text", bool: "true or false", NoneType: "null"}
-PLURALS = {"integer": "integers", "number": "numbers", "text": "texts"}
+PLURALS = {"integer": "integers", "number": "numbers", "text": "texts", "choice": "choices"}
 BOUNDS = {
     "ge": "at least {}",
     "gt": "above {}",

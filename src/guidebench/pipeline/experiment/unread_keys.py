@@ -17,13 +17,15 @@ BY_GUIDANCE: Readers = {
     "classifier": ("classifier", OWN),
     "input": ("classifier",),
     "injection": ("classifier",),
+    "clip_gradient": ("classifier",),
     "stabilizer": ("classifier",),
     "temperature": ("classifier",),
     "interval": ("classifier", "cfg"),
     "ramp": ("classifier", "cfg"),
     "conditional": ("none", "classifier", "cfg"),
+    "paper_compat": ("classifier",),
 }
-BY_INPUT: Readers = {"hold": ("x0_frozen",)}
+BY_INPUT: Readers = {"hold": ("x0_frozen",), "clip_gradient": ("x0", "x0_frozen")}
 BY_STABILIZER: Readers = {
     "beta": ("ema", "nesterov", "rmsprop"),
     "beta1": ("adam",),

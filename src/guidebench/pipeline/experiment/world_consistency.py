@@ -40,6 +40,12 @@ def world_mistakes(world: World, blocks: int) -> Iterator[Mistake]:
         key = f"setups.{name}"
         if setup.steps is not None:
             yield f"{key}.steps", setup.steps, "nothing in a world: its samplers have their own"
+        if setup.clip_gradient:
+            allowed = "nothing in a world: its x0_pred is not clipped"
+            yield f"{key}.clip_gradient", setup.clip_gradient, allowed
+        if setup.paper_compat:
+            found = ", ".join(setup.paper_compat)
+            yield f"{key}.paper_compat", found, "nothing in a world: it is no data set of the paper"
         for part, found, allowed in setup_mistakes(setup, EXACT):
             yield f"{key}.{part}", found, allowed
         samplers = [steps.sampler for steps in world.samplers.values()]

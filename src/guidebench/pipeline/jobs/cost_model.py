@@ -9,7 +9,7 @@ from typing import NamedTuple
 from guidebench import workload
 from guidebench.base import published
 from guidebench.base.cells import Cell
-from guidebench.base.choices import sampler, side
+from guidebench.base.choices import compat_walks, sampler, side
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config, Dataset, IdxData
 from guidebench.pipeline.experiment.sections import Classifier, Denoiser, Setup
@@ -232,6 +232,10 @@ def sensitivity(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     total = 2 * asked.images * raw + asked.accuracy_images * (raw / TRAINING + forward)
     if not options.classifiers[classifier].noise_trained:
         through = rate.sampled[f"classifier:{classifier}:x0"]
+        for switches in compat_walks(list(asked.paper_compat), "x0"):
+            if switches != ("clean_at_zero",):
+                both = 2 if "same_time" in switches else 1
+                pairs += both * (options.schedule.timesteps if asked.stabilizers else asked.steps)
         total += asked.images * pairs / asked.steps * through
     if options.denoiser.condition_dropout is not None:
         total += asked.images * (raw + 2 * forward)

@@ -6,6 +6,7 @@ from typing import Any
 
 from guidebench import workload
 from guidebench.base.cells import Cell
+from guidebench.base.choices import FORWARD_COMPAT
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.records.artifacts import digest_of
@@ -69,6 +70,9 @@ def sensitivity(config: Config, job: Job) -> dict[str, Any]:
     options = dump["sensitivity"] | {"stabilizers": {k: with_code(v) for k, v in named}}
     clip = {key: dump["sampling"][key] for key in ("clip", "clip_gradient")}
     noisy = dump["classifiers"][job.classifier]["noise_trained"]
+    inputs = {"raw"} if noisy else {"raw", "x0"}
+    switches = dump["sensitivity"]["paper_compat"]
+    options["paper_compat"] = [one for one in switches if inputs & set(FORWARD_COMPAT[one])]
     options["architecture"] = _architecture(config.datasets[job.dataset], job.classifier)
     return _common(config) | {
         "sensitivity": options,
@@ -159,6 +163,7 @@ def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[st
     other = ("selection", "evaluation", "block", "grid_images", "grid_setups", "grid_steps")
     sampling = {k: value for k, value in _steps(dump["sampling"]).items() if k not in other}
     setup["steps"] = sampling["steps"] = workload.steps(config, dataset, cell, block)
+    sampling["clip_gradient"] = setup.pop("clip_gradient") or sampling["clip_gradient"]
     sampling["trajectories"] = workload.trajectories(config, dataset, block)
     return {
         "setup": setup,

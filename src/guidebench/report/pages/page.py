@@ -15,7 +15,7 @@ from guidebench.base.units import duration
 from guidebench.report import chosen
 from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.figures import paper_sheets, sheets, theme
-from guidebench.report.pages import against_paper, captions, rankings, truth, winners
+from guidebench.report.pages import against_paper, captions, compat, rankings, truth, winners
 from guidebench.report.paper import GENERATIONS, published
 from guidebench.report.tables import BROKEN, FLOOR, Tables
 from guidebench.report.words import lines, measure, number, plural
@@ -204,6 +204,8 @@ def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
         "winners": winners.table(tables, dataset),
         "warnings": winners.warnings(tables, dataset),
         "best": rankings.best_setups(tables, dataset),
+        "compat": compat.reverse(tables, dataset),
+        "compat_forward": compat.forward(tables, dataset),
         "cost": rankings.sampling_cost(tables, dataset),
         "classifiers": rankings.classifiers(tables, dataset),
     }

@@ -82,10 +82,20 @@ class Setup(Model):
         "at the clean one, or falling",
     )
     stabilizer: Stabilizer = Field(default_factory=Stabilizer, description="of the gradient")
+    clip_gradient: Literal["zero", "straight_through"] | None = Field(
+        None,
+        description="gradient of x0_pred's clip where it saturates; null: sampling.clip_gradient",
+    )
     temperature: PositiveFloat = Field(1.0, description="log_softmax(logits / temperature)")
     steps: PositiveInt | None = Field(
         None, description="sampling steps of this setup; null: sampling.steps"
     )
     scales: list[Annotated[float, Field(ge=0)]] = Field(
         default_factory=list, description="guidance scales (cfg: weights w)"
+    )
+    paper_compat: list[Literal["raw_logit", "carried_state", "half_precision"]] = Field(
+        default_factory=list,
+        description="choices of the public nrCG code (docs/compat.md): the raw logit instead of "
+        "log p(y), the stabilizer's state carried into the block's next micro-batch, the denoiser "
+        "and the gradient through it in float16",
     )

@@ -72,6 +72,11 @@ class Denoiser(Model):
     )
     nodes: PositiveInt = Field(1, description="machines that these are spread over (SLURM)")
     checkpoint_every: PositiveInt = Field(100, description="iterations between resume checkpoints")
+    paper_compat: list[Literal["validation_images"]] = Field(
+        default_factory=list,
+        description="choices of the public nrCG code (docs/compat.md): trained on the held-out "
+        "images, too, as its SportBalls denoiser",
+    )
 
 
 class Classifier(Model):

@@ -29,6 +29,12 @@ class Sensitivity(Model):
     stabilizers: dict[str, Stabilizer] = Field(
         default_factory=dict, description="applied to the x0 gradients (figure 4), by name"
     )
+    paper_compat: list[Literal["same_time", "shared_state", "clean_at_zero"]] = Field(
+        default_factory=list,
+        description="choices of the public nrCG code (docs/compat.md), measured beside the "
+        "corrected analysis, each alone and all together: x_{t-1} denoised with t, stabilizers "
+        "that go on from x_t to x0_pred, no noise at t = 0 for the accuracy",
+    )
 
 
 class Steps(Model):

@@ -68,7 +68,7 @@ def sampler(name: str) -> Sampler:
 
 
 def attribute_values(data: Any) -> list[str]:
-    """The class names of CelebA: both values of its attribute; empty without an attribute."""
+    """The class names of pictures: both values of their attribute; empty without an attribute."""
     return [f"{data.attribute}: false", f"{data.attribute}: true"] if data.attribute else []
 
 
@@ -77,6 +77,7 @@ CLASSES: Methods[Callable[[Any], list[str]]] = Methods(
     mnist=lambda data: DIGITS,
     fashion_mnist=lambda data: FASHION,
     celeba=attribute_values,
+    folder=attribute_values,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -9,8 +10,8 @@ from guidebench import workload
 from guidebench.base.cells import Cell
 from guidebench.base.choices import sampler, side
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.experiment.config import Config, Dataset, IdxData
-from guidebench.pipeline.experiment.sections import Setup
+from guidebench.pipeline.experiment.config import Config, Dataset
+from guidebench.pipeline.experiment.sections import IdxData, Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.workload import Block
@@ -166,6 +167,11 @@ def images(options: Dataset) -> int:
     train, validation = options.data.train, options.data.validation
     every = (162_770, 19_867) if options.data.source == "celeba" else (60_000, 10_000)
     return (train or every[0]) + (validation or every[1])
+
+
+def prepare_mb(options: Dataset) -> int:
+    """Memory in MB that `prepare` is given: twice the images, beside its libraries."""
+    return max(4000, 2000 + 2 * images(options) * math.prod(shape(options)) // 10**6)
 
 
 def world_cells(world: World) -> int:

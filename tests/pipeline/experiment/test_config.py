@@ -202,7 +202,8 @@ def test_defaults_are_laid_under_each_data_set(tmp_path: Path) -> None:
     text = (
         "base: below.yaml\nname: x\ndatasets:\n"
         "  one: {data: {source: sportballs}, target: baseball, denoiser: {steps: 9}}\n"
-        "  two: {data: {source: mnist}, target: 3, setups: {again: {}}}\n"
+        "  two:\n"
+        "    {data: {source: mnist, train: 80, validation: 40}, target: 3, setups: {again: {}}}\n"
     )
     (tmp_path / "own.yaml").write_text(text)
     config = load(str(tmp_path / "own.yaml"), ["datasets.two.denoiser.warmup=1"])

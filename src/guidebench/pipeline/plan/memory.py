@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import psutil
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.func import functional_call
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -22,7 +23,7 @@ from guidebench.guidance.sampling import clip_gradient
 from guidebench.models import denoiser as denoisers
 from guidebench.models.classifier import Classifier
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.experiment.sections import Setup
+from guidebench.pipeline.experiment.sections import Denoiser, Setup
 from guidebench.pipeline.jobs.cost_model import kinds, shape
 
 MIB = 2**20
@@ -70,12 +71,11 @@ def predicted(config: Config, name: str) -> dict[str, float]:
     options = config.datasets[name]
     gpu = config.device == "cuda" or (config.device == "auto" and torch.cuda.is_available())
     libraries = 0 if gpu else psutil.Process().memory_info().rss
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        found = {
-            "training": _training(options),
-            "sampling": max(_sampling(options, setup) for setup in kinds(config, name).values()),
-            "sensitivity": _sensitivity(options),
-        }
+    found = {
+        "training": _training(options),
+        "sampling": _sampling(options, kinds(config, name).values()),
+        "sensitivity": _sensitivity(options),
+    }
     return {stage: (libraries + size) / MIB for stage, size in found.items()}
 
 
@@ -103,38 +103,49 @@ def _images(options: Dataset, count: int) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
+def _asked(denoiser: Denoiser, rows: int) -> dict[str, Any]:
+    """What a network is called with beside images and times."""
+    unconditional = denoiser.condition_dropout is None
+    label = None if unconditional else torch.zeros(rows, dtype=torch.long)
+    return {"class_labels": label, "return_dict": False}
+
+
 def _training(options: Dataset) -> int:
     """Of an iteration: weights, their average and AdamW's two moments, and what backward keeps."""
     denoiser, network = options.denoiser, _network(options)
     rows = denoiser.batch_size // denoiser.gpus
-    x, t = _images(options, rows), torch.zeros(rows)
-    label = None if denoiser.condition_dropout is None else torch.zeros(rows, dtype=torch.long)
-    with Live() as live:
-        with torch.autocast("cpu", torch.bfloat16, denoiser.mixed_precision == "bf16"):
-            output = network(x, t, class_labels=label, return_dict=False)[0]
-        functional.mse_loss(output.float(), x).backward()
+    with FakeTensorMode() as mode:
+        x, asked = _images(options, rows), _asked(denoiser, rows)
+        weights = {key: mode.from_tensor(value) for key, value in network.named_parameters()}
+        with Live() as live:
+            with torch.autocast("cpu", torch.bfloat16, denoiser.mixed_precision == "bf16"):
+                output = functional_call(network, weights, (x, torch.zeros(rows)), asked)[0]
+            functional.mse_loss(output.float(), x).backward()
     return 4 * _bytes(network) + live.peak
 
 
-def _sampling(options: Dataset, setup: Setup) -> int:
-    """Of a step guided by a setup; of a user's guide, its denoiser and classifier alone."""
-    rows = options.sampling.micro_batch * (2 if setup.guidance == "cfg" else 1)
-    return _step(options, setup.classifier, setup.input, rows)
+def _sampling(options: Dataset, setups: Collection[Setup]) -> int:
+    """Of a step guided by any of the setups; of a user's guide, its networks alone."""
+    # through the denoiser is more than all else
+    through = [setup for setup in setups if setup.input == "x0"]
+    rows = options.sampling.micro_batch
+    return max(
+        _step(options, one.classifier, one.input, rows * (2 if one.guidance == "cfg" else 1))
+        for one in through or setups
+    )
 
 
 def _step(options: Dataset, guide: str | None, kind: str, rows: int) -> int:
     """Of a step on that many rows: the weights, and what the gradient to x_t keeps."""
     denoiser, network = options.denoiser, _network(options).eval().requires_grad_(False)
-    x, t = _images(options, rows), torch.zeros(rows)
-    label = None if denoiser.condition_dropout is None else torch.zeros(rows, dtype=torch.long)
 
     def evaluate(x: Tensor, _: Any) -> Tensor:
-        output: Tensor = network(x, t, class_labels=label, return_dict=False)[0]
+        output: Tensor = network(x, torch.zeros(rows), **_asked(denoiser, rows))[0]
         return output
 
     if guide is None:
-        with Live() as live, torch.no_grad():
-            evaluate(x, 0)
+        with FakeTensorMode(allow_non_fake_inputs=True), Live() as live, torch.no_grad():
+            evaluate(_images(options, rows), 0)
         return _bytes(network) + live.peak
     section = options.classifiers[guide]
     # a user's own code may not run without numbers
@@ -148,20 +159,16 @@ def _step(options: Dataset, guide: str | None, kind: str, rows: int) -> int:
         kind,
         clip_gradient(options.sampling),
     )
-    with Live() as live:
-        gradient(x, 0, 0)
+    with FakeTensorMode(allow_non_fake_inputs=True), Live() as live:
+        gradient(_images(options, rows), 0, 0)
     return _bytes(network) + _bytes(classifier) + live.peak
 
 
 def _sensitivity(options: Dataset) -> int:
     """Of the analysis of the classifiers that guide: on x0_pred, unless all are noise-trained."""
-    asked = options.sensitivity
+    asked, named = options.sensitivity, options.classifiers
+    guides = [name for name in named if name != "judge"]
+    clean = [name for name in guides if not named[name].noise_trained]
     rows, whole = min(BATCH, asked.images), _images(options, asked.images).nbytes
-    steps = [
-        _step(options, name, "raw" if classifier.noise_trained else "x0", rows)
-        for name, classifier in options.classifiers.items()
-        if name != "judge"
-    ]
-    if not steps:
-        return 0
-    return max(steps) + whole * (ALWAYS + STABILIZED * len(asked.stabilizers))
+    steps = [_step(options, name, "x0" if clean else "raw", rows) for name in clean or guides]
+    return max(steps, default=0) + whole * (ALWAYS + STABILIZED * len(asked.stabilizers))

@@ -16,12 +16,15 @@ from guidebench.data.sportballs import bank, draw
 
 LIGHT = np.array([-0.40, -0.48, 0.78])
 NAIVE = 40
-DEFAULT = SimpleNamespace(
-    size=32, canvas=128, scale=(0.5, 0.8), rotation="3d", poses=192, paper_compat=[]
-)
-LARGE = SimpleNamespace(
-    size=64, canvas=256, scale=(0.5, 0.8), rotation="3d", poses=256, paper_compat=[]
-)
+LAW = {
+    "scale": (0.5, 0.8),
+    "diameters": None,
+    "offsets": None,
+    "rotation": "3d",
+    "paper_compat": [],
+}
+DEFAULT = SimpleNamespace(size=32, canvas=128, poses=192, **LAW)
+LARGE = SimpleNamespace(size=64, canvas=256, poses=256, **LAW)
 
 
 def render(

@@ -188,6 +188,7 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
         "n_selection": N // 2,
         "image_size": 32,
         "channels": 3,
+        "cut": None,
         "train": 4000,
         "validation": 1000,
         "denoiser_parameters": 262531,

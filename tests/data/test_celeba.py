@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from guidebench.base import sources
-from guidebench.data import load
+from guidebench.data import celeba, load
 from guidebench.data.dataset import DataSet
 from guidebench.pipeline.errors import UserError
 
@@ -27,6 +27,8 @@ def _options(root: Path, **changes: Any) -> SimpleNamespace:
         "root": str(root),
         "attribute": "Male",
         "crop": None,
+        "resize": "bicubic",
+        "split": "official",
         "size": 16,
         "train": None,
         "validation": None,
@@ -387,6 +389,172 @@ def test_only_the_pictures_asked_for_are_decoded(root: Path, monkeypatch: Any) -
     monkeypatch.setattr(Image, "open", lambda file: opened.append(1) or decode(file))
     load(_options(root, train=2, validation=1), 0)
     assert len(opened) == 3
+
+
+@pytest.mark.parametrize("resize", ["bicubic", "bilinear", "lanczos", "box"])
+def test_squashed_is_what_torchvisions_resize_makes_of_the_whole_picture(
+    resize: str, tmp_path: Path, store: Store
+) -> None:
+    """The public nrCG code: transforms.Resize((64, 64)), bilinear, with no crop."""
+    from torchvision import transforms
+
+    chance = np.random.default_rng(0)
+    pictures = {}
+    for i in range(1, COUNT + 1):
+        file = io.BytesIO()
+        Image.fromarray(chance.integers(0, 256, (218, 178, 3), np.uint8)).save(file, "PNG")
+        pictures[_name(i)] = file.getvalue()
+    store(tmp_path, pictures)
+    _lists(tmp_path)
+    train, _ = load(_options(tmp_path, crop="squash", resize=resize, size=64), 0)
+    asked = transforms.Resize((64, 64), transforms.InterpolationMode(resize))
+    theirs = [
+        np.asarray(asked(Image.open(io.BytesIO(data)))).transpose(2, 0, 1).tobytes()
+        for data in list(pictures.values())[:8]
+    ]
+    assert sorted(image.tobytes() for image in train.images) == sorted(theirs)
+
+
+def test_crops_of_the_usual_protocols_are_torchvisions(tmp_path: Path, store: Store) -> None:
+    """CenterCrop, then Resize; 178 is as large as it fits."""
+    from torchvision import transforms
+
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (218, 178, 3), np.uint8))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    store(tmp_path, {_name(i): file.getvalue() for i in range(1, COUNT + 1)})
+    _lists(tmp_path)
+    for crop, side in ((140, 140), (148, 148), (178, 178), (None, 178)):
+        train, _ = load(_options(tmp_path, crop=crop, resize="bilinear", size=64), 0)
+        theirs = transforms.Resize(64)(transforms.CenterCrop(side)(picture))
+        np.testing.assert_array_equal(train.images[0], np.asarray(theirs).transpose(2, 0, 1))
+
+
+def _identities(root: Path, persons: int, count: int = COUNT) -> None:
+    lines = [f"{_name(i)} {1000 + i % persons}" for i in range(1, count + 1)]
+    (root / "identity_CelebA.txt").write_text("\n".join(lines) + "\n")
+
+
+def test_split_by_identity_has_nobody_on_both_sides(tmp_path: Path) -> None:
+    """A person's side follows from the seed alone, whichever pictures are there."""
+    count, persons = 200, 40
+    _packed(tmp_path, {_name(i): _jpeg(1 + i % persons % 25) for i in range(1, count + 1)})
+    _lists(tmp_path, count)
+    _identities(tmp_path, persons, count)
+    by_seed = []
+    for seed in range(20):
+        options = _options(tmp_path, split="identity")
+        parts = celeba.partitions(options, seed)
+        person = {_name(i): 1000 + i % persons for i in range(1, count + 1)}
+        sides = {(person[name], side) for name, side in parts.items()}
+        assert len(sides) == persons
+        held_out = {one for one, side in sides if side == 1}
+        by_seed.append(len(held_out))
+        (tmp_path / "identity_CelebA.txt").write_text(
+            "\n".join(f"{name} {one}" for name, one in person.items() if int(name[:6]) % 3)
+        )
+        fewer = celeba.partitions(options, seed)
+        assert fewer == {name: parts[name] for name in fewer}
+        _identities(tmp_path, persons, count)
+    # a tenth of the persons: 20 x 40 draws, standard error 0.0106
+    assert abs(sum(by_seed) / (20 * persons) - 0.1) < 0.04
+    assert len(set(by_seed)) > 1
+
+
+def test_split_by_identity_is_loaded_without_the_official_list(tmp_path: Path) -> None:
+    count = 200
+    _packed(tmp_path, {_name(i): _jpeg(1 + i % 25) for i in range(1, count + 1)})
+    _lists(tmp_path, count)
+    _identities(tmp_path, 25, count)
+    (tmp_path / "list_eval_partition.txt").unlink()
+    train, validation = load(_options(tmp_path, split="identity"), 1)
+    assert len(train.labels) + len(validation.labels) == count
+    persons = [set(np.round(part.images.mean(axis=(1, 2, 3)) / 10)) for part in (train, validation)]
+    assert not persons[0] & persons[1]
+    said = sources.files(_options(tmp_path, split="identity"), tmp_path)
+    assert said[0] == tmp_path / "identity_CelebA.txt"
+    unlabelled, _ = load(_options(tmp_path, split="identity", attribute=None), 1)
+    assert (unlabelled.labels == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("lists", "pictures"),
+    [("", ""), ("celeba", "celeba"), ("Anno", "Img"), ("", "Img"), ("celeba", "")],
+)
+def test_layouts_in_which_people_have_it(
+    lists: str, pictures: str, tmp_path: Path, store: Store
+) -> None:
+    """torchvision's root/celeba, the authors' Anno, Eval and Img, and mixtures."""
+    for folder in {lists, pictures, "Eval"} - {""}:
+        (tmp_path / folder).mkdir(exist_ok=True)
+    store(tmp_path / pictures, {_name(i): _jpeg(i) for i in range(1, COUNT + 1)})
+    _lists(tmp_path / lists)
+    if lists == "Anno":
+        (tmp_path / "Anno/list_eval_partition.txt").rename(
+            tmp_path / "Eval/list_eval_partition.txt"
+        )
+    assert _numbers(load(_options(tmp_path), 0)[0]) == list(range(1, 9))
+    assert all(path.is_file() for path in sources.files(_options(tmp_path), tmp_path))
+
+
+@pytest.mark.parametrize("folder", ["", "img_align_celeba/"])
+def test_what_macos_puts_into_archives_is_no_picture(folder: str, tmp_path: Path) -> None:
+    _lists(tmp_path)
+    with zipfile.ZipFile(tmp_path / "img_align_celeba.zip", "w") as archive:
+        for i in range(1, COUNT + 1):
+            archive.writestr(f"{folder}{_name(i)}", _jpeg(i))
+            archive.writestr(f"__MACOSX/{folder}._{_name(i)}", b"no picture")
+    options = _options(tmp_path)
+    assert celeba.pictures(options)[0] == [_name(i) for i in range(1, COUNT + 1)]
+    assert _numbers(load(options, 0)[0]) == list(range(1, 9))
+
+
+def test_what_macos_leaves_when_it_unpacks_is_no_picture(tmp_path: Path) -> None:
+    """It hid Kaggle's inner folder, and was in the digest."""
+    _lists(tmp_path)
+    (tmp_path / "img_align_celeba").mkdir()
+    (tmp_path / "img_align_celeba" / "._img_align_celeba.jpg").write_bytes(b"no picture")
+    pictures = {_name(i): _jpeg(i) for i in range(1, COUNT + 1)}
+    _unpacked(tmp_path / "img_align_celeba", pictures)
+    for name in pictures:
+        inner = tmp_path / "img_align_celeba" / "img_align_celeba"
+        (inner / f"._{name}").write_bytes(b"no picture")
+    assert _numbers(load(_options(tmp_path), 0)[0]) == list(range(1, 9))
+    assert not [path for path in sources.files(_options(tmp_path), tmp_path) if "._" in path.name]
+
+
+def test_a_partial_copy_says_how_many_are_missing(
+    tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store(tmp_path, {_name(i): _jpeg(i) for i in range(1, COUNT + 1) if i not in (2, 9)})
+    _lists(tmp_path)
+    train, _ = load(_options(tmp_path), 0)
+    assert len(train.labels) == 7
+    assert caplog.messages == [
+        f"{tmp_path}: 2 of the 12 listed pictures are missing, the first is 000002.jpg; the "
+        "others are used"
+    ]
+
+
+def test_a_whole_copy_says_nothing(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    load(_options(root), 0)
+    assert caplog.messages == []
+
+
+def test_the_real_faces_by_identity(data_root: Path) -> None:
+    root = data_root / "celeba"
+    if not root.is_dir():
+        pytest.skip(f"no faces at {root}")
+    options = _options(root, split="identity", attribute="Smiling", crop="squash", train=100)
+    parts = celeba.partitions(options, 0)
+    assert len(parts) == 10_000
+    # a tenth of some thousand persons with one or two pictures each
+    assert 0.07 < np.mean(list(parts.values())) < 0.13
+    persons = dict(line.split() for line in (root / "identity_CelebA.txt").read_text().splitlines())
+    sides = {(persons[name], side) for name, side in parts.items()}
+    assert len(sides) == len({person for person, _ in sides})
+    train, _ = load(_options(root, split="identity", train=100, validation=50), 0)
+    assert train.images.shape == (100, 3, 16, 16)
 
 
 def test_the_real_faces(data_root: Path) -> None:

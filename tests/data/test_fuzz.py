@@ -210,7 +210,8 @@ def _list(draw: Any, head: str, values: list[str], odd: bool) -> tuple[str, byte
 @st.composite
 def faces(draw: Any, root: Path) -> SimpleNamespace:
     """CelebA's pictures and lists: odd names, modes, kinds, rows, texts, archives."""
-    odd = _odd(draw, ["place", "archive", "list_attr_celeba", "list_eval_partition", *NAMES[:3]])
+    lists = ["list_attr_celeba", "list_eval_partition", "identity_CelebA"]
+    odd = _odd(draw, ["place", "archive", *lists, *NAMES[:3]])
     pictures = {name: _picture(draw, name in odd) for name in NAMES}
     official = "img_align_celeba"
     if draw(st.booleans()):
@@ -235,15 +236,20 @@ def faces(draw: Any, root: Path) -> SimpleNamespace:
     for stem, head, values in (
         ("list_attr_celeba", "Male Young", ["1 -1", "-1 1", "0 1"]),
         ("list_eval_partition", "partition", ["0", "1", "2"]),
+        ("identity_CelebA", "identity", [*map(str, range(30))]),
     ):
         ending, data = _list(draw, head, values, stem in odd)
         (root / f"{stem}.{ending}").write_bytes(data)
     attribute = draw(st.sampled_from(["Male", "Young", "Old", None]))
-    crop, train, validation = draw(st.sampled_from([None, 5, 99])), draw(COUNTS), draw(COUNTS)
+    split = draw(st.sampled_from(["official", "official", "identity"]))
+    crop = draw(st.sampled_from([None, 5, 99, "squash"]))
+    train, validation = draw(COUNTS), draw(COUNTS)
     return SimpleNamespace(
         source="celeba",
         root=str(root),
         crop=crop,
+        resize=draw(st.sampled_from(["bicubic", "bilinear"])),
+        split=split,
         attribute=attribute,
         size=8,
         train=train,

@@ -110,6 +110,8 @@ def test_sportballs_are_drawn_and_split() -> None:
         size=8,
         canvas=16,
         scale=(0.5, 0.8),
+        diameters=None,
+        offsets=None,
         rotation="3d",
         poses=2,
         train=30,

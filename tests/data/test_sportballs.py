@@ -11,6 +11,7 @@ import torch
 from scipy import stats
 
 from guidebench.base.choices import SPORT_BALLS
+from guidebench.base.seeds import derive
 from guidebench.data.balls import SURFACES, matrices
 from guidebench.data.dataset import DataSet
 from guidebench.data.sportballs import VALUES, draw, one_draw
@@ -20,8 +21,16 @@ P = 1e-4  # of a false alarm; the seed is fixed, so the outcome is too
 
 
 def _options(**changes: Any) -> SimpleNamespace:
-    values = {"size": 16, "canvas": 32, "scale": (0.4, 0.8), "rotation": "3d", "poses": 6}
-    values["paper_compat"] = []
+    values = {
+        "size": 16,
+        "canvas": 32,
+        "scale": (0.4, 0.8),
+        "diameters": None,
+        "offsets": None,
+        "rotation": "3d",
+        "poses": 6,
+        "paper_compat": [],
+    }
     return SimpleNamespace(**{**values, **changes})
 
 
@@ -260,3 +269,68 @@ def test_soccer_ball_is_black_at_the_twelve_corners_only() -> None:
     assert (SURFACES["soccer ball"](corner) < 0.1).all()
     middle = np.ones((1, 3), dtype=np.float32) / 3**0.5  # the middle of a face of the icosahedron
     assert (SURFACES["soccer ball"](middle) > 0.9).all()
+
+
+PAPER = {"diameters": [9, 12, 16, 19, 22, 25], "offsets": (0, 31), "rotation": "in_plane"}
+
+
+@pytest.fixture(scope="module")
+def paper() -> DataSet:
+    return draw(_options(size=64, canvas=64, **PAPER), COUNT, 5)
+
+
+def test_the_papers_geometry_in_whole_pixels_and_degrees(paper: DataSet) -> None:
+    """The law of the public code, each quantity uniform over its values; but independent."""
+    width = paper.extra["scale"] * 64
+    offset = paper.extra["centre"] - width[:, None] / 2
+    turn = np.rad2deg(_latents(paper)["angle"])
+    for label in range(4):  # whole degrees, beyond the pose that all balls of a class share
+        turns = turn[paper.labels == label]
+        steps = turns - turns[0]
+        np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+    quantities = {"scale": width, "x": offset[:, 0], "y": offset[:, 1]}
+    allowed = {"scale": PAPER["diameters"], "x": range(32), "y": range(32)}
+    for name, values in quantities.items():
+        whole = np.round(values).astype(int)
+        np.testing.assert_allclose(values, whole, atol=1e-9)
+        found, counts = np.unique(whole, return_counts=True)
+        assert found.tolist() == list(allowed[name])
+        assert stats.chisquare(counts).pvalue > P
+        assert _class_p_value(values, paper.labels) > P
+    for first, second in (("scale", "x"), ("scale", "y"), ("x", "y")):
+        assert stats.spearmanr(quantities[first], quantities[second]).pvalue > P
+    for axis in (0, 1):  # the public code's trap
+        table = np.zeros((4, 4))
+        np.add.at(table, (np.round(offset[:, axis]).astype(int) % 4, paper.labels), 1)
+        assert stats.chi2_contingency(table).pvalue > P
+
+
+def test_the_papers_balls_lie_where_they_are_said_to(paper: DataSet) -> None:
+    width = np.round(paper.extra["scale"] * 64).astype(int)
+    offset = np.round(paper.extra["centre"] - width[:, None] / 2).astype(int)
+    for image, side, (x, y) in zip(paper.images[:200], width, offset, strict=False):
+        inside = np.zeros((64, 64), bool)
+        inside[y : y + side, x : x + side] = True
+        assert (image[:, ~inside] == 255).all()
+        assert (image[:, inside] < 255).any()
+        for row in (y, y + side - 1):  # it touches its box
+            assert (image[:, row] < 255).any()
+
+
+def test_without_whole_pixels_the_law_is_continuous(balls: DataSet) -> None:
+    """Number for number: data sets that were drawn before these keys stay what they are."""
+    size, position = (
+        np.random.Generator(np.random.Philox(derive(3, name))).random(shape)
+        for name, shape in (("scale", COUNT), ("position", (COUNT, 2)))
+    )
+    scale = 0.4 + (0.8 - 0.4) * size
+    np.testing.assert_array_equal(balls.extra["scale"], scale)
+    np.testing.assert_array_equal(balls.extra["position"], position)
+    centre = scale[:, None] / 2 + position * (1 - scale[:, None])
+    np.testing.assert_array_equal(balls.extra["centre"], centre * 16)
+
+
+def test_the_largest_diameter_may_fill_the_picture() -> None:
+    whole = draw(_options(size=16, canvas=32, diameters=[16], offsets=(0, 0)), 8, 0)
+    np.testing.assert_allclose(whole.extra["centre"], 8)
+    assert np.isfinite(whole.extra["position"]).all()

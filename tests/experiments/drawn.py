@@ -40,7 +40,7 @@ NAMES = [
 ]
 # new entries, and keys whose defaults take long
 TINY: dict[type[BaseModel], dict[str, Any]] = {
-    models.SportBallsData: {
+    sections.SportBallsData: {
         "source": "sportballs",
         "size": 8,
         "canvas": 8,
@@ -48,8 +48,8 @@ TINY: dict[type[BaseModel], dict[str, Any]] = {
         "train": 160,
         "validation": 160,
     },
-    models.IdxData: {"source": "mnist", "train": 160, "validation": 160},
-    models.CustomData: {
+    sections.IdxData: {"source": "mnist", "train": 160, "validation": 160},
+    sections.CustomData: {
         "source": "own_methods:gray",
         "classes": ["dark", "bright"],
         "size": 8,
@@ -102,6 +102,7 @@ TEXTS: dict[str, list[Any]] = {
     "classifier": ["clean", "judge", "noise_trained"],
     "target": ["baseball", "3", "dark", "each", "only", "Male: true"],
     "attribute": ["Male", "Smiling"],
+    "split": ["official"],  # by identity it is another number of images: tests/data
     "device": ["cpu"],
     "classes": [["dark", "bright"], ["only"], []],
     "grid_setups": [["unguided"], []],
@@ -136,7 +137,7 @@ BOTH = COMMON | {
     "classifiers": JUDGE | {"clean": TRAINED},
     "setups": {"unguided": {}, "clean/raw": GUIDED},
 }
-BALLS = {"data": TINY[models.SportBallsData], "target": "baseball"}
+BALLS = {"data": TINY[sections.SportBallsData], "target": "baseball"}
 TINY[models.Dataset] = BOTH | BALLS
 TABLES = Tables(TINY, NAMES, TEXTS)
 
@@ -145,17 +146,20 @@ def bases(folder: Path) -> dict[str, dict[str, Any]]:
     """A valid experiment of each kind; `folder` has CelebA's files."""
     plain = {"setups": {"unguided": {}}}
     faces = {"source": "celeba", "root": str(folder), "size": 8, "train": 160, "validation": 160}
-    own = TINY[models.CustomData]
+    listed = {"source": "folder", "size": 8, "train": 160, "validation": 160}
+    listed |= {"root": str(folder), "table": "list_attr_celeba.txt"}
+    own = TINY[sections.CustomData]
     sets = {
         "balls": BOTH | BALLS,
         "digits": BOTH
         | {
-            "data": TINY[models.IdxData],
+            "data": TINY[sections.IdxData],
             "target": "each",
             "denoiser": TINY[sections.Denoiser] | {"condition_dropout": 0.2},
         },
         "own": BOTH | {"data": own, "target": "dark"},
         "faces": BOTH | {"data": faces, "target": {"Male": False}},
+        "listed": BOTH | {"data": listed, "target": {"Male": False}},
         "alone": COMMON | BALLS | {"classifiers": JUDGE} | plain,
         "bare": COMMON | {"data": own | NO_CLASS} | plain,
         "none": COMMON | {"data": faces | {"attribute": None}} | plain,

@@ -15,7 +15,7 @@ from guidebench.workload import REAL
 from guidebench.pipeline import forkserver
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
-from guidebench.pipeline.jobs import demands, freshness, listing, slices
+from guidebench.pipeline.jobs import cost_model, demands, freshness, listing, slices
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.plan import schedule, trial
 from guidebench.pipeline.run.killed_runs import MARK

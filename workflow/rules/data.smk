@@ -8,7 +8,9 @@ rule prepare:
     priority: 100
     threads: THREADS
     resources:
-        mem_mb=doubled(4000),
+        mem_mb=lambda wildcards, attempt: doubled(
+            cost_model.prepare_mb(EXPERIMENT.datasets[wildcards.dataset])
+        )(wildcards, attempt),
         runtime=doubled(60),
     params:
         why=why("prepare"),

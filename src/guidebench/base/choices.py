@@ -90,7 +90,7 @@ def compat_walks(switches: list[str], source: str) -> list[tuple[str, ...]]:
 
 
 def attribute_values(data: Any) -> list[str]:
-    """The class names of CelebA: both values of its attribute; empty without an attribute."""
+    """The class names of pictures: both values of their attribute; empty without an attribute."""
     return [f"{data.attribute}: false", f"{data.attribute}: true"] if data.attribute else []
 
 
@@ -99,6 +99,7 @@ CLASSES: Methods[Callable[[Any], list[str]]] = Methods(
     mnist=lambda data: DIGITS,
     fashion_mnist=lambda data: FASHION,
     celeba=attribute_values,
+    folder=attribute_values,
 )
 
 

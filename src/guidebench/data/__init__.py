@@ -35,6 +35,13 @@ def faces(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     return read(options, seed)
 
 
+def labelled(options: Any, seed: int) -> tuple[DataSet, DataSet]:
+    """Pictures of a folder with a table of attributes."""
+    from guidebench.data.folder import read
+
+    return read(options, seed)
+
+
 def official(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     """MNIST's or Fashion-MNIST's official sets, or subsets of them."""
     from guidebench.data.idx import read
@@ -59,7 +66,7 @@ def digits(options: Any, seed: int) -> tuple[DataSet, DataSet]:
 
 
 SOURCES: Methods[Callable[[Any, int], tuple[DataSet, DataSet]]] = Methods(
-    sportballs=drawn_balls, celeba=faces, mnist=digits, fashion_mnist=official
+    sportballs=drawn_balls, celeba=faces, folder=labelled, mnist=digits, fashion_mnist=official
 )
 
 

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import io
+import logging
 import zipfile
-import zlib
-from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
 from typing import Any
-
-import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from guidebench.base import sources
 from guidebench.base.choices import attribute_values
 from guidebench.base.seeds import derive
 from guidebench.data.dataset import DataSet, subset
-from guidebench.data.lists import Row, rows
+from guidebench.data.lists import has, one_of, rows, said
+from guidebench.data.pictures import BROKEN, Opened, decoded, numbered
 from guidebench.pipeline.errors import UserError
 
-# what damaged, encrypted, oddly packed and enormous files make zipfile and Pillow raise
-BROKEN = (
-    UnidentifiedImageError,
-    zipfile.BadZipFile,
-    zlib.error,
-    OSError,
-    SyntaxError,
-    ValueError,
-    RuntimeError,
-    EOFError,
-    IndexError,
-    Image.DecompressionBombError,
-)
+log = logging.getLogger(__name__)
+PARTS = {"0": 0, "1": 1, "2": 2}
+HELD_OUT = 0.1  # of the persons, in a split by identity
 
 
 def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
@@ -47,64 +33,56 @@ def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
             "the attribute files"
         )
     names, opened = pictures(options)
-    partition = partitions(sources.listing(options, "partition"))
-    labels, classes = attribute(options), attribute_values(options)
+    parts = partitions(options, seed)
+    labels, classes = dict.fromkeys(parts, -1), attribute_values(options)
+    if options.attribute is not None:
+        labels = has(options.attribute, sources.listing(options, "attributes"))
+    _count(root, {name for name in parts if name in labels}, set(names))
     splits = []
     for number, key in enumerate(("train", "validation")):
-        listed = [name for name in names if partition.get(name) == number and name in labels]
+        listed = [name for name in names if parts.get(name) == number and name in labels]
         if not listed:
             raise UserError(
                 f"{root}: found no picture of partition {number} (0 train, 1 "
                 "validation) that is listed in the attribute files"
             )
-        numbers = DataSet(
-            np.arange(len(listed)), np.array([labels[name] for name in listed], np.int64), classes
-        )
         # chosen before they are decoded: the full set has 160,000 training pictures
-        chosen = subset(numbers, getattr(options, key), derive(seed, key), key)
-        images = np.stack([picture(opened, listed[row], options) for row in chosen.images])
-        splits.append(DataSet(images, chosen.labels, classes))
+        every = numbered(listed, labels, classes)
+        chosen = subset(every, getattr(options, key), derive(seed, key), key)
+        splits.append(decoded(chosen, listed, opened, options))
     return splits[0], splits[1]
 
 
-def partitions(path: Path) -> dict[str, int]:
-    """Picture -> 0 train, 1 validation, 2 test."""
-    return {row.picture: _one_of(("0", "1", "2"), path, row, 0, 1) for row in rows(path)[1]}
+def partitions(options: Any, seed: int) -> dict[str, int]:
+    """Picture -> 0 train, 1 validation, 2 test: the official ones, or by identity.
 
-
-def attribute(options: Any) -> dict[str, int]:
-    """Picture -> 0 or 1, whether it has the attribute; -1 without an attribute in the config."""
-    name = options.attribute
-    if name is None:
-        return {row.picture: -1 for row in rows(sources.listing(options, "partition"))[1]}
-    path = sources.listing(options, "attributes")
-    header, listed = rows(path)
-    if name not in header:
-        raise UserError(
-            f"data.attribute: found {name!r}, allowed: one of {path} ({', '.join(header)})"
-        )
-    column, values = header.index(name), ("-1", "0", "1")
-    return {
-        row.picture: int(_one_of(values, path, row, column, len(header)) == 1) for row in listed
+    By identity, a person and the seed decide, whichever pictures are there; none is for a test.
+    """
+    path = sources.listing(options, sources.split_list(options))
+    listed = rows(path)[1]
+    if options.split == "official":
+        return {row.picture: one_of(PARTS, path, row, 0, 1) for row in listed}
+    persons = {row.picture: said(path, row, 0, 1) for row in listed}
+    held_out = {
+        person: int(derive(seed, "identity", person) < HELD_OUT * 2**63)
+        for person in set(persons.values())
     }
+    return {picture: held_out[person] for picture, person in persons.items()}
 
 
-def _one_of(values: tuple[str, ...], path: Path, row: Row, column: int, columns: int) -> int:
-    """The number in a column of a row; UserError for another value, or number of columns."""
-    if len(row.values) != columns:
-        raise UserError(
-            f"{path}: line {row.line}: found {len(row.values)} values, allowed: "
-            f"{columns}, one for each column; fetch it again"
+def _count(root: Path, listed: set[str], found: set[str]) -> None:
+    """Say how many of the listed pictures are missing, as they are in many copies."""
+    if missing := listed - found:
+        log.warning(
+            "%s: %s of the %s listed pictures are missing, the first is %s; the others are used",
+            root,
+            f"{len(missing):,}",
+            f"{len(listed):,}",
+            min(missing),
         )
-    if row.values[column] not in values:
-        raise UserError(
-            f"{path}: line {row.line}: found {row.values[column]!r} for {row.picture}, "
-            f"allowed: {', '.join(values)}"
-        )
-    return int(row.values[column])
 
 
-def pictures(options: Any) -> tuple[list[str], Callable[[str], bytes]]:
+def pictures(options: Any) -> tuple[list[str], Opened]:
     """Sorted names of the pictures, and a function that reads the bytes of a name."""
     if paths := sources.pictures(options):
         return list(paths), lambda name: paths[name].read_bytes()
@@ -128,6 +106,7 @@ def packed_names(packed: Path, members: list[str]) -> dict[str, str]:
     """
     # some archives have backslashes
     paths = {name: PureWindowsPath(name) for name in members if name.endswith(".jpg")}
+    paths = {name: path for name, path in paths.items() if not sources.hidden(path)}
     own = [name for name, path in paths.items() if path.parent.name == sources.PICTURES]
     by_name: dict[str, str] = {}
     for member in own or paths:
@@ -135,33 +114,3 @@ def packed_names(packed: Path, members: list[str]) -> dict[str, str]:
             raise UserError(f"{packed}: found {other} and {member}, allowed: one picture of a name")
         by_name[paths[member].name] = member
     return by_name
-
-
-def picture(opened: Callable[[str], bytes], name: str, options: Any) -> np.ndarray:
-    """One picture uint8 [3, size, size]: central square, then PIL's antialiased bicubic resize."""
-    try:
-        image = _coloured(Image.open(io.BytesIO(opened(name))))
-    except BROKEN as error:
-        raise UserError(f"{options.root}: {name} is truncated or damaged ({error})") from error
-    side = options.crop or min(image.size)
-    if side > min(image.size):
-        raise UserError(
-            f"data.crop: found {side}, allowed: at most {min(image.size)}, the shorter "
-            f"side of {name}"
-        )
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    box = (left, top, left + side, top + side)
-    size = (options.size, options.size)
-    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box)).transpose(2, 0, 1)
-
-
-def _coloured(image: Image.Image) -> Image.Image:
-    """The picture in RGB of 8 bits; ValueError for 32-bit integers and floats.
-
-    16 bits are scaled: Pillow itself would clip what is brighter than 255.
-    """
-    if image.mode in ("I", "F"):
-        raise ValueError(f"its mode is {image.mode}; allowed: 8 or 16 bits a channel")
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image, np.float64) / 257).round().astype(np.uint8))
-    return image.convert("RGB")

@@ -39,7 +39,8 @@ def turned(quaternions: np.ndarray, angles: np.ndarray) -> np.ndarray:
 
 def bank(options: Any, seed: int) -> tuple[Tensor, np.ndarray]:
     """Rendered poses: albedo uint8 [classes * poses, 3, S, S] and their quaternions [.., 4]."""
-    side = round(options.canvas * options.scale[1])
+    largest = max(options.diameters) / options.size if options.diameters else options.scale[1]
+    side = round(options.canvas * largest)
     poses = options.poses if options.rotation == "3d" else 1
     views, quaternions = [], []
     for name in SPORT_BALLS:
@@ -76,6 +77,15 @@ def place(views: Tensor, angles: Tensor, scales: Tensor, centres: Tensor, option
     return functional.avg_pool2d(scene, side // options.size).mul(255).round().to(torch.uint8)
 
 
+def diameters(options: Any, numbers: np.ndarray) -> np.ndarray:
+    """Diameters [N] as fractions of the side, from uniform numbers [N]."""
+    if options.diameters is not None:
+        chosen = np.array(options.diameters)[(numbers * len(options.diameters)).astype(np.int64)]
+        return chosen / options.size
+    low, high = options.scale
+    return low + (high - low) * numbers
+
+
 def one_draw(count: int, seed: int) -> dict[str, np.ndarray]:
     """Uniform numbers in (0, 1) of the public code: [count], of `position` [count, 2].
 
@@ -102,9 +112,14 @@ def draw(options: Any, count: int, seed: int) -> DataSet:
 
     labels = (numbers("class") * len(SPORT_BALLS)).astype(np.int64)
     position = numbers("position", 2)
-    low, high = options.scale
-    scale = low + (high - low) * numbers("scale")
-    angle = 2 * np.pi * numbers("angle")
+    scale = diameters(options, numbers("scale"))
+    turns = numbers("angle")
+    if options.offsets is not None:
+        low, high = options.offsets
+        offset = (low + np.floor(position * (high - low + 1))) / options.size
+        position = offset / np.maximum(1 - scale[:, None], 1e-9)
+        turns = np.floor(360 * turns) / 360
+    angle = 2 * np.pi * turns
     views, quaternions = bank(options, seed)
     poses = len(views) // len(SPORT_BALLS)
     pose = labels * poses + (numbers("pose") * poses).astype(np.int64)

@@ -12,7 +12,7 @@ from guidebench.data.store import read
 from guidebench.diffusion.schedule import Schedule
 from guidebench.metrics.own import facts
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.experiment.sections import DDPMLinear, Model, Sampling, Setup
+from guidebench.pipeline.experiment.sections import DDPMLinear, Model, Pictures, Sampling, Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.records.artifacts import canonical
@@ -73,6 +73,7 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
         "n_selection": options.sampling.selection,
         "image_size": int(train.images.shape[2]),
         "channels": int(train.images.shape[1]),
+        "cut": _cut(options.data),
         "train": len(train.images),
         "validation": len(held_out.images),
         "denoiser_parameters": parameters,
@@ -98,6 +99,18 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
             for name, setup in options.setups.items()
         },
     }
+
+
+def _cut(data: Model) -> str | None:
+    """How a data set's pictures became images, in words; None where they are no pictures."""
+    if not isinstance(data, Pictures):
+        return None
+    kept = f"the central square of {data.crop} stored pixels"
+    if data.crop is None:
+        kept = "the largest central square"
+    elif data.crop == "squash":
+        kept = "the whole picture, squashed to a square"
+    return f"{kept}, Pillow's {data.resize} filter"
 
 
 def _variant(setup: Setup, sampling: Sampling) -> dict[str, Any]:

@@ -208,6 +208,46 @@ CASES = {
     ),
     "canvas": Case((*S, "data", "canvas"), 65, "65", "a multiple of data.size (16)"),
     "scale range": Case((*S, "data", "scale"), [0.8, 0.5], "[0.8, 0.5]", "low <= high <= 1"),
+    "diameters above the side": Case(
+        (*S, "data", "diameters"), [4, 17], "[4, 17]", "at most data.size (16)"
+    ),
+    "no diameter": Case((*S, "data", "diameters"), [], "[]", "at least 1 of them"),
+    "offsets that fall": Case((*S, "data", "offsets"), [3, 1], "[3, 1]", "0 <= low <= high <= 4"),
+    "offsets below zero": Case((*S, "data", "offsets"), [-1, 1], "[-1, 1]", "0 <= low <= high"),
+    "offsets out of the picture": Case(
+        (*S, "data"),
+        {"source": "sportballs", "size": 16, "canvas": 16, "diameters": [4, 9], "offsets": [0, 8]},
+        "[0, 8]",
+        "0 <= low <= high <= 7, so that the largest ball is in the picture",
+        "data.offsets",
+    ),
+    "a crop that is no number": Case(
+        (*S, "data"), CELEBA | {"crop": "squish"}, '"squish"', "squash", "data.crop"
+    ),
+    "a filter that there is not": Case(
+        (*S, "data"), CELEBA | {"resize": "cubic"}, '"cubic"', "bicubic, bilinear", "data.resize"
+    ),
+    "a split that there is not": Case(
+        (*S, "data"), CELEBA | {"split": "person"}, '"person"', "official, identity", "data.split"
+    ),
+    "a folder without numbers of images": Case(
+        (*S, "data"), {"source": "folder", "root": "x"}, "nothing", "integer", "data.train"
+    ),
+    "a table without an attribute": Case(
+        (*S, "data"),
+        {
+            "source": "folder",
+            "root": "x",
+            "table": "t.csv",
+            "attribute": None,
+            "size": 16,
+            "train": 16,
+            "validation": 16,
+        },
+        "t.csv",
+        "null without data.attribute",
+        "data.table",
+    ),
     "mean injection with ddim": Case(
         (*S, "sampling", "sampler"),
         "ddim",

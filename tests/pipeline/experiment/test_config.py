@@ -11,9 +11,10 @@ from conftest import REPOSITORY
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment import classifier_consistency, consistency
-from guidebench.pipeline.experiment.config import ARCHITECTURES, Config, SportBallsData
+from guidebench.pipeline.experiment.config import ARCHITECTURES, Config
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.reference import document
+from guidebench.pipeline.experiment.sections import SportBallsData
 from guidebench.pipeline.experiment.type_words import models
 
 EXPERIMENTS = [
@@ -187,6 +188,68 @@ def test_a_file_is_laid_over_its_base(tmp_path: Path) -> None:
     expected["datasets"]["mnist"]["denoiser"]["steps"] = 99
     expected["datasets"]["mnist"]["target"] = "4"
     assert most.model_dump(mode="json") == expected
+
+
+def test_defaults_are_laid_under_each_data_set(tmp_path: Path) -> None:
+    (tmp_path / "below.yaml").write_text(
+        "seed: 3\n"
+        "defaults:\n"
+        "  denoiser: {steps: 7, warmup: 2}\n"
+        "  classifiers: {judge: {hidden: 8}}\n"
+        "  setups: {unguided: {}}\n"
+    )
+    text = (
+        "base: below.yaml\nname: x\ndatasets:\n"
+        "  one: {data: {source: sportballs}, target: baseball, denoiser: {steps: 9}}\n"
+        "  two:\n"
+        "    {data: {source: mnist, train: 80, validation: 40}, target: 3, setups: {again: {}}}\n"
+    )
+    (tmp_path / "own.yaml").write_text(text)
+    config = load(str(tmp_path / "own.yaml"), ["datasets.two.denoiser.warmup=1"])
+    one, two = config.datasets["one"], config.datasets["two"]
+    assert [(d.denoiser.steps, d.denoiser.warmup) for d in (one, two)] == [(9, 2), (7, 1)]
+    assert (list(one.setups), list(two.setups)) == (["unguided"], ["unguided", "again"])
+    assert {d.classifiers["judge"].hidden for d in (one, two)} == {8}
+    # of the same file as the data sets, too
+    (tmp_path / "all.yaml").write_text(
+        (tmp_path / "below.yaml").read_text() + text.partition("\n")[2]
+    )
+    values = [load(str(tmp_path / name)).model_dump() for name in ("own.yaml", "all.yaml")]
+    assert values[0] == values[1]
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ("", r"datasets: found none, allowed: at least one data set"),
+        (
+            "datasets: {b: {data: {source: sportballs}, setup: {}}}",
+            r"datasets\.b\.setup: unknown key",
+        ),
+        ("datasets: {b: 3}", r"datasets\.b: found 3, allowed: keys and values"),
+        ("datasets: 3", r"datasets: found 3, allowed: named entries"),
+        (
+            "datasets: {b: {data: {source: sportballs}, target: baseball, "
+            "setups: {ungided: {scale: [1]}}}}",
+            r"setups\.ungided: found no such setup in .*\(did you mean unguided\?\)",
+        ),
+    ],
+)
+def test_a_mistake_over_defaults_is_one_of_the_data_set(own: str, said: str, tmp_path: Path):
+    (tmp_path / "below.yaml").write_text(
+        "defaults: {classifiers: {judge: {}}, setups: {unguided: {}}}\n"
+    )
+    (tmp_path / "own.yaml").write_text(f"base: below.yaml\nname: x\n{own}\n")
+    with pytest.raises(UserError, match=said):
+        load(str(tmp_path / "own.yaml"))
+
+
+def test_defaults_that_are_no_section_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("name: x\ndefaults: 3\ndatasets: {b: {}}\n")
+    with pytest.raises(
+        UserError, match=r"own.yaml: defaults: found 3, allowed: keys of a data set"
+    ):
+        load(str(tmp_path / "own.yaml"))
 
 
 def test_a_mistake_names_the_base_too(tmp_path: Path) -> None:

@@ -13,6 +13,13 @@ def _own(key: str, value: object, found: str, allowed: str) -> Case:
 
 
 CASES = {
+    "a scale beside diameters": Case(
+        (*S, "data"),
+        {"source": "sportballs", "size": 16, "canvas": 16, "scale": [0.2, 0.3], "diameters": [4]},
+        "[0.2, 0.3]",
+        "[0.4, 0.7], unless diameters is 0 or null",
+        "data.scale",
+    ),
     "stabilizer beside cfg": Case(
         (*CFG, "stabilizer"), {"name": "ema"}, "'ema'", "nothing, unless guidance is classifier"
     ),

@@ -30,6 +30,7 @@ from guidebench.pipeline.run.stage_process import run_stage
 BALLS = ("datasets", "sportballs")
 RESULTS = Path("results")
 FACES = {"source": "celeba", "size": 16, "train": 8, "validation": 8}
+FOLDER = FACES | {"source": "folder"}
 
 
 def _said(config: Any) -> list[str]:
@@ -87,6 +88,30 @@ def test_a_file_that_is_missing_among_others_is_named(edited, tmp_path):
     labelled = {(*BALLS, "data", "attribute"): None, (*BALLS, "target"): None}
     config = edited({(*BALLS, "data"): FACES | {"root": str(tmp_path)}} | labelled)
     assert "allowed: a folder with img_align_celeba.zip" in _said(config)[0]
+
+
+def test_a_folder_without_pictures_or_their_table_is_one_line(edited, tmp_path):
+    """The table is asked for before the run, not by `prepare`."""
+    section = FOLDER | {"root": str(tmp_path)}
+    male = {(*BALLS, "target"): {"Male": True}}
+    key = "a.yaml: datasets.sportballs.data"
+    (line,) = _said(edited({(*BALLS, "data"): section} | male))
+    assert line.startswith(f"{key}.root: found {tmp_path} (with nothing in it), allowed: a folder ")
+    assert "*.jpg" in line
+    (tmp_path / "1.png").write_bytes(b"")
+    (line,) = _said(edited({(*BALLS, "data"): section} | male))
+    assert line.startswith(f"{key}.table: found null, allowed: a table that says which pictures")
+    for name in ("t.csv", str(tmp_path.parent / "t.csv")):
+        (line,) = _said(edited({(*BALLS, "data"): section | {"table": name}} | male))
+        assert line == (
+            f"{key}.table: found {name}, allowed: a file below {tmp_path}, or a whole path"
+        )
+    (tmp_path / "t.csv").write_text("")
+    assert _said(edited({(*BALLS, "data"): section | {"table": "t.csv"}} | male)) == []
+    unlabelled = {(*BALLS, "target"): None}
+    assert _said(edited({(*BALLS, "data"): section | {"attribute": None}} | unlabelled)) == []
+    (tmp_path / "a.parquet").write_bytes(b"")
+    assert _said(edited({(*BALLS, "data"): section} | male)) == []
 
 
 def test_what_can_be_fetched_or_stood_in_for_is_not_missing(edited, tmp_path):

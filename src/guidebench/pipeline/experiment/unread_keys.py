@@ -65,6 +65,7 @@ BY_CHECKPOINT: Readers = {
 }
 BY_RATE: Readers = {"warmup": ("warmup_cosine",)}
 BY_GRIDS: Readers = dict.fromkeys(("grid_setups", "grid_steps"), (SOME,))
+BY_DIAMETERS: Readers = {"scale": (OFF,)}
 BY_SOURCE: Readers = {"otherwise": ("mnist",)}
 BY_DOWNLOAD: Readers = {"otherwise": ("false",)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
@@ -11,8 +12,8 @@ from guidebench.base import published
 from guidebench.base.cells import Cell
 from guidebench.base.choices import compat_walks, sampler, side
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.experiment.config import Config, Dataset, IdxData
-from guidebench.pipeline.experiment.sections import Classifier, Denoiser, Setup
+from guidebench.pipeline.experiment.config import Config, Dataset
+from guidebench.pipeline.experiment.sections import Classifier, Denoiser, IdxData, Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.records.artifacts import read_json
@@ -184,6 +185,11 @@ def images(options: Dataset) -> int:
 def features_of(judge: Classifier) -> int:
     """Features of a judge, as far as the config tells."""
     return judge.hidden if judge.checkpoint is None else WIDE
+
+
+def prepare_mb(options: Dataset) -> int:
+    """Memory in MB that `prepare` is given: twice the images, beside its libraries."""
+    return max(4000, 2000 + 2 * images(options) * math.prod(shape(options)) // 10**6)
 
 
 def world_cells(world: World) -> int:

@@ -12,9 +12,9 @@ from guidebench.base import published, sources
 from guidebench.base.choices import DIGITS_OF, PACKAGED, classes
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.allowed_names import Mistake
-from guidebench.pipeline.experiment.config import Config, CustomData, Dataset
+from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.image_counts import floorless, short
-from guidebench.pipeline.experiment.sections import Denoiser
+from guidebench.pipeline.experiment.sections import CustomData, Denoiser, FolderData
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.records.artifacts import read_json, sha256
 
@@ -76,8 +76,14 @@ def _absent(data: Any, results: Path) -> Iterator[Mistake]:
                 f"{asked} with validation",
                 f"at most {PACKAGED} without {root or 'root'}",
             )
+    elif isinstance(data, FolderData) and data.table and files[0] in absent:
+        yield "table", data.table, f"a file below {root}, or a whole path"
     elif absent and root:
         yield "root", held, f"a folder with {absent[0].relative_to(root)}, see docs/config.md"
+    elif isinstance(data, FolderData) and data.attribute and not data.table:
+        if files[0].suffix not in sources.PACKED:
+            allowed = f"a table that says which pictures have {data.attribute}, see docs/data.md"
+            yield "table", "null", allowed
 
 
 def _unpublished(denoiser: Denoiser) -> Iterator[Mistake]:

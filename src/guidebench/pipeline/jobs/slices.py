@@ -17,7 +17,7 @@ from guidebench.workload import Block
 _DUMPS: dict[int, tuple[Dataset, dict[str, Any]]] = {}
 RUNTIME_KEYS = {"checkpoint_every", "nodes"}
 # where files from outside lie: they are known by their content (`outside_files`)
-PLACES = {"root", "download", "otherwise", "checkpoint", "revision"}
+PLACES = {"root", "table", "download", "otherwise", "checkpoint", "revision"}
 
 
 def with_code(options: dict[str, Any], key: str = "name") -> dict[str, Any]:

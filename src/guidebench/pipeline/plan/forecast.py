@@ -22,6 +22,7 @@ from guidebench.pipeline.jobs.cost_model import Rates
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import inputs, jobs
 from guidebench.pipeline.jobs.parallel import visible_gpus
+from guidebench.pipeline.jobs.stages import STAGES
 from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, pending
 from guidebench.pipeline.plan.schedule import Task, makespan, width
 from guidebench.pipeline.threads import POOLS
@@ -237,6 +238,11 @@ def forecast(
         ]
     else:
         speed, head = {}, []
+    networks = {item.job.dataset for item in items if STAGES[item.job.stage].network}
+    if networks:
+        from guidebench.pipeline.plan import memory as need  # starts torch
+
+        head += [need.line(config, name) for name in config.datasets if name in networks]
     running = {item.job for item in items}
     costs = [cost(config, layout, item.job, speed, running) for item in items]
     for number, item in enumerate(items):

@@ -26,8 +26,9 @@ from guidebench.metrics.extractors import ClassifierFeatures, extract, inception
 from guidebench.models import classifier_checkpoint
 from guidebench.models.denoiser import Denoiser, adopt, save
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.experiment.config import Config, SportBallsData
+from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.experiment.reading import load
+from guidebench.pipeline.experiment.sections import SportBallsData
 from guidebench.pipeline.jobs.cost_model import Rates, kinds, shape, world_cells
 from guidebench.pipeline.jobs.execution import peak_memory, reset_peak_memory
 from guidebench.pipeline.jobs.layout import Job, Layout

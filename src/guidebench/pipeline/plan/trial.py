@@ -9,9 +9,9 @@ from pathlib import Path
 from guidebench.base.choices import classes, side
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.allowed_names import Mistake
-from guidebench.pipeline.experiment.config import ARCHITECTURES, Config, CustomData, Dataset
+from guidebench.pipeline.experiment.config import ARCHITECTURES, Config, Dataset
 from guidebench.pipeline.experiment.reading import load
-from guidebench.pipeline.experiment.sections import Classifier
+from guidebench.pipeline.experiment.sections import Classifier, CustomData
 from guidebench.pipeline.jobs import agreement, demands, freshness, parallel
 from guidebench.pipeline.jobs.cost_model import shape
 from guidebench.pipeline.jobs.layout import Layout

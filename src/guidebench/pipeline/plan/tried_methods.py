@@ -20,9 +20,9 @@ from guidebench.diffusion.schedules import build
 from guidebench.diffusion.time_grid import times
 from guidebench.metrics.own import Metric
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.experiment.config import CustomData, Dataset, OwnMetric
+from guidebench.pipeline.experiment.config import Dataset, OwnMetric
 from guidebench.pipeline.experiment.metric_consistency import measured
-from guidebench.pipeline.experiment.sections import Process, Steps
+from guidebench.pipeline.experiment.sections import CustomData, Process, Steps
 from guidebench.pipeline.jobs.cost_model import WIDE, features_of
 from guidebench.pipeline.jobs.cost_model import shape as shape_of
 

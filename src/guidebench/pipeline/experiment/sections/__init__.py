@@ -1,9 +1,18 @@
-"""The sections of an experiment file that say how to train, guide, sample and analyse."""
+"""The sections of an experiment file: what data, and how to train, guide, sample and analyse."""
 
 from guidebench.pipeline.experiment.sections.base import (
     Model,
     Options,
     PluginName,
+)
+from guidebench.pipeline.experiment.sections.data import (
+    CelebaData,
+    CustomData,
+    Data,
+    FolderData,
+    IdxData,
+    Pictures,
+    SportBallsData,
 )
 from guidebench.pipeline.experiment.sections.guiding import (
     Setup,
@@ -32,22 +41,29 @@ from guidebench.pipeline.experiment.sections.sampling import (
 
 __all__ = [
     "VPSDE",
+    "CelebaData",
     "Classifier",
     "Continuous",
+    "CustomData",
     "DDPMBetas",
     "DDPMCosine",
     "DDPMLinear",
     "DDPMScaledLinear",
+    "Data",
     "Denoiser",
     "Discrete",
+    "FolderData",
+    "IdxData",
     "LogSNR",
     "Model",
     "Options",
+    "Pictures",
     "PluginName",
     "Process",
     "Sampling",
     "Sensitivity",
     "Setup",
+    "SportBallsData",
     "Stabilizer",
     "Steps",
 ]

@@ -1,0 +1,60 @@
+"""Pictures of any folder with a table of attributes, or of files that hold both (CelebA-HQ)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from guidebench.base import sources
+from guidebench.base.choices import attribute_values
+from guidebench.base.seeds import derive
+from guidebench.data import embedded
+from guidebench.data.dataset import DataSet, split
+from guidebench.data.lists import has
+from guidebench.data.pictures import Opened, decoded, numbered
+from guidebench.pipeline.errors import UserError
+
+
+def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
+    """(train, validation), drawn from all pictures that have a label, cropped and resized.
+
+    Classes are `<attribute>: false` and `<attribute>: true`; without an attribute labels are -1.
+    UserError where the folder, its table or its pictures are missing or damaged.
+    """
+    if files := sources.packed(options):
+        labels, opened = embedded.pictures(files, options.attribute)
+    else:
+        labels, opened = _files(options)
+    names = sorted(labels)
+    every = numbered(names, labels, attribute_values(options))
+    # split before they are decoded
+    parts = split(every, options.train, options.validation, derive(seed, "split"))
+    train, validation = (decoded(part, names, opened, options) for part in parts)
+    return train, validation
+
+
+def _files(options: Any) -> tuple[dict[str, int], Opened]:
+    """(picture -> label, what reads a picture) of files in the folder that the table names."""
+    root = Path(options.root)
+    paths: dict[str, Path] = {}
+    for path in sources.below(options, sources.SUFFIXES):
+        if other := paths.get(path.name):
+            raise UserError(f"{root}: found {other} and {path}, allowed: one picture of a name")
+        paths[path.name] = path
+    if not paths:
+        raise UserError(f"{root}: found no picture, allowed: {', '.join(sources.SUFFIXES)} files")
+    labels = dict.fromkeys(paths, -1)
+    if options.attribute is not None:
+        if options.table is None:
+            raise UserError(
+                f"data.table: found null, allowed: the table that says which pictures of {root} "
+                f"have {options.attribute}"
+            )
+        said = has(options.attribute, root / options.table)
+        labels = {name: said[name] for name in paths if name in said}
+    if not labels:
+        raise UserError(
+            f"{root / options.table}: names none of the pictures of {root}, as "
+            f"{next(iter(paths))}; allowed: their file names in its first column"
+        )
+    return labels, lambda name: paths[name].read_bytes()

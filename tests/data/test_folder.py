@@ -1,0 +1,193 @@
+"""Pictures of any folder with a table of attributes: lists, tables, parquet, Hugging Face."""
+
+import io
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from guidebench.base import sources
+from guidebench.data import load
+from guidebench.data.dataset import DataSet
+from guidebench.pipeline.errors import UserError
+
+COUNT = 20
+
+
+def _options(root: Path, **changes: Any) -> SimpleNamespace:
+    values = {
+        "source": "folder",
+        "root": str(root),
+        "table": None,
+        "attribute": "Male",
+        "crop": None,
+        "resize": "bicubic",
+        "size": 16,
+        "train": 14,
+        "validation": 6,
+    }
+    return SimpleNamespace(**{**values, **changes})
+
+
+def _png(number: int) -> bytes:
+    """A flat grey picture whose brightness is 10 times its number."""
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), (10 * number,) * 3).save(file, "PNG")
+    return file.getvalue()
+
+
+def _pictures(root: Path, names: list[str]) -> None:
+    for number, name in enumerate(names):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_png(number))
+
+
+def _right(options: SimpleNamespace) -> tuple[DataSet, DataSet]:
+    """What is loaded; each label is whether the picture's number is odd, and none is in both."""
+    parts = load(options, 0)
+    seen = []
+    for part in parts:
+        assert part.classes == [f"{options.attribute}: false", f"{options.attribute}: true"]
+        number = np.round(part.images.mean(axis=(1, 2, 3)) / 10).astype(int)
+        np.testing.assert_array_equal(part.labels, number % 2)
+        seen += number.tolist()
+    assert sorted(seen) == list(range(COUNT))
+    assert [len(part.labels) for part in parts] == [14, 6]
+    assert np.bincount(parts[0].labels).tolist() == [7, 7]
+    return parts
+
+
+def _refused(options: SimpleNamespace) -> str:
+    with pytest.raises(UserError) as error:
+        load(options, 0)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+FRAME = pd.DataFrame({"Young": [1] * COUNT, "Male": [n % 2 for n in range(COUNT)]})
+
+
+@pytest.mark.parametrize("kind", ["words", "minus", "parquet", "list"])
+@pytest.mark.parametrize("ending", [".jpg", ".png"])
+def test_a_table_beside_pictures(kind: str, ending: str, tmp_path: Path) -> None:
+    """CelebAMask-HQ's list has the form of CelebA's, and its pictures a folder below."""
+    names = [f"{number}{ending}" for number in range(COUNT)]
+    _pictures(tmp_path / "CelebA-HQ-img", names)
+    male = FRAME.Male
+    if kind == "words":
+        frame = FRAME.assign(Male=male.astype(bool))
+    else:
+        frame = FRAME.assign(Male=2 * male - 1)
+    frame.insert(0, "image_id", names)
+    table = {"parquet": "anno.parquet", "list": "anno.txt"}.get(kind, "anno.csv")
+    if kind == "parquet":
+        frame.to_parquet(tmp_path / table)
+    elif kind == "list":
+        rows = [f"{name}  1 {value}" for name, value in zip(names, frame.Male, strict=True)]
+        (tmp_path / table).write_text("\n".join([str(COUNT), "Young Male", *rows]))
+    else:
+        frame.to_csv(tmp_path / table, index=False)
+    options = _options(tmp_path, table=table)
+    _right(options)
+    _right(_options(tmp_path, table=str(tmp_path / table)))
+    files = sources.files(options, tmp_path)
+    assert files[0] == tmp_path / table
+    assert len(files) == 1 + COUNT
+    assert all(path.is_file() for path in files)
+
+
+def _embedded(low: int, high: int) -> pa.Table:
+    """Rows as Hugging Face stores pictures."""
+    images = [{"bytes": _png(number), "path": f"{number}.png"} for number in range(low, high)]
+    columns = {"image": images, "label": [number % 2 for number in range(low, high)]}
+    return pa.table(columns)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "binary"])
+def test_files_that_hold_pictures_and_attributes(kind: str, tmp_path: Path) -> None:
+    """As a data set is downloaded from Hugging Face, or saved by `save_to_disk`."""
+    from pyarrow import parquet
+
+    (tmp_path / "data").mkdir()
+    for shard, (low, high) in enumerate([(0, 9), (9, COUNT)]):
+        table = _embedded(low, high)
+        if kind == "binary":
+            bare = pa.array([_png(number) for number in range(low, high)], pa.binary())
+            table = table.set_column(0, "picture", bare)
+        path = tmp_path / "data" / f"train-{shard:05d}-of-00002"
+        if kind == "arrow":
+            path = path.with_suffix(".arrow")
+            with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as out:
+                out.write_table(table, max_chunksize=4)
+        else:
+            path = path.with_suffix(".parquet")
+            parquet.write_table(table, path, row_group_size=4)
+    (tmp_path / "data" / "cache-1f.arrow").write_bytes(b"of the library's own")
+    options = _options(tmp_path, attribute="label")
+    _right(options)
+    assert len(sources.files(options, tmp_path)) == 2
+    said = _refused(_options(tmp_path, attribute="Male"))
+    assert re.match(r"data\.attribute: found 'Male', allowed: one of .*00000.* \(label\)$", said)
+    train, _ = load(_options(tmp_path, attribute=None), 0)
+    assert (train.labels == -1).all()
+    assert train.classes == []
+
+
+def test_without_an_attribute_no_table_is_needed(tmp_path: Path) -> None:
+    _pictures(tmp_path, [f"{number}.png" for number in range(COUNT)])
+    train, validation = load(_options(tmp_path, attribute=None), 0)
+    assert len(train.labels) + len(validation.labels) == COUNT
+    assert (train.labels == -1).all()
+
+
+def test_pictures_without_a_row_and_rows_without_a_picture_do_not_count(tmp_path: Path) -> None:
+    _pictures(tmp_path, [f"{number}.png" for number in range(COUNT)])
+    rows = [f"{number}.png,{number % 2}" for number in range(2, COUNT + 5)]
+    (tmp_path / "t.csv").write_text("\n".join(["name,Male", *rows]))
+    train, validation = load(_options(tmp_path, table="t.csv", train=12), 0)
+    assert len(train.labels) + len(validation.labels) == COUNT - 2
+
+
+def test_what_will_not_do_is_one_line(tmp_path: Path) -> None:
+    assert "found no picture" in _refused(_options(tmp_path / "nowhere"))
+    _pictures(tmp_path, ["a/1.png", "b/1.png"])
+    said = _refused(_options(tmp_path, attribute=None))
+    assert "a/1.png and" in said
+    assert "allowed: one picture of a name" in said
+    (tmp_path / "b/1.png").unlink()
+    said = _refused(_options(tmp_path))
+    assert said.startswith("data.table: found null, allowed: the table that says which pictures")
+    (tmp_path / "t.csv").write_text("name,Male\n2.png,1\n")
+    assert "names none of the pictures" in _refused(_options(tmp_path, table="t.csv"))
+    (tmp_path / "t.csv").write_text("name,Male\n1.png,perhaps\n")
+    said = _refused(_options(tmp_path, table="t.csv"))
+    assert "line 2: found 'perhaps' for 1.png, allowed: -1, 0, 1, false, true" in said
+    assert "cannot be read" in _refused(_options(tmp_path, table="none.csv"))
+    (tmp_path / "t.parquet").write_bytes(b"PAR1 and no more")
+    assert "t.parquet: cannot be read" in _refused(_options(tmp_path, table="t.parquet"))
+    said = _refused(_options(tmp_path))
+    assert "t.parquet: truncated or damaged" in said
+
+
+def test_columns_that_may_all_be_pictures_are_refused(tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    table = _embedded(0, 4)
+    table = table.append_column("mask", table.column("image"))
+    parquet.write_table(table, tmp_path / "a.parquet")
+    said = _refused(_options(tmp_path, attribute="label"))
+    assert "of which image, mask hold bytes; allowed: one column of pictures" in said
+
+
+def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
+    _pictures(tmp_path, [f"{number}.png" for number in range(COUNT)])
+    (tmp_path / "7.png").write_bytes(_png(7)[:-30])
+    said = _refused(_options(tmp_path, attribute=None))
+    assert said.startswith(f"{tmp_path}: 7.png is truncated or damaged")

@@ -1,0 +1,120 @@
+"""The paper's experiments at its scale: its settings, and that they can be planned."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from data_folders import write_faces
+from numpy import arange
+
+from guidebench.models.denoiser import build
+from guidebench.pipeline.experiment.config import Config, Dataset
+from guidebench.pipeline.experiment.reading import load
+
+FOLDER = "workflow/config"
+BEST = {"sportballs": 15, "celeba": 150}
+# guidance, classifier, input, stabilizer, beta
+SEVEN = {
+    ("none", None, "raw", "none", 0.9),
+    ("classifier", "noise_trained", "raw", "none", 0.9),
+    ("classifier", "clean", "raw", "none", 0.9),
+    ("classifier", "clean", "x0", "none", 0.9),
+    ("classifier", "clean", "x0", "ema", 0.9),
+    ("classifier", "clean", "x0", "ema", 0.99),
+    ("classifier", "clean", "x0", "adam", 0.9),
+}
+
+
+@pytest.fixture(params=["sportballs", "celeba"])
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def at(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """(data set, ending of the file's name) -> its experiment."""
+    monkeypatch.chdir(repository)
+    return lambda name, ending="": load(f"{FOLDER}/{name}64{ending}.yaml")
+
+
+def _setups(dataset: Dataset) -> set[tuple[Any, ...]]:
+    return {
+        (s.guidance, s.classifier, s.input, s.stabilizer.name, s.stabilizer.beta)
+        for s in dataset.setups.values()
+    }
+
+
+def test_the_network_has_the_papers_22_41_million_parameters(at: Any, name: str) -> None:
+    denoiser = at(name).datasets[name].denoiser
+    with torch.device("meta"):
+        network = build(denoiser, 64, 3, 2)
+    parameters = sum(value.numel() for value in network.parameters())
+    assert round(parameters / 1e6, 2) == 22.41
+
+
+def test_the_settings_are_the_papers(at: Any, name: str) -> None:
+    config: Config = at(name)
+    (dataset,) = config.datasets.values()
+    assert dataset.schedule.model_dump() == {
+        "name": "ddpm_linear",
+        "timesteps": 400,
+        "beta_start": 1e-4,
+        "beta_end": 0.02,
+        "rescale": False,
+    }
+    denoiser = dataset.denoiser
+    assert (denoiser.prediction, denoiser.loss, denoiser.rate) == ("eps", "mse", "warmup_cosine")
+    assert (denoiser.batch_size, denoiser.learning_rate, denoiser.warmup) == (128, 1e-4, 500)
+    assert (denoiser.clip_norm, denoiser.mixed_precision) == (1.0, "bf16")
+    train = dataset.data.train or 162_770
+    assert denoiser.steps == 1000 * train // 128
+    for key, classifier in dataset.classifiers.items():
+        assert (key == "judge") == (classifier.architecture != "mobilenet_v3_small")
+        assert classifier.steps == 20 * (train // 2) // 128
+        assert classifier.noise_trained == (key == "noise_trained")
+    sampling = dataset.sampling
+    assert (sampling.sampler, sampling.steps, sampling.variance) == ("ancestral", 400, 0.0)
+    assert (sampling.evaluation, sampling.clip, sampling.clip_gradient) == (50_176, True, "zero")
+    assert _setups(dataset) == SEVEN
+    assert {s.injection for s in dataset.setups.values()} == {"mean"}
+    assert BEST[name] in dataset.setups["clean/x0+ema0.99"].scales
+
+
+def test_the_images_are_the_papers(at: Any) -> None:
+    balls = at("sportballs").datasets["sportballs"]
+    assert (balls.data.size, balls.data.train, balls.data.validation) == (64, 80_000, 20_000)
+    assert (min(balls.data.diameters), max(balls.data.diameters)) == (9, 25)
+    assert (balls.data.offsets, balls.target) == ((0, 31), "baseball")
+    faces = at("celeba").datasets["celeba"]
+    assert (faces.data.size, faces.data.split, faces.data.train) == (64, "official", None)
+    assert (faces.data.crop, faces.data.resize) == ("squash", "bilinear")
+    assert faces.target == {"Male": False}
+
+
+def test_the_small_ones_have_the_same_setups_and_stages(at: Any, name: str) -> None:
+    large, small = (at(name, ending).datasets[name] for ending in ("", "_small"))
+    assert _setups(small) == SEVEN
+    assert small.sensitivity.stabilizers == large.sensitivity.stabilizers
+    assert small.schedule == large.schedule
+    assert list(small.classifiers) == list(large.classifiers)
+    assert small.target == large.target
+    assert small.denoiser.steps < large.denoiser.steps
+    assert small.sampling.evaluation < large.sampling.evaluation
+
+
+def test_they_can_be_planned(name: str, repository: Path, tmp_path: Path) -> None:
+    """By the dry run of Snakemake that the forecast begins with; CelebA's on a partial copy."""
+    command = [sys.executable, "-m", "guidebench", "plan"]
+    command += ["--config", f"{FOLDER}/{name}64.yaml", "--images-per-second", "2000"]
+    command += ["--workers", "8", "--set", "name=never_run"]
+    if name == "celeba":
+        write_faces(tmp_path, arange(40) % 2, train=30)
+        command += ["--set", f"datasets.celeba.data.root={tmp_path}"]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "never_run: 208 jobs, 0 up to date, 208 to run" in done.stdout
+    assert f"{name}: predicted peak memory: training " in done.stdout
+    assert "with 8 jobs at a time" in done.stdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from guidebench.pipeline.experiment.sections import Setup
+from guidebench.pipeline.experiment.sections import Sampling, Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.stages.summary import _temperatures, _variant
 
@@ -24,11 +24,12 @@ def test_a_setups_variant_is_what_claims_do_not_ask_for() -> None:
     for keys, expected in (
         ({}, {}),
         (ema, {}),
-        ({"steps": 20, "temperature": 1.0, "interval": [0, 1]}, {}),
+        ({"steps": 20, "temperature": 1.0, "interval": [0, 1], "clip": True}, {}),
+        ({"clip": False}, {"clip": False}),
         (own | literal, own | {"per_step": "literal"}),
     ):
         setup = Setup.model_validate_json(json.dumps(plain | keys))
-        assert _variant(setup, 20) == expected
+        assert _variant(setup, Sampling(steps=20)) == expected
 
 
 def test_temperatures_are_compared_where_they_differ_and_act() -> None:

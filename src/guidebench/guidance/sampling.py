@@ -46,9 +46,12 @@ class Samples(NamedTuple):
     film: np.ndarray
 
 
-def clip_gradient(sampling: sections.Sampling) -> str | None:
-    """The gradient of x0_pred's clip to [-1, 1] where it saturates; None without a clip."""
-    return sampling.clip_gradient if sampling.clip else None
+def clip_gradient(sampling: sections.Sampling, clips: bool | None = None) -> str | None:
+    """The gradient of x0_pred's clip to [-1, 1] where it saturates; None without a clip.
+
+    `clips`: what a setup says of its own; None for `sampling.clip`.
+    """
+    return sampling.clip_gradient if (sampling.clip if clips is None else clips) else None
 
 
 class GuidedCell(NamedTuple):
@@ -174,7 +177,7 @@ class Sampler:
         images is kept, at most of one micro-batch.
         """
         steps = steps or setup.steps or self.sampling.steps
-        clip = clip_gradient(self.sampling), self.sampling.recompute_eps
+        clip = clip_gradient(self.sampling, setup.clip), self.sampling.recompute_eps
         size = self.sampling.micro_batch
         images, diverged, seconds = [], [], []
         films: list[np.ndarray] = []

@@ -12,7 +12,7 @@ from guidebench.data.store import read
 from guidebench.diffusion.schedule import Schedule
 from guidebench.metrics.own import facts
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.experiment.sections import Model, Setup
+from guidebench.pipeline.experiment.sections import Model, Sampling, Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.records.artifacts import canonical
@@ -88,17 +88,18 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
                 "stabilizer_options": setup.stabilizer.model_dump(mode="json", exclude={"name"}),
                 "scales": setup.scales,
                 "asked": setup.guidance != "none" or setup.conditional,
-                "variant": _variant(setup, options.sampling.steps),
+                "variant": _variant(setup, options.sampling),
             }
             for name, setup in options.setups.items()
         },
     }
 
 
-def _variant(setup: Setup, steps: int) -> dict[str, Any]:
+def _variant(setup: Setup, sampling: Sampling) -> dict[str, Any]:
     """The keys in which a setup is not the plain one of its kind."""
     own = _changed(setup, CLAIMED) | _changed(setup.stabilizer, CLAIMED)
-    return {key: value for key, value in own.items() if (key, value) != ("steps", steps)}
+    shared = {"steps": sampling.steps, "clip": sampling.clip}
+    return {key: value for key, value in own.items() if shared.get(key) != value}
 
 
 def _changed(section: Model, but: set[str]) -> dict[str, Any]:
@@ -129,6 +130,7 @@ def _world(world: World, blocks: int) -> dict[str, Any]:
         "target": world.target,
         "schedule": world.schedule.name,
         "n": world.samples,
+        "learned_steps": world.learned_steps,
         "blocks": blocks,
         "samplers": {name: steps.sampler for name, steps in world.samplers.items()},
         "setups": {name: setup.guidance for name, setup in world.setups.items()},

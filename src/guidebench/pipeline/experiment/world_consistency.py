@@ -38,6 +38,12 @@ def world_mistakes(world: World, blocks: int) -> Iterator[Mistake]:
         key = f"setups.{name}"
         if setup.steps is not None:
             yield f"{key}.steps", setup.steps, "nothing in a world: its samplers have their own"
+        if setup.clip is not None:
+            yield (
+                f"{key}.clip",
+                str(setup.clip).lower(),
+                "nothing in a world: its x0_pred has no bounds",
+            )
         for part, found, allowed in setup_mistakes(setup, EXACT):
             yield f"{key}.{part}", found, allowed
         samplers = [steps.sampler for steps in world.samplers.values()]

@@ -155,6 +155,8 @@ def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[st
     other = ("selection", "evaluation", "block", "grid_images", "grid_setups", "grid_steps")
     sampling = {k: value for k, value in _steps(dump["sampling"]).items() if k not in other}
     setup["steps"] = sampling["steps"] = workload.steps(config, dataset, cell, block)
+    if (clip := setup.pop("clip")) is not None:
+        sampling["clip"] = clip
     sampling["trajectories"] = workload.trajectories(config, dataset, block)
     return {
         "setup": setup,

@@ -148,6 +148,7 @@ def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:
         "pictures": _pictures(folder, captions.TRUTH),
         "bias": truth.bias(tables, world),
         "every_sampler": truth.every_sampler(tables, world),
+        "gradients": truth.gradients(tables, world),
     }
 
 

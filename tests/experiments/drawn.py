@@ -61,6 +61,7 @@ TINY: dict[type[BaseModel], dict[str, Any]] = {
     sections.LogSNR: {"name": "logsnr_cosine", "timesteps": 20},
     sections.Denoiser: TRAINED | {"channels": [8], "warmup": 1},
     sections.Classifier: TRAINED,
+    sections.Attributes: {"steps": 3, "batch_size": 8},
     sections.Sensitivity: {"images": 4, "accuracy_images": 4, "steps": 2},
     sections.Steps: {"steps": 2},
     sections.Sampling: {
@@ -111,6 +112,7 @@ TEXTS: dict[str, list[Any]] = {
     "download": [False],
     "weights": [None],
     "sha256": [None],
+    "learned_steps": [0, 3],
     "gpus": [1],
     "nodes": [1],
     "options": [{}],

@@ -62,6 +62,7 @@ class Tables:
         default_factory=lambda: joined("reference_jackknife", [])
     )
     pixels: pd.DataFrame = field(default_factory=lambda: joined("pixels", []))
+    attributes: pd.DataFrame = field(default_factory=lambda: joined("attributes", []))
 
     @classmethod
     def read(cls, folder: Path) -> Tables:

@@ -78,6 +78,8 @@ def _data(dataset: Dataset) -> Iterator[Mistake]:
             yield "data.canvas", data.canvas, f"a multiple of data.size ({data.size})"
         if not data.scale[0] <= data.scale[1] <= 1:
             yield "data.scale", list(data.scale), "low <= high <= 1"
+    elif dataset.attributes is not None:
+        yield "attributes", "a section", "null: of sportballs alone the true ones are known"
     if isinstance(data, IdxData) and not data.root:
         if data.source == "fashion_mnist":
             yield "data.root", "null", "a folder (no package carries Fashion-MNIST)"

@@ -88,6 +88,15 @@ def sample(config: Config, job: Job) -> dict[str, Any]:
     return _common(config) | {"cells": cells, "block": list(block)}
 
 
+def attributes(config: Config, job: Job) -> dict[str, Any]:
+    """Of `attributes`."""
+    return _common(config) | {
+        "attributes": _dump(config.datasets[job.dataset])["attributes"],
+        "cells": [cell.path for cell in workload.cells(config, job.dataset)],
+        "blocks": [list(block) for block in workload.evaluated(config, job.dataset)],
+    }
+
+
 def features(config: Config, job: Job) -> dict[str, Any]:
     """Of `features`."""
     dataset = config.datasets[job.dataset]

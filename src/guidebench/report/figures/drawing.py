@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from guidebench.report.figures import forward, sampling, theme
+from guidebench.report.figures import drift, forward, sampling, theme
 from guidebench.report.metrics import metrics
 from guidebench.report.tables import Tables
 
@@ -49,6 +49,8 @@ def draw(tables: Tables, dataset: str, folder: Path) -> list[Path]:
         if tables.has(dataset, "is_judge"):
             drawn = sampling.tradeoff(tables, dataset)
             paths += theme.save(drawn, folder, "tradeoff")
+        if (tables.attributes.dataset == dataset).any():
+            paths += theme.save(drift.shares(tables, dataset), folder, "attribute_drift")
         if (tables.history.dataset == dataset).any():
             paths += theme.save(forward.loss(tables, dataset), folder, "loss")
     return paths

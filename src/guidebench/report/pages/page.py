@@ -12,7 +12,7 @@ from guidebench.base.cells import Cell
 from guidebench.base.units import duration
 from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.figures import sheets, theme
-from guidebench.report.pages import captions, rankings, truth, winners
+from guidebench.report.pages import captions, drift, rankings, truth, winners
 from guidebench.report.tables import BROKEN, FLOOR, Tables
 from guidebench.report.words import lines, measure, number, plural
 
@@ -178,6 +178,8 @@ def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
         "samples": _pictures(folder, captions.SAMPLES),
         "scales": _pictures(folder, scales),
         "cells": _cells(tables, dataset, folder),
+        "drifted": _pictures(folder, captions.DRIFT),
+        "drift": drift.table(tables, dataset),
         "training": _pictures(folder, captions.TRAINING),
         "winners": winners.table(tables, dataset),
         "warnings": winners.warnings(tables, dataset),

@@ -10,6 +10,7 @@ from guidebench.pipeline.experiment.sections.guiding import (
     Stabilizer,
 )
 from guidebench.pipeline.experiment.sections.networks import (
+    Attributes,
     Classifier,
     Denoiser,
 )
@@ -28,6 +29,7 @@ from guidebench.pipeline.experiment.sections.sampling import (
 
 __all__ = [
     "VPSDE",
+    "Attributes",
     "Classifier",
     "Continuous",
     "DDPMLinear",

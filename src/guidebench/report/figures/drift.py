@@ -1,0 +1,46 @@
+"""The figure of attribute drift: where balls lie and how large they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from guidebench.base.cells import Cell
+from guidebench.report.drift import cells, values
+from guidebench.report.figures import theme
+from guidebench.report.tables import Tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+REAL = Cell("real")
+
+
+def shares(tables: Tables, dataset: str) -> Figure:
+    """The distribution of each attribute: its share below a value, by setup at its best scale."""
+    attributes = list(dict.fromkeys(tables.attributes.attribute))
+    drawn, panels = theme.figure(4 * len(attributes), 4.2, columns=len(attributes))
+    looks = {
+        REAL: theme.FLOOR._replace(line=":"),
+        tables.unguided(dataset): theme.UNGUIDED,
+    } | {cell: theme.style(cell.setup, place) for place, cell in enumerate(cells(tables, dataset))}
+    for axes, attribute in zip(np.atleast_1d(panels), attributes, strict=True):
+        for cell, look in looks.items():
+            found = np.sort(values(tables, dataset, cell, attribute))
+            found = found[np.isfinite(found)]
+            if len(found):
+                scale = "" if cell.scale is None else f", {cell.scale:g}"
+                axes.plot(
+                    found,
+                    (np.arange(len(found)) + 0.5) / len(found),
+                    color=look.color,
+                    linestyle=look.line,
+                    linewidth=1.3,
+                    label="real images" if cell == REAL else f"{theme.title(cell.setup)}{scale}",
+                )
+        axes.set_xlabel(f"{attribute}, pixels")
+    np.atleast_1d(panels)[0].set_ylabel("share of images below")
+    theme.legend(np.atleast_1d(panels)[-1])
+    drawn.suptitle(f"{dataset}: attribute drift", fontsize=10.5)
+    return drawn

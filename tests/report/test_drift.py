@@ -75,6 +75,8 @@ def test_diverged_images_are_in_no_pair() -> None:
     assert compared(guided, plain).n == 191
     with pytest.raises(Unmeasured):
         compared(np.full(4, np.nan), np.ones(4))
+    with pytest.raises(Unmeasured):
+        compared(np.ones(4), np.empty(0))
 
 
 def _tables() -> Tables:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from guidebench.base.cells import Cell
-from guidebench.report.claims.verdicts import Interval, mean
+from guidebench.report.claims.verdicts import Interval, Unmeasured, mean
 from guidebench.report.tables import Tables
 
 # of the test: permutations at a time, how many times, and the pairs that it is made on at most
@@ -40,6 +40,8 @@ def compared(guided: np.ndarray, plain: np.ndarray, tests: int = 1) -> Drift:
     The distance's chance is that of a permutation test: where guidance does nothing, the two
     values of a pair may as well be swapped. Raises Unmeasured with fewer than two whole pairs.
     """
+    if len(guided) != len(plain):
+        raise Unmeasured("not measured: no unguided images of the same seeds")
     whole = np.isfinite(guided) & np.isfinite(plain)
     guided, plain = guided[whole], plain[whole]
     shift = mean(guided - plain, tests=tests)

@@ -41,6 +41,7 @@ def test_a_few_steps_at_full_size(
         "data.root": data_root,
         "denoiser.steps": STEPS,
         "classifiers.noise_trained.steps": 2,
+        "sampling.steps": 10,
     }
     one = api.load(
         str(REPOSITORY / f"workflow/config/{name}.yaml"),

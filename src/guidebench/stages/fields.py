@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from guidebench.analysis.fields import STEP, curl, drawn, guidance, guided, is_field, rotation
+from guidebench.analysis.fields import (
+    STEP,
+    Field,
+    curl,
+    drawn,
+    guidance,
+    guided,
+    is_field,
+    rotation,
+)
 from guidebench.analysis.ground_truth import Truth, densities, exponent, jackknife
 from guidebench.analysis.learned import learned
 from guidebench.base.cells import Cell
 from guidebench.base.seeds import derive
+from guidebench.pipeline.recording import Methods
 
 if TYPE_CHECKING:
     from guidebench.pipeline.experiment.world_section import World
 
 SIDE, TIME = 48, 0.3  # of the drawn curl: points along an axis, and the fraction of the process
 # by reference: the field of exact networks, that of trained ones, and what guidance adds to this
-KINDS = {"exact": guided, "learned": guided, "guidance": guidance}
+KINDS: Methods[Callable[..., Field]] = Methods(exact=guided, learned=guided, guidance=guidance)
 Row = dict[str, Any]
 
 
@@ -39,15 +51,8 @@ def measured(
         for reference, one in truths.items():
             if not is_field(setup) or (reference, setup.guidance) == ("guidance", "none"):
                 continue
-            kind = KINDS[reference]
-            values = rotation(
-                lambda t, kind=kind, one=one, cell=cell, setup=setup: kind(
-                    one, setup, cell.scale, world.target, t
-                ),
-                one,
-                derive(seed, "directions"),
-                blocks,
-            )
+            field = partial(KINDS[reference], one, setup, cell.scale, world.target)
+            values = rotation(field, one, derive(seed, "directions"), blocks)
             if values.isfinite().all():  # a guidance of scale 0 has no direction
                 found = jackknife(values)
                 rows.append(

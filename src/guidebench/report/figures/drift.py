@@ -22,7 +22,7 @@ def shares(tables: Tables, dataset: str) -> Figure:
     attributes = list(dict.fromkeys(tables.attributes.attribute))
     drawn, panels = theme.figure(4 * len(attributes), 4.2, columns=len(attributes))
     looks = {
-        REAL: theme.FLOOR._replace(line=":"),
+        REAL: theme.FLOOR,
         tables.unguided(dataset): theme.UNGUIDED,
     } | {cell: theme.style(cell.setup, place) for place, cell in enumerate(cells(tables, dataset))}
     for axes, attribute in zip(np.atleast_1d(panels), attributes, strict=True):

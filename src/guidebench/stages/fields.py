@@ -69,12 +69,13 @@ def measured(
                         "se": found.se,
                     }
                 )
-    if not world.learned_steps or truth.mixture.shape != (2,):
+    shown = drawn(world.setups)
+    if not world.learned_steps or not shown or truth.mixture.shape != (2,):
         return rows, {}
-    return rows, _pictures(world, truths)
+    return rows, _pictures(world, truths, shown)
 
 
-def _pictures(world: World, truths: dict[str, Truth]) -> dict[str, np.ndarray]:
+def _pictures(world: World, truths: dict[str, Truth], cells: list[Cell]) -> dict[str, np.ndarray]:
     """Curl on the square of `densities`: `curl:reference:setup:scale` [SIDE, SIDE] float32."""
     exact = truths["exact"]
     t = exact.schedule.at_time(TIME)
@@ -85,7 +86,7 @@ def _pictures(world: World, truths: dict[str, Truth]) -> dict[str, np.ndarray]:
     points = torch.stack(torch.meshgrid(*axes, indexing="xy"), dim=-1).reshape(-1, 2)
     level = exact.schedule.alpha(t), exact.schedule.sigma(t)
     shown = {"curl_density": exact.mixture.log_density(points, *level).exp()}
-    for cell in drawn(world.setups):
+    for cell in cells:
         for reference, one in truths.items():
             field = KINDS[reference](one, world.setups[cell.setup], cell.scale, world.target, t)
             shown[f"curl:{reference}:{cell.key}"] = curl(field, points, STEP * float(level[1]))

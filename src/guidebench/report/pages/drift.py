@@ -21,7 +21,8 @@ def table(tables: Tables, dataset: str) -> dict[str, Any]:
     tests = len(chosen) * len(errors)
     rows = []
     for cell in chosen if errors else []:
-        shown, n = [], 0
+        shown: list[str] = []
+        n = 0
         for attribute in errors:
             pair = [values(tables, dataset, one, attribute) for one in (cell, plain)]
             try:

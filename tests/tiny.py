@@ -55,6 +55,7 @@ def experiment(root: Path) -> dict[str, Any]:
                 "target": "baseball",
                 "classifiers": classifiers,
                 "sampling": sampling,
+                "attributes": {"steps": 3, "batch_size": 8},
                 "setups": {
                     "unguided": {},
                     "clean/raw": guided | {"scales": [1, 10]},

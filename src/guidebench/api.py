@@ -24,13 +24,17 @@ from guidebench.pipeline.jobs import freshness, listing
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.records.artifacts import check_files
 from guidebench.pipeline.records.events import Events
+from guidebench.report.figures import sheets
 from guidebench.report.tables import Tables
 from guidebench.stages.features import Extractors
 from guidebench.stages.metrics import scorer_of
+from guidebench.stages.pictures import opened, strip
 from guidebench.stages.stage import Stage
 from guidebench.workload import Block
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from guidebench.pipeline.experiment.config import Config
 
 
@@ -116,6 +120,14 @@ class Experiment:
             [seconds for part in parts for seconds in part.seconds],
             parts[0].film,
         )
+
+    def strip(self, picture: str | Path, dataset: str | None = None) -> Image.Image:
+        """A picture file noised along a data set's forward process; it needs no run.
+
+        At the times of the data set's `strip`; `dataset`: None for the first.
+        """
+        stage = self._stage(dataset or next(iter(self.config.datasets), "none"))
+        return sheets.forward(*strip(stage.options, opened(Path(picture)), self.config.seed))
 
     def score(
         self,

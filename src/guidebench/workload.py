@@ -65,6 +65,11 @@ def scored(config: Config, dataset: str) -> list[Block]:
     return [block for block in blocks(config, dataset) if block.split != PICTURES]
 
 
+def evaluated(config: Config, dataset: str) -> list[Block]:
+    """The blocks behind every number that is shown."""
+    return [block for block in blocks(config, dataset) if block.split == "evaluation"]
+
+
 def images_scored(config: Config) -> bool:
     """Whether a metric of the user's own gets images, and not their features alone."""
     return any(metric.of == "images" for metric in config.metrics.own.values())

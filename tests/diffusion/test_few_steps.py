@@ -77,9 +77,9 @@ BOUNDS = {
 }
 
 
-def _written(title: str) -> list[float]:
+def _written(title: str, page: str = PAGE) -> list[float]:
     """The numbers of a sampler's row in the page's first table."""
-    found = re.search(rf"^\| {re.escape(title)} \|(.*)\|$", PAGE, re.MULTILINE)
+    found = re.search(rf"^\| {re.escape(title)} \|(.*)\|$", page, re.MULTILINE)
     assert found, title
     return [float(cell) for cell in found[1].split("|")]
 
@@ -100,6 +100,13 @@ def test_errors_at_few_steps(schedule: str) -> None:
             where = f"{schedule}, {title}, {steps} steps"
             assert value < bound, where
             assert value == pytest.approx(_written(title)[column + number], abs=2e-3), where
+
+
+@pytest.mark.parametrize("title", bench.ENDED)
+def test_the_last_evaluation(title: str) -> None:
+    """What docs/samplers.md says of u = 1/n, which is ours, and of u = 0, which is the paper's."""
+    section = PAGE.partition("## The last evaluation")[2].partition("\n## ")[0]
+    assert bench.endings(title) == pytest.approx(_written(title, section), abs=2e-3)
 
 
 def test_the_flow_keeps_quantiles() -> None:

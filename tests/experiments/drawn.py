@@ -64,6 +64,7 @@ TINY: dict[type[BaseModel], dict[str, Any]] = {
     sections.LogSNR: {"name": "logsnr_cosine", "timesteps": 20},
     sections.Denoiser: TRAINED | {"channels": [8], "warmup": 1},
     sections.Classifier: TRAINED,
+    sections.Attributes: {"steps": 3, "batch_size": 8},
     sections.Sensitivity: {"images": 4, "accuracy_images": 4, "steps": 2},
     sections.Steps: {"steps": 2},
     sections.Sampling: {
@@ -117,6 +118,7 @@ TEXTS: dict[str, list[Any]] = {
     "checkpoint": [None],  # tests/experiments/test_checkpoint.py
     "revision": [None],
     "sha256": [None],
+    "learned_steps": [0, 3],
     "gpus": [1],
     "nodes": [1],
     "options": [{}],

@@ -72,7 +72,7 @@ def values(root: Path) -> dict[str, Any]:
 @contextmanager
 def drawn_quickly() -> Iterator[None]:
     """Every figure is a small file that says from which tables it is: drawing takes seconds."""
-    from guidebench.report.figures import drawing, films, sheets
+    from guidebench.report.figures import drawing, embedding, films, sheets
 
     def draw(tables: Any, dataset: str, folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,14 +80,20 @@ def drawn_quickly() -> Iterator[None]:
         path.write_text(tables.results[tables.results.metric == "cfd_judge"].to_csv(index=False))
         return [path]
 
-    kept = drawing.draw, drawing.draw_costs, sheets.draw, films.draw
+    kept = drawing.draw, drawing.draw_costs, sheets.draw, films.draw, embedding.draw
     drawing.draw = draw
     drawing.draw_costs = lambda tables, folder: []  # type: ignore[assignment]
-    sheets.draw = films.draw = lambda *_: []  # type: ignore[assignment]
+    sheets.draw = films.draw = embedding.draw = lambda *_: []  # type: ignore[assignment]
     try:
         yield
     finally:
-        drawing.draw, drawing.draw_costs, sheets.draw, films.draw = kept  # type: ignore[assignment]
+        (  # type: ignore[assignment]
+            drawing.draw,
+            drawing.draw_costs,
+            sheets.draw,
+            films.draw,
+            embedding.draw,
+        ) = kept
 
 
 def edit_code(names: frozenset[str]) -> None:

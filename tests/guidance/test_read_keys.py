@@ -158,9 +158,20 @@ def test_the_gradient_of_a_clip_needs_one(sampler) -> None:
         assert (sampler(setup, plain) != sampler(setup, changed)) == acts
 
 
+def test_a_setups_own_clip_is_what_counts(sampler) -> None:
+    """Whatever the guidance, and whatever `sampling.clip` says."""
+    for guidance in ("none", "cfg", "classifier"):
+        plain = Setup(guidance=guidance, classifier="clean")
+        free = SAMPLING.model_copy(update={"clip": False})
+        for clip, asked in ((True, SAMPLING), (False, free)):
+            own = plain.model_copy(update={"clip": clip})
+            assert sampler(own, SAMPLING) == sampler(own, free) == sampler(plain, asked)
+        assert sampler(plain, SAMPLING) != sampler(plain, free)
+
+
 def test_no_key_is_forgotten() -> None:
     """Every key of these sections has its readers in a table, or is read by all."""
-    always = {"guidance", "steps", "scales"}
+    always = {"guidance", "steps", "clip", "scales"}
     assert set(Setup.model_fields) == always | {*unread_keys.BY_GUIDANCE, *unread_keys.BY_INPUT}
     assert set(Stabilizer.model_fields) == {"name", *unread_keys.BY_STABILIZER}
     assert set(Steps.model_fields) == {"sampler", "steps", *unread_keys.BY_SAMPLER}

@@ -12,6 +12,7 @@ RULES = [
     "sensitivity",
     "sample",
     "features",
+    "attributes",
     "metrics",
     "ground_truth",
     "collect",

@@ -24,7 +24,8 @@ def test_a_setups_variant_is_what_claims_do_not_ask_for() -> None:
     for keys, expected in (
         ({}, {}),
         (ema, {}),
-        ({"steps": 20, "temperature": 1.0, "interval": [0, 1]}, {}),
+        ({"steps": 20, "temperature": 1.0, "interval": [0, 1], "clip": True}, {}),
+        ({"clip": False}, {"clip": False}),
         (own | literal, own | {"per_step": "literal"}),
         ({"clip_gradient": "zero"}, {}),
         ({"clip_gradient": "straight_through"}, {"clip_gradient": "straight_through"}),

@@ -16,6 +16,24 @@ rule features:
         "guidebench features {CLI} --dataset {wildcards.dataset} --block {wildcards.block} 2> {log}"
 
 
+rule attributes:
+    input:
+        reads("attributes"),
+    output:
+        f"{ROOT}/{{dataset}}/attributes/manifest.json",
+    log:
+        f"{ROOT}/logs/attributes/{{dataset}}.log",
+    threads: THREADS
+    resources:
+        gpu=GPU,
+        mem_mb=doubled(8000),
+        runtime=doubled(240),
+    params:
+        why=why("attributes"),
+    shell:
+        "guidebench attributes {CLI} --dataset {wildcards.dataset} 2> {log}"
+
+
 # A scatter matrix of Inception's 2048 features is 34 MB. Of K jackknife blocks each of the two
 # references (all classes, the target's) keeps K + 2, and a cell's are 2 K + 4 while they are fitted:
 # with K = 16 that is 72, or 2.4 GB (measured: 2.4). The features of CelebA's 162,770 training images

@@ -15,7 +15,7 @@ from guidebench.base.jackknife import standard_error
 from guidebench.base.seeds import normal
 from guidebench.data.gaussian_mixture import ExactClassifier, GaussianMixture
 from guidebench.diffusion.by_name import sampler_of
-from guidebench.diffusion.samplers import own_options
+from guidebench.diffusion.samplers import Predict, own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
 from guidebench.guidance.networks import BoundDenoiser
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 DIRECTIONS = 64
 REFERENCE = 16_384
 METRICS = ("sliced_wasserstein", "class_frequency", "mean_error", "covariance_error")
+
+
+def levels(schedule: Schedule, time: Any) -> tuple[Tensor, Tensor]:
+    """(alpha, sigma) at what a network receives (`Schedule.network_time`)."""
+    t = time / 1000 if isinstance(time, float) else time
+    return schedule.alpha(t), schedule.sigma(t)
 
 
 class ExactDenoiser:
@@ -45,8 +51,7 @@ class ExactDenoiser:
         number of classes for none, or None for none in any row.
         """
         self.rows += len(x)
-        t = time / 1000 if isinstance(time, float) else time
-        alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
+        alpha, sigma = levels(self.schedule, time)
         if label is None:
             return self.mixture.score(x, alpha, sigma)
         scores = [
@@ -63,16 +68,16 @@ class Truth:
     def __init__(self, mixture: GaussianMixture, schedule: Schedule, seeds: list[int]) -> None:
         self.mixture, self.schedule = mixture, schedule
         self.seeds = torch.tensor(seeds)
-        self.denoiser = ExactDenoiser(mixture, schedule)
-
-        def level(time: float) -> tuple[Tensor, Tensor]:
-            t = schedule.at_time(time)
-            return schedule.alpha(t), schedule.sigma(t)
-
+        self.denoiser: Any = ExactDenoiser(mixture, schedule)
         self.classifiers = {
             "clean": ExactClassifier(mixture),
-            "noise_trained": ExactClassifier(mixture, level),
+            "noise_trained": ExactClassifier(mixture, self.level),
         }
+
+    def level(self, time: float) -> tuple[Tensor, Tensor]:
+        """(alpha, sigma) at a fraction of the process in [0, 1]."""
+        t = self.schedule.at_time(time)
+        return self.schedule.alpha(t), self.schedule.sigma(t)
 
     def start(self, t: Any, label: int | None = None) -> Tensor:
         """Exact samples [N, *shape] of p_t, or of p_t(. | label)."""
@@ -80,16 +85,20 @@ class Truth:
         alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
         return self.mixture.draw(generator, len(self.seeds), alpha, sigma, label)[0]
 
-    def sample(self, setup: Setup, scale: float | None, steps: Steps, target: int) -> Tensor:
-        """Points [N, *shape], started from the exact p_T, or p_T(. | target) when guided."""
+    def guide(
+        self, setup: Setup, scale: float | None, steps: int, target: int, count: int
+    ) -> Predict:
+        """A fresh guide of a setup, for `count` rows."""
         # [N], which a guide of the user's is promised
-        targets = torch.full((len(self.seeds),), target)
+        targets = torch.full((count,), target)
         networks = BoundDenoiser(self.denoiser, self.schedule, targets)
         classifier = self.classifiers[setup.classifier] if setup.classifier else None
         # x0_pred of a mixture is not bounded by [-1, 1]: nothing is clipped
-        guide = build_guide(
-            GuidedCell(setup, scale, networks, classifier, steps.steps, None, False)
-        )
+        return build_guide(GuidedCell(setup, scale, networks, classifier, steps, None, False))
+
+    def sample(self, setup: Setup, scale: float | None, steps: Steps, target: int) -> Tensor:
+        """Points [N, *shape], started from the exact p_T, or p_T(. | target) when guided."""
+        guide = self.guide(setup, scale, steps.steps, target, len(self.seeds))
         name = steps.sampler
         grid = times(name, self.schedule, steps.steps)
         aimed = setup.conditional or setup.guidance != "none"

@@ -47,12 +47,17 @@ class Samples(NamedTuple):
     film: np.ndarray
 
 
-def clip_gradient(sampling: sections.Sampling, own: str | None = None) -> str | None:
+def clip_gradient(sampling: sections.Sampling, setup: sections.Setup | None = None) -> str | None:
     """The gradient of x0_pred's clip to [-1, 1] where it saturates; None without a clip.
 
-    `own`: a setup's own, where it has one.
+    `setup`: whose own words on the clip go before the sampling's.
     """
-    return (own or sampling.clip_gradient) if sampling.clip else None
+    clips, gradient = (None, None) if setup is None else (setup.clip, setup.clip_gradient)
+    return (
+        (gradient or sampling.clip_gradient)
+        if (sampling.clip if clips is None else clips)
+        else None
+    )
 
 
 class GuidedCell(NamedTuple):
@@ -184,7 +189,7 @@ class Sampler:
         images is kept, at most of one micro-batch.
         """
         steps = steps or setup.steps or self.sampling.steps
-        clip = clip_gradient(self.sampling, setup.clip_gradient), self.sampling.recompute_eps
+        clip = clip_gradient(self.sampling, setup), self.sampling.recompute_eps
         carried = None
         if "carried_state" in setup.paper_compat:
             carried = build(setup.stabilizer, self.schedule.timesteps, steps)

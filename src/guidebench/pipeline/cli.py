@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 
     def add(name: str, text: str, action: Callable[[argparse.Namespace], int]) -> None:
         # the Snakefile writes to results/
-        parents = [common] if name in ("run", "plan") else [common, place]
+        parents = [common] if name in ("run", "plan", "strip") else [common, place]
         command = subparsers.add_parser(name, help=text, description=text, parents=parents)
         command.set_defaults(action=action, results=Path("results"))
         for option in STAGES[name].wildcards if name in STAGES else ():
@@ -69,6 +69,10 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--host", default="127.0.0.1", help="0.0.0.0: other machines, no password"
             )
+        if name == "strip":
+            command.add_argument("picture", type=Path, help="a file that Pillow reads")
+            command.add_argument("--dataset", help="whose process (the first)")
+            command.add_argument("--output", type=Path, default=Path("strip.png"))
         if name == "adopt":
             command.add_argument("--stage", required=True, choices=STAGES)
             command.add_argument("--reason", required=True, help="why the old result still stands")
@@ -81,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
     add("track", "follow the event files into the MLflow store", commands.track)
     add("ui", "open the MLflow pages on localhost", commands.ui)
     add("server", "serve an MLflow store to many machines", commands.server)
+    add("strip", "draw a picture of yours noised along a data set's process", commands.strip)
     add("digest", "print one hash of the results, without times", commands.digest)
     add("check", "check every result: there, fresh, and whole", commands.check_results)
     add(

@@ -117,6 +117,22 @@ def server(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def strip(arguments: argparse.Namespace) -> int:
+    """Noise the user's picture."""
+    from guidebench import api
+
+    image = api.load(arguments.config, arguments.set).strip(arguments.picture, arguments.dataset)
+    try:
+        image.save(arguments.output)
+    except (OSError, ValueError) as error:
+        allowed = "a picture file in a folder that is there"
+        raise UserError(
+            f"--output: found {arguments.output} ({error}), allowed: {allowed}"
+        ) from error
+    sys.stdout.write(f"{arguments.output}\n")
+    return 0
+
+
 def digest(arguments: argparse.Namespace) -> int:
     """Print the digest of the results."""
     config = load(arguments.config, arguments.set)

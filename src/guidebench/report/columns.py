@@ -25,6 +25,8 @@ COLUMNS = {
     "difference: float64",
     "sensitivity": f"{_ALONG}, t: int64, quantity: str, mean: float64, sd: float64, n: int64, "
     "values: object",
+    "attributes": "dataset: str, setup: str, scale: float64, attribute: str, error: float64, "
+    "values: object",
     "classifiers": "dataset: str, classifier: str, architecture: str, accuracy: float64, "
     "se: float64, n: int64, parameters: int64",
     "history": "step: int64, quantity: str, value: float64, dataset: str, model: str",

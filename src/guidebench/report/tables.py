@@ -62,6 +62,7 @@ class Tables:
         default_factory=lambda: joined("reference_jackknife", [])
     )
     pixels: pd.DataFrame = field(default_factory=lambda: joined("pixels", []))
+    attributes: pd.DataFrame = field(default_factory=lambda: joined("attributes", []))
 
     @classmethod
     def read(cls, folder: Path) -> Tables:
@@ -119,6 +120,12 @@ class Tables:
             {name: s for name, s in setups if s["kind"] == "unguided" and not s["asked"]}
         )
         return Cell(names[0] if names else UNGUIDED)
+
+    def without_guidance(self, dataset: str) -> list[Cell]:
+        """That one, then all other setups without guidance."""
+        setups, plain = self.facts(dataset)["setups"].items(), self.unguided(dataset)
+        names = [name for name, setup in setups if setup["kind"] == "unguided"]
+        return [plain, *(Cell(name) for name in names if name != plain.setup)]
 
     def has(self, dataset: str, metric: str) -> bool:
         """Whether evaluation rows of this metric exist."""

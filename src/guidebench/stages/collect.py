@@ -33,6 +33,7 @@ TABLES = [
     "reference_jackknife.parquet",
     "pixels.parquet",
     "sensitivity.parquet",
+    "attributes.parquet",
     "classifiers.parquet",
     "history.parquet",
     "truth.parquet",
@@ -53,6 +54,13 @@ def run(stage: Stage) -> None:
         "cell_costs": _read([path / "cost.parquet" for path in metrics]),
         "jackknife": _read([path / "jackknife.parquet" for path in metrics]),
         "reference_jackknife": _read([path / "reference_jackknife.parquet" for path in metrics]),
+        "attributes": _read(
+            [
+                layout.attributes(dataset) / "attributes.parquet"
+                for dataset, options in config.datasets.items()
+                if options.attributes
+            ]
+        ),
         "classifiers": [pd.DataFrame(_classifiers(config, layout))],
         "history": _history(config, layout),
         "truth": _read([layout.truth(world) / "errors.parquet" for world in config.worlds]),

@@ -28,6 +28,7 @@ from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.experiment.sections import Setup, Steps
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.records.artifacts import atomic
+from guidebench.stages import fields
 from guidebench.stages.stage import Stage
 
 FILES = ["errors.parquet", "pictures.npz"]
@@ -152,6 +153,10 @@ def run(stage: Stage) -> None:
         rows += [exact | _row("floor", power, metric, error) for metric, error in errors.items()]
     distances = {power: errors[DISTANCE] for power, errors in floors.items()}
     rows += _biases(aimed, world.setups, distances)
+    every = list(dict.fromkeys(cell for cell, _ in cells))
+    rotations, curls = fields.measured(world, truth, every, blocks, derive(seed, name, "fields"))
+    rows += [{"world": name} | row for row in rotations]
+    pictures |= curls
     if truth.mixture.shape == (2,):
         pictures |= _pulled_apart(truth, world)
         for power in sorted({0.0, *references}):

@@ -16,13 +16,18 @@ from guidebench.base.choices import classes, target_name
 from guidebench.base.seeds import normal
 from guidebench.data.store import read, to_float, to_uint8
 from guidebench.diffusion.schedules import build
-from guidebench.pipeline.experiment.config import Config
+from guidebench.models.denoiser import Denoiser
+from guidebench.models.time_embedding import time_embedding
+from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.sections import Discrete
 from guidebench.report.columns import columns
 from guidebench.report.paper import GENERATIONS
 from guidebench.stages.stage import Stage
 
 SHOWN = 24
+PICTURE = 128  # longer side in pixels of a picture of the user's (the DDPM notebook's)
+EMBEDDED = 200  # times whose embedding is drawn
 
 
 def shown(config: Config, dataset: str) -> list[str]:
@@ -41,15 +46,8 @@ def generated(config: Config, dataset: str) -> list[str]:
     ]
 
 
-def pictures(stage: Stage, dataset: str, beside: Sequence[Cell]) -> dict[str, np.ndarray]:
-    """Arrays of uint8 images: real ones, the forward process, samples and films of every cell.
-
-    `beside`: unguided, and the cells that are shown beside it with more of their samples. `judged`
-    is the judge's class of each of the former.
-    """
-    config, layout = stage.config, stage.layout
-    data = read(layout.data(dataset) / "train")
-    options = config.datasets[dataset]
+def strip(options: Dataset, image: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """An image uint8 [1, C, H, W] at the strip's times: (uint8 [K, C, H, W], t [K])."""
     schedule = build(options.schedule)
     full = schedule.grid(schedule.timesteps)[::-1]
     places = np.linspace(1, schedule.timesteps, 8).round().astype(int)
@@ -57,14 +55,48 @@ def pictures(stage: Stage, dataset: str, beside: Sequence[Cell]) -> dict[str, np
     times = options.strip or [full[i] for i in places]
     if isinstance(options.schedule, Discrete):
         times = [int(t) for t in times]
-    noise = normal(torch.tensor([config.seed]), 0, tuple(data.images.shape[1:]))
-    image = to_float(data.images[:1])
-    noisy = [to_uint8(schedule.diffuse(image, noise, t)) for t in times]
-    arrays = {
-        "real": data.images[:64],
-        "forward": np.concatenate(noisy),
-        "forward_t": np.array(times),
-    }
+    channels, height, width = image.shape[1:]
+    noise = normal(torch.tensor([seed]), 0, (channels, height, width))
+    noisy = [to_uint8(schedule.diffuse(to_float(image), noise, t)) for t in times]
+    return np.concatenate(noisy), np.array(times)
+
+
+def opened(path: Path) -> np.ndarray:
+    """A picture file as uint8 [1, 3, H, W], its longer side PICTURE; UserError for another file."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as file:
+            upright = ImageOps.exif_transpose(file).convert("RGB")
+        fitted = ImageOps.contain(upright, (PICTURE, PICTURE))
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path}: found no picture ({error}), allowed: png, jpeg, ...") from error
+    return np.asarray(fitted).transpose(2, 0, 1)[None]
+
+
+def embedding(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
+    """The denoiser's own embedding [K, D] of K times over the process, and what it receives [K]."""
+    schedule = build(stage.config.datasets[dataset].schedule)
+    denoiser = Denoiser(stage.layout.denoiser(dataset), torch.device("cpu"))
+    full = schedule.grid(schedule.timesteps)[-2::-1]
+    places = np.linspace(0, len(full) - 1, min(EMBEDDED, len(full))).round().astype(int)
+    received = schedule.network_time(torch.tensor(full, dtype=torch.float64)[places])
+    embedded = time_embedding(denoiser.model, received.float())
+    return {"embedding": embedded.numpy(), "embedding_t": received.numpy()}
+
+
+def pictures(stage: Stage, dataset: str, beside: Sequence[Cell]) -> dict[str, np.ndarray]:
+    """What is drawn: images uint8 of data, forward process, samples, films, and the embedding.
+
+    `beside`: unguided, and the cells that are shown beside it with more of their samples. `judged`
+    is the judge's class of each of the former.
+    """
+    config, layout = stage.config, stage.layout
+    data = read(layout.data(dataset) / "train")
+    options = config.datasets[dataset]
+    noisy, times = strip(options, data.images[:1], config.seed)
+    arrays = {"real": data.images[:64], "forward": noisy, "forward_t": times}
+    arrays |= embedding(stage, dataset)
     if options.target is not None and not workload.each(options):
         target = classes(options.data).index(target_name(options))
         arrays["target"] = data.images[np.flatnonzero(data.labels == target)[:16]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guidebench.report.figures import drawing, films, paper_sheets, sheets, truth
+from guidebench.report.figures import drawing, embedding, films, paper_sheets, sheets, truth
 from guidebench.report.tables import Tables
 from guidebench.stages.stage import Stage
 
@@ -20,6 +20,7 @@ def run(stage: Stage) -> None:
         paths += drawing.draw(tables, dataset, folder)
         pictures = sheets.read(layout.pictures / f"{dataset}.npz")
         paths += sheets.draw(pictures, tables, dataset, folder)
+        paths += embedding.draw(pictures, dataset, folder)
         paths += films.draw(pictures, tables, dataset, folder)
         paths += paper_sheets.draw(pictures, tables, dataset, folder)
         stage.events.progress(done + 1, len(tables.datasets))

@@ -116,8 +116,8 @@ def _cut(data: Model) -> str | None:
 def _variant(setup: Setup, sampling: Sampling) -> dict[str, Any]:
     """The keys in which a setup is not the plain one of its kind."""
     own = _changed(setup, CLAIMED) | _changed(setup.stabilizer, CLAIMED)
-    plain = {"steps": sampling.steps, "clip_gradient": sampling.clip_gradient}
-    return {key: value for key, value in own.items() if (key, value) not in plain.items()}
+    shared = {key: getattr(sampling, key) for key in ("steps", "clip", "clip_gradient")}
+    return {key: value for key, value in own.items() if (key, value) not in shared.items()}
 
 
 def _changed(section: Model, but: set[str]) -> dict[str, Any]:
@@ -148,6 +148,7 @@ def _world(world: World, blocks: int) -> dict[str, Any]:
         "target": world.target,
         "schedule": world.schedule.name,
         "n": world.samples,
+        "learned_steps": world.learned_steps,
         "blocks": blocks,
         "samplers": {name: steps.sampler for name, steps in world.samplers.items()},
         "setups": {name: setup.guidance for name, setup in world.setups.items()},

@@ -15,6 +15,7 @@ from unread_cases import CASES as UNREAD
 from world_cases import CASES as LATER
 
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.consistency import mistakes
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.yaml12 import parse
 
@@ -436,3 +437,29 @@ def test_a_name_in_quotes_stays_text_for_snakemake(smoke, repository, tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_setups_own_clip_is_a_clip_for_what_a_clip_needs(edited):
+    """Its gradient is read, and a sampler that sees eps alone has to recompute it."""
+    balls = ("datasets", "sportballs")
+
+    def said(clip: bool | None, **sampling: object) -> list[str]:
+        one = {"unguided": {"clip": clip}}
+        free = {"steps": 4, "clip": False} | sampling
+        return mistakes(edited({(*balls, "setups"): one, (*balls, "sampling"): free}))
+
+    heun = {"sampler": "heun", "recompute_eps": False}
+    assert said(None, **heun) == []
+    (line,) = said(True, **heun)
+    assert line.startswith("datasets.sportballs.sampling.recompute_eps: found false, allowed: true")
+    (line,) = said(None, clip_gradient="zero")
+    assert line.startswith("datasets.sportballs.sampling.clip_gradient: found zero")
+    assert said(True, clip_gradient="zero") == []
+
+
+def test_attributes_are_known_of_drawn_balls_alone(edited):
+    (line,) = mistakes(edited({("datasets", "mnist", "attributes"): {}}))
+    assert line == (
+        "datasets.mnist.attributes: found a section, allowed: null: of sportballs alone the true "
+        "ones are known"
+    )

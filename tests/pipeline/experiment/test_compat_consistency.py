@@ -29,7 +29,7 @@ def test_a_setups_gradient_of_a_clip_needs_one(edited):
     own, without = {(*X0, "clip_gradient"): "zero"}, {(*S, "sampling", "clip"): False}
     assert said(edited(own)) == said(edited(without)) == []
     assert said(edited(own | without)) == [
-        "setups.clean/x0.clip_gradient: found zero, allowed: null, unless sampling.clip is true"
+        "setups.clean/x0.clip_gradient: found zero, allowed: null, unless its clip is true"
     ]
 
 

@@ -173,6 +173,13 @@ CASES = {
         "its samplers have their own",
         "setups.g.steps",
     ),
+    "clip of a world's setup": _world(
+        "setups",
+        {"g": {"guidance": "cfg", "scales": [1], "clip": True}},
+        "true",
+        "its x0_pred has no bounds",
+        "setups.g.clip",
+    ),
     "classifier named like a role": Case(
         (*S, "classifiers", "guide"), {}, "'guide'", "not guide, which is a role"
     ),

@@ -304,3 +304,17 @@ def test_a_users_architecture_counts_wherever_it_runs(edited, tmp_path, monkeypa
         and job.classifier in ("", "clean")
     }
     assert found == expected
+
+
+def test_a_setups_own_clip_samples_its_cells_alone(edited):
+    """At its default it is in no slice; said to be what it is anyway, it changes nothing."""
+    unguided = (*S, "setups", "unguided")
+    before, same, other = (edited({unguided: {"clip": clip}}) for clip in (None, True, False))
+    assert {name.split()[0] for name in changed(before, same)} <= {"collect"}
+    assert {name.split()[0] for name in changed(before, other)} == {"sample", "collect"}
+    specs = [
+        slices.cell_spec(one, BALLS, Cell("unguided"), workload.blocks(one, BALLS)[0])
+        for one in (before, same, other)
+    ]
+    assert "clip" not in specs[0]["setup"]
+    assert [spec["sampling"]["clip"] for spec in specs] == [True, True, False]

@@ -20,6 +20,7 @@ FIGURES = {
     "fd",
     "cfd",
     "loss",
+    "time_embedding",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import pandas as pd
 import synthetic_tables as synthetic
 from table_edits import (
     EMA99,
@@ -41,3 +42,15 @@ def test_passes_are_the_unit_of_cost() -> None:
     assert row(table, "x0+ema0.99")[2:5] == ["50", "50", "2"]
     assert row(table, "noise-trained (robust), raw")[2:5] == ["50", "0", "1"]
     assert row(table, "x0+ema0.99")[-1] == "1.5"
+
+
+def test_every_setup_without_guidance_has_a_row() -> None:
+    tables = synthetic.tables()
+    setups, rows = tables.facts("balls")["setups"], tables.results
+    setups["unclipped"] = setups["unguided"] | {"variant": {"clip": False}}
+    setups["conditional"] = setups["unguided"] | {"asked": True}
+    twins = [rows[rows.setup == "unguided"].assign(setup=name) for name in ("unclipped",)]
+    tables = dataclasses.replace(tables, results=pd.concat([rows, *twins], ignore_index=True))
+    shown = [entry["cells"][0] for entry in rankings.best_setups(tables, "balls")["rows"]]
+    assert shown[1:3] == ["unguided", "unclipped"]  # of the other one nothing was measured
+    assert tables.unguided("balls") == Cell("unguided")

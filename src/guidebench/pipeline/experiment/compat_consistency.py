@@ -39,8 +39,9 @@ def compat_mistakes(config: Config) -> Iterator[Mistake]:
 
 
 def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
-    if setup.clip_gradient and not dataset.sampling.clip:
-        yield "clip_gradient", setup.clip_gradient, "null, unless sampling.clip is true"
+    clips = dataset.sampling.clip if setup.clip is None else setup.clip
+    if setup.clip_gradient and not clips:
+        yield "clip_gradient", setup.clip_gradient, "null, unless its clip is true"
     key, switches = "paper_compat", setup.paper_compat
     if "carried_state" in switches and setup.stabilizer.name in STATELESS:
         yield key, "carried_state", "it only beside a stabilizer that keeps a state"

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from guidebench.pipeline.experiment.sections import (
+    Attributes,
     Classifier,
     Data,
     DDPMLinear,
@@ -44,6 +45,11 @@ class Dataset(Model):
         default_factory=dict, description="by name; one of them is the `judge`"
     )
     sensitivity: Sensitivity = Field(default_factory=Sensitivity, description="forward process")
+    attributes: Attributes | None = Field(
+        None,
+        description="of sportballs: measure whether guidance moves and resizes the ball (attribute "
+        "drift); null: not",
+    )
     sampling: Sampling = Field(default_factory=Sampling, description="reverse process")
     setups: dict[str, Setup] = Field(min_length=1, description="ways to guide, by name")
 

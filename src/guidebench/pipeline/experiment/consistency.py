@@ -130,17 +130,16 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
         if steps.steps > timesteps and isinstance(dataset.schedule, Discrete):
             yield f"{key}.steps", steps.steps, f"at most schedule.timesteps ({timesteps})"
     sampling = dataset.sampling
-    for readers, by in (
-        (BY_SAMPLER_OF_IMAGES, "sampler"),
-        (BY_CLIP, "clip"),
-        (BY_GRIDS, "grid_images"),
-    ):
+    tables = [(BY_SAMPLER_OF_IMAGES, "sampler"), (BY_GRIDS, "grid_images")]
+    if not (own_clip := any(setup.clip for setup in dataset.setups.values())):
+        tables.append((BY_CLIP, "clip"))
+    for readers, by in tables:
         for key, found, allowed in unread(sampling, readers, by):
             yield f"sampling.{key}", found, allowed
     name = sampling.sampler
     yield from plugin_mistakes("sampling.sampler", name)
     eps_alone = ":" not in name and SAMPLERS[name].uses == ("eps",)
-    if eps_alone and sampling.clip and not sampling.recompute_eps:
+    if eps_alone and (sampling.clip or own_clip) and not sampling.recompute_eps:
         yield "sampling.recompute_eps", "false", f"true: with {name} clip needs it"
     if sampling.grid_images:
         if unknown := [name for name in sampling.grid_setups if name not in dataset.setups]:

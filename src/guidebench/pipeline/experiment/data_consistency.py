@@ -29,6 +29,8 @@ def data_mistakes(dataset: Dataset) -> Iterator[Mistake]:
     data = dataset.data
     if isinstance(data, SportBallsData):
         yield from _balls(data)
+    elif dataset.attributes is not None:
+        yield "attributes", "a section", "null: of sportballs alone the true ones are known"
     if isinstance(data, IdxData):
         yield from _idx(data)
     if isinstance(data, FolderData) and data.table is not None and data.attribute is None:

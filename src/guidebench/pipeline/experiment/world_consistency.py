@@ -46,6 +46,12 @@ def world_mistakes(world: World, blocks: int) -> Iterator[Mistake]:
         if setup.paper_compat:
             found = ", ".join(setup.paper_compat)
             yield f"{key}.paper_compat", found, "nothing in a world: it is no data set of the paper"
+        if setup.clip is not None:
+            yield (
+                f"{key}.clip",
+                str(setup.clip).lower(),
+                "nothing in a world: its x0_pred has no bounds",
+            )
         for part, found, allowed in setup_mistakes(setup, EXACT):
             yield f"{key}.{part}", found, allowed
         samplers = [steps.sampler for steps in world.samplers.values()]

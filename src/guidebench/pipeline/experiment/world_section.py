@@ -42,6 +42,12 @@ class World(Model):
     target: int = Field(0, ge=0, description="class to generate")
     schedule: Process = Field(default_factory=DDPMLinear, description="forward process")
     samples: int = Field(2048, ge=16, description="points per cell")
+    learned_steps: int = Field(
+        0,
+        ge=0,
+        description="training iterations of small networks in the exact ones' place, to see "
+        "whether their guided fields are gradients; 0: none",
+    )
     samplers: dict[str, Steps] = Field(
         min_length=1, description="by name; the first one is shown in the pictures"
     )

@@ -175,6 +175,16 @@ def train_classifier(config: Config, job: Job, rates: Mapping[str, Rates]) -> fl
     return rate.startup + rate.classifier_step[job.classifier] * steps
 
 
+def attributes(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
+    """Of `attributes`: a classifier's training, and a pass over the samples."""
+    rate, options = rates[job.dataset], config.datasets[job.dataset].attributes
+    assert options is not None
+    step = max(rate.classifier_step.values(), default=0.0)
+    count = config.datasets[job.dataset].sampling.evaluation
+    read = count * len(workload.cells(config, job.dataset)) * rate.featured
+    return rate.startup + options.steps * step + read
+
+
 def images(options: Dataset) -> int:
     """Prepared images of a data set; those of the full one where the config says `all`."""
     train, validation = options.data.train, options.data.validation

@@ -35,6 +35,10 @@ class Layout:
         """The sensitivity tables of one classifier."""
         return self.root / dataset / "sensitivity" / classifier
 
+    def attributes(self, dataset: str) -> Path:
+        """What was read of the balls in samples."""
+        return self.root / dataset / "attributes"
+
     def samples(self, dataset: str) -> Path:
         """Samples per cell and block."""
         return self.root / dataset / "samples"

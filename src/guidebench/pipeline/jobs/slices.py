@@ -93,6 +93,15 @@ def sample(config: Config, job: Job) -> dict[str, Any]:
     return _common(config) | {"cells": cells, "block": list(block)}
 
 
+def attributes(config: Config, job: Job) -> dict[str, Any]:
+    """Of `attributes`."""
+    return _common(config) | {
+        "attributes": _dump(config.datasets[job.dataset])["attributes"],
+        "cells": [cell.path for cell in workload.cells(config, job.dataset)],
+        "blocks": [list(block) for block in workload.evaluated(config, job.dataset)],
+    }
+
+
 def features(config: Config, job: Job) -> dict[str, Any]:
     """Of `features`."""
     dataset = config.datasets[job.dataset]
@@ -164,6 +173,8 @@ def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[st
     sampling = {k: value for k, value in _steps(dump["sampling"]).items() if k not in other}
     setup["steps"] = sampling["steps"] = workload.steps(config, dataset, cell, block)
     sampling["clip_gradient"] = setup.pop("clip_gradient") or sampling["clip_gradient"]
+    if (clip := setup.pop("clip")) is not None:
+        sampling["clip"] = clip
     sampling["trajectories"] = workload.trajectories(config, dataset, block)
     return {
         "setup": setup,

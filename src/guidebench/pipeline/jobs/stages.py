@@ -66,6 +66,11 @@ def _features_read(config: Config, job: Job) -> list[Job]:
     return [source, *_classifiers(job, list(config.datasets[job.dataset].classifiers))]
 
 
+def _attributes_read(config: Config, job: Job) -> list[Job]:
+    blocks = [block.name for block in workload.evaluated(config, job.dataset)]
+    return [_data(job), *(Job("sample", job.dataset, block=name) for name in blocks)]
+
+
 def _metrics_read(config: Config, job: Job) -> list[Job]:
     blocks = [block.name for block in workload.scored(config, job.dataset)]
     return [
@@ -147,6 +152,15 @@ STAGES = {
         owned=lambda layout, job: (
             [layout.features(job.dataset) / REAL] if job.block == REAL else []
         ),
+        network=True,
+    ),
+    "attributes": Record(
+        "read where the balls of samples lie, and how large they are",
+        folder=lambda layout, job: layout.attributes(job.dataset),
+        reads=_attributes_read,
+        slice=slices.attributes,
+        seconds=cost_model.attributes,
+        parts=lambda config, name: [()] if config.datasets[name].attributes else [],
         network=True,
     ),
     "metrics": Record(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from guidebench.report.figures import forward, rows, sampling, theme
+from guidebench.report.figures import drift, forward, rows, sampling, theme
 from guidebench.report.metrics import metrics
 from guidebench.report.tables import Tables
 
@@ -52,6 +52,7 @@ IMPLICIT = Plot(
     lambda tables, name: rows.along(tables, name, "implicit_cosine", forward.IMPLICIT),
 )
 TRADEOFF = Plot(sampling.tradeoff, sampling.tradeoff_rows)
+DRIFT = Plot(drift.shares, drift.rows)
 LOSS = Plot(forward.loss, rows.losses)
 
 
@@ -76,6 +77,8 @@ def plots(tables: Tables, dataset: str) -> dict[str, Plot]:
             found[shown.file] = _against_scale(metric)
     if tables.has(dataset, "is_judge"):
         found["tradeoff"] = TRADEOFF
+    if (tables.attributes.dataset == dataset).any():
+        found["attribute_drift"] = DRIFT
     if (tables.history.dataset == dataset).any():
         found["loss"] = LOSS
     return found

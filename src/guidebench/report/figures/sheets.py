@@ -46,7 +46,8 @@ def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: 
         if key.startswith("grid:"):
             _, setup, scale = key.split(":")
             sheets[cell_name(setup, scale)] = _classes(images, tables.facts(dataset), setup)
-    paths = [save(_forward(pictures), folder / "sheet_forward.png")]
+    strip = forward(pictures["forward"], pictures["forward_t"])
+    paths = [save(strip, folder / "sheet_forward.png")]
     for name, rows in sheets.items():
         if rows:
             paths.append(save(sheet(rows), folder / f"{name}.png"))
@@ -79,8 +80,8 @@ def _classes(images: np.ndarray, facts: dict[str, Any], setup: str) -> list[Row]
 
 
 def _best(pictures: dict[str, np.ndarray], tables: Tables, dataset: str) -> list[Row]:
-    unguided = tables.unguided(dataset)
-    rows = [(unguided.setup, pictures.get(f"sample:{unguided.key}"))]
+    plain = tables.without_guidance(dataset)
+    rows = [(cell.setup, pictures.get(f"sample:{cell.key}")) for cell in plain]
     for setup in tables.guided(dataset):
         if cell := tables.best(dataset, setup):
             label = f"{setup}\nscale {cell.scale:g}"
@@ -145,14 +146,14 @@ def _paste(canvas: Image.Image, image: np.ndarray, x: int, y: int) -> None:
     canvas.paste(Image.fromarray(image), (x, y))
 
 
-def _forward(pictures: dict[str, np.ndarray]) -> Image.Image:
-    """One image at growing noise, its t written above each picture."""
-    images = _upscaled(pictures["forward"]).repeat(2, axis=1).repeat(2, axis=2)
+def forward(noisy: np.ndarray, times: np.ndarray) -> Image.Image:
+    """One image uint8 [K, C, H, W] at growing noise, its t [K] written above each picture."""
+    images = _upscaled(noisy).repeat(2, axis=1).repeat(2, axis=2)
     height, width = images.shape[1:3]
     top = 20
     canvas = Image.new("RGB", (len(images) * (width + GAP) + GAP, top + height + GAP), "white")
     pen = ImageDraw.Draw(canvas)
-    for number, (image, t) in enumerate(zip(images, pictures["forward_t"], strict=True)):
+    for number, (image, t) in enumerate(zip(images, times, strict=True)):
         x = GAP + number * (width + GAP)
         pen.text((x + width / 2, top / 2), f"t = {t:g}", fill=TEXT, font=font(), anchor="mm")
         _paste(canvas, image, x, top)

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 # the three Gaussians, in Okabe and Ito's colours
 CLASSES = ["#0072B2", "#D55E00", "#009E73", "#B0558A", "#E69F00", "#56B4E9"]
 PANEL = 1.9
+KINDS = {
+    "exact": "exact networks",
+    "learned": "trained networks",
+    "guidance": "trained, guidance alone",
+}
 
 
 def draw(tables: Tables, world: str, pictures: dict[str, np.ndarray], folder: Any) -> list[Any]:
@@ -27,6 +32,8 @@ def draw(tables: Tables, world: str, pictures: dict[str, np.ndarray], folder: An
                 paths += theme.save(pulled_apart(tables, world, pictures), folder, "truth_classes")
             if guided(tables, world, "tilted").size:
                 paths += theme.save(densities(tables, world, pictures), folder, "truth_densities")
+        if "curl_density" in pictures:
+            paths += theme.save(curl(pictures), folder, "truth_curl")
         paths += theme.save(truth_errors.against_scale(tables, world), folder, "truth_scale")
         if truth_errors.conditional(tables, world) is not None:
             paths += theme.save(
@@ -107,4 +114,29 @@ def densities(tables: Tables, world: str, pictures: dict[str, np.ndarray]) -> Fi
             _panel(panel, pictures["extent"], f"{setup}, {cell.scale:g}\nSW {cell.value:.3f}")
         for panel in line[len(cells) :]:
             panel.axis("off")
+    return drawn
+
+
+def curl(pictures: dict[str, np.ndarray]) -> Figure:
+    """The curl of each drawn setup's field over the plane, by networks and part of the field."""
+    grids: dict[tuple[str, str], dict[str, np.ndarray]] = {}
+    for key, grid in pictures.items():
+        if key.startswith("curl:"):
+            _, reference, setup, strength = key.split(":")
+            grids.setdefault((setup, strength), {})[reference] = grid
+    density, extent = pictures["curl_density"], pictures["extent"]
+    inside = density > density.max() / 100
+    limit = max(float(abs(grid[inside]).max()) for of in grids.values() for grid in of.values())
+    columns = list(next(iter(grids.values())))
+    drawn, axes = _panels(len(grids), len(columns))
+    for line, ((setup, strength), of_kind) in zip(axes, grids.items(), strict=True):
+        for panel, (reference, grid) in zip(line, of_kind.items(), strict=True):
+            image = panel.imshow(
+                grid, extent=extent, origin="lower", cmap="RdBu_r", vmin=-limit, vmax=limit
+            )
+            panel.grid(False)
+            _contours(panel, density, extent, "#333333")
+            title = f"{setup}, {float(strength):g}\n" if reference == columns[0] else "\n"
+            _panel(panel, extent, title + KINDS[reference])
+    drawn.colorbar(image, ax=axes, shrink=0.6, label="curl of the guided eps")
     return drawn

@@ -15,7 +15,7 @@ from guidebench.base.units import duration
 from guidebench.report import chosen
 from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.figures import paper_sheets, sheets, theme
-from guidebench.report.pages import against_paper, captions, compat, rankings, truth, winners
+from guidebench.report.pages import against_paper, captions, compat, drift, rankings, truth, winners
 from guidebench.report.paper import GENERATIONS, published
 from guidebench.report.tables import BROKEN, FLOOR, Tables
 from guidebench.report.words import lines, measure, number, plural
@@ -156,6 +156,7 @@ def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:
         "pictures": _pictures(folder, captions.TRUTH),
         "bias": truth.bias(tables, world),
         "every_sampler": truth.every_sampler(tables, world),
+        "gradients": truth.gradients(tables, world),
     }
 
 
@@ -200,6 +201,8 @@ def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
         "samples": _pictures(folder, captions.SAMPLES),
         "scales": _pictures(folder, scales),
         "cells": _cells(tables, dataset, folder),
+        "drifted": _pictures(folder, captions.DRIFT),
+        "drift": drift.table(tables, dataset),
         "training": _pictures(folder, captions.TRAINING),
         "winners": winners.table(tables, dataset),
         "warnings": winners.warnings(tables, dataset),

@@ -18,9 +18,13 @@ COSTS = ("denoiser_evaluations", "backward_passes", "peak_memory", "seconds", "l
 
 
 def cells(tables: Tables, dataset: str) -> list[Cell]:
-    """Floor, unguided, and every guided setup at the scale chosen on selection seeds."""
+    """Floor, setups without guidance, and every guided one at its scale on selection seeds."""
     chosen = [tables.best(dataset, setup) for setup in tables.guided(dataset)]
-    return [Cell(FLOOR), tables.unguided(dataset), *(cell for cell in chosen if cell)]
+    return [
+        Cell(FLOOR),
+        *tables.without_guidance(dataset),
+        *(cell for cell in chosen if cell),
+    ]
 
 
 def gap(tables: Tables, dataset: str, cell: Cell) -> str:

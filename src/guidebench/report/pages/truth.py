@@ -9,9 +9,10 @@ import pandas as pd
 
 from guidebench.report.figures.truth_errors import DISTANCE
 from guidebench.report.tables import Measure, Tables
-from guidebench.report.words import measure, number
+from guidebench.report.words import MISSING, measure, number
 
 CLEAR = 3.0
+ROUNDING = 1e-9  # of a rotation in float64
 # beside the distance: shown as errors
 CHECKS = {
     "class_frequency": "class frequencies",
@@ -67,6 +68,36 @@ def every_sampler(tables: Tables, world: str) -> dict[str, Any]:
         ]
         rows.append({"cells": cells, "best": False})
     return {"head": [*ABOUT, "floor", *samplers], "rows": rows}
+
+
+# of a field's rotation, by reference: which networks, and which part of the field
+FIELDS = {
+    "exact": "exact networks",
+    "learned": "trained networks",
+    "guidance": "trained networks, guidance alone",
+}
+
+
+def gradients(tables: Tables, world: str) -> dict[str, Any]:
+    """Head and rows: how far each setup's guided field is from a gradient."""
+    found = {name: tables.errors(world, "rotation", name) for name in FIELDS}
+    shown = [name for name, rows in found.items() if len(rows)]
+    by_cell = {
+        name: {(row.setup, str(row.scale)): row for _, row in rows.iterrows()}
+        for name, rows in found.items()
+    }
+    rows = []
+    for _, row in found["exact"].iterrows():
+        of_cell = [by_cell[name].get((row.setup, str(row.scale))) for name in shown]
+        rows.append({"cells": [*_about(row), *map(_rotation, of_cell)], "best": False})
+    return {"head": [*ABOUT, *(FIELDS[name] for name in shown)], "rows": rows}
+
+
+def _rotation(row: Any) -> str:
+    """A share, or a number at rounding without an error that would say nothing."""
+    if row is None:
+        return MISSING
+    return number(row.value) if row.value < ROUNDING else measure(_measure(row))
 
 
 def verdict(row: Any) -> str:

@@ -19,6 +19,7 @@ from guidebench.pipeline.experiment.sections.guiding import (
     Stabilizer,
 )
 from guidebench.pipeline.experiment.sections.networks import (
+    Attributes,
     Classifier,
     Denoiser,
 )
@@ -41,6 +42,7 @@ from guidebench.pipeline.experiment.sections.sampling import (
 
 __all__ = [
     "VPSDE",
+    "Attributes",
     "CelebaData",
     "Classifier",
     "Continuous",

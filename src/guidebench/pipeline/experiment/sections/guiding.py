@@ -90,6 +90,9 @@ class Setup(Model):
     steps: PositiveInt | None = Field(
         None, description="sampling steps of this setup; null: sampling.steps"
     )
+    clip: bool | None = Field(
+        None, description="clip x0_pred to [-1, 1] in this setup; null: sampling.clip"
+    )
     scales: list[Annotated[float, Field(ge=0)]] = Field(
         default_factory=list, description="guidance scales (cfg: weights w)"
     )

@@ -144,3 +144,11 @@ class Classifier(Model):
     clip_norm: PositiveFloat | None = Field(1.0, description=CLIPPED)
     flip: bool = Field(False, description="random horizontal flips")
     checkpoint_every: PositiveInt = Field(200, description="iterations between resume checkpoints")
+
+
+class Attributes(Model):
+    """A small network that reads from an image where its ball lies and how large it is."""
+
+    steps: PositiveInt = Field(1000, description="training iterations")
+    batch_size: PositiveInt = Field(64, description="images per iteration")
+    learning_rate: float = Field(2e-3, gt=0, le=FINITE, description=PEAK)

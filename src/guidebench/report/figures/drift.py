@@ -1,0 +1,64 @@
+"""The figure of attribute drift: where balls lie and how large they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from guidebench.base.cells import Cell
+from guidebench.report.drift import cells, values
+from guidebench.report.figures import theme
+from guidebench.report.tables import Tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+REAL = Cell("real")
+
+
+def rows(tables: Tables, dataset: str) -> pd.DataFrame:
+    """Columns setup, scale, attribute, value, share: images of the cell below that value."""
+    parts = []
+    for cell in (REAL, tables.unguided(dataset), *cells(tables, dataset)):
+        for attribute in dict.fromkeys(tables.attributes.attribute):
+            read = np.sort(values(tables, dataset, cell, attribute))
+            read = read[np.isfinite(read)]
+            part = pd.DataFrame(
+                {"value": read, "share": (np.arange(len(read)) + 0.5) / max(1, len(read))}
+            )
+            part.insert(0, "attribute", attribute)
+            part.insert(0, "scale", cell.scale)
+            part.insert(0, "setup", cell.setup)
+            parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def shares(tables: Tables, dataset: str) -> Figure:
+    """The distribution of each attribute: its share below a value, by setup at its best scale."""
+    table = rows(tables, dataset)
+    attributes = list(dict.fromkeys(table.attribute))
+    drawn, panels = theme.figure(4 * len(attributes), 4.2, columns=len(attributes))
+    looks = {
+        REAL: theme.FLOOR,
+        tables.unguided(dataset): theme.UNGUIDED,
+    } | {cell: theme.style(cell.setup, place) for place, cell in enumerate(cells(tables, dataset))}
+    for axes, attribute in zip(np.atleast_1d(panels), attributes, strict=True):
+        for cell, look in looks.items():
+            curve = table[(table.attribute == attribute) & (table.setup == cell.setup)]
+            if len(curve):
+                scale = "" if cell.scale is None else f", {cell.scale:g}"
+                axes.plot(
+                    curve.value,
+                    curve.share,
+                    color=look.color,
+                    linestyle=look.line,
+                    linewidth=1.3,
+                    label="real images" if cell == REAL else f"{theme.title(cell.setup)}{scale}",
+                )
+        axes.set_xlabel(f"{attribute}, pixels")
+    np.atleast_1d(panels)[0].set_ylabel("share of images below")
+    theme.legend(np.atleast_1d(panels)[-1])
+    drawn.suptitle(f"{dataset}: attribute drift", fontsize=10.5)
+    return drawn

@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def _drawn_small(figure: Any, folder: Path, name: str) -> list[Path]:
+def _drawn_small(figure: Any, folder: Path, name: str, rows: Any = None) -> list[Path]:
     """A figure drawn in full on few pixels: in letters as paths it takes seconds."""
     folder.mkdir(parents=True, exist_ok=True)
     figure.savefig(path := folder / f"{name}.png", dpi=30)

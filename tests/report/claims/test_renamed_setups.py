@@ -251,7 +251,12 @@ def test_unguided_is_what_nothing_steers() -> None:
     assert tables.unguided("balls").setup == "plain"
 
 
-@pytest.mark.parametrize("draw", [forward.accuracy, forward.gradient_checks])
+def figure_4(tables: Tables, dataset: str) -> Any:
+    curves = forward.stabilised(tables, dataset)
+    return forward.sensitivity(tables, dataset, "grad_sensitivity", curves)
+
+
+@pytest.mark.parametrize("draw", [forward.accuracy, figure_4])
 def test_other_names_of_classifiers_draw_the_same_lines(draw: Any) -> None:
     """Stabilizers keep the names that the config gives them."""
     names = {"first": "clean", "second": "noise_trained"}

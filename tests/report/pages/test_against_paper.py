@@ -116,9 +116,9 @@ def test_every_pair_says_what_keeps_it_apart() -> None:
         "mobilenet_v3_small"
     )
     assert rows[5][6] == (
-        f"no: 32 pixels, the paper's 64; {balls}; features of the judge (small_cnn), the paper's "
-        "are Inception-v3's: this is no FID; n = 256, the paper's 50,176, and it corrects no bias "
-        "of n; 4,000 training images, the paper's 80,000 or more"
+        f"no: at scale 100, the paper's 15; 32 pixels, the paper's 64; {balls}; features of the "
+        "judge (small_cnn), the paper's are Inception-v3's: this is no FID; n = 256, the paper's "
+        "50,176, and it corrects no bias of n; 4,000 training images, the paper's 80,000 or more"
     )
 
 
@@ -171,6 +171,7 @@ def test_a_winner_beside_the_papers_setup_is_compared_too_and_a_gap_is_said() ->
         f"accuracy_guide of {EMA99} at scale 100 (the paper's setup)",
     ]
     assert found[3][3:] == ["–", "–", "–", "no: not measured"]
+    assert found[4][6].startswith("no: another setup than the paper's, clean/x0+ema0.99; 32 pixels")
 
 
 def test_a_broken_cell_is_called_so() -> None:

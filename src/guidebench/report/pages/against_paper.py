@@ -92,7 +92,8 @@ def _row(tables: Tables, dataset: str, paper: Published, cell: Cell, metric: str
     field, title = BESIDE[metric]
     numbers = paper.unguided if cell.scale is None else paper.conditional
     half = "unconditional" if cell.scale is None else f"conditional, scale {paper.scale:g}"
-    its = " (the paper's setup)" if cell == papers(tables, dataset) else ""
+    own = papers(tables, dataset)
+    its = " (the paper's setup)" if cell == own else ""
     its += " (broken)" if tables.is_broken(dataset, cell) else ""
     about = [
         f"{title}: table {paper.table}, {half}",
@@ -104,6 +105,10 @@ def _row(tables: Tables, dataset: str, paper: Published, cell: Cell, metric: str
         return [*about, MISSING, MISSING, MISSING, "no: not measured"]
     extractor = _extractor(tables, dataset, cell, metric)
     reasons = list(differences(tables, dataset, paper, metric, ours, extractor))
+    if cell.scale is not None and (own is None or cell.setup != own.setup):
+        reasons.insert(0, "another setup than the paper's, clean/x0+ema0.99")
+    elif cell.scale not in (None, paper.scale):
+        reasons.insert(0, f"at scale {cell.scale:g}, the paper's {paper.scale:g}")
     share = metric == "accuracy_guide"
     return [
         *about,

@@ -26,7 +26,7 @@ from guidebench.pipeline.experiment import sections
 from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer
 
 SHAPE = (3, 8, 8)
-T, BETAS = 40, (1e-3, 0.2)
+T, BETAS = 20, (1e-3, 0.3)
 SCHEDULE = DDPMLinear(T, *BETAS)
 BATCH, TARGET = 3, 2
 SEEDS, LABELS = torch.arange(2 * BATCH) + 7, torch.full((2 * BATCH,), TARGET)

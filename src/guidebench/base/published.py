@@ -63,14 +63,12 @@ def download(denoiser: Any) -> None:
     Of the weights, pickles only where there are no safetensors.
     """
     from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import logging
 
-    wanted = [CONFIG, SCHEDULER, "model_index.json", WEIGHTS[0]]
+    logging.set_verbosity_error()  # it would tell each of its tries
     for weights in WEIGHTS:
-        wanted[-1] = weights
-        patterns = [
-            *wanted,
-            *(f"{folder}/{name}" for folder in ("unet", "scheduler") for name in wanted),
-        ]
+        names = [CONFIG, SCHEDULER, "model_index.json", weights]
+        patterns = [f"{folder}{name}" for folder in ("", "unet/", "scheduler/") for name in names]
         snapshot_download(denoiser.checkpoint, revision=denoiser.revision, allow_patterns=patterns)
         if files(denoiser).weights.is_file():
             return

@@ -157,6 +157,12 @@ class Answer:
             r"answered x0 of shape \(1, 1, 8, 8\), allowed: .*\(4, 1, 8",
         ),
         (lambda x: Prediction(x, x, x.sum((1, 2, 3))), r"answered shift of shape \(4,\)"),
+        (
+            lambda x: Prediction(x, x, x.double()),
+            r"answered shift of torch.float64, allowed: that of x, torch.float32",
+        ),
+        (lambda x: Prediction(x.long(), x), "answered eps of torch.int64"),
+        (lambda x: Prediction(x.mul_(2), x), "changed x in its place"),
     ],
 )
 def test_a_wrong_answer_is_one_line(answer, said, networks) -> None:
@@ -164,6 +170,30 @@ def test_a_wrong_answer_is_one_line(answer, said, networks) -> None:
     guide = Own("my_methods:Answer", Answer(answer), Unguided(denoiser, "v", schedule, True))
     with pytest.raises(UserError, match=f"my_methods:Answer: {said}"):
         guide(normal(SEEDS, 0, (1, 8, 8)), 7, 0)
+
+
+def test_an_eps_that_is_no_number_is_no_image(networks) -> None:
+    """Where x0 is clipped, eps is made from x0, and its NaN would be seen by nobody."""
+    denoiser, _, schedule = networks
+    x = normal(SEEDS, 0, (1, 8, 8))
+    eps = x.clone()
+    eps[1, 0, 3, 3] = torch.nan
+    guide = Own(
+        "a:B", Answer(lambda x: Prediction(eps, x)), Unguided(denoiser, "v", schedule, True, True)
+    )
+    found = guide(x, 7, 0)
+    assert not found.x0[1, 0, 3, 3].isfinite()
+    assert found.x0[[0, 2, 3]].isfinite().all()
+
+
+@pytest.mark.parametrize("label", [-1, 99, torch.tensor([0, 1, 2, 99])])
+def test_a_label_that_the_denoiser_does_not_know_is_one_line(label, networks) -> None:
+    denoiser, _, schedule = networks
+    denoise = Denoise(BoundDenoiser(denoiser, schedule, LABELS), None)
+    with pytest.raises(
+        UserError, match=r"a guide's label: found .*, allowed: 0 to \d+, and \d+ for"
+    ):
+        denoise(normal(SEEDS, 0, (1, 8, 8)), 7, label=label)
 
 
 def test_an_answer_is_clipped_like_ours_and_keeps_no_graph(networks) -> None:

@@ -117,6 +117,21 @@ def test_exponent_of_the_density_aimed_at(setup, scale, expected) -> None:
     assert exponent(Setup(**setup), scale) == expected
 
 
+def test_points_that_are_not_finite_have_no_class_and_no_error() -> None:
+    mixture = GaussianMixture(
+        torch.tensor([[-1.0, 0.0], [1.0, 0.0]]).double(),
+        torch.full((2,), 0.25).double(),
+        torch.ones(2),
+        torch.tensor([0, 1]),
+    )
+    reference = Reference(mixture, 0, 1.0, seed=0)
+    points = torch.zeros(8, 2, dtype=torch.float64)
+    points[3, 1] = torch.nan
+    for name, values in reference.measure(points, 4).items():
+        assert values.shape == (5,)
+        assert values.isnan().all(), name
+
+
 def test_errors_of_a_known_shift() -> None:
     """Exact samples moved by (0.3, 0): each metric has its closed form."""
     mixture = GaussianMixture(

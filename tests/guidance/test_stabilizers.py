@@ -1,6 +1,7 @@
 """Stabilizers against numbers worked out by hand over three steps."""
 
 import math
+import sys
 
 import pytest
 import torch
@@ -123,6 +124,24 @@ def test_plugin_by_name(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     half = build(Stabilizer(name="my_half:Half", options={"factor": 3.0}), 400, 100)
     assert _walk(half, [2.0]) == [1.5]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("gradient[:1]", r"of shape \(1, 3\), allowed: that of the gradient, \(2, 3\)"),
+        ("None", "of shape NoneType, allowed"),
+        ("gradient.double()", "of torch.float64, allowed: that of the gradient, torch.float32"),
+    ],
+)
+def test_a_wrong_answer_is_one_line(answer, said, tmp_path, monkeypatch) -> None:
+    text = PLUGIN.replace("gradient * self.factor / self.exponent", answer)
+    (tmp_path / "my_wrong.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_wrong", raising=False)
+    wrong = build(Stabilizer(name="my_wrong:Half", options={"factor": 3.0}), 400, 100)
+    with pytest.raises(UserError, match=f"my_wrong:Half: answered an update {said}"):
+        wrong(torch.ones(2, 3))
 
 
 @pytest.mark.parametrize("name", ["no_such_module:Half", "math:Half"])

@@ -154,8 +154,11 @@ class Reference:
     def measure(self, points: Tensor, blocks: int = 0) -> dict[str, Tensor]:
         """Each metric [1 + blocks] of points [N, *shape]: of all, then without each block.
 
-        Blocks are consecutive rows; `blocks` in 0 .. N - 1.
+        Blocks are consecutive rows; `blocks` in 0 .. N - 1. All NaN where a point is not finite:
+        it has no class.
         """
+        if not points.isfinite().all():
+            return {name: torch.full((1 + blocks,), torch.nan) for name in METRICS}
         member = torch.arange(len(points)) * blocks // len(points)
         order = (points.flatten(1) @ self.directions.T).T.sort(dim=1)
         kept = [torch.ones(len(points), dtype=torch.bool), *(member != b for b in range(blocks))]

@@ -10,6 +10,7 @@ from torch import Tensor
 from guidebench.diffusion.convert import clip, to_eps_x0
 from guidebench.diffusion.samplers import Prediction
 from guidebench.diffusion.schedule import CLEAN, Schedule
+from guidebench.guidance.answers import check_like
 from guidebench.guidance.gradients import GuidingClassifier
 from guidebench.guidance.guides import Unguided
 from guidebench.guidance.networks import BoundDenoiser
@@ -34,6 +35,13 @@ class Denoise:
                 "denoiser.condition_dropout: found null, allowed: a number, where a "
                 "guide gives the denoiser a label"
             )
+        if label is not None:
+            labels = torch.as_tensor(label)
+            if labels.min() < 0 or labels.max() > denoiser.null:
+                raise UserError(
+                    f"a guide's label: found {int(labels.min())} to {int(labels.max())}, allowed: "
+                    f"0 to {denoiser.null - 1}, and {denoiser.null} for none"
+                )
         networks = BoundDenoiser(denoiser, schedule, label)
         output = (networks.unconditional if label is None else networks.conditional)(x, t)
         alpha, sigma = schedule.alpha(t).to(x.dtype), schedule.sigma(t).to(x.dtype)
@@ -76,9 +84,12 @@ class Own:
 
     def __call__(self, x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
         """Call the guide once; UserError where it returns no `Prediction` of tensors like x."""
+        version = x._version  # counts changes in place
         with torch.enable_grad():
             # guides without state need no keyword `corrector`: it is left out where it is False
             prediction = self.guide(x, t, step, **({"corrector": True} if corrector else {}))
+        if x._version != version:
+            raise UserError(f"{self.name}: changed x in its place, allowed: a copy (x.clone())")
         if not isinstance(prediction, Prediction):
             raise UserError(
                 f"{self.name}: answered {type(prediction).__name__}, allowed: a Prediction "
@@ -87,12 +98,10 @@ class Own:
         for key, value in prediction._asdict().items():
             if value is None and key == "shift":
                 continue
-            shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            if shape != tuple(x.shape):
-                raise UserError(
-                    f"{self.name}: answered {key} of shape {shape}, allowed: that of "
-                    f"x, {tuple(x.shape)}"
-                )
+            check_like(f"{self.name}: answered {key}", value, x, "x")
         shift = None if prediction.shift is None else prediction.shift.detach()
-        clipped = self.unguided.finish(x, prediction.eps.detach(), prediction.x0.detach(), t)
+        eps = prediction.eps.detach()
+        # an eps that is not finite is no image, also where x0 alone is used
+        x0 = prediction.x0.detach() + torch.where(eps.isfinite(), 0, torch.nan)
+        clipped = self.unguided.finish(x, eps, x0, t)
         return clipped._replace(shift=shift)

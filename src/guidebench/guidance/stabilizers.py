@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from guidebench.base.plugins import call
+from guidebench.guidance.answers import check_like
 from guidebench.pipeline.recording import Methods
 
 if TYPE_CHECKING:
@@ -102,6 +103,19 @@ class NormClip:
         return gradient * factor.view(-1, *[1] * (gradient.ndim - 1))
 
 
+class Own:
+    """A user's stabilizer, whose answers are looked at."""
+
+    def __init__(self, name: str, stabilize: Stabilize) -> None:
+        self.name, self.stabilize = name, stabilize
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        """The user's update; UserError where it is no tensor like the gradient."""
+        update = self.stabilize(gradient)
+        check_like(f"{self.name}: answered an update", update, gradient, "the gradient")
+        return update
+
+
 # each makes its stabilizer from a config section and the full-grid steps per step taken
 STABILIZERS: Methods[Callable[[sections.Stabilizer, float], Stabilize]] = Methods(
     none=lambda options, exponent: Identity(),
@@ -117,6 +131,5 @@ def build(options: sections.Stabilizer, timesteps: int, steps: int) -> Stabilize
     """A fresh stabilizer from its config section for one trajectory of `steps` of T timesteps."""
     exponent = timesteps / steps if options.per_step == "full_grid" else 1.0
     if ":" in options.name:
-        own: Stabilize = call(options.name, exponent=exponent, **options.options)
-        return own
+        return Own(options.name, call(options.name, exponent=exponent, **options.options))
     return STABILIZERS[options.name](options, exponent)

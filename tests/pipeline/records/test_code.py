@@ -626,6 +626,48 @@ def test_of_an_installed_package_its_own_modules_count(
     assert digest() != first
 
 
+@pytest.mark.parametrize(
+    ("method", "text"),
+    [
+        ("my_package.metric:Mine", "from . import FACTOR\nMine = FACTOR\n"),
+        ("my_package.metric:Mine", "Mine = 1\n"),  # the package's own code runs, too
+        ("my_package.inner.metric:Mine", "from .. import FACTOR\nMine = FACTOR\n"),
+        ("my_package.inner.metric:Mine", "Mine = 1\n"),
+        ("my_method:Mine", "import my_package.inner\nMine = 1\n"),
+        ("my_method:Mine", "from my_package import inner\nMine = 1\n"),
+    ],
+)
+@pytest.mark.parametrize("apart", [False, True], ids=["in one folder", "in two"])
+def test_the_packages_that_a_method_is_in_or_imports_count(
+    method: str, text: str, apart: bool, tmp_path: Path, monkeypatch
+) -> None:
+    dotted = method.partition(":")[0]
+    files = {
+        "my_package/__init__.py": "FACTOR = 1.0\n",
+        "my_package/inner/__init__.py": "",
+        f"{dotted.replace('.', '/')}.py": text,
+    }
+    second = tmp_path / ("there" if apart else "here")
+    for name, content in files.items():
+        path = (tmp_path / "here" if name == "my_method.py" else second) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    (tmp_path / "here").mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.syspath_prepend(second)
+    for name in ("my_package", "my_package.inner", "my_method"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    def digest(factor: float) -> str:
+        (second / "my_package/__init__.py").write_text(f"FACTOR = {factor}\n")
+        code.forget()
+        return source_digest(method)
+
+    first = digest(1.0)
+    assert digest(3.0) != first
+    assert digest(1.0) == first
+
+
 def test_a_users_module_is_read_in_its_own_encoding(digest, tmp_path: Path) -> None:
     first = digest(my_methods="# -*- coding: latin-1 -*-\nMine = 'e'\n", mine_a="")
     path = tmp_path / "mine" / "my_methods.py"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
+import sysconfig
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -58,6 +60,9 @@ def _of_user(root: Path, path: Path, texts: dict[str, str]) -> None:
         raise UserError(f"{path} (line {error.lineno}: {error.msg})") from error
     strip(tree)
     texts[key] = ast.unparse(tree)
+    for above in list(Path(key).parents)[:-1]:  # the packages that it is in run first
+        if (root / above / "__init__.py").is_file():
+            _of_user(root, root / above / "__init__.py", texts)
     # of guidebench, constants and classes count here: its functions are recorded when they run
     bound = imported([n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)])
     for name, *attributes in (chain for chain, *_ in chains(tree)):
@@ -66,28 +71,39 @@ def _of_user(root: Path, path: Path, texts: dict[str, str]) -> None:
             texts[dotted] = import_digest(dotted)
     own, installed = key.partition("/")[0].removesuffix(".py"), root.name in INSTALLED
     for node in ast.walk(tree):
-        base = (
-            path.parents[node.level - 1]
-            if isinstance(node, ast.ImportFrom) and node.level
-            else root
-        )
+        level = node.level if isinstance(node, ast.ImportFrom) else 0
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            above = node.module or ""
-            names = [above, *(f"{above}.{alias.name}".lstrip(".") for alias in node.names)]
+            inside = node.module or ""
+            names = [inside, *(f"{inside}.{alias.name}".lstrip(".") for alias in node.names)]
         for name in filter(None, names):
             steps = name.split(".")
-            if steps[0] != recording.PACKAGE and (package := distribution(steps[0])):
+            if not level and steps[0] != recording.PACKAGE and (package := distribution(steps[0])):
                 texts[package] = version(package)
-            if installed and base == root and steps[0] != own:
+            if not level and installed and steps[0] != own:
                 continue  # an installed package's dependencies count by their versions
-            for length in range(1, len(steps) + 1):  # `import a.b` runs `a/__init__.py`, too
+            folder = root
+            if not level and steps[0] != recording.PACKAGE:
+                folder = next(_folders(root, steps[0]), root)
+            base = path.parents[level - 1] if level else folder
+            # `import a.b` runs `a/__init__.py`, too
+            for length in range(1, len(steps) + 1):
                 place = base.joinpath(*steps[:length])
                 for file in (place.with_suffix(".py"), place / "__init__.py"):
-                    if file.is_file() and "site-packages" not in file.relative_to(root).parts:
-                        _of_user(root, file, texts)
+                    if file.is_file() and "site-packages" not in file.relative_to(folder).parts:
+                        _of_user(folder, file, texts)
+
+
+def _folders(root: Path, name: str) -> Iterator[Path]:
+    """The folders of `sys.path` that hold a module of the user's of this name, first come first."""
+    library = sysconfig.get_paths()["stdlib"]
+    for folder in dict.fromkeys((root, *map(Path, sys.path))):
+        if folder.name in INSTALLED or folder.is_relative_to(library):
+            continue
+        if (folder / f"{name}.py").is_file() or (folder / name).is_dir():
+            yield folder
 
 
 def _bound(tree: ast.Module) -> set[str]:

@@ -7,7 +7,13 @@ from typing import Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from guidebench.base.choices import SAMPLERS
-from guidebench.pipeline.experiment.sections.base import Model, Options, PluginName, Probability
+from guidebench.pipeline.experiment.sections.base import (
+    Count,
+    Model,
+    Options,
+    PluginName,
+    Probability,
+)
 from guidebench.pipeline.experiment.sections.guiding import Stabilizer
 
 _USE_EPS = ", ".join(name for name, sampler in SAMPLERS.items() if "eps" in sampler.uses)
@@ -65,13 +71,14 @@ class Sampling(Steps):
         True,
         description=f"eps from the clipped x0_pred, for samplers that use eps: {_USE_EPS}",
     )
-    selection: PositiveInt = Field(128, description="seeds on which scales are chosen")
-    evaluation: PositiveInt = Field(256, description="seeds behind every number that is shown")
-    block: PositiveInt = Field(128, description="seeds per sampling job")
-    micro_batch: PositiveInt = Field(64, description="rows per network call (part of the spec)")
+    selection: Count = Field(128, description="seeds on which scales are chosen")
+    evaluation: Count = Field(256, description="seeds behind every number that is shown")
+    block: Count = Field(128, description="seeds per sampling job")
+    micro_batch: Count = Field(64, description="rows per network call (part of the spec)")
     grid_images: int = Field(
         0,
         ge=0,
+        le=100_000,
         description="images of each class on a sheet of every "
         "cell, on seeds of its own; 0: no such sheets",
     )

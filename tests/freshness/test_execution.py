@@ -81,7 +81,11 @@ def other(value: Any) -> Any:
 
 
 # what other sections are looked up by, and sections by name
-NAMED = {"classifier": "judge", "own": {"new": OwnMetric(name="json:loads")}}
+NAMED = {
+    "classifier": "judge",
+    "own": {"new": OwnMetric(name="json:loads")},
+    "paper_compat": ["clean_at_zero"],  # which acts on every classifier
+}
 
 
 def with_another(config: Config, key: Key) -> Config:

@@ -101,6 +101,12 @@ def adopt(files: Files, folder: Path, betas: list[float], prediction: str) -> No
         temporary.write_bytes(files.config.read_bytes())
 
 
+def of_config(path: Path) -> ModelMixin:
+    """The untrained network of a `config.json` in diffusers' layout."""
+    config = json.loads(path.read_text())
+    return SAVED[config["_class_name"]].from_config(config)
+
+
 def _published(files: Files) -> ModelMixin:
     try:
         kind = SAVED[json.loads(files.config.read_text())["_class_name"]]

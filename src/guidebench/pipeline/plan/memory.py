@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from guidebench.analysis.sensitivity import BATCH
+from guidebench.base import published
 from guidebench.base.choices import classes
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.gradients import ClassifierGradient
@@ -23,7 +24,7 @@ from guidebench.guidance.sampling import clip_gradient
 from guidebench.models import denoiser as denoisers
 from guidebench.models.classifier import Classifier
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.experiment.sections import Denoiser, Setup
+from guidebench.pipeline.experiment.sections import Setup
 from guidebench.pipeline.jobs.cost_model import kinds, shape
 
 MIB = 2**20
@@ -73,25 +74,32 @@ def predicted(config: Config, name: str) -> dict[str, float]:
     options = config.datasets[name]
     gpu = config.device == "cuda" or (config.device == "auto" and torch.cuda.is_available())
     libraries, heap = (0, 1.0) if gpu else (psutil.Process().memory_info().rss, HEAP)
-    found = {
-        "training": _training(options),
+    sizes = {
         "sampling": _sampling(options, kinds(config, name).values()),
         "sensitivity": _sensitivity(options),
     }
-    return {stage: (libraries + heap * size) / MIB for stage, size in found.items()}
+    if options.denoiser.checkpoint is None:
+        sizes = {"training": _training(options)} | sizes
+    return {stage: (libraries + heap * size) / MIB for stage, size in sizes.items()}
 
 
 def line(config: Config, name: str) -> str:
     """What a data set's networks will need at once, and which keys of the config decide it."""
-    found, options = predicted(config, name), config.datasets[name]
-    return (
-        f"{name}: predicted peak memory: training {found['training']:,.0f} MiB (batch_size "
-        f"{options.denoiser.batch_size}), sampling {found['sampling']:,.0f} MiB (micro_batch "
-        f"{options.sampling.micro_batch}), sensitivity {found['sensitivity']:,.0f} MiB"
-    )
+    options = config.datasets[name]
+    decided_by = {
+        "training": f" (batch_size {options.denoiser.batch_size})",
+        "sampling": f" (micro_batch {options.sampling.micro_batch})",
+    }
+    sizes = [
+        f"{stage} {size:,.0f} MiB{decided_by.get(stage, '')}"
+        for stage, size in predicted(config, name).items()
+    ]
+    return f"{name}: predicted peak memory: {', '.join(sizes)}"
 
 
 def _network(options: Dataset) -> torch.nn.Module:
+    if options.denoiser.checkpoint is not None:
+        return denoisers.of_config(published.files(options.denoiser).config)
     channels, side, _ = shape(options)
     return denoisers.build(options.denoiser, side, channels, len(classes(options.data)))
 
@@ -105,10 +113,10 @@ def _images(options: Dataset, count: int) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def _asked(denoiser: Denoiser, rows: int) -> dict[str, Any]:
+def _asked(network: Any, rows: int) -> dict[str, Any]:
     """What a network is called with beside images and times."""
-    unconditional = denoiser.condition_dropout is None
-    label = None if unconditional else torch.zeros(rows, dtype=torch.long)
+    conditional = network.config.num_class_embeds is not None
+    label = torch.zeros(rows, dtype=torch.long) if conditional else None
     return {"class_labels": label, "return_dict": False}
 
 
@@ -117,7 +125,7 @@ def _training(options: Dataset) -> int:
     denoiser, network = options.denoiser, _network(options)
     rows = denoiser.batch_size // denoiser.gpus
     with FakeTensorMode() as mode:
-        x, asked = _images(options, rows), _asked(denoiser, rows)
+        x, asked = _images(options, rows), _asked(network, rows)
         weights: dict[str, Tensor] = {}
         weights |= {key: mode.from_tensor(value) for key, value in network.named_parameters()}
         with Live() as live:
@@ -140,10 +148,10 @@ def _sampling(options: Dataset, setups: Collection[Setup]) -> int:
 
 def _step(options: Dataset, guide: str | None, kind: str, rows: int) -> int:
     """Of a step on that many rows: the weights, and what the gradient to x_t keeps."""
-    denoiser, network = options.denoiser, _network(options).eval().requires_grad_(False)
+    network = _network(options).eval().requires_grad_(False)
 
     def evaluate(x: Tensor, _: Any) -> Tensor:
-        output: Tensor = network(x, torch.zeros(rows), **_asked(denoiser, rows))[0]
+        output: Tensor = network(x, torch.zeros(rows), **_asked(network, rows))[0]
         return output
 
     if guide is None:
@@ -153,10 +161,17 @@ def _step(options: Dataset, guide: str | None, kind: str, rows: int) -> int:
     section = options.classifiers[guide]
     # a user's own code may not run without numbers
     architecture = "small_cnn" if ":" in section.architecture else section.architecture
-    classifier = Classifier(architecture, len(classes(options.data)), section.hidden)
+    classifier = Classifier(
+        architecture,
+        len(classes(options.data)),
+        section.hidden,
+        mean=section.mean,
+        std=section.std,
+        input_size=section.input_size,
+    )
     gradient = ClassifierGradient(
         evaluate,
-        denoiser.prediction,
+        options.denoiser.prediction,
         DDPMLinear(2),  # of any process: it needs no memory
         classifier.eval().requires_grad_(False),
         kind,

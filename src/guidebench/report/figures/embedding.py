@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from guidebench.report.figures import theme
 
@@ -34,4 +35,7 @@ def draw(pictures: dict[str, np.ndarray], dataset: str, folder: Path) -> list[Pa
         every.set_ylabel("t as the network receives it")
         drawn.colorbar(image, ax=every)
         drawn.suptitle(f"{dataset}: the time embedding", fontsize=10.5)
-        return theme.save(drawn, folder, "time_embedding")
+        places, dimensions = np.indices(embedded.shape)
+        values = {"t": received[places.ravel()], "dimension": dimensions.ravel()}
+        rows_behind = pd.DataFrame(values | {"value": embedded.ravel()})
+        return theme.save(drawn, folder, "time_embedding", rows_behind)

@@ -9,8 +9,7 @@ import torch
 from guidebench.data.sportballs import draw
 from guidebench.data.store import Stored, to_float, write
 from guidebench.pipeline import recording
-from guidebench.pipeline.experiment.sections import SportBallsData
-from guidebench.pipeline.experiment.sections import Attributes
+from guidebench.pipeline.experiment.sections import Attributes, SportBallsData
 from guidebench.pipeline.records.checkpoint import Checkpoint
 from guidebench.pipeline.records.events import Events
 from guidebench.stages.attributes import NAMES, true

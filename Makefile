@@ -46,7 +46,7 @@ server: setup  ## an MLflow store for many machines (ADDRESS=0.0.0.0 lets them i
 	@$(BIN)/guidebench server --host "$$ADDRESS" --port "$$PORT"
 
 test: setup  ## the fast tests on all cores (minutes); `make test-slow` runs the rest
-	$(BIN)/python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(CORES) --maxprocesses 8 --dist worksteal
 	@echo "the slow suite: make test-slow"
 
 test-slow: setup  ## the slow tests: killed runs, the forecast against the default run, SLURM

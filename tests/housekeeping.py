@@ -21,9 +21,6 @@ from guidebench.pipeline.threads import POOLS
 for _variable in POOLS:
     os.environ[_variable] = "1"
 
-# fixtures of the session that take a minute
-SHARED = {"executed", "demo"}
-
 _session = ExitStack()
 
 
@@ -57,39 +54,17 @@ def pytest_report_header() -> str:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Scale the limits of pytest-timeout, and let one worker make what many tests share.
+    """Scale the limits of pytest-timeout, and begin with the smoke run.
 
-    The smoke run comes first, once for all workers; while one makes it, the others have groups.
+    While one worker makes it, the others have tests that do without.
     """
+    items.sort(key=lambda item: "finished" not in getattr(item, "fixturenames", ()))
     general = float(config.getini("timeout") or 0)
     for item in items:
         own = item.get_closest_marker("timeout")  # the nearest of several
         seconds = own.args[0] if own else general
         item.add_marker(pytest.mark.timeout(patience(seconds)), append=False)
-        if group := _group(item):
-            item.add_marker(pytest.mark.xdist_group(group))
-    first = next(filter(_smoke, items), None)
-    items.sort(key=lambda item: (item is not first, not _grouped(item), not _smoke(item)))
-
-
-def _smoke(item: pytest.Item) -> bool:
-    return "finished" in getattr(item, "fixturenames", ())
-
-
-def _grouped(item: pytest.Item) -> bool:
-    return item.get_closest_marker("xdist_group") is not None
-
-
-def _group(item: pytest.Item) -> str | None:
-    """Whose fixture a test shares: the name of one of the session, or its module."""
-    found = getattr(item, "_fixtureinfo", None)  # a doctest has none
-    fixtures = found.name2fixturedefs if found else {}
-    if shared := SHARED & set(fixtures):
-        return min(shared)
-    of_module = any(each[-1].scope == "module" for each in fixtures.values())
-    return item.nodeid.split("::")[0] if of_module else None
 
 
 @pytest.hookimpl(wrapper=True)

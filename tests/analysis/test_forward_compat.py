@@ -223,4 +223,6 @@ def test_switches_add_rows_beside_the_corrected_ones(run) -> None:
 
 def test_a_noise_trained_classifier_has_no_x0_pred_to_switch(run) -> None:
     found = run(True, SWITCHES)
-    assert set(found.input) == {"raw", "raw+clean_at_zero"}
+    assert set(found.input) == {"raw", "raw+clean_at_zero", "x0"}
+    # figure 1 shows how well it sees x0_pred, which guides nothing
+    assert set(found.quantity[found.input == "x0"]) == {"accuracy"}

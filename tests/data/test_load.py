@@ -113,6 +113,7 @@ def test_sportballs_are_drawn_and_split() -> None:
         diameters=None,
         offsets=None,
         rotation="3d",
+        paper_compat=[],
         poses=2,
         train=30,
         validation=10,

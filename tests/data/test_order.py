@@ -79,6 +79,7 @@ def _balls(order: Callable[[int], np.ndarray], root: Path) -> SimpleNamespace:
         diameters=None,
         offsets=None,
         rotation="3d",
+        paper_compat=[],
         poses=2,
         train=160,
         validation=80,

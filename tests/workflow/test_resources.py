@@ -25,7 +25,8 @@ def _resources(checkout, *settings: str, attempt: int = 1) -> dict[str, dict[str
 
 
 def test_rules_with_a_network_ask_for_a_gpu_and_no_others(untouched) -> None:
-    asked = _resources(untouched, "threads=2", "datasets.mnist.denoiser.gpus=4")
+    attributes = "datasets.sportballs.attributes={steps: 5}"
+    asked = _resources(untouched, "threads=2", "datasets.mnist.denoiser.gpus=4", attributes)
     assert {rule for rule, values in asked.items() if values.get("gpu", "0") != "0"} == set(ON_GPU)
     assert all(int(values["mem_mb"]) and int(values["runtime"]) for values in asked.values())
     assert {values["threads"] for rule, values in asked.items() if rule != "train_denoiser"} == {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,12 +58,12 @@ class Tables:
     history: pd.DataFrame
     costs: pd.DataFrame
     summary: dict[str, Any]
-    truth: pd.DataFrame = field(default_factory=lambda: joined("truth", []))
+    truth: pd.DataFrame = field(default_factory=partial(joined, "truth", []))
     reference_jackknife: pd.DataFrame = field(
-        default_factory=lambda: joined("reference_jackknife", [])
+        default_factory=partial(joined, "reference_jackknife", [])
     )
-    pixels: pd.DataFrame = field(default_factory=lambda: joined("pixels", []))
-    attributes: pd.DataFrame = field(default_factory=lambda: joined("attributes", []))
+    pixels: pd.DataFrame = field(default_factory=partial(joined, "pixels", []))
+    attributes: pd.DataFrame = field(default_factory=partial(joined, "attributes", []))
 
     @classmethod
     def read(cls, folder: Path) -> Tables:

@@ -102,7 +102,7 @@ def test_a_contrast_of_four_cells_is_paired_seed_by_seed() -> None:
         "balls",
         [(factor, cell, "fd_judge") for factor, cell in zip(factors, cells, strict=True)],
     )
-    assert found.estimate == pytest.approx(13 - 14 - 18 + 2)
+    assert found.estimate == pytest.approx(8.5 - 14 - 18 + 2)
     left_out = sum(
         factor * tables.left_out("balls", cell, "fd_judge").to_numpy()
         for factor, cell in zip(factors, cells, strict=True)

@@ -13,6 +13,7 @@ from table_edits import EMA99, diverge, without
 
 from guidebench.base.cells import Cell
 from guidebench.report.claims.intervals import proportion
+from guidebench.report.claims.verdicts import times
 from guidebench.report.figures import paper_sheets, sheets
 from guidebench.report.tables import Tables
 
@@ -75,7 +76,7 @@ def test_what_stands_above_a_half_is_what_was_measured() -> None:
     assert unguided.lines[0] == "unguided"
     assert guided.lines == [
         "clean (non-robust), x0+ema0.99, scale 100",
-        f"accuracy_guide: {proportion(0.99, synthetic.N).times(100)} %",
+        f"accuracy_guide: {times(proportion(0.99, synthetic.N), 100)} %",
         "fd_judge: 8.50 ± 0.17",
         "cfd_judge: 3.00 ± 0.06",
     ]

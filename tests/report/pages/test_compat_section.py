@@ -13,7 +13,7 @@ from table_edits import EMA99, NOISE, broke
 
 from guidebench.base.cells import Cell
 from guidebench.base.jackknife import standard_error
-from guidebench.report.claims.verdicts import difference, quantile
+from guidebench.report.claims.verdicts import difference, quantile, times
 from guidebench.report.pages import compat, page
 from guidebench.report.tables import Tables
 
@@ -58,7 +58,7 @@ def test_differences_are_paired_at_the_same_scale() -> None:
     assert cells[0].endswith("x0+ema0.99")
     pair = Cell(RAW, 100.0), Cell(EMA99, 100.0)
     judge = difference(tables, "balls", *((cell, "accuracy_judge") for cell in pair))
-    assert cells[4] == str(judge.times(100))
+    assert cells[4] == str(times(judge, 100))
     assert judge.estimate == pytest.approx(0.1)
     cfd = difference(tables, "balls", *((cell, "cfd_judge") for cell in pair))
     assert cells[8] == str(cfd)

@@ -12,7 +12,7 @@ from table_edits import (
 )
 
 from guidebench.base.cells import Cell
-from guidebench.report.claims.verdicts import difference
+from guidebench.report.claims.verdicts import difference, times
 from guidebench.report.pages import rankings
 
 
@@ -25,7 +25,7 @@ def test_the_guides_lead_over_the_judge_is_paired_and_never_certain() -> None:
         (Cell(EMA99, 100.0), "accuracy_guide"),
         (Cell(EMA99, 100.0), "accuracy_judge"),
     )
-    assert shown[4] == str(found.times(100))
+    assert shown[4] == str(times(found, 100))
     assert shown[4].startswith("2 [")
     assert shown[-2] == "0 [0, 1.43]"
     gone = dataclasses.replace(tables, jackknife=tables.jackknife[:0])

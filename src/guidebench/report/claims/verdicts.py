@@ -52,16 +52,17 @@ class Interval(NamedTuple):
         """Entirely below 0."""
         return self.high < 0
 
-    def times(self, factor: float) -> Interval:
-        """The interval in other units; `factor` > 0."""
-        return Interval(*(factor * end for end in self))
-
     def values(self, name: str) -> Values:
         """The three numbers under readable keys."""
         return {name: self.estimate, f"{name}, low": self.low, f"{name}, high": self.high}
 
     def __str__(self) -> str:
         return f"{number(self.estimate)} [{number(self.low)}, {number(self.high)}]"
+
+
+def times(interval: Interval, factor: float) -> Interval:
+    """The interval in other units; `factor` > 0."""
+    return Interval(*(factor * end for end in interval))
 
 
 def quantile(degrees: int, tests: int = 1) -> float:

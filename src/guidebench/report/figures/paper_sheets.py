@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from guidebench.base.cells import Cell
 from guidebench.report.chosen import beside
 from guidebench.report.claims.intervals import proportion
+from guidebench.report.claims.verdicts import times
 from guidebench.report.figures import rows, sheets, theme
 from guidebench.report.metrics import exact_share
 from guidebench.report.tables import Tables
@@ -69,7 +70,7 @@ def _lines(tables: Tables, dataset: str, cell: Cell) -> list[str]:
     for metric in scored(tables, dataset):
         value = tables.measure(dataset, cell, metric)
         if value and exact_share(metric):
-            lines.append(f"{metric}: {proportion(value.value, value.n).times(100)} %")
+            lines.append(f"{metric}: {times(proportion(value.value, value.n), 100)} %")
         else:
             lines.append(f"{metric}: {distance(value) if value else MISSING}")
     # the sheets' font has no glyph of either

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from guidebench.base.cells import Cell
 from guidebench.report.chosen import beside, papers
 from guidebench.report.claims.intervals import proportion
-from guidebench.report.claims.verdicts import name
+from guidebench.report.claims.verdicts import name, times
 from guidebench.report.figures.paper_sheets import scored
 from guidebench.report.paper import (
     CLASSIFIER,
@@ -112,7 +112,7 @@ def _row(tables: Tables, dataset: str, paper: Published, cell: Cell, metric: str
     share = metric == "accuracy_guide"
     return [
         *about,
-        str(proportion(ours.value, ours.n).times(100)) if share else distance(ours),
+        str(times(proportion(ours.value, ours.n), 100)) if share else distance(ours),
         f"{ours.n:,}",
         str(extractor),
         f"no: {'; '.join(reasons)}" if reasons else "yes",

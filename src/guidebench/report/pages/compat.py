@@ -10,7 +10,14 @@ import numpy as np
 from guidebench.base.cells import Cell
 from guidebench.base.choices import FORWARD_COMPAT
 from guidebench.base.jackknife import standard_error
-from guidebench.report.claims.verdicts import Interval, Unmeasured, difference, mean, quantile
+from guidebench.report.claims.verdicts import (
+    Interval,
+    Unmeasured,
+    difference,
+    mean,
+    quantile,
+    times,
+)
 from guidebench.report.figures import theme
 from guidebench.report.tables import Measure, Tables
 from guidebench.report.variants import plainest_first
@@ -86,7 +93,7 @@ def _changed(
         base = Measure(factor * base.value, factor * base.se, base.n)
     try:
         change = str(
-            difference(tables, dataset, (cells[0], metric), (cells[1], metric)).times(factor)
+            times(difference(tables, dataset, (cells[0], metric), (cells[1], metric)), factor)
         )
     except Unmeasured:
         change = "broken" if tables.is_broken(dataset, cells[0]) else MISSING
@@ -133,7 +140,7 @@ def _effects(
         pair = [np.stack(list(rows[common])).astype(float) for rows in (found, base)]
         if quantity == "accuracy":
             words = f"accuracy at t = {common[0]:g}: change in points"
-            effect = str(mean((pair[0] - pair[1]).mean(0)).times(100))
+            effect = str(times(mean((pair[0] - pair[1]).mean(0)), 100))
         else:
             words, effect = f"mean {quantity}: ratio", str(ratio(*pair))
         yield theme.title(f"{classifier}/{plain}"), ", ".join(switches), stabilizer, words, effect

@@ -7,7 +7,7 @@ from typing import Any
 from guidebench.base.cells import Cell
 from guidebench.base.units import duration
 from guidebench.report.claims.intervals import proportion
-from guidebench.report.claims.verdicts import Unmeasured, difference
+from guidebench.report.claims.verdicts import Unmeasured, difference, times
 from guidebench.report.figures import theme
 from guidebench.report.metrics import metrics
 from guidebench.report.pages import winners
@@ -33,12 +33,12 @@ def gap(tables: Tables, dataset: str, cell: Cell) -> str:
         lead = difference(tables, dataset, (cell, "accuracy_guide"), (cell, "accuracy_judge"))
     except Unmeasured:
         return MISSING
-    return str(lead.times(100))
+    return str(times(lead, 100))
 
 
 def share(value: Measure | None) -> str:
     """A share of images in % with the exact interval that claims and figures have, too."""
-    return str(proportion(value.value, value.n).times(100)) if value else MISSING
+    return str(times(proportion(value.value, value.n), 100)) if value else MISSING
 
 
 def _scale(cell: Cell) -> str:

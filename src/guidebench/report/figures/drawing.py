@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,11 +24,19 @@ class Plot(NamedTuple):
     rows: Callable[[Tables, str], pd.DataFrame]
 
 
-def _sensitivity(quantity: str, curves: Callable[[Tables, str], list[rows.Curve]]) -> Plot:
-    return Plot(
-        lambda tables, name: forward.sensitivity(tables, name, quantity, curves(tables, name)),
-        lambda tables, name: rows.along(tables, name, quantity, curves(tables, name)),
-    )
+Curves = Callable[[Tables, str], list[rows.Curve]]
+
+
+def _plain(tables: Tables, dataset: str) -> list[rows.Curve]:
+    return forward.PLAIN
+
+
+def _drawn(quantity: str, curves: Curves, tables: Tables, dataset: str) -> Figure:
+    return forward.sensitivity(tables, dataset, quantity, curves(tables, dataset))
+
+
+def _behind(quantity: str, curves: Curves, tables: Tables, dataset: str) -> pd.DataFrame:
+    return rows.along(tables, dataset, quantity, curves(tables, dataset))
 
 
 def _checks(tables: Tables, dataset: str) -> pd.DataFrame:
@@ -41,9 +50,16 @@ FORWARD = {
         forward.accuracy,
         lambda tables, name: rows.along(tables, name, "accuracy", forward.ACCURACY),
     ),
-    "logit_sensitivity": _sensitivity("logit_sensitivity", lambda *_: forward.PLAIN),
-    "grad_sensitivity": _sensitivity("grad_sensitivity", lambda *_: forward.PLAIN),
-    "grad_sensitivity_stabilized": _sensitivity("grad_sensitivity", forward.stabilised),
+    "logit_sensitivity": Plot(
+        partial(_drawn, "logit_sensitivity", _plain), partial(_behind, "logit_sensitivity", _plain)
+    ),
+    "grad_sensitivity": Plot(
+        partial(_drawn, "grad_sensitivity", _plain), partial(_behind, "grad_sensitivity", _plain)
+    ),
+    "grad_sensitivity_stabilized": Plot(
+        partial(_drawn, "grad_sensitivity", forward.stabilised),
+        partial(_behind, "grad_sensitivity", forward.stabilised),
+    ),
     "gradient_checks": Plot(forward.gradient_checks, _checks),
 }
 STABILIZED = ["grad_sensitivity_stabilized"]

@@ -14,9 +14,9 @@ import guidebench
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.jobs import demands, freshness
 from guidebench.pipeline.jobs.check import problems
-from guidebench.pipeline.jobs.cost_model import assumed
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import jobs, provenance, seconds
+from guidebench.pipeline.jobs.rates import assumed
 from guidebench.pipeline.plan import trial
 from guidebench.pipeline.records.artifacts import read_json, sha256
 from guidebench.report.tables import Tables

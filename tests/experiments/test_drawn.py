@@ -13,9 +13,9 @@ from model_edits import DROP, Edit
 from tiny import apart, run_job, warm
 
 from guidebench.pipeline.jobs.check import problems
-from guidebench.pipeline.jobs.cost_model import assumed
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import jobs, seconds
+from guidebench.pipeline.jobs.rates import assumed
 
 SEED = int(os.environ.get("GUIDEBENCH_SEED", "2026"))
 

@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import pytest
 
-from guidebench.pipeline.jobs.cost_model import assumed
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import (
     folder,
@@ -15,6 +14,7 @@ from guidebench.pipeline.jobs.listing import (
     provenance,
     seconds,
 )
+from guidebench.pipeline.jobs.rates import assumed
 
 BALLS = "sportballs"
 S = ("datasets", BALLS)

@@ -11,9 +11,9 @@ from guidebench.base.units import size
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.jobs import cost_model, freshness, listing, slices
-from guidebench.pipeline.jobs.cost_model import Rates, stated
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import jobs
+from guidebench.pipeline.jobs.rates import STARTUP_SECONDS, Rates, assumed, stated
 from guidebench.pipeline.plan.forecast import Cost, lines
 from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, pending
 from guidebench.pipeline.plan.schedule import Task, makespan
@@ -66,12 +66,12 @@ def test_the_makespan_is_that_of_a_list_schedule() -> None:
 
 
 def test_costs_follow_the_config(smoke) -> None:
-    rates = {name: cost_model.assumed(smoke, name) for name in [*smoke.datasets, *smoke.worlds]}
+    rates = {name: assumed(smoke, name) for name in [*smoke.datasets, *smoke.worlds]}
     priced = {job: listing.seconds(smoke, job, rates) for job in jobs(smoke)}
     assert all(value > 0 for value in priced.values())
-    faster = {name: cost_model.assumed(smoke, name, 1e12) for name in rates}
+    faster = {name: assumed(smoke, name, 1e12) for name in rates}
     training = Job("train_denoiser", "mnist")
-    assert listing.seconds(smoke, training, faster) == pytest.approx(cost_model.STARTUP_SECONDS)
+    assert listing.seconds(smoke, training, faster) == pytest.approx(STARTUP_SECONDS)
     known = Rates(0, 0, 0.5, {}, {"none": 0.1, "cfg": 0.2, "classifier:noise_trained:raw": 1.0}, 0)
     assert listing.seconds(smoke, training, {"mnist": known}) == 0.5 * 40
     # five t: two gradients of 8 images, and of 16 images the accuracy, on x_t and on x0_pred

@@ -13,8 +13,8 @@ from patience import patience
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
-from guidebench.pipeline.jobs.cost_model import STARTUP_SECONDS
 from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.rates import STARTUP_SECONDS
 from guidebench.pipeline.jobs.stages import STAGES
 from guidebench.pipeline.plan.schedule import announced
 from guidebench.pipeline.records import events

@@ -1,134 +1,24 @@
-"""What jobs cost: units of work from the config, seconds per unit assumed or from a probe."""
+"""What jobs cost: units of work from the config, times the seconds of each (`rates.py`)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from contextlib import suppress
-from typing import NamedTuple
 
 from guidebench import workload
-from guidebench.base import published
 from guidebench.base.cells import Cell
-from guidebench.base.choices import compat_walks, sampler, side
-from guidebench.pipeline.errors import UserError
+from guidebench.base.choices import compat_walks, sampler
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.experiment.sections import Classifier, Denoiser, IdxData, Setup
+from guidebench.pipeline.experiment.sections import Classifier
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Job
-from guidebench.pipeline.records.artifacts import read_json
+from guidebench.pipeline.jobs.rates import TRAINING, Rates, kind, shape
 from guidebench.workload import Block
 
-# one image, one forward pass of a 16-channel network at 32 x 32 on one core of 2024
-FORWARD_SECONDS = 0.0015
-STARTUP_SECONDS = 1.5
-# of a world's points, all at once: one sampling step, and their distances from the truth
-WORLD_STEP, WORLD_SCORE = 0.004, 0.05
-# in forward passes, measured: an image in a training step, and in a step guided on x0_pred
-TRAINING, THROUGH_DENOISER = 3.0, 2.8
 # over all data sets, in start-ups: no network, pandas and matplotlib on small tables
 START_UPS = {"collect": 1.0, "findings": 1.5, "report": 1.5, "metrics": 1.0}
 PLOTS = 2.5
 WIDE = 2048  # features of Inception-v3, and as many as a network of somebody else's may have
-
-
-class Rates(NamedTuple):
-    """Seconds per unit of work of one data set or world on one worker."""
-
-    startup: float  # of a job: a fork, and imports of our own modules
-    prepared: float  # one image drawn or read
-    denoiser_step: float  # one training iteration
-    classifier_step: Mapping[str, float]  # one training iteration, by classifier
-    sampled: Mapping[str, float]  # one image, one sampling step, by `kind` of the setup
-    featured: float  # one image through all classifiers
-    world_cell: float = 0.0  # one setup at one scale by all samplers of a world
-
-
-def kind(setup: Setup) -> str:
-    """What decides the cost of a setup's step: `none`, `cfg`, `classifier:clean:x0`."""
-    if setup.guidance in ("none", "cfg"):
-        return setup.guidance
-    return f"{setup.guidance}:{setup.classifier}:{setup.input}"
-
-
-def kinds(config: Config, dataset: str) -> dict[str, Setup]:
-    """A setup of every kind that sampling and sensitivity analysis need."""
-    options = config.datasets[dataset]
-    found = {"none": Setup()} | {kind(setup): setup for setup in options.setups.values()}
-    for name in workload.guides(config, dataset):
-        plain = Setup(guidance="classifier", classifier=name, injection="score")
-        found.setdefault(kind(plain), plain)
-        if not options.classifiers[name].noise_trained:
-            through = plain.model_copy(update={"input": "x0"})
-            found.setdefault(kind(through), through)
-    return found
-
-
-def shape(options: Dataset) -> tuple[int, int, int]:
-    """[C, H, W] of a data set's images; a user's own is taken for coloured."""
-    size = side(options.data)
-    return (1 if isinstance(options.data, IdxData) else 3, size, size)
-
-
-def assumed(config: Config, name: str, images_per_second: float | None = None) -> Rates:
-    """Rates without a probe, from the size of the network or from images per second.
-
-    `images_per_second`: denoiser evaluations (one image, one forward pass) on the target.
-    """
-    if name in config.worlds:
-        samplers = config.worlds[name].samplers.values()
-        asked = [one.steps * sampler(one.sampler).evaluations for one in samplers]
-        cell = sum(WORLD_STEP * evaluations + WORLD_SCORE for evaluations in asked)
-        return Rates(STARTUP_SECONDS, 0, 0, {}, {}, 0, cell)
-    options = config.datasets[name]
-    area = (side(options.data) / 32) ** 2
-    forward = FORWARD_SECONDS * area * (_width(options.denoiser) / 16) ** 1.5
-    # a classifier of ours costs about what the smallest denoiser does
-    small = FORWARD_SECONDS * area / 3
-    if images_per_second:
-        forward, small = 1 / images_per_second, 0.1 / images_per_second
-    costs = {"none": forward, "cfg": 2 * forward}
-    for key in kinds(config, name):
-        if key.endswith(":x0"):
-            costs[key] = THROUGH_DENOISER * forward
-        elif key not in costs:
-            costs[key] = forward + TRAINING * small
-    step = TRAINING * options.denoiser.batch_size * forward / options.denoiser.gpus
-    classifiers = {
-        key: TRAINING * value.batch_size * small for key, value in options.classifiers.items()
-    }
-    featured = small * len(options.classifiers)
-    return Rates(STARTUP_SECONDS, 0.001, step, classifiers, costs, featured)
-
-
-def _width(denoiser: Denoiser) -> int:
-    """Channels of the first level; of a checkpoint's network, if its files say so."""
-    if denoiser.checkpoint:
-        with suppress(UserError, LookupError, TypeError):
-            return int(read_json(published.files(denoiser).config)["block_out_channels"][0])
-    return denoiser.channels[0]
-
-
-def stated(config: Config, asked: list[str]) -> dict[str, Rates]:
-    """Rates from `R` or `data=R` images per second; UserError when one is no positive number."""
-    given: dict[str, float] = {}
-    for text in asked:
-        name, _, number = text.rpartition("=")
-        try:
-            given[name] = float(number)
-            wrong = not given[name] > 0 or name not in ("", *config.datasets)
-        except ValueError:
-            wrong = True
-        if wrong:
-            known = ", ".join(config.datasets)
-            raise UserError(
-                f"--images-per-second: found {text}, allowed: a number above 0, or "
-                f"NAME=NUMBER with a data set ({known})"
-            )
-    return {
-        name: assumed(config, name, given.get(name, given.get("")))
-        for name in [*config.datasets, *config.worlds]
-    }
 
 
 def last(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:

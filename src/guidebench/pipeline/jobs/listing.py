@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from guidebench.pipeline.experiment.config import Config
-from guidebench.pipeline.jobs.cost_model import Rates
 from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.rates import Rates
 from guidebench.pipeline.jobs.stages import STAGES
 from guidebench.pipeline.records.artifacts import MANIFEST, PROVENANCE
 

@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple
 from guidebench import workload
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs import cost_model, slices
-from guidebench.pipeline.jobs.cost_model import Rates
 from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.rates import Rates
 from guidebench.workload import REAL
 
 

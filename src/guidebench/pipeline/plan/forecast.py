@@ -18,10 +18,10 @@ from guidebench.base.units import duration, size
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs import cost_model, freshness, listing
-from guidebench.pipeline.jobs.cost_model import Rates
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import inputs, jobs
 from guidebench.pipeline.jobs.parallel import visible_gpus
+from guidebench.pipeline.jobs.rates import Rates, shape, stated
 from guidebench.pipeline.jobs.stages import STAGES
 from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, pending
 from guidebench.pipeline.plan.schedule import Task, makespan, width
@@ -94,7 +94,7 @@ def cost(
 
 
 def _bytes(config: Config, dataset: str) -> int:
-    channels, height, width = cost_model.shape(config.datasets[dataset])
+    channels, height, width = shape(config.datasets[dataset])
     return channels * height * width
 
 
@@ -229,7 +229,7 @@ def forecast(
     memory: dict[str, dict[str, float]] = {}
     started = time.monotonic()
     if rates:
-        speed, head = cost_model.stated(config, rates), [f"stated: {', '.join(rates)} images/s"]
+        speed, head = stated(config, rates), [f"stated: {', '.join(rates)} images/s"]
     elif items:
         probes = min(workers, here)
         speed, memory = probe_all(config, path, settings, probes)

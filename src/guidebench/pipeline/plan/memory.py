@@ -25,7 +25,7 @@ from guidebench.models import denoiser as denoisers
 from guidebench.models.classifier import Classifier
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.sections import Setup
-from guidebench.pipeline.jobs.cost_model import kinds, shape
+from guidebench.pipeline.jobs.rates import kinds, shape
 
 MIB = 2**20
 # of the images of a sensitivity analysis: themselves, noise, x_t, x_{t-1} and both gradients; and

@@ -12,7 +12,7 @@ from guidebench.pipeline.experiment.allowed_names import Mistake
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.experiment.sections import Process, Setup, Steps
 from guidebench.pipeline.experiment.setup_consistency import mean_mistakes
-from guidebench.pipeline.jobs.cost_model import shape
+from guidebench.pipeline.jobs.rates import shape
 
 
 class _Sampled(NamedTuple):

@@ -29,10 +29,11 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.sections import SportBallsData
-from guidebench.pipeline.jobs.cost_model import Rates, kinds, shape, world_cells
+from guidebench.pipeline.jobs.cost_model import world_cells
 from guidebench.pipeline.jobs.execution import peak_memory, reset_peak_memory
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.parallel import claim_gpus
+from guidebench.pipeline.jobs.rates import Rates, kinds, shape
 from guidebench.pipeline.records.checkpoint import Checkpoint
 from guidebench.pipeline.records.events import Events
 from guidebench.stages import ground_truth

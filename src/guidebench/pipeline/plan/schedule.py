@@ -8,9 +8,9 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from guidebench.pipeline.experiment.config import Config
-from guidebench.pipeline.jobs.cost_model import stated
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import inputs, jobs, seconds
+from guidebench.pipeline.jobs.rates import stated
 
 # options of Snakemake; the next word is the file
 WRITE_EVENTS = ["--logger", "guidebench", "--logger-guidebench-events"]

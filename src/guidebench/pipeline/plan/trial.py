@@ -13,8 +13,8 @@ from guidebench.pipeline.experiment.config import ARCHITECTURES, Config, Dataset
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.sections import Classifier, CustomData
 from guidebench.pipeline.jobs import agreement, demands, freshness, parallel
-from guidebench.pipeline.jobs.cost_model import shape
 from guidebench.pipeline.jobs.layout import Layout
+from guidebench.pipeline.jobs.rates import shape
 from guidebench.pipeline.jobs.stages import STAGES
 from guidebench.pipeline.plan import own_methods
 

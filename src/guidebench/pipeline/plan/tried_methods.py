@@ -24,7 +24,7 @@ from guidebench.pipeline.experiment.config import Dataset, OwnMetric
 from guidebench.pipeline.experiment.metric_consistency import measured
 from guidebench.pipeline.experiment.sections import CustomData, Process, Steps
 from guidebench.pipeline.jobs.cost_model import WIDE, features_of
-from guidebench.pipeline.jobs.cost_model import shape as shape_of
+from guidebench.pipeline.jobs.rates import shape as shape_of
 
 STEPS, ROWS = 6, (0, 1)
 MOST = 2500  # rows that a metric is tried with: more than features, and all pairs take seconds

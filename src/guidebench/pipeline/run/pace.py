@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from guidebench.pipeline.jobs.cost_model import STARTUP_SECONDS
 from guidebench.pipeline.jobs.layout import Job
+from guidebench.pipeline.jobs.rates import STARTUP_SECONDS
 from guidebench.pipeline.records.events import FAILED, events_path, read
 
 # how much a belief about the pace counts: as much as so many expected seconds of work that was seen

@@ -66,10 +66,11 @@ def derivative(field: Field, x: Tensor, direction: Tensor, step: float) -> Tenso
         .view(len(WEIGHTS), 2, *x.shape)
         .unbind(1)
     )
-    return sum(  # type: ignore[return-value]
+    terms = (
         weight / step * (a - b)
         for weight, a, b in zip(WEIGHTS.values(), ahead, behind, strict=True)
     )
+    return sum(terms, start=torch.zeros_like(x))
 
 
 def curl(field: Field, x: Tensor, step: float) -> Tensor:

@@ -10,7 +10,7 @@ from guidebench.base.choices import FORWARD_COMPAT
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.records.artifacts import digest_of
-from guidebench.pipeline.records.user_code import source_digest
+from guidebench.pipeline.records.user_code import with_code
 from guidebench.workload import Block
 
 # by identity, which lasts as long as the section is held here
@@ -18,13 +18,6 @@ _DUMPS: dict[int, tuple[Dataset, dict[str, Any]]] = {}
 RUNTIME_KEYS = {"checkpoint_every", "nodes"}
 # where files from outside lie: they are known by their content (`outside_files`)
 PLACES = {"root", "table", "download", "otherwise", "checkpoint", "revision"}
-
-
-def with_code(options: dict[str, Any], key: str = "name") -> dict[str, Any]:
-    """A method's slice: a user's own one, named at `key`, comes with a digest of its code."""
-    if ":" in options[key]:
-        return options | {"code": source_digest(options[key])}
-    return options
 
 
 def _common(config: Config) -> dict[str, Any]:

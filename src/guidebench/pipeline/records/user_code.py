@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from guidebench.pipeline import recording
 from guidebench.pipeline.errors import UserError
@@ -47,6 +48,13 @@ def source_digest(name: str) -> str:
     texts: dict[str, str] = {}
     _of_user(root, path, texts)
     return digest_of(texts)[:16]
+
+
+def with_code(options: dict[str, Any], key: str = "name") -> dict[str, Any]:
+    """A method's slice: a user's own one, named at `key`, comes with a digest of its code."""
+    if ":" in options[key]:
+        return options | {"code": source_digest(options[key])}
+    return options
 
 
 def _of_user(root: Path, path: Path, texts: dict[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
@@ -55,7 +55,7 @@ def _axis(axes: Any, tables: Tables, dataset: str) -> None:
 def _by_curve(table: pd.DataFrame) -> list[tuple[Curve, pd.DataFrame]]:
     """The rows of each curve, in their order."""
     groups = table.groupby(CURVE, sort=False)
-    return [((str(a), str(b), str(c)), own) for (a, b, c), own in groups]  # type: ignore[misc]
+    return [(cast(Curve, key), own) for key, own in groups]
 
 
 def accuracy(tables: Tables, dataset: str) -> Figure:

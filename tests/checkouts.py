@@ -48,9 +48,8 @@ class Checkout:
         return self.command("guidebench", *arguments)
 
     def snakemake(self, *arguments: str, config: str = SMOKE) -> subprocess.CompletedProcess[str]:
-        return self.command(
-            "snakemake", "--configfile", config, "--cores", str(CORES), "--nolock", *arguments
-        )
+        options = ("--configfile", config, "--cores", str(CORES), "--nolock")
+        return self.guidebench("snakemake", *options, *arguments)
 
     def run(self, *arguments: str, config: str = SMOKE) -> str:
         done = self.snakemake(*arguments, config=config)

@@ -27,9 +27,9 @@ _session = ExitStack()
 def pytest_configure(config: pytest.Config) -> None:
     # before xdist starts its workers: they inherit both
     slowness()
-    # one for all commands of all workers: they are forks, as a run's jobs are. It has no mark, and
-    # ends with this process
-    forkserver.start(1)
+    # one for all commands of all workers: they are forks, as a run's jobs are, and Snakemake is
+    # one, too. It has no mark, and ends with this process
+    forkserver.start(1, "snakemake.cli")
     _session.enter_context(ended())
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from digits import write_digits
+from once import once
 from tiny import apart, configured, experiment, warm
 from tracing import Traced, run_traced
 
@@ -16,8 +17,11 @@ from guidebench.pipeline.jobs.listing import jobs
 
 
 @pytest.fixture(scope="session")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Traced:
-    root = tmp_path_factory.mktemp("tiny")
+def executed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Traced:
+    return once(tmp_path_factory, worker_id, "tiny", _traced)
+
+
+def _traced(root: Path) -> Traced:
     warm()
     write_digits(root / "data")
     values = experiment(root / "data")

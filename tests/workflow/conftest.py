@@ -1,28 +1,17 @@
 """A copy of the workflow in a folder of its own, run once on the smoke experiment."""
 
-import fcntl
 import shutil
 from pathlib import Path
 
 import pytest
 from checkouts import Checkout, checkout
+from once import once
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Checkout:
     """The smoke experiment, run once, for all workers; tests that change files work on `copy`."""
-    if worker_id == "master":
-        return _run(tmp_path_factory.mktemp("smoke"))
-    shared = tmp_path_factory.getbasetemp().parent  # the workers' folders lie in it
-    root, done = shared / "smoke", shared / "smoke.done"
-    with open(shared / "smoke.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            shutil.rmtree(root, ignore_errors=True)  # of a worker whose run failed
-            root.mkdir()
-            _run(root)
-            done.touch()
-    return Checkout(root)
+    return once(tmp_path_factory, worker_id, "smoke", _run)
 
 
 def _run(root: Path) -> Checkout:

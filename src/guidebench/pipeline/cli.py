@@ -13,6 +13,8 @@ from guidebench.pipeline import commands
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.jobs.stages import STAGES
 
+SNAKEMAKE = "snakemake"  # before its own options: how `run` and `plan` start it
+
 
 def parser() -> argparse.ArgumentParser:
     """All sub-commands with their options."""
@@ -99,6 +101,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Entry point: a UserError is printed without a traceback, exit code 2."""
+    if sys.argv[1:2] == [SNAKEMAKE]:
+        from snakemake.cli import main as snakemake
+
+        sys.argv = sys.argv[1:]
+        return snakemake()
     arguments = parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:

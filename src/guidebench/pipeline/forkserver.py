@@ -74,10 +74,11 @@ def main() -> None:
     cli.main()
 
 
-def start(threads: int) -> None:
+def start(threads: int, *more: str) -> None:
     """Start the server of this process's jobs, `threads` each; it ends with this process.
 
-    None is started where this process has one for as many threads, or the system no pidfd_open.
+    It imports `more` beside the stages' libraries. None is started where this process has one for
+    as many threads, or the system no pidfd_open.
     """
     kind = f"guidebench-{threads}-"
     if os.environ.get(ADDRESS, "").startswith(kind):
@@ -87,7 +88,7 @@ def start(threads: int) -> None:
     except (AttributeError, OSError):
         return
     gpu = any(device for name in GPUS for device in Path("/dev").glob(name))
-    libraries = LIBRARIES if gpu else (*LIBRARIES, *ASKING)
+    libraries = (*LIBRARIES, *more) if gpu else (*LIBRARIES, *ASKING, *more)
     with socket.socket(socket.AF_UNIX) as listener:
         address = kind + secrets.token_hex(16)
         listener.bind(f"\0{address}")
@@ -121,8 +122,7 @@ def _ask(address: str) -> None:
             return
         if not _same_user(server):
             return
-        variables = {name: value for name, value in os.environ.items() if name != ADDRESS}
-        request = json.dumps([sys.argv, sys.path, os.getcwd(), variables]).encode()
+        request = json.dumps([sys.argv, sys.path, os.getcwd(), dict(os.environ)]).encode()
         try:
             socket.send_fds(server, [struct.pack("Q", len(request))], [0, 1, 2])
             server.sendall(request)

@@ -375,10 +375,17 @@ def test_no_job_starts_and_no_traceback_is_shown(
     bad.write_text(yaml.safe_dump(smoke) if text is None else text)
     commands = {
         "guidebench": ["validate", "--config", str(bad)],
-        "snakemake": ["-n", "-s", str(repository / "Snakefile"), "--configfile", str(bad)],
+        "snakemake": [
+            "snakemake",
+            "-n",
+            "-s",
+            str(repository / "Snakefile"),
+            "--configfile",
+            str(bad),
+        ],
     }
     done = subprocess.run(
-        [BIN / program, *commands[program]], cwd=tmp_path, capture_output=True, text=True
+        [BIN / "guidebench", *commands[program]], cwd=tmp_path, capture_output=True, text=True
     )
     output = done.stdout + done.stderr
     assert done.returncode != 0
@@ -404,7 +411,7 @@ def test_snakemakes_own_options_are_read_as_ours(arguments, said, smoke, reposit
     for name in "ab":
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(smoke))
     done = subprocess.run(
-        [BIN / "snakemake", "-n", "-s", str(repository / "Snakefile"), *arguments],
+        [BIN / "guidebench", "snakemake", "-n", "-s", str(repository / "Snakefile"), *arguments],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -419,7 +426,8 @@ def test_a_name_in_quotes_stays_text_for_snakemake(smoke, repository, tmp_path):
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(smoke))
     done = subprocess.run(
         [
-            BIN / "snakemake",
+            BIN / "guidebench",
+            "snakemake",
             "-n",
             "--quiet",
             "rules",

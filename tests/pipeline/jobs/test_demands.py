@@ -231,6 +231,7 @@ def test_every_way_in_says_it_before_the_first_job(program, smoke, repository, t
     command = ["guidebench", program, "--config", "a.yaml"]
     if program == "snakemake":
         command = [
+            "guidebench",
             "snakemake",
             "-s",
             repository / "Snakefile",
@@ -259,6 +260,7 @@ def test_plain_snakemake_tries_methods_where_something_is_to_do(smoke, repositor
     command = [
         sys.executable,
         "-m",
+        "guidebench",
         "snakemake",
         "-s",
         repository / "Snakefile",

@@ -47,7 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def snakemake(*options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock", "--keep-going"]
+    command = [sys.executable, "-m", "guidebench", "snakemake", "--cores", "1", "--nolock", "-k"]
     return subprocess.run(
         [*command, *options], capture_output=True, text=True, check=False, timeout=patience(60)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ from guidebench.report.pages import page
 from guidebench.report.tables import Tables
 
 
+@cache  # no test changes it
 def html(demo: Path) -> str:
     tables = Tables.read(demo / "tables")
     return page.render(demo, tables, findings.decide(tables), demo / "figures")

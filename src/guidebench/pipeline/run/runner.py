@@ -121,6 +121,7 @@ class Run(NamedTuple):
         command = [
             sys.executable,
             "-m",
+            "guidebench",
             "snakemake",
             "--configfile",
             self.config_path,

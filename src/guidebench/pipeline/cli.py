@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -102,10 +103,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Entry point: a UserError is printed without a traceback, exit code 2."""
     if sys.argv[1:2] == [SNAKEMAKE]:
-        from snakemake.cli import main as snakemake
-
         sys.argv = sys.argv[1:]
-        return snakemake()
+        runpy.run_module(SNAKEMAKE, run_name="__main__", alter_sys=True)
     arguments = parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:

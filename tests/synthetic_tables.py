@@ -192,7 +192,7 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
         "train": 4000,
         "validation": 1000,
         "denoiser_parameters": 262531,
-        "noise_trained": {"clean": False, "noise_trained": True, "judge": False},
+        "trained": {"clean": "clean", "noise_trained": "noise_trained", "judge": "clean"},
         "stabilizers": {
             "ema0.9": {"name": "ema", "beta": 0.9, "variant": {}},
             "ema0.99": {"name": "ema", "beta": 0.99, "variant": {}},

@@ -13,9 +13,11 @@ TRAINED = {"steps": 3, "batch_size": 8, "checkpoint_every": 1}
 
 def experiment(root: Path) -> dict[str, Any]:
     """Two data sets, one of them from files below `root`, with a sampler each, and a world."""
+    attack = {"norm": "linf", "radius": 0.1, "iterations": 2}
     classifiers = {
         "clean": TRAINED,
         "noise_trained": TRAINED | {"noise_trained": True},
+        "adversarial": TRAINED | {"adversarial": attack},
         "judge": TRAINED | {"architecture": "small_resnet", "half": "second"},
     }
     common = {
@@ -26,6 +28,7 @@ def experiment(root: Path) -> dict[str, Any]:
             "accuracy_images": 4,
             "steps": 2,
             "stabilizers": {"ema": {"name": "ema"}},
+            "attack": attack,
         },
     }
     sampling = {

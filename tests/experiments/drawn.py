@@ -64,6 +64,7 @@ TINY: dict[type[BaseModel], dict[str, Any]] = {
     sections.LogSNR: {"name": "logsnr_cosine", "timesteps": 20},
     sections.Denoiser: TRAINED | {"channels": [8], "warmup": 1},
     sections.Classifier: TRAINED,
+    sections.Attack: {"radius": 0.5, "iterations": 2},
     sections.Attributes: {"steps": 3, "batch_size": 8},
     sections.Sensitivity: {"images": 4, "accuracy_images": 4, "steps": 2},
     sections.Steps: {"steps": 2},

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from guidebench.pipeline.experiment.sections import Sampling, Setup
+from guidebench.pipeline.experiment.sections import Attack, Classifier, Sampling, Setup
 from guidebench.pipeline.experiment.world_section import World
-from guidebench.stages.summary import _temperatures, _variant
+from guidebench.stages.summary import _temperatures, _trained, _variant
 
 
 def test_a_setups_variant_is_what_claims_do_not_ask_for() -> None:
@@ -51,3 +51,12 @@ def test_temperatures_are_compared_where_they_differ_and_act() -> None:
     assert _temperatures(world) == [{"hot": 2.0, "plain": 1.0, "again": 1.0}]
     setups.pop("hot")
     assert _temperatures(World.model_validate_json(json.dumps(values))) == []
+
+
+def test_a_classifiers_kind_is_what_it_was_trained_on() -> None:
+    attack = Attack(radius=1.0)
+    assert _trained(Classifier()) == "clean"
+    assert _trained(Classifier(noise_trained=True)) == "noise_trained"
+    assert _trained(Classifier(adversarial=attack)) == "adversarial"
+    robust = Classifier(architecture="resnet18", checkpoint="robust.pth", adversarial=attack)
+    assert _trained(robust) == "adversarial"

@@ -39,6 +39,12 @@ DENOISER = sections.Denoiser(
 )
 CLASSIFIER = sections.Classifier(hidden=8, steps=20, batch_size=4, flip=True, checkpoint_every=5)
 
+KINDS = ["denoiser", "classifier", "noise_trained", "adversarial", "dropout"]
+OF_KIND: dict[str, dict[str, Any]] = {
+    "adversarial": {"adversarial": sections.Attack(radius=0.5, iterations=2)},
+    "dropout": {"architecture": "mobilenet_v3_small"},  # which has some
+}
+
 
 class Killed(RuntimeError):
     pass
@@ -72,7 +78,7 @@ def _train(kind: str, data: Stored, path: Path, events: Events, **changes: Any):
         options = DENOISER.model_copy(update=changes)
         return denoisers.train(data, options, SCHEDULE, 7, checkpoint, events, CPU)
     schedule = SCHEDULE if kind == "noise_trained" else None
-    options = CLASSIFIER.model_copy(update=changes)
+    options = CLASSIFIER.model_copy(update=OF_KIND.get(kind, {}) | changes)
     return classifiers.train(data, options, schedule, 7, checkpoint, events, CPU)
 
 
@@ -99,7 +105,7 @@ def _step(path: Path) -> int:
     return int(state["step"])
 
 
-@pytest.mark.parametrize("kind", ["denoiser", "classifier", "noise_trained"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("steps", [(13,), (2, 13, 16)])
 def test_killed_and_resumed_is_never_killed(
     kind: str,
@@ -233,7 +239,7 @@ def test_what_ran_before_the_kill_counts_after_it(tmp_path: Path) -> None:
     assert checkpoint.load() is None
 
 
-@pytest.mark.parametrize("kind", ["denoiser", "classifier", "noise_trained"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_training_depends_on_its_seed_alone(
     kind: str, data: Stored, tmp_path: Path, events: Events
 ) -> None:

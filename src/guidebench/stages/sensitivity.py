@@ -29,6 +29,8 @@ from guidebench.models import classifier as classifiers
 from guidebench.models.denoiser import Denoiser
 from guidebench.pipeline.records.artifacts import atomic
 from guidebench.stages.stage import Stage
+from guidebench.train.adversarial import under_attack
+from guidebench.train.loop import generator
 
 FILE = "sensitivity.parquet"
 
@@ -50,7 +52,8 @@ def run(stage: Stage) -> None:
     """Walk t = T-1 .. 0: accuracy on raw images and on x0_pred, sensitivities on those that guide.
 
     On x0_pred guides a classifier that never saw noise. What `paper_compat` names is walked once
-    more each, with its name in the column `input`.
+    more each, with its name in the column `input`; there `attack` stands for adversarial examples
+    of the clean images.
     """
     dataset, name = stage.job.dataset, stage.job.classifier
     layout, options = stage.layout, stage.options.sensitivity
@@ -91,7 +94,7 @@ def run(stage: Stage) -> None:
     ]
     accuracies = [walk for walk in walks if not walk[1] or "clean_at_zero" in walk[1]]
     steps = sum(len(grid) if not switches else 1 for _, switches in accuracies)
-    steps += len(grid) * len(sensed)
+    steps += len(grid) * len(sensed) + (options.attack is not None)
     for kind, switches in walks:
         evaluate, source = evaluates[kind], "+".join((kind, *switches))
         stabilizers: dict[str, Callable[[], Stabilize]] = {"none": Identity}
@@ -126,6 +129,11 @@ def run(stage: Stage) -> None:
             networks = BoundDenoiser(denoiser, schedule, few.labels)
             for t, cosine in implicit(evaluate, networks.conditional, schedule, few, grid):
                 table.add(kind, "none", "implicit_cosine", t, cosine)
+    if options.attack is not None:
+        chance = generator(stage.seed("attack"), 0)
+        right = under_attack(classifier, many.images, many.labels, options.attack, chance)
+        table.add("attack", "none", "accuracy", 0, right)
+        stage.events.progress(steps, steps)
     frame = pd.DataFrame(table.rows)
     frame.insert(0, "classifier", name)
     frame.insert(0, "dataset", dataset)

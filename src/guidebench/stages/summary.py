@@ -12,7 +12,14 @@ from guidebench.data.store import read
 from guidebench.diffusion.schedule import Schedule
 from guidebench.metrics.own import facts
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.experiment.sections import DDPMLinear, Model, Pictures, Sampling, Setup
+from guidebench.pipeline.experiment.sections import (
+    Classifier,
+    DDPMLinear,
+    Model,
+    Pictures,
+    Sampling,
+    Setup,
+)
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.records.artifacts import canonical
@@ -54,7 +61,7 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
     schedule = build(options.schedule)
     with safe_open(layout.denoiser(dataset) / WEIGHTS, "pt") as file:
         parameters = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
-    names = classes(options.data)
+    names, attack = classes(options.data), options.sensitivity.attack
     return {
         "data": options.data.model_dump(mode="json", include=IMAGES),
         "target": target_name(options),
@@ -78,9 +85,8 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
         "validation": len(held_out.images),
         "denoiser_parameters": parameters,
         **({"denoiser_trained": False} if options.denoiser.checkpoint else {}),
-        "noise_trained": {
-            name: classifier.noise_trained for name, classifier in options.classifiers.items()
-        },
+        "trained": {name: _trained(one) for name, one in options.classifiers.items()},
+        **({"attack": attack.model_dump(mode="json")} if attack else {}),
         "stabilizers": {
             name: s.model_dump(mode="json") | {"variant": _changed(s, CLAIMED)}
             for name, s in options.sensitivity.stabilizers.items()
@@ -99,6 +105,13 @@ def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
             for name, setup in options.setups.items()
         },
     }
+
+
+def _trained(classifier: Classifier) -> str:
+    """The kind of a classifier: what it was trained on, here or before."""
+    if classifier.noise_trained:
+        return "noise_trained"
+    return "adversarial" if classifier.adversarial else "clean"
 
 
 def _cut(data: Model) -> str | None:

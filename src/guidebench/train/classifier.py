@@ -1,4 +1,4 @@
-"""Training of classifiers on clean images, or on x_t of the forward process (nrCG, eq. 2)."""
+"""Training of classifiers: on clean images, on x_t (nrCG, eq. 2), on adversarial examples."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from guidebench.diffusion.schedule import Schedule
 from guidebench.models.classifier import Classifier, predicted
 from guidebench.pipeline.records.checkpoint import Checkpoint
 from guidebench.pipeline.records.events import Events
+from guidebench.train.adversarial import attack
 from guidebench.train.loop import Batches, History, Plan, fit, flip, generator
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ def train(
     events: Events,
     device: torch.device,
 ) -> tuple[Classifier, History]:
-    """Train on `data`, on x_t with t uniform when `schedule` is given."""
+    """Train on `data`, on x_t with t uniform when `schedule` is given.
+
+    With `options.adversarial`: on adversarial examples (Madry et al. 2018, eq. 2.1).
+    """
     torch.manual_seed(derive(seed, "weights"))
     model = Classifier(
         options.architecture,
@@ -43,8 +47,10 @@ def train(
 
     def loss(network: nn.Module, step: int) -> Tensor:
         chance = generator(seed, step)
+        torch.manual_seed(derive(seed, "dropout", step))  # a resumed training drops the same
         index = batches(step)
         x = to_float(data.images[index], device)
+        labels = torch.from_numpy(data.labels[index]).to(device)
         if options.flip:
             x = flip(x, chance)
         time: Tensor | float = 0.0
@@ -52,7 +58,18 @@ def train(
             t = schedule.draw(len(x), chance).to(device)
             x = schedule.diffuse(x, torch.randn(x.shape, generator=chance).to(device), t)
             time = schedule.time(t)
-        return model.loss(network(x, time), torch.from_numpy(data.labels[index]).to(device))
+        if options.adversarial is not None:
+            # on the network as it guides, so that no step enters its running statistics, and each
+            # row's example is its own
+            network.eval()
+            x = attack(
+                lambda given: -model.log_prob(network(given, time), labels).sum(),
+                x,
+                options.adversarial,
+                chance,
+            )
+            network.train()
+        return model.loss(network(x, time), labels)
 
     warmup = options.steps // 20 if options.warmup is None else options.warmup
     plan = Plan(

@@ -77,6 +77,57 @@ CASES = {
     ),
     "no source": Case((*S, "data", "source"), DELETE, "nothing", "sportballs, mnist"),
     "no setups": Case((*S, "setups"), DELETE, "nothing", "named entries"),
+    "a radius at which all is gray": Case(
+        (*S, "classifiers", "clean", "adversarial"),
+        {"norm": "linf", "radius": 1.0},
+        "1.0",
+        "below 1, where every image can become gray (linf)",
+        "classifiers.clean.adversarial.radius",
+    ),
+    "the same of the L2 norm": Case(
+        (*S, "sensitivity", "attack"),
+        {"radius": 30},
+        "30.0",
+        "below 27.7128, where every image can become gray (l2)",  # root of 3 * 16 * 16
+        "sensitivity.attack.radius",
+    ),
+    "the same of gray images": Case(
+        (*M, "sensitivity", "attack"),
+        {"radius": 30},
+        "30.0",
+        "below 28, where every image can become gray (l2)",
+        "sensitivity.attack.radius",
+    ),
+    "a step wider than the ball": Case(
+        (*S, "classifiers", "clean", "adversarial"),
+        {"radius": 1.0, "step_size": 2.5},
+        "2.5",
+        "at most twice the radius (2)",
+        "classifiers.clean.adversarial.step_size",
+    ),
+    "no radius": Case(
+        (*S, "classifiers", "clean", "adversarial"),
+        {"norm": "l2"},
+        "nothing",
+        "number, above 0",
+        "classifiers.clean.adversarial.radius",
+    ),
+    "an unknown norm": Case(
+        (*S, "classifiers", "clean", "adversarial"),
+        {"norm": "l1", "radius": 1.0},
+        '"l1"',
+        "l2, linf",
+        "classifiers.clean.adversarial.norm",
+    ),
+    "attacks on noise": Case(
+        (*S, "classifiers", "noise_trained", "adversarial"),
+        {"radius": 1.0},
+        "an attack",
+        "null with noise_trained",
+    ),
+    "an attacked judge": Case(
+        (*S, "classifiers", "judge", "adversarial"), {"radius": 1.0}, "an attack", "null"
+    ),
     "an image for each half of each class": Case(
         (*S, "data", "train"), 15, "15", "at least 16: four of each of 4 classes"
     ),

@@ -31,6 +31,12 @@ EXCEPTED = {
     # norm_clip's
     "datasets.*.setups.*.stabilizer.max_norm",
     "datasets.*.sensitivity.stabilizers.*.max_norm",
+    # workflow/config/classifiers_small.yaml shows them
+    *(
+        f"datasets.*.{section}.{key}"
+        for section in ("classifiers.*.adversarial", "sensitivity.attack")
+        for key in ("norm", "radius", "step_size", "iterations")
+    ),
     # docs/extending.md shows them
     *(f"metrics.own.*.{key}" for key in ("name", "of", "reference", "options")),
 }

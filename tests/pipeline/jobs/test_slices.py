@@ -92,6 +92,15 @@ def test_a_classifiers_learning_rate_retrains_that_classifier_alone(edited):
     assert changed(edited({}), edited(edit)) == {"train_classifier sportballs.clean", "collect all"}
 
 
+def test_an_attack_is_of_the_classifier_that_trains_on_it_or_of_the_analysis(edited):
+    attack = {"radius": 1.0}
+    found = changed(edited({}), edited({(*CLEAN, "adversarial"): attack}))
+    assert found == {"train_classifier sportballs.clean", "collect all"}
+    found = changed(edited({}), edited({(*S, "sensitivity", "attack"): attack}))
+    names = {"clean", "noise_trained"}
+    assert found == {*(f"sensitivity {BALLS}.{name}" for name in names), "collect all"}
+
+
 def test_a_schedule_retrains_what_sees_noise(edited):
     found = changed(edited({}), edited({(*S, "schedule", "beta_end"): 0.03}))
     assert "train_denoiser sportballs" in found

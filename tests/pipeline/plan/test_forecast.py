@@ -10,6 +10,7 @@ from guidebench import workload
 from guidebench.base.units import size
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
+from guidebench.pipeline.experiment.sections import Attack
 from guidebench.pipeline.jobs import cost_model, freshness, listing, slices
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import jobs
@@ -91,6 +92,23 @@ def test_costs_follow_the_config(smoke) -> None:
         cost_model.evaluations(smoke, "mnist", part, c) for c in workload.cells(smoke, "mnist")
     ]
     assert sum(cells) == 8 * 4 * (1 + 1 + 1 + 2)
+
+
+def test_an_attack_is_a_pass_to_and_fro_for_each_of_its_steps(smoke) -> None:
+    balls, attack = smoke.datasets["sportballs"], Attack(radius=1.0, iterations=6)
+    plain = assumed(smoke, "sportballs").classifier_step["clean"]
+    clean = balls.classifiers["clean"]
+    balls.classifiers["clean"] = clean.model_copy(update={"adversarial": attack})
+    step = assumed(smoke, "sportballs").classifier_step["clean"]
+    assert step == pytest.approx(plain * (3 + 6 * 2) / 3)
+    known = Rates(0, 0, 0, {}, {"none": 0.1, "classifier:noise_trained:raw": 0.7}, 0)
+    analysed = Job("sensitivity", "mnist", "noise_trained")
+    before = listing.seconds(smoke, analysed, {"mnist": known})
+    mnist = smoke.datasets["mnist"]
+    asked = mnist.sensitivity.model_copy(update={"attack": attack})
+    smoke.datasets["mnist"] = mnist.model_copy(update={"sensitivity": asked})
+    after = listing.seconds(smoke, analysed, {"mnist": known})
+    assert after - before == pytest.approx(6 * asked.accuracy_images * 0.6)
 
 
 def test_a_checkpoint_takes_no_training(smoke) -> None:

@@ -38,7 +38,7 @@ def name(request: pytest.FixtureRequest) -> str:
 def at(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """(data set, ending of the file's name) -> its experiment."""
     monkeypatch.chdir(repository)
-    return lambda name, ending="": load(f"{FOLDER}/{name}64{ending}.yaml")
+    return lambda name, ending="64": load(f"{FOLDER}/{name}{ending}.yaml")
 
 
 def _setups(dataset: Dataset) -> set[tuple[Any, ...]]:
@@ -96,7 +96,7 @@ def test_the_images_are_the_papers(at: Any) -> None:
 
 
 def test_the_small_ones_have_the_same_setups_and_stages(at: Any, name: str) -> None:
-    large, small = (at(name, ending).datasets[name] for ending in ("", "_small"))
+    large, small = (at(name, ending).datasets[name] for ending in ("64", "64_small"))
     assert _setups(small) == SEVEN
     assert small.sensitivity.stabilizers == large.sensitivity.stabilizers
     assert small.schedule == large.schedule
@@ -104,6 +104,25 @@ def test_the_small_ones_have_the_same_setups_and_stages(at: Any, name: str) -> N
     assert small.target == large.target
     assert small.denoiser.steps < large.denoiser.steps
     assert small.sampling.evaluation < large.sampling.evaluation
+
+
+def test_the_comparison_of_classifiers_has_three_kinds_and_four_architectures(at: Any) -> None:
+    """Each guides on x_t and, but for the noise-trained one, on x0_pred; all are attacked alike."""
+    dataset = at("classifiers", "_small").datasets["sportballs"]
+    guides = {name: one for name, one in dataset.classifiers.items() if name != "judge"}
+    trained = {(one.noise_trained, one.adversarial is not None) for one in guides.values()}
+    assert trained == {(False, False), (True, False), (False, True)}
+    others = {"squeezenet1_1", "resnet18", "efficientnet_b0"}
+    assert {one.architecture for one in guides.values()} == {"small_cnn", *others}
+    asked = {(s.classifier, s.input) for s in dataset.setups.values() if s.guidance != "none"}
+    both = {(name, source) for name in guides for source in ("raw", "x0")}
+    assert asked == both - {("noise_trained", "x0")}
+    assert {len(s.scales) for s in dataset.setups.values() if s.guidance != "none"} == {2}
+    attack, trained_on = dataset.sensitivity.attack, guides["adversarial"].adversarial
+    assert attack is not None
+    assert trained_on is not None
+    assert (attack.norm, attack.radius) == (trained_on.norm, trained_on.radius)
+    assert attack.iterations > trained_on.iterations
 
 
 def test_they_can_be_planned(at: Any, name: str, repository: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from guidebench.report.claims.kinds import (
     Kind,
     setups_of,
 )
+from guidebench.report.claims.verdicts import Unmeasured
 from guidebench.report.figures import forward, sampling
 from guidebench.report.pages import rankings, winners
 from guidebench.report.tables import Tables
@@ -56,7 +57,7 @@ def with_other_parts(tables: Tables) -> Tables:
         "adam": "c",
     }
     facts = tables.facts("balls")
-    for key in ("noise_trained", "stabilizers"):
+    for key in ("trained", "stabilizers"):
         facts[key] = {names.get(name, name): value for name, value in facts[key].items()}
     for setup in facts["setups"].values():
         setup["classifier"] = names.get(setup["classifier"])
@@ -155,6 +156,18 @@ def test_kinds_of_other_guidance() -> None:
     tables = with_every_class(synthetic.tables())
     assert setups_of(tables, "balls", CFG) == ["cfg"]
     assert len(setups_of(tables, "balls", CLEAN)) == 5
+
+
+def test_an_adversarially_trained_classifier_is_not_the_papers_clean_one() -> None:
+    tables = synthetic.tables()
+    tables.facts("balls")["trained"]["clean"] = "adversarial"
+    assert setups_of(tables, "balls", CLEAN._replace(classifier="adversarial"))[0] == "clean/raw"
+    for kind in (CLEAN, CLEAN_RAW, CLEAN_EMA99):
+        with pytest.raises(Unmeasured):
+            setups_of(tables, "balls", kind)
+    found = {finding["id"]: finding["verdict"] for finding in decide(tables)}
+    assert {found[number] for number in (1, 3, 4, 5, 6, 8, 9, 13, 14)} == {"undecided"}
+    assert found[12] == "holds"  # about the noise-trained one
 
 
 def test_a_name_alone_makes_no_setup_one_of_a_kind() -> None:

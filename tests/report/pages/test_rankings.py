@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pandas as pd
 import synthetic_tables as synthetic
 from table_edits import (
@@ -12,6 +13,7 @@ from table_edits import (
 )
 
 from guidebench.base.cells import Cell
+from guidebench.report.claims.intervals import proportion
 from guidebench.report.claims.verdicts import difference, times
 from guidebench.report.pages import rankings
 
@@ -54,3 +56,27 @@ def test_every_setup_without_guidance_has_a_row() -> None:
     shown = [entry["cells"][0] for entry in rankings.best_setups(tables, "balls")["rows"]]
     assert shown[1:3] == ["unguided", "unclipped"]  # of the other one nothing was measured
     assert tables.unguided("balls") == Cell("unguided")
+
+
+def test_the_classifiers_under_attack() -> None:
+    tables = synthetic.tables()
+    plain = rankings.classifiers(tables, "balls")
+    assert "attack" not in " ".join(plain["head"])
+    tables.facts("balls")["attack"] = {
+        "norm": "l2",
+        "radius": 1.0,
+        "step_size": None,
+        "iterations": 10,
+    }
+    right = (np.arange(200) < 50).astype(float)
+    attacked = {"dataset": "balls", "classifier": "clean", "input": "attack", "stabilizer": "none"}
+    attacked |= {"t": 0, "quantity": "accuracy"} | synthetic.row(right)
+    rows = pd.concat([tables.sensitivity, pd.DataFrame([attacked])], ignore_index=True)
+    found = rankings.classifiers(dataclasses.replace(tables, sensitivity=rows), "balls")
+    assert found["head"] == [
+        *plain["head"],
+        "accuracy under attack (l2, radius 1, 10 steps), %",
+    ]
+    shown = {row["cells"][0]: row["cells"][-1] for row in found["rows"]}
+    assert shown["clean (non-robust)"] == str(times(proportion(0.25, 200), 100))
+    assert shown["judge"] == "–"

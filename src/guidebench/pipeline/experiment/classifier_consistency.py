@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
-from guidebench.base.choices import classes
+from guidebench.base.choices import classes, side
 from guidebench.pipeline.experiment.allowed_names import Mistake
 from guidebench.pipeline.experiment.config import ARCHITECTURES, Dataset
-from guidebench.pipeline.experiment.sections import Classifier
+from guidebench.pipeline.experiment.sections import Attack, Classifier, IdxData
 from guidebench.pipeline.experiment.setup_consistency import plugin_mistakes
 from guidebench.pipeline.experiment.unread_keys import BY_WEIGHTS, OWN, unread
 
@@ -26,11 +26,23 @@ def classifier_mistakes(dataset: Dataset) -> Iterator[Mistake]:
         yield "classifiers", "no judge", "one of them must be named judge"
     if judge and judge.noise_trained:
         yield "classifiers.judge.noise_trained", "true", "false"
+    if judge and judge.adversarial:
+        yield "classifiers.judge.adversarial", "an attack", "null"
+    if attack := dataset.sensitivity.attack:
+        yield from _attack("sensitivity.attack", attack, dataset)
     for name, classifier in dataset.classifiers.items():
         key = f"classifiers.{name}"
         yield from _architecture(f"{key}.architecture", classifier.architecture)
         for part, found, allowed in _given(classifier, name, names):
             yield f"{key}.{part}", found, allowed
+        if classifier.adversarial and classifier.noise_trained:
+            yield (
+                f"{key}.adversarial",
+                "an attack",
+                "null with noise_trained: it is on clean images",
+            )
+        if classifier.adversarial:
+            yield from _attack(f"{key}.adversarial", classifier.adversarial, dataset)
         if judge is None or name == "judge":
             continue
         # what somebody else trained saw neither half
@@ -38,6 +50,18 @@ def classifier_mistakes(dataset: Dataset) -> Iterator[Mistake]:
         for option in ("half", "architecture") if trained_here else ("architecture",):
             if (found := getattr(classifier, option)) == getattr(judge, option):
                 yield f"{key}.{option}", found, f"another {option} than the judge's"
+
+
+def _attack(key: str, attack: Attack, dataset: Dataset) -> Iterator[Mistake]:
+    """A ball in which any image has gray, and so no class; and steps that are wider than it."""
+    pixels = side(dataset.data) ** 2 * (1 if isinstance(dataset.data, IdxData) else 3)
+    gray = 1.0 if attack.norm == "linf" else pixels**0.5
+    if attack.radius >= gray:
+        allowed = f"below {gray:g}, where every image can become gray ({attack.norm})"
+        yield f"{key}.radius", attack.radius, allowed
+    if attack.step_size is not None and attack.step_size > 2 * attack.radius:
+        allowed = f"at most twice the radius ({2 * attack.radius:g})"
+        yield f"{key}.step_size", attack.step_size, allowed
 
 
 def _given(classifier: Classifier, name: str, names: list[str]) -> Iterator[Mistake]:

@@ -48,12 +48,13 @@ BY_ARCHITECTURE: Readers = dict.fromkeys(
     ("layers_per_block", "attention", "head_dim", "norm_groups"), ("unet2d",)
 )
 BY_ATTENTION: Readers = {"head_dim": (SOMEWHERE,)}
-# of a classifier's file: nothing is trained
+# of a classifier's file: nothing is trained, but what it was trained on is said
+TRAINED_ON = ("noise_trained", "adversarial")
 BY_WEIGHTS: Readers = {
     **{
         key: (OFF,)
         for key in Classifier.model_fields
-        if key not in ("architecture", "checkpoint", "mean", "std", "input_size", "noise_trained")
+        if key not in ("architecture", "checkpoint", "mean", "std", "input_size", *TRAINED_ON)
     },
     **dict.fromkeys(("prefix", "outputs"), (FILE,)),
 }

@@ -128,7 +128,7 @@ def sample(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
 
 
 def sensitivity(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
-    """Pairs of gradients, accuracy, and for a conditional denoiser the implicit classifier's."""
+    """Pairs of gradients, accuracy, an attack, and with labels the implicit classifier's."""
     options, classifier, rate = config.datasets[job.dataset], job.classifier, rates[job.dataset]
     asked, forward = options.sensitivity, rate.sampled["none"]
     pairs = 2 * asked.steps
@@ -145,7 +145,8 @@ def sensitivity(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
         total += asked.images * pairs / asked.steps * through
     if options.denoiser.condition_dropout is not None:
         total += asked.images * (raw + 2 * forward)
-    return rate.startup + asked.steps * total
+    attacked = asked.attack.iterations * asked.accuracy_images * raw if asked.attack else 0.0
+    return rate.startup + asked.steps * total + attacked
 
 
 def features(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:

@@ -11,7 +11,7 @@ from guidebench.base import published
 from guidebench.base.choices import sampler, side
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.experiment.sections import Denoiser, IdxData, Setup
+from guidebench.pipeline.experiment.sections import Classifier, Denoiser, IdxData, Setup
 from guidebench.pipeline.records.artifacts import read_json
 
 # one image, one forward pass of a 16-channel network at 32 x 32 on one core of 2024
@@ -21,6 +21,8 @@ STARTUP_SECONDS = 1.5
 WORLD_STEP, WORLD_SCORE = 0.004, 0.05
 # in forward passes, measured: an image in a training step, and in a step guided on x0_pred
 TRAINING, THROUGH_DENOISER = 3.0, 2.8
+# a forward pass and one back to the image: a step of an attack
+ATTACK = 2.0
 
 
 class Rates(NamedTuple):
@@ -86,10 +88,16 @@ def assumed(config: Config, name: str, images_per_second: float | None = None) -
             costs[key] = forward + TRAINING * small
     step = TRAINING * options.denoiser.batch_size * forward / options.denoiser.gpus
     classifiers = {
-        key: TRAINING * value.batch_size * small for key, value in options.classifiers.items()
+        key: value.batch_size * small * (TRAINING + ATTACK * _attacked(value))
+        for key, value in options.classifiers.items()
     }
     featured = small * len(options.classifiers)
     return Rates(STARTUP_SECONDS, 0.001, step, classifiers, costs, featured)
+
+
+def _attacked(classifier: Classifier) -> int:
+    """Steps of the attack on each image of a training."""
+    return classifier.adversarial.iterations if classifier.adversarial else 0
 
 
 def _width(denoiser: Denoiser) -> int:

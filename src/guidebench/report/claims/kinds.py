@@ -18,7 +18,7 @@ class Kind(NamedTuple):
     """Guidance by its properties; None: any."""
 
     guidance: str = "classifier"  # classifier, cfg
-    classifier: str | None = None  # clean: trained without noise; noise_trained
+    classifier: str | None = None  # what it was trained on: clean, noise_trained, adversarial
     source: str | None = None  # what the classifier sees: raw (x_t), x0 (x0_pred)
     stabilizer: str | None = None  # of its gradient
     beta: float | None = None  # of the stabilizer ema
@@ -42,8 +42,8 @@ class Kind(NamedTuple):
         """The data set's classifiers of this kind that may guide, in the config's order."""
         return [
             name
-            for name, noise_trained in facts["noise_trained"].items()
-            if name != "judge" and noise_trained == (self.classifier == "noise_trained")
+            for name, trained in facts["trained"].items()
+            if name != "judge" and trained == self.classifier
         ]
 
     def stabilizers(self, facts: Mapping[str, Any]) -> list[str]:

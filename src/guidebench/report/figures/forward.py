@@ -18,9 +18,11 @@ PLAIN: list[Curve] = [
     ("clean", "raw", "none"),
     ("clean", "x0", "none"),
     ("noise_trained", "raw", "none"),
+    ("adversarial", "raw", "none"),
+    ("adversarial", "x0", "none"),
 ]
 ACCURACY: list[Curve] = [*PLAIN, ("noise_trained", "x0", "none")]
-IMPLICIT: list[Curve] = [(name, "raw", "none") for name in ("clean", "noise_trained")]
+IMPLICIT: list[Curve] = [(name, "raw", "none") for name in theme.WORDS]
 SMOOTH = 25
 
 

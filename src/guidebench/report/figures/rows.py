@@ -46,7 +46,7 @@ def _ends(quantity: str, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 def along(tables: Tables, dataset: str, quantity: str, curves: Sequence[Curve]) -> pd.DataFrame:
     """Columns CURVE, classifier, quantity, t, mean, low, high, sd, n of the measured curves.
 
-    Of several classifiers of a kind (clean, noise_trained) the first in the config.
+    Of several classifiers of a kind (clean, noise_trained, adversarial) the first in the config.
     """
     frames = []
     for curve in curves:

@@ -52,15 +52,32 @@ STYLES = {
     "clean/x0+adam": Style("#56B4E9", "P"),
     "noise_trained/raw": Style("#0072B2", "o"),
     "noise_trained/x0": Style("#0072B2", "x", "--"),
+    "adversarial/raw": Style("#882255", "<"),
+    "adversarial/x0": Style("#882255", ">", "--"),
     "cfg": Style("#000000", "X"),
     "denoiser": Style("#555555", "o"),
     "clean": Style("#D55E00", "v"),
     "noise_trained": Style("#0072B2", "o"),
+    "adversarial": Style("#882255", "<"),
     "judge": Style("#555555", "D"),
 }
-OTHERS = [Style("#8c564b", "<", "--"), Style("#7a7a00", ">", "--"), Style("#5e3c99", "h", "--")]
+OTHERS = [
+    Style("#8c564b", "<", "--"),
+    Style("#7a7a00", ">", "--"),
+    Style("#5e3c99", "h", "--"),
+    Style("#117733", "p", "--"),
+    Style("#332288", "d", "--"),
+    Style("#44AA99", "8", "--"),
+    Style("#AA4499", "H", "--"),
+    Style("#999933", "*", "--"),
+]
 FLOOR, UNGUIDED = Style("#333333", "", ":"), Style("#888888", "", "--")
-WORDS = {"clean": "clean (non-robust)", "noise_trained": "noise-trained (robust)"}
+# robust twice: to diffusion noise, the paper's word, and to attacks, everybody else's
+WORDS = {
+    "clean": "clean (non-robust)",
+    "noise_trained": "noise-trained (robust)",
+    "adversarial": "adversarially trained (robust)",
+}
 
 
 def style(setup: str, position: int = 0) -> Style:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from guidebench.base.cells import Cell
@@ -137,8 +138,10 @@ def _passes(tables: Tables, dataset: str, cell: Cell) -> float | None:
 
 
 def classifiers(tables: Tables, dataset: str) -> dict[str, Any]:
-    """Head and rows: the classifiers' architecture, size and accuracy on clean images."""
-    table = tables.classifiers
+    """Head and rows: architecture, size and accuracy of the classifiers, on clean images and under
+    attack, which those that may guide are measured under.
+    """
+    table, attack = tables.classifiers, tables.facts(dataset).get("attack")
     rows = []
     for name in table.classifier[table.dataset == dataset]:
         row = table[(table.dataset == dataset) & (table.classifier == name)].iloc[0]
@@ -151,12 +154,26 @@ def classifiers(tables: Tables, dataset: str) -> dict[str, Any]:
                     number(row.parameters),
                     shown,
                     str(int(row.n)),
+                    *([_attacked(tables, dataset, name)] if attack else []),
                 ],
                 "best": False,
             }
         )
     head = ["classifier", "architecture", "parameters", "accuracy on clean images, %", "n"]
+    if attack:
+        head.append(
+            f"accuracy under attack ({attack['norm']}, radius {attack['radius']:g}, "
+            f"{attack['iterations']} steps), %"
+        )
     return {"head": head, "rows": rows}
+
+
+def _attacked(tables: Tables, dataset: str, classifier: str) -> str:
+    """A classifier's accuracy on adversarial examples."""
+    rows = tables.along(dataset, "accuracy", classifier, "attack")
+    if rows.empty:
+        return MISSING
+    return share(Measure(float(rows["mean"].iloc[0]), math.nan, int(rows.n.iloc[0])))
 
 
 def stage_cost(tables: Tables) -> dict[str, Any]:

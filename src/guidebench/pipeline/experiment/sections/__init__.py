@@ -19,6 +19,7 @@ from guidebench.pipeline.experiment.sections.guiding import (
     Stabilizer,
 )
 from guidebench.pipeline.experiment.sections.networks import (
+    Attack,
     Attributes,
     Classifier,
     Denoiser,
@@ -42,6 +43,7 @@ from guidebench.pipeline.experiment.sections.sampling import (
 
 __all__ = [
     "VPSDE",
+    "Attack",
     "Attributes",
     "CelebaData",
     "Classifier",

@@ -79,6 +79,30 @@ class Denoiser(Model):
     )
 
 
+class Attack(Model):
+    """Adversarial examples of clean images, found by projected gradient ascent (Madry et al. 2018).
+
+    Pixels are in [-1, 1], so a radius here is half of that in [0, 1]. Examples stay in that range.
+    """
+
+    norm: Literal["l2", "linf"] = Field(
+        "l2",
+        description="of what an example differs from its image by: over all pixels and channels "
+        "the root of the sum of squares, or the largest",
+    )
+    radius: PositiveFloat = Field(
+        description="largest such norm; below the one at which every image can become gray: linf "
+        "1, l2 the root of the number of pixels times channels"
+    )
+    step_size: PositiveFloat | None = Field(
+        None,
+        description="norm of a step, at most twice the radius; null: 2.5 radius / iterations",
+    )
+    iterations: PositiveInt = Field(
+        7, description="steps of the ascent, from a random point within the radius"
+    )
+
+
 class Classifier(Model):
     """A classifier and how it is trained; or, with `checkpoint`, one that somebody else trained.
 
@@ -127,6 +151,11 @@ class Classifier(Model):
         False,
         description="train on x_t, t uniform (the paper's robust classifier); of a checkpoint: "
         "whether it was",
+    )
+    adversarial: Attack | None = Field(
+        None,
+        description="train on adversarial examples (an adversarially robust classifier); of a "
+        "checkpoint: whether it was; null: not",
     )
     half: Literal["first", "second"] = Field(
         "first", description="half of the training images that it sees; the judge sees the other"

@@ -15,6 +15,7 @@ from guidebench.pipeline.experiment.sections.base import (
     Probability,
 )
 from guidebench.pipeline.experiment.sections.guiding import Stabilizer
+from guidebench.pipeline.experiment.sections.networks import Attack
 
 _USE_EPS = ", ".join(name for name, sampler in SAMPLERS.items() if "eps" in sampler.uses)
 
@@ -34,6 +35,11 @@ class Sensitivity(Model):
     )
     stabilizers: dict[str, Stabilizer] = Field(
         default_factory=dict, description="applied to the x0 gradients (figure 4), by name"
+    )
+    attack: Attack | None = Field(
+        None,
+        description="measure each classifier's accuracy on adversarial examples of the "
+        "`accuracy_images`, too; null: not",
     )
     paper_compat: list[Literal["same_time", "shared_state", "clean_at_zero"]] = Field(
         default_factory=list,

@@ -20,9 +20,9 @@ def selected(tables: Tables, dataset: str, metric: str) -> list[Cell]:
 
 
 def winner(
-    tables: Tables, dataset: str, classifier: str | None = None
+    tables: Tables, dataset: str, classifier: str | None = None, source: str | None = None
 ) -> tuple[Cell, Measure] | None:
-    """The setup (of one classifier) that is best on *selection* seeds, and its distance.
+    """The setup (of one classifier, of one input) that is best on *selection* seeds, its distance.
 
     Chosen and valued on the same seeds it would look better than it is.
     """
@@ -31,7 +31,9 @@ def winner(
     levels = {}
     for cell in selected(tables, dataset, metric):
         level = tables.measure(dataset, cell, chooser, SELECTION)
-        if level and classifier in (None, setups[cell.setup]["classifier"]):
+        setup = setups[cell.setup]
+        wanted = classifier in (None, setup["classifier"]) and source in (None, setup["input"])
+        if level and wanted:
             levels[cell] = level.value
     if not levels:
         return None

@@ -19,6 +19,7 @@ FIGURES = {
     "accuracy_judge",
     "fd",
     "cfd",
+    "outcome",
     "loss",
     "time_embedding",
 }

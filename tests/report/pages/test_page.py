@@ -12,6 +12,7 @@ from conftest import REPOSITORY
 from html_tags import Tags
 from table_edits import ADAM, EMA9, EMA99, diverge, level
 
+from guidebench.report import outcome
 from guidebench.report.claims import findings
 from guidebench.report.pages import page
 from guidebench.report.tables import Tables
@@ -88,6 +89,23 @@ def test_page_says_what_it_does_not_show(demo: Path) -> None:
     written = (REPOSITORY / "docs/samplers.md").read_text()
     assert "| ancestral, v = 0 | mean | 0.817 | 0.927 | 0.956 |" in written
     assert "82 % of the target class at 25 steps, 93 % at 100 and 96 % at 400" in text
+
+
+def test_the_correlation_of_sensitivity_and_outcome_is_in_its_caption(demo: Path) -> None:
+    text, tables = unescape(html(demo)), Tables.read(demo / "tables")
+    found = [outcome.correlation(tables, "balls", name) for name in ("cfd_judge", "accuracy_judge")]
+    assert (
+        f"Spearman's rank correlation over these 6 setups: {found[0]} with cfd_judge, "
+        f"{found[1]} with accuracy_judge."
+    ) in text
+
+
+def test_page_says_what_adversarially_trained_means_where_one_is(demo: Path) -> None:
+    assert "<dt>adversarially trained" not in html(demo)
+    tables = synthetic.tables()
+    tables.facts("balls")["trained"]["adversarial"] = "adversarial"
+    text = page.render(Path(), tables, findings.decide(tables), Path())
+    assert "<dt>adversarially trained (robust)</dt>" in text
 
 
 def test_page_without_pictures_and_with_markup_in_names(tmp_path: Path) -> None:

@@ -85,8 +85,8 @@ def rank_correlation_along(curve: pd.DataFrame) -> Interval:
     if times < 3 or n < 2 or len(set(mean)) < 2:
         raise Unmeasured(f"not measured: {times} points of {n} images give no rank correlation")
     weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
-    drawn = _ranks(weights @ curve.to_numpy(float).T)
-    of_mean, of_index = _ranks(mean), _ranks(curve.index.to_numpy())
+    drawn = ranks(weights @ curve.to_numpy(float).T)
+    of_mean, of_index = ranks(mean), ranks(curve.index.to_numpy())
     estimate = float(of_mean @ of_index)
     # a bootstrap of n images is narrow by sqrt((n - 1) / n) and by normal against Student's tails
     tail = stats.norm.cdf(-np.sqrt(n / (n - 1)) * quantile(n - 1))
@@ -100,9 +100,9 @@ def rank_correlation_along(curve: pd.DataFrame) -> Interval:
     return Interval(estimate, max(-1.0, low), min(1.0, high))
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
+def ranks(values: np.ndarray) -> np.ndarray:
     """Ranks along the last axis with mean 0 and norm 1, or 0 where all values are equal."""
-    ranks = stats.rankdata(values, axis=-1)
-    ranks -= ranks.mean(axis=-1, keepdims=True)
-    norm = np.linalg.norm(ranks, axis=-1, keepdims=True)
-    return np.divide(ranks, norm, out=np.zeros_like(ranks), where=norm > 0)
+    ranked = stats.rankdata(values, axis=-1)
+    ranked -= ranked.mean(axis=-1, keepdims=True)
+    norm = np.linalg.norm(ranked, axis=-1, keepdims=True)
+    return np.divide(ranked, norm, out=np.zeros_like(ranked), where=norm > 0)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from guidebench.report.figures import drift, forward, rows, sampling, theme
+from guidebench.report.figures import architectures, drift, forward, outcome, rows, sampling, theme
 from guidebench.report.metrics import metrics
+from guidebench.report.outcome import points
 from guidebench.report.tables import Tables
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ IMPLICIT = Plot(
     lambda tables, name: rows.along(tables, name, "implicit_cosine", forward.IMPLICIT),
 )
 TRADEOFF = Plot(sampling.tradeoff, sampling.tradeoff_rows)
+ARCHITECTURES = Plot(architectures.compared, architectures.rows)
+OUTCOME = Plot(outcome.sensitivity, outcome.rows)
 DRIFT = Plot(drift.shares, drift.rows)
 LOSS = Plot(forward.loss, rows.losses)
 
@@ -93,6 +96,10 @@ def plots(tables: Tables, dataset: str) -> dict[str, Plot]:
             found[shown.file] = _against_scale(metric)
     if tables.has(dataset, "is_judge"):
         found["tradeoff"] = TRADEOFF
+    if len(set(architectures.guides(tables, dataset).values())) > 1:
+        found["architectures"] = ARCHITECTURES
+    if points(tables, dataset):
+        found["outcome"] = OUTCOME
     if (tables.attributes.dataset == dataset).any():
         found["attribute_drift"] = DRIFT
     if (tables.history.dataset == dataset).any():

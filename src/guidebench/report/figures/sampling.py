@@ -70,7 +70,7 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     n = int(of_setups.n.max()) if of_setups.n.notna().any() else 0
     _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
     shown = metrics(tables.summary)[metric]
-    _value_axis(axes, shown, levels)
+    value_axis(axes, shown, levels)
     axes.set_title(f"{dataset}: {shown.title}, n = {n}, 95 % intervals")
     if crosses:
         # one entry of the legend for all crosses, in no setup's colour
@@ -176,7 +176,8 @@ def _scale_axis(axes: Any, scales: list[float], cfg: bool) -> None:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
-def _value_axis(axes: Any, metric: Metric, levels: list[float]) -> None:
+def value_axis(axes: Any, metric: Metric, levels: list[float]) -> None:
+    """Label and range of a metric's axis: logarithmic where distances differ much."""
     label, values = metric.axis, metric.values
     positive = [level for level in levels if level > 0]
     if values == "share":

@@ -45,7 +45,8 @@ FORWARD = {
         "Held-out images, noised to time t. clean/raw sees x_t, clean/x0 sees the denoiser's "
         "estimate x0_pred of the clean image, the noise-trained classifier sees x_t and was "
         "trained on such images; noise_trained/x0, which the paper does not show, reads x0_pred "
-        "instead. Where a curve meets the dotted line, the classifier guesses. "
+        "instead. One that is adversarially trained, if there is one, never saw noise either. "
+        "Where a curve meets the dotted line, the classifier guesses. "
         "Bands: 95 % interval over images.",
     ),
     "logit_sensitivity": Caption(
@@ -99,6 +100,38 @@ def guided(summary: Mapping[str, Any]) -> dict[str, Caption]:
     """Of figures of guided samples: each metric's against the scale, and the trade-off."""
     own = metrics(summary).values()
     return GUIDED | {metric.file: Caption(metric.heading, metric.text) for metric in own}
+
+
+COMPARED = {
+    "architectures": Caption(
+        "Classifiers of several architectures",
+        "Left: accuracy along t, solid on x_t, dashed on x0_pred. Middle and right: what guidance "
+        "by each reaches at the setup and scale that are best on selection seeds, circles on x_t, "
+        "squares on x0_pred; bars are 95 % intervals. They differ in size and in how well so short "
+        "a training suits them, too: see the table of classifiers.",
+    ),
+    "outcome": Caption(
+        "Sensitivity tied to outcome",
+        "Each setup at its selected scale: how sensitive its gradient is (mean over t and images, "
+        "the stabilizer included, as in the figures along the forward process), against what "
+        "guidance reaches. Setups whose gradient was not analysed are left out: of x0_frozen, of a "
+        "noise-trained classifier on x0_pred, with a temperature or clip of their own.",
+    ),
+}
+
+
+def compared(correlations: Mapping[str, str], setups: int) -> dict[str, Caption]:
+    """Of figures across setups; `correlations`: of the sensitivity with each metric, in words."""
+    heading, text = COMPARED["outcome"]
+    words = ", ".join(f"{found} with {metric}" for metric, found in correlations.items())
+    text += (
+        f" Spearman's rank correlation over these {setups} setups: {words}. Its 95 % interval is a "
+        "bootstrap: setups are drawn with replacement, and of every draw the analysed images, "
+        "while the other axis moves by its error over seeds and reference; images, seeds and "
+        "reference are those of all setups at once. It describes these setups: they share "
+        "classifiers, and are no sample of all ways to guide."
+    )
+    return COMPARED | {"outcome": Caption(heading, text)}
 
 
 SAMPLES = {

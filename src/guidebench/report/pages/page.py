@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from guidebench.base.cells import Cell
 from guidebench.base.units import duration
-from guidebench.report import chosen
+from guidebench.report import chosen, outcome
 from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.figures import paper_sheets, sheets, theme
 from guidebench.report.pages import against_paper, captions, compat, drift, rankings, truth, winners
@@ -43,6 +43,9 @@ def render(root: Path, tables: Tables, findings: list[dict[str, Any]], figures: 
         findings={name: [f for f in findings if f["dataset"] == name] for name in tables.datasets},
         best=[_best(tables, dataset, findings) for dataset in tables.datasets],
         setups={name: theme.title(name) for name in _setups(tables)},
+        adversarial=any(
+            "adversarial" in tables.facts(name)["trained"].values() for name in tables.datasets
+        ),
         same=f"{winners.SAME:g}",
         broken=f"{100 * BROKEN:g}",
         inception=any(tables.has(dataset, "fid") for dataset in tables.datasets),
@@ -181,6 +184,16 @@ def _generations(tables: Tables, dataset: str, folder: Path) -> list[dict[str, A
     return _pictures(folder, captioned)
 
 
+def _compared(tables: Tables, dataset: str, folder: Path) -> list[dict[str, Any]]:
+    """Figures across setups, the correlations in their captions."""
+    found = {
+        metric: str(outcome.correlation(tables, dataset, metric) or "none (all alike)")
+        for metric in outcome.metrics(tables, dataset)
+    }
+    setups = len(outcome.points(tables, dataset))
+    return _pictures(folder, captions.compared(found, setups))
+
+
 def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
     """Everything that the page shows of one data set."""
     scales = {
@@ -193,6 +206,7 @@ def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
         "data": _pictures(folder, captions.DATA),
         "forward": _pictures(folder, captions.FORWARD),
         "guided": _pictures(folder, captions.guided(tables.summary)),
+        "compared": _compared(tables, dataset, folder),
         "paper": _pictures(folder, captions.PAPER),
         "against_paper": against_paper.table(tables, dataset),
         "settings": against_paper.settings(tables, dataset),

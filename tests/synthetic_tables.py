@@ -17,14 +17,15 @@ T = 100
 K = 8
 N = 256
 TIMES = range(4, T, 5)
+EMA99, EMA9, WITH_ADAM = "clean/x0+ema0.99", "clean/x0+ema0.9", "clean/x0+adam"
 SETUPS = {
     "unguided": ("unguided", None, None, None, []),
     "noise_trained/raw": ("classifier", "noise_trained", "raw", "none", [1.0, 3.0, 10.0, 30.0]),
     "clean/raw": ("classifier", "clean", "raw", "none", [1.0, 3.0, 10.0, 30.0]),
     "clean/x0": ("classifier", "clean", "x0", "none", [1.0, 3.0, 10.0, 30.0]),
-    "clean/x0+ema0.9": ("classifier", "clean", "x0", "ema", [3.0, 10.0, 30.0, 100.0]),
-    "clean/x0+ema0.99": ("classifier", "clean", "x0", "ema", [10.0, 30.0, 100.0, 300.0]),
-    "clean/x0+adam": ("classifier", "clean", "x0", "adam", [0.03, 0.1, 0.3, 1.0]),
+    EMA9: ("classifier", "clean", "x0", "ema", [3.0, 10.0, 30.0, 100.0]),
+    EMA99: ("classifier", "clean", "x0", "ema", [10.0, 30.0, 100.0, 300.0]),
+    WITH_ADAM: ("classifier", "clean", "x0", "adam", [0.03, 0.1, 0.3, 1.0]),
 }
 # setup -> (accuracy_guide, accuracy_judge, fd_judge, cfd_judge) at each scale
 LEVELS = {
@@ -32,26 +33,12 @@ LEVELS = {
     "noise_trained/raw": [(0.6, 0.6, 5, 20), (0.9, 0.88, 9, 9), (0.99, 0.97, 14, 6), (1, 1, 20, 9)],
     "clean/raw": [(0.5, 0.26, 4, 39), (0.8, 0.27, 9, 60), (1, 0.2, 30, 80), (1, 0.1, 90, 200)],
     "clean/x0": [(0.6, 0.5, 5, 25), (0.98, 0.8, 9, 15), (0.99, 0.9, 9.5, 11), (1, 0.8, 30, 22)],
-    "clean/x0+ema0.9": [
-        (0.5, 0.5, 5, 25),
-        (0.98, 0.85, 9, 12),
-        (0.99, 0.97, 9.5, 7),
-        (1, 1, 30, 22),
-    ],
-    "clean/x0+ema0.99": [
-        (0.5, 0.5, 4, 25),
-        (0.98, 0.9, 8, 8),
-        (0.99, 0.97, 8.5, 3),
-        (1, 1, 26, 12),
-    ],
-    "clean/x0+adam": [
-        (0.5, 0.5, 6, 27),
-        (0.98, 0.8, 12, 14),
-        (0.99, 0.9, 18, 12),
-        (1, 0.9, 40, 30),
-    ],
+    EMA9: [(0.5, 0.5, 5, 25), (0.98, 0.85, 9, 12), (0.99, 0.97, 9.5, 7), (1, 1, 30, 22)],
+    EMA99: [(0.5, 0.5, 4, 25), (0.98, 0.9, 8, 8), (0.99, 0.97, 8.5, 3), (1, 1, 26, 12)],
+    WITH_ADAM: [(0.5, 0.5, 6, 27), (0.98, 0.8, 12, 14), (0.99, 0.9, 18, 12), (1, 0.9, 40, 30)],
 }
 ADAM = {"beta2": 0.999, "eps": 1e-4, "per_step": "full_grid"}
+SECONDS = {"prepare": 6.1, "train_denoiser": 210.0, "sample": 180.4, "metrics": 5.0}
 FLOOR = (0.99, 0.99, 0.4, 0.5)
 MEASURED = ("commit", "versions", "config_text")  # of this machine
 COSTS = ("seconds", "peak_memory", "denoiser_evaluations", "backward_passes", "load")
@@ -68,12 +55,8 @@ SENSITIVITY = {  # level at every t, and how it grows with t
 
 def accuracy(curve: tuple[str, str, str], t: int) -> float:
     """Falls to chance by 0.3 T (clean/raw), slowly (clean/x0), hardly (noise-trained)."""
-    end = {
-        ("clean", "raw"): 0.3,
-        ("clean", "x0"): 0.9,
-        ("noise_trained", "raw"): 3.0,
-        ("noise_trained", "x0"): 1.2,
-    }[curve[:2]]
+    ends = {"clean": {"raw": 0.3, "x0": 0.9}, "noise_trained": {"raw": 3.0, "x0": 1.2}}
+    end = ends[curve[0]][curve[1]]
     return 0.25 + 0.73 * max(0.0, 1 - (t / T / end) ** 2)
 
 
@@ -87,10 +70,10 @@ def results(name: str, noise: float = 0.0) -> tuple[pd.DataFrame, pd.DataFrame]:
         for scale, level in zip(scales or [np.nan], LEVELS[setup], strict=True)
     ]
     for setup, scale, level in [*cells, ("floor", np.nan, FLOOR)]:
-        common = {"dataset": name, "setup": setup, "scale": scale}
         for split, n in (("selection", N // 2), ("evaluation", N)):
             if (setup, split) == ("floor", "selection"):
                 continue
+            common = {"dataset": name, "setup": setup, "scale": scale, "split": split}
             measured = dict(zip(METRICS, map(float, level), strict=True)) | {
                 "diverged": 0.0,
                 "seconds": 0.02 if setup == "unguided" else 0.05,
@@ -101,30 +84,13 @@ def results(name: str, noise: float = 0.0) -> tuple[pd.DataFrame, pd.DataFrame]:
             }
             for metric, value in measured.items():
                 se = np.sqrt(value * (1 - value) / n) if metric.startswith("acc") else 0.02 * value
-                rows.append(
-                    common
-                    | {
-                        "split": split,
-                        "seed": 1,
-                        "metric": metric,
-                        "value": value,
-                        "se": se,
-                        "n": n,
-                        "extractor": "judge",
-                        "reference": "",
-                    }
-                )
+                score = {"seed": 1, "metric": metric, "value": value, "se": se, "n": n}
+                rows.append(common | score | {"extractor": "judge", "reference": ""})
             for metric in METRICS:
                 wobble = generator.normal(size=K) * (0.002 + noise) * max(measured[metric], 0.1)
                 blocks += [
-                    common
-                    | {
-                        "split": split,
-                        "metric": metric,
-                        "block": block,
-                        "value": measured[metric] + wobble[block],
-                    }
-                    for block in range(K)
+                    common | {"metric": metric, "block": block, "value": measured[metric] + by}
+                    for block, by in enumerate(wobble)
                 ]
     return pd.DataFrame(rows), pd.DataFrame(blocks)
 
@@ -215,54 +181,23 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
         jackknife=pd.concat([second for _, second in measured], ignore_index=True),
         sensitivity=pd.concat([sensitivity(name) for name in names], ignore_index=True),
         classifiers=pd.DataFrame(
-            [
-                {
-                    "dataset": name,
-                    "classifier": model,
-                    "architecture": "small_cnn",
-                    "accuracy": 0.98,
-                    "se": 0.004,
-                    "n": 1000,
-                    "parameters": 61234,
-                }
-                for name in names
-                for model in models
-                if model != "denoiser"
-            ]
-        ),
+            {"dataset": name, "classifier": model, "architecture": "small_cnn"}
+            for name in names
+            for model in models
+            if model != "denoiser"
+        ).assign(accuracy=0.98, se=0.004, n=1000, parameters=61234),
         history=pd.DataFrame(
-            [
-                {
-                    "dataset": name,
-                    "model": model,
-                    "step": step,
-                    "quantity": "loss",
-                    "value": start * np.exp(-step / 400) + 0.05 + 0.01 * (step * 7919 % 13),
-                }
-                for name in names
-                for model, start in models.items()
-                for step in range(0, 1000, 10)
-            ]
+            {"dataset": name, "model": model, "step": step, "quantity": "loss"}
+            | {"value": start * np.exp(-step / 400) + 0.05 + 0.01 * (step * 7919 % 13)}
+            for name in names
+            for model, start in models.items()
+            for step in range(0, 1000, 10)
         ),
         costs=pd.DataFrame(
-            [
-                {
-                    "stage": stage,
-                    "dataset": name,
-                    "job": name,
-                    "seconds": seconds,
-                    "peak_memory_mib": 800.0,
-                    "device": "cpu",
-                }
-                for name in names
-                for stage, seconds in (
-                    ("prepare", 6.1),
-                    ("train_denoiser", 210.0),
-                    ("sample", 180.4),
-                    ("metrics", 5.0),
-                )
-            ]
-        ),
+            {"stage": stage, "dataset": name, "job": name, "seconds": seconds}
+            for name in names
+            for stage, seconds in SECONDS.items()
+        ).assign(peak_memory_mib=800.0, device="cpu"),
         summary={
             "name": "demo",
             "seed": 1,

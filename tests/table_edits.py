@@ -15,9 +15,7 @@ from guidebench.report.claims.findings import claims, decide_one
 from guidebench.report.tables import Tables
 
 Edit = Callable[[Tables], None]
-
-
-EMA99, EMA9, ADAM = "clean/x0+ema0.99", "clean/x0+ema0.9", "clean/x0+adam"
+EMA99, EMA9, ADAM = synthetic.EMA99, synthetic.EMA9, synthetic.WITH_ADAM
 NOISE = "noise_trained/raw"
 
 
@@ -44,6 +42,16 @@ def level(setup: str, metric: str, value: float | list[float], split: str | None
                 cell = keep & (rows.scale.isna() if np.isnan(scale) else rows.scale == scale)
                 middle = rows.value[cell].groupby(rows.split[cell]).transform("mean")
                 rows.loc[cell, "value"] += wanted - middle
+
+    return edit
+
+
+def every(*edits: Edit) -> Edit:
+    """One edit after the other."""
+
+    def edit(tables: Tables) -> None:
+        for single in edits:
+            single(tables)
 
     return edit
 
@@ -104,31 +112,20 @@ def with_every_class(tables: Tables) -> Tables:
     facts["target"] = "each"
     facts["setups"]["cfg"] = facts["setups"][NOISE] | {"kind": "cfg", "classifier": None}
     directions = {"fd_judge": 1.0, "is_judge": 1.0, "diversity_judge": -1.0, "recall_judge": 1.0}
+    raters = [(NOISE, "guide", "noise_trained"), ("cfg", "judge", "noise_trained")]
+    raters += [("cfg", "judge", "judge")]
     frames = {}
     for name in ("results", "jackknife"):
         rows = getattr(tables, name)
         own = rows[rows.setup == NOISE]
         base = own[own.metric == "fd_judge"].assign(setup="cfg")
-        frames[name] = pd.concat(
-            [
-                rows,
-                *(
-                    base.assign(metric=metric, value=5 + sign * base.scale)
-                    for metric, sign in directions.items()
-                ),
-                *(
-                    own[own.metric == f"accuracy_{who}"].assign(
-                        setup=setup, metric=f"accuracy_{rater}"
-                    )
-                    for setup, who, rater in (
-                        (NOISE, "guide", "noise_trained"),
-                        ("cfg", "judge", "noise_trained"),
-                        ("cfg", "judge", "judge"),
-                    )
-                ),
-            ],
-            ignore_index=True,
-        )
+        parts = [rows]
+        for metric, sign in directions.items():
+            parts.append(base.assign(metric=metric, value=5 + sign * base.scale))
+        for setup, who, rater in raters:
+            accuracies = own[own.metric == f"accuracy_{who}"]
+            parts.append(accuracies.assign(setup=setup, metric=f"accuracy_{rater}"))
+        frames[name] = pd.concat(parts, ignore_index=True)
     return dataclasses.replace(tables, **frames)
 
 

@@ -96,9 +96,8 @@ class Tables:
 
     def errors(self, world: str, metric: str, reference: str) -> pd.DataFrame:
         """Columns setup, scale, sampler, evaluations, exponent, value, se, n of one metric."""
-        table = self.truth
-        keep = (table.world == world) & (table.metric == metric) & (table.reference == reference)
-        return table[keep].reset_index(drop=True)
+        rows = _where(self.truth, world=world, metric=metric, reference=reference)
+        return rows.reset_index(drop=True)
 
     def facts(self, dataset: str) -> dict[str, Any]:
         """The summary's entry of one data set."""
@@ -130,18 +129,14 @@ class Tables:
 
     def has(self, dataset: str, metric: str) -> bool:
         """Whether evaluation rows of this metric exist."""
-        table = self.results
-        keep = (table.dataset == dataset) & (table.metric == metric)
-        return bool((keep & (table.split == EVALUATION)).any())
+        return not _where(self.results, dataset=dataset, metric=metric, split=EVALUATION).empty
 
     def distance(self, dataset: str, kind: str) -> str:
         """The distance that verdicts use: `fid`/`cfid` of enough images, else on the judge."""
         if kind == "cfd" and self.facts(dataset)["target"] == "each":
             kind = "fd"  # there is no one target class
         inception = {"fd": "fid", "cfd": "cfid"}[kind]
-        table = self.results
-        rows = table[(table.dataset == dataset) & (table.metric == inception)]
-        rows = rows[rows.split == EVALUATION]
+        rows = _where(self.results, dataset=dataset, metric=inception, split=EVALUATION)
         # of fewer images than features it has no interval, and decides nothing
         images = min(self.facts(dataset)["n"], rows.get("reference_n", rows.n).min())
         enough = len(rows) > 0 and images >= rows.get("features", rows.n * 0).max()
@@ -149,10 +144,8 @@ class Tables:
 
     def curve(self, dataset: str, setup: str, metric: str, split: str = EVALUATION) -> pd.DataFrame:
         """Columns of a `Measure` and scale, of one setup, sorted by scale; only finite values."""
-        table = self.results
-        keep = (table.dataset == dataset) & (table.setup == setup) & (table.metric == metric)
-        keep &= (table.split == split) & np.isfinite(table.value)
-        rows = table[keep].reindex(columns=["scale", *Measure._fields])
+        rows = _where(self.results, dataset=dataset, setup=setup, metric=metric, split=split)
+        rows = rows[np.isfinite(rows.value)].reindex(columns=["scale", *Measure._fields])
         return rows.sort_values("scale", ignore_index=True)
 
     def measure(
@@ -209,19 +202,14 @@ class Tables:
 
     @staticmethod
     def _left_out(table: pd.DataFrame, dataset: str, cell: Cell, metric: str) -> pd.Series:
-        keep = (
-            _at(table.scale, cell.scale) & (table.dataset == dataset) & (table.setup == cell.setup)
-        )
-        rows = table[keep & (table.metric == metric) & (table.split == EVALUATION)]
+        rows = _where(table, dataset=dataset, **cell._asdict(), metric=metric, split=EVALUATION)
         return rows.drop_duplicates("block").set_index("block").value.sort_index()
 
     def apart(self, dataset: str, first: Cell, second: Cell) -> float:
         """Mean pixel difference [0, 255] of two cells' shown images, of equal seeds; else NaN."""
-        table = self.pixels
         for cell, other in ((first, second), (second, first)):
-            keep = (table.dataset == dataset) & (table.setup == cell.setup)
-            keep &= (table.other == other.setup) & _at(table.scale, cell.scale)
-            rows = table[keep & _at(table.other_scale, other.scale)]
+            beside = {"other": other.setup, "other_scale": other.scale}
+            rows = _where(self.pixels, dataset=dataset, **cell._asdict(), **beside)
             if len(rows):
                 return float(rows.difference.iloc[0])
         return math.nan
@@ -230,23 +218,25 @@ class Tables:
         self, dataset: str, quantity: str, classifier: str, source: str, stabilizer: str = "none"
     ) -> pd.DataFrame:
         """Columns t, mean, sd, n, values of a quantity along the forward process, sorted by t."""
-        table = self.sensitivity
-        keep = (table.dataset == dataset) & (table.quantity == quantity)
-        keep &= (table.classifier == classifier) & (table.input == source)
-        rows = table.loc[
-            keep & (table.stabilizer == stabilizer), ["t", "mean", "sd", "n", "values"]
-        ]
-        return rows.sort_values("t").reset_index(drop=True)
+        curve = {"classifier": classifier, "input": source, "stabilizer": stabilizer}
+        rows = _where(self.sensitivity, dataset=dataset, quantity=quantity, **curve)
+        return rows[["t", "mean", "sd", "n", "values"]].sort_values("t", ignore_index=True)
 
     def clean_accuracy(self, dataset: str, classifier: str) -> Measure | None:
         """A classifier's validation accuracy on clean images."""
-        table = self.classifiers
-        rows = table[(table.dataset == dataset) & (table.classifier == classifier)]
+        rows = _where(self.classifiers, dataset=dataset, classifier=classifier)
         if rows.empty:
             return None
         return Measure(float(rows.accuracy.iloc[0]), float(rows.se.iloc[0]), int(rows.n.iloc[0]))
 
 
-def _at(scales: pd.Series, scale: float | None) -> pd.Series:
-    """Where a column of scales is `scale`; NaN where a row has none."""
-    return scales.isna() if scale is None else scales == scale
+def _where(table: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """The rows whose columns have these values; None: where they have none."""
+    for column, value in values.items():
+        table = table[_at(table[column], value)]
+    return table
+
+
+def _at(column: pd.Series, value: str | float | None) -> pd.Series:
+    """Where a column has a value, as `scale`; None is NaN in it."""
+    return column.isna() if value is None else column == value

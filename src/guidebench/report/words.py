@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from guidebench.report.tables import Measure
 
@@ -57,6 +58,14 @@ def lines(values: Mapping[str, float | None]) -> dict[str, str]:
         ]
         shown[key] = f"{number(value)} [{', '.join(bounds)}]" if bounds else number(value)
     return shown
+
+
+def table(
+    head: list[str], rows: Collection[Sequence[str]], best: Sequence[bool] = ()
+) -> dict[str, Any]:
+    """A table of the page; `best` says which rows are set off, none where it is empty."""
+    pairs = zip(rows, best or [False] * len(rows), strict=True)
+    return {"head": head, "rows": [{"cells": list(row), "best": chosen} for row, chosen in pairs]}
 
 
 def plural(count: int, word: str) -> str:

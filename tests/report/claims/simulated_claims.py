@@ -84,17 +84,10 @@ def sampled(cells: Cells, draw: Generator) -> Tables:
                 noise = 0.7 * shared + 0.51**0.5 * draw.normal(size=n)
                 share = metric.startswith(("accuracy", "diverged"))
                 values = (stats.norm.cdf(noise) < truth).astype(float) if share else truth + noise
-                common = {
-                    "dataset": "balls",
-                    "setup": setup,
-                    "scale": scale,
-                    "split": split,
-                    "metric": metric,
-                }
-                rows.append(
-                    common
-                    | {"value": values.mean(), "n": n, "seed": 1, "se": values.std(ddof=1) / n**0.5}
-                )
+                common = {"dataset": "balls", "setup": setup, "scale": scale, "split": split}
+                common |= {"metric": metric}
+                score = {"value": values.mean(), "n": n, "seed": 1}
+                rows.append(common | score | {"se": values.std(ddof=1) / n**0.5})
                 left_out += [
                     common | {"block": k, "value": values[block != k].mean()} for k in range(BLOCKS)
                 ]

@@ -13,11 +13,13 @@ import pytest
 import synthetic_tables as synthetic
 from table_edits import (
     ADAM,
+    EMA9,
     EMA99,
     NOISE,
     Edit,
     broke,
     drop,
+    every,
     level,
     values,
     verdict,
@@ -78,6 +80,15 @@ def adam(wanted: Callable[[np.ndarray, int], Any]) -> Edit:
     return lambda tables: values(tables, tables.sensitivity.stabilizer == "adam", wanted)
 
 
+def levels(setups: tuple[str, ...], metric: str, value: float) -> Edit:
+    return every(*(level(setup, metric, value) for setup in setups))
+
+
+ON_EDGE = level("clean/raw", "accuracy_judge", [0.41, 0.2, 0.2, 0.2])
+LATE_ADAM = level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.98])
+EARLY_X0 = level("clean/x0", "accuracy_guide", [0.98, 1, 1, 1])
+
+
 def flat(tables: Tables) -> None:
     """No image's curve has a trend, and their mean rises: each jumps up or down somewhere."""
     jumps = np.random.default_rng(0).normal(size=(2, 32))
@@ -115,69 +126,23 @@ CASES: list[tuple[int, Edit, str]] = [
     (7, drop("adam"), UNDECIDED),
     (8, level("clean/raw", "accuracy_judge", [0.2, 0.41, 0.2, 0.2]), HOLDS),  # its cFD is worse
     (8, level("clean/raw", "accuracy_judge", [0.5, 0.2, 0.2, 0.2]), FAILS),
-    (
-        8,
-        lambda tables: [
-            level("clean/raw", "accuracy_judge", [0.41, 0.2, 0.2, 0.2])(tables),
-            wobble("clean/raw", "accuracy_judge", 0.02)(tables),
-        ],
-        UNDECIDED,
-    ),
+    (8, every(ON_EDGE, wobble("clean/raw", "accuracy_judge", 0.02)), UNDECIDED),
     (8, without("clean/raw"), UNDECIDED),
-    (
-        9,
-        lambda tables: [
-            level(f"clean/x0+ema{beta}", "accuracy_judge", 0.89)(tables) for beta in ("0.9", "0.99")
-        ],
-        UNDECIDED,
-    ),
-    (
-        9,
-        lambda tables: [
-            level(f"clean/x0+ema{beta}", "accuracy_judge", 0.91)(tables) for beta in ("0.9", "0.99")
-        ],
-        UNDECIDED,
-    ),
-    (
-        9,
-        lambda tables: [
-            level(f"clean/x0+ema{beta}", "accuracy_judge", 0.84)(tables) for beta in ("0.9", "0.99")
-        ],
-        FAILS,
-    ),
-    (9, level("clean/x0+ema0.9", "accuracy_judge", 0.1), HOLDS),
-    (9, lambda tables: [without("clean/x0+ema0.9")(tables), without(EMA99)(tables)], UNDECIDED),
+    (9, levels((EMA9, EMA99), "accuracy_judge", 0.89), UNDECIDED),
+    (9, levels((EMA9, EMA99), "accuracy_judge", 0.91), UNDECIDED),
+    (9, levels((EMA9, EMA99), "accuracy_judge", 0.84), FAILS),
+    (9, level(EMA9, "accuracy_judge", 0.1), HOLDS),
+    (9, every(without(EMA9), without(EMA99)), UNDECIDED),
     # ADAM's threshold lies between 0.3 and 1, that of clean/x0 between 1 and 3, or below 1
-    (10, level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.98]), UNDECIDED),
-    (
-        10,
-        lambda tables: [
-            level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.98])(tables),
-            level("clean/x0", "accuracy_guide", [0.98, 1, 1, 1])(tables),
-        ],
-        FAILS,
-    ),
+    (10, LATE_ADAM, UNDECIDED),
+    (10, every(LATE_ADAM, EARLY_X0), FAILS),
     # the first scale of a grid says nothing of what smaller ones do
-    (10, level("clean/x0", "accuracy_guide", [0.98, 1, 1, 1]), UNDECIDED),
-    (10, level("clean/x0+ema0.9", "accuracy_guide", 0.5), HOLDS),
+    (10, EARLY_X0, UNDECIDED),
+    (10, level(EMA9, "accuracy_guide", 0.5), HOLDS),
     (10, level(ADAM, "accuracy_guide", 0.8), FAILS),  # not at 1, and clean/x0 does at 3
     (10, level(ADAM, "accuracy_guide", 0.89), UNDECIDED),
-    (
-        10,
-        lambda tables: [
-            level(name, "accuracy_guide", 0.8)(tables)
-            for name in ("clean/x0", "clean/x0+ema0.9", EMA99)
-        ],
-        HOLDS,
-    ),
-    (
-        10,
-        lambda tables: [
-            level(name, "accuracy_guide", 0.8)(tables)
-            for name in (ADAM, "clean/x0", "clean/x0+ema0.9", EMA99)
-        ],
-        UNDECIDED,
-    ),
+    (10, levels(("clean/x0", EMA9, EMA99), "accuracy_guide", 0.8), HOLDS),
+    (10, levels((ADAM, "clean/x0", EMA9, EMA99), "accuracy_guide", 0.8), UNDECIDED),
     (10, without(ADAM), UNDECIDED),
     (11, level(NOISE, "fd_judge", [20, 14, 9, 5]), FAILS),
     (11, wobble(NOISE, "fd_judge", 0.0), HOLDS),
@@ -192,14 +157,8 @@ CASES: list[tuple[int, Edit, str]] = [
     (12, level("unguided", "cfd_judge", 6.0), UNDECIDED),
     (13, level("clean/x0", "cfd_judge", 1.0), FAILS),
     (13, level("clean/x0", "cfd_judge", 3.0), UNDECIDED),
-    (
-        13,
-        lambda tables: [
-            level("clean/x0", "cfd_judge", 3.02)(tables),  # not for certain above
-            level("clean/x0+ema0.9", "cfd_judge", 3.01)(tables),
-        ],
-        UNDECIDED,
-    ),
+    # not for certain above
+    (13, every(level("clean/x0", "cfd_judge", 3.02), level(EMA9, "cfd_judge", 3.01)), UNDECIDED),
     (13, without(EMA99), UNDECIDED),
     (14, level(NOISE, "cfd_judge", 1.0), FAILS),
     (14, level(NOISE, "cfd_judge", 3.0), UNDECIDED),
@@ -209,7 +168,7 @@ CASES: list[tuple[int, Edit, str]] = [
     (20, level(ADAM, "fd_judge", [6, 12, 18, 6 + 0.97 * 25 / 29]), UNDECIDED),
     (20, without(ADAM), UNDECIDED),
     (20, without(NOISE), UNDECIDED),
-    (20, without("clean/x0+ema0.9"), HOLDS),
+    (20, without(EMA9), HOLDS),
     (21, level("clean/x0", "fd_judge", [5, 9, 14, 30]), FAILS),  # never level
     (21, level("clean/x0", "fd_judge", [5, 9, 9, 9]), UNDECIDED),  # level to the end
     (21, level("clean/x0", "fd_judge", [5, 9, 9.5, 5]), FAILS),  # falls after it
@@ -217,7 +176,7 @@ CASES: list[tuple[int, Edit, str]] = [
     (21, level("clean/x0", "fd_judge", [5, 9, 2, 30]), FAILS),  # a dip is not level
     (21, level("unguided", "fd_judge", 8.0), FAILS),
     (21, without("clean/x0"), UNDECIDED),
-    (21, lambda tables: [without("clean/x0+ema0.9")(tables), without(EMA99)(tables)], UNDECIDED),
+    (21, every(without(EMA9), without(EMA99)), UNDECIDED),
     (22, logs("clean", "x0", "ema0.99", 3), FAILS),
     (22, logs("clean", "x0", "ema0.99", -np.log(0.9), noise=1), UNDECIDED),
     (22, half(20, first=False), HOLDS),
@@ -282,7 +241,7 @@ def test_scales_are_chosen_on_selection_seeds_only() -> None:
 
 def test_common_error_of_paired_blocks_cancels() -> None:
     tables = synthetic.tables()
-    for setup in ("clean/raw", "clean/x0", "clean/x0+ema0.9", EMA99, ADAM):
+    for setup in ("clean/raw", "clean/x0", EMA9, EMA99, ADAM):
         wobble(setup, "cfd_judge", 5.0)(tables)
     assert verdict(tables, 13)["verdict"] == HOLDS
     wobble(EMA99, "cfd_judge", 5.0)(tables)
@@ -389,6 +348,9 @@ def test_where_every_class_is_generated_the_trade_off_is_decided() -> None:
     assert (found[15], found[16], found[17], found[18]) == (HOLDS, HOLDS, HOLDS, FAILS)
 
 
+SCORE = {"seed": 1, "n": 256, "extractor": "", "reference": ""}
+
+
 @pytest.mark.parametrize(
     ("guided", "free", "expected"),
     [
@@ -408,33 +370,13 @@ def test_an_attack_is_what_the_guide_overrates_more_than_it_does_cfg(
     rows, blocks = [], []
     for setup, scale, pair in ((NOISE, 30.0, guided), ("cfg", 5.0, free)):
         for metric, value in zip(("accuracy_noise_trained", "accuracy_judge"), pair, strict=True):
-            common = {
-                "dataset": "balls",
-                "setup": setup,
-                "scale": scale,
-                "split": "evaluation",
-                "metric": metric,
-            }
-            rows.append(
-                common
-                | {
-                    "seed": 1,
-                    "value": value,
-                    "se": 0.01,
-                    "n": 256,
-                    "extractor": "",
-                    "reference": "",
-                }
-            )
+            common = {"dataset": "balls", "setup": setup, "scale": scale, "split": "evaluation"}
+            common |= {"metric": metric}
+            rows.append(common | SCORE | {"value": value, "se": 0.01})
+            apart = 0.02 if metric == "accuracy_judge" or setup == "cfg" else -0.02
             blocks += [
-                common | {"block": block, "value": value + 0.02 * (-1) ** block / 8}
+                common | {"block": block, "value": value + apart * (-1) ** block / 8}
                 for block in range(8)
-                if metric == "accuracy_judge" or setup == "cfg"
-            ]
-            blocks += [
-                common | {"block": block, "value": value - 0.02 * (-1) ** block / 8}
-                for block in range(8)
-                if metric != "accuracy_judge" and setup != "cfg"
             ]
     keep = tables.results.metric != "accuracy_judge"
     kept = tables.jackknife.metric != "accuracy_judge"

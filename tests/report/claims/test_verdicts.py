@@ -27,7 +27,7 @@ from guidebench.base.cells import Cell
 from guidebench.base.jackknife import agresti_coull, standard_error
 from guidebench.report.claims import findings
 from guidebench.report.claims.kinds import CFG, CLEAN_RAW, NOISE_TRAINED, along
-from guidebench.report.claims.tradeoff import attack, clearer
+from guidebench.report.claims.tradeoff import attack, ends
 from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
@@ -196,7 +196,7 @@ def test_the_trade_offs_ends_are_those_of_weights_that_did_not_break() -> None:
     tables = dataclasses.replace(tables, **frames)
     broke(tables, "cfg", 30.0)
     broke(tables, NOISE, 10.0, 30.0)
-    found = clearer(tables, "balls", CFG)
+    found = ends("is_judge", 1, tables, "balls", CFG)
     assert "from weight 1 to 10" in found.reason
     assert found.reason.endswith("Of cfg scale 30 is broken; the largest unbroken is 10.")
     found = attack(tables, "balls", NOISE_TRAINED, CFG)
@@ -240,21 +240,9 @@ def test_a_shared_reference_cancels_in_a_difference_and_counts_alone() -> None:
     pair = [(Cell(EMA99, 100.0), "cfd_judge"), (Cell(EMA9, 30.0), "cfd_judge")]
     before = difference(tables, "balls", *pair)
     moves = np.linspace(-1, 1, synthetic.K)
-    frames = []
-    for (setup, scale), metric in pair:
-        frames.append(
-            pd.DataFrame(
-                {
-                    "dataset": "balls",
-                    "setup": setup,
-                    "scale": scale,
-                    "split": "evaluation",
-                    "metric": metric,
-                    "block": range(synthetic.K),
-                    "value": 5 + moves,
-                }
-            )
-        )
+    blocks = pd.DataFrame({"block": range(synthetic.K), "value": 5 + moves})
+    blocks = blocks.assign(dataset="balls", split="evaluation")
+    frames = [blocks.assign(**cell._asdict(), metric=metric) for cell, metric in pair]
     same = dataclasses.replace(tables, reference_jackknife=pd.concat(frames))
     assert difference(same, "balls", *pair) == pytest.approx(before)
     frames[0]["value"] = 5 - moves

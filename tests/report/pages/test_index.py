@@ -8,16 +8,10 @@ from guidebench.report.pages import index
 
 
 def test_index_leads_to_reports() -> None:
+    verdicts = {"holds": 3, "undecided": 1}
+    page = {"description": "", "findings": verdicts}
     text = index.render(
-        [
-            {
-                "name": name,
-                "description": "",
-                "report_path": f"{name}/report.html",
-                "findings": {"holds": 3, "undecided": 1},
-            }
-            for name in ("b", "a")
-        ]
+        [page | {"name": name, "report_path": f"{name}/report.html"} for name in ("b", "a")]
     )
     links = [attributes["href"] for tag, attributes in Tags(text).found if tag == "a"]
     assert links == ["a/report.html", "b/report.html"]

@@ -23,47 +23,17 @@ def _tables(
     rows = []
     kept = {"world": "w", "n": 64, "steps": 10, "evaluations": 10.0, "se": 0.01}
     for metric in METRICS:
-        common = kept | {"metric": metric}
         for setup, scale, power, value in cells:
             for sampler, worse in (("ancestral-150", 0.0), ("ddim-10", 0.2)):
-                rows.append(
-                    common
-                    | {
-                        "setup": setup,
-                        "scale": scale,
-                        "sampler": sampler,
-                        "reference": "tilted",
-                        "exponent": power,
-                        "value": value + worse,
-                    }
-                )
-        rows += [
-            common
-            | {
-                "setup": "floor",
-                "scale": power,
-                "sampler": "exact",
-                "reference": "floor",
-                "exponent": power,
-                "value": value,
-            }
-            for power, value in floors.items()
-        ]
+                rows.append((metric, setup, scale, sampler, "tilted", power, value + worse))
+        for power, value in floors.items():
+            rows.append((metric, "floor", power, "exact", "floor", power, value))
     for setup, scale, value in biases:
-        rows += [
-            kept
-            | {
-                "metric": "bias",
-                "setup": setup,
-                "scale": scale,
-                "sampler": sampler,
-                "reference": "tilted",
-                "exponent": 2.0,
-                "value": shown,
-            }
-            for sampler, shown in (("ancestral-150", value), ("ddim-10", 9.0))
-        ]
-    tables = dataclasses.replace(synthetic.tables(), truth=pd.DataFrame(rows))
+        for sampler, shown in (("ancestral-150", value), ("ddim-10", 9.0)):
+            rows.append(("bias", setup, scale, sampler, "tilted", 2.0, shown))
+    columns = ["metric", "setup", "scale", "sampler", "reference", "exponent", "value"]
+    truths = pd.DataFrame(rows, columns=columns).assign(**kept)
+    tables = dataclasses.replace(synthetic.tables(), truth=truths)
     tables.summary["worlds"] = {
         "w": {"samplers": {"ancestral-150": "ancestral", "ddim-10": "ddim"}}
     }
@@ -112,21 +82,8 @@ def test_every_sampler_is_in_the_long_table() -> None:
     )
     table = truth.every_sampler(tables, "w")
     assert table["head"] == ["setup", "scale", "s", "floor", "ancestral-150", "ddim-10"]
+    error = "\u00a0±\u00a00.010"
     assert [row["cells"] for row in table["rows"]] == [
-        [
-            "conditional",
-            "",
-            "1",
-            "0.010\u00a0±\u00a00.010",
-            "0.030\u00a0±\u00a00.010",
-            "0.230\u00a0±\u00a00.010",
-        ],
-        [
-            "cfg",
-            "1",
-            "2",
-            "0.100\u00a0±\u00a00.010",
-            "0.300\u00a0±\u00a00.010",
-            "0.500\u00a0±\u00a00.010",
-        ],
+        ["conditional", "", "1", f"0.010{error}", f"0.030{error}", f"0.230{error}"],
+        ["cfg", "1", "2", f"0.100{error}", f"0.300{error}", f"0.500{error}"],
     ]

@@ -7,16 +7,7 @@ import dataclasses
 import pandas as pd
 import pytest
 import synthetic_tables as synthetic
-from table_edits import (
-    ADAM,
-    EMA9,
-    EMA99,
-    level,
-    row,
-    with_choosers,
-    with_columns,
-    wobble,
-)
+from table_edits import ADAM, EMA9, EMA99, level, row, with_choosers, with_columns, wobble
 
 from guidebench.base.cells import Cell
 from guidebench.base.jackknife import standard_error

@@ -134,7 +134,7 @@ TRADE_OFF = [
     Claim(
         "Images get clearer with the weight: IS (on the judge) rises.",
         ENDS,
-        tradeoff.clearer,
+        partial(tradeoff.ends, "is_judge", 1),
         (CFG,),
     ),
     Claim(
@@ -146,13 +146,13 @@ TRADE_OFF = [
     Claim(
         "Images of a class get more alike with the weight.",
         f"mean feature distance within a class, {ENDS}",
-        tradeoff.less_diverse,
+        partial(tradeoff.ends, "diversity_judge", -1),
         (CFG,),
     ),
     Claim(
         "Guidance leaves out part of the data: recall falls with the weight.",
         ENDS,
-        tradeoff.recalls_less,
+        partial(tradeoff.ends, "recall_judge", -1),
         (CFG,),
     ),
     Claim(

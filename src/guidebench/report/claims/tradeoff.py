@@ -16,7 +16,7 @@ from guidebench.report.claims.verdicts import (
 from guidebench.report.tables import Tables
 
 
-def _ends(tables: Tables, dataset: str, cfg: Kind, metric: str, sign: int) -> Outcome:
+def ends(metric: str, sign: int, tables: Tables, dataset: str, cfg: Kind) -> Outcome:
     """Whether a metric rises (`sign` 1) or falls (-1) from cfg's smallest to its largest weight."""
     cells, on_broken = unbroken(tables, dataset, setup_of(tables, dataset, cfg), least=2)
     change = difference(tables, dataset, (cells[-1], metric), (cells[0], metric))
@@ -29,24 +29,9 @@ def _ends(tables: Tables, dataset: str, cfg: Kind, metric: str, sign: int) -> Ou
     )
 
 
-def clearer(tables: Tables, dataset: str, cfg: Kind) -> Outcome:
-    """IS on the judge rises with w."""
-    return _ends(tables, dataset, cfg, "is_judge", 1)
-
-
 def farther(tables: Tables, dataset: str, cfg: Kind) -> Outcome:
     """FD rises with w."""
-    return _ends(tables, dataset, cfg, tables.distance(dataset, "fd"), 1)
-
-
-def less_diverse(tables: Tables, dataset: str, cfg: Kind) -> Outcome:
-    """Images of a class get more alike with w."""
-    return _ends(tables, dataset, cfg, "diversity_judge", -1)
-
-
-def recalls_less(tables: Tables, dataset: str, cfg: Kind) -> Outcome:
-    """Recall falls with w."""
-    return _ends(tables, dataset, cfg, "recall_judge", -1)
+    return ends(tables.distance(dataset, "fd"), 1, tables, dataset, cfg)
 
 
 def attack(tables: Tables, dataset: str, noise_trained: Kind, cfg: Kind) -> Outcome:

@@ -25,13 +25,9 @@ def rows(tables: Tables, dataset: str) -> pd.DataFrame:
         for attribute in dict.fromkeys(tables.attributes.attribute):
             read = np.sort(values(tables, dataset, cell, attribute))
             read = read[np.isfinite(read)]
-            part = pd.DataFrame(
-                {"value": read, "share": (np.arange(len(read)) + 0.5) / max(1, len(read))}
-            )
-            part.insert(0, "attribute", attribute)
-            part.insert(0, "scale", cell.scale)
-            part.insert(0, "setup", cell.setup)
-            parts.append(part)
+            share = (np.arange(len(read)) + 0.5) / max(1, len(read))
+            columns = {**cell._asdict(), "attribute": attribute, "value": read, "share": share}
+            parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -40,23 +36,15 @@ def shares(tables: Tables, dataset: str) -> Figure:
     table = rows(tables, dataset)
     attributes = list(dict.fromkeys(table.attribute))
     drawn, panels = theme.figure(4 * len(attributes), 4.2, columns=len(attributes))
-    looks = {
-        REAL: theme.FLOOR,
-        tables.unguided(dataset): theme.UNGUIDED,
-    } | {cell: theme.style(cell.setup, place) for place, cell in enumerate(cells(tables, dataset))}
+    looks = {REAL: theme.FLOOR, tables.unguided(dataset): theme.UNGUIDED}
+    looks |= {cell: theme.style(cell.setup, n) for n, cell in enumerate(cells(tables, dataset))}
     for axes, attribute in zip(np.atleast_1d(panels), attributes, strict=True):
         for cell, look in looks.items():
             curve = table[(table.attribute == attribute) & (table.setup == cell.setup)]
             if len(curve):
                 scale = "" if cell.scale is None else f", {cell.scale:g}"
-                axes.plot(
-                    curve.value,
-                    curve.share,
-                    color=look.color,
-                    linestyle=look.line,
-                    linewidth=1.3,
-                    label="real images" if cell == REAL else f"{theme.title(cell.setup)}{scale}",
-                )
+                title = "real images" if cell == REAL else f"{theme.title(cell.setup)}{scale}"
+                axes.plot(curve.value, curve.share, **look.stroke, linewidth=1.3, label=title)
         axes.set_xlabel(f"{attribute}, pixels")
     np.atleast_1d(panels)[0].set_ylabel("share of images below")
     theme.legend(np.atleast_1d(panels)[-1])

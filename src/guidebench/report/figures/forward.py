@@ -68,22 +68,11 @@ def accuracy(tables: Tables, dataset: str) -> Figure:
     for curve, own in _by_curve(table):
         look = theme.style(setup(curve))
         axes.fill_between(own.t, own.low, own.high, color=look.color, alpha=0.15, linewidth=0)
-        axes.plot(
-            own.t,
-            own["mean"],
-            color=look.color,
-            linestyle=look.line,
-            marker=look.marker,
-            markersize=4,
-            label=theme.title(setup(curve)),
-        )
+        title = theme.title(setup(curve))
+        axes.plot(own.t, own["mean"], **look.marked, markersize=4, label=title)
     axes.axhline(chance, color="#333333", linestyle=":", label=f"chance ({chance:.2f})")
-    axes.axvline(
-        0.45 * tables.facts(dataset)["timesteps"],
-        color="#bbbbbb",
-        linewidth=1,
-        label="0.45 T (claim 1)",
-    )
+    early = 0.45 * tables.facts(dataset)["timesteps"]
+    axes.axvline(early, color="#bbbbbb", linewidth=1, label="0.45 T (claim 1)")
     _axis(axes, tables, dataset)
     axes.set_ylim(0, 1.02)
     axes.set_ylabel("accuracy")
@@ -103,13 +92,7 @@ def _curves(axes: Any, tables: Tables, dataset: str, quantity: str, curves: Sequ
     for curve, own in _by_curve(table):
         look = theme.style(setup(curve), curves.index(curve))
         axes.fill_between(own.t, own.low, own.high, color=look.color, alpha=0.12, linewidth=0)
-        axes.plot(
-            own.t,
-            own["mean"],
-            color=look.color,
-            linestyle=look.line,
-            label=theme.title(setup(curve)),
-        )
+        axes.plot(own.t, own["mean"], **look.stroke, label=theme.title(setup(curve)))
         axes.set_yscale("log")
     _axis(axes, tables, dataset)
     return _images(table)
@@ -133,7 +116,7 @@ def gradient_checks(tables: Tables, dataset: str) -> Figure:
     curves = stabilised(tables, dataset)
     for curve, own in _by_curve(rows.along(tables, dataset, "grad_cosine", curves)):
         look = theme.style(setup(curve), curves.index(curve))
-        left.plot(own.t, own["mean"], color=look.color, linestyle=look.line)
+        left.plot(own.t, own["mean"], **look.stroke)
     _axis(left, tables, dataset)
     left.set_ylabel("cosine of g(x_t) and g(x_t-1)")
     _curves(right, tables, dataset, "update_norm", curves)

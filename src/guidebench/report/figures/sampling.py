@@ -37,36 +37,18 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
         own = of_setups[of_setups.setup == setup]
         broken, rows = own.scale[own.broken], own[~own.broken]
         if len(broken):
-            crosses = axes.plot(
-                broken,
-                [1.0] * len(broken),
-                transform=axes.get_xaxis_transform(),
-                marker="x",
-                markersize=9,
-                markeredgewidth=2,
-                linestyle="",
-                color=look.color,
-                clip_on=False,
-                zorder=5,
-            )
+            form = {"marker": "x", "markersize": 9, "markeredgewidth": 2, "linestyle": ""}
+            place = {"transform": axes.get_xaxis_transform(), "clip_on": False, "zorder": 5}
+            crosses = axes.plot(broken, [1.0] * len(broken), color=look.color, **form, **place)
         if rows.empty:
             continue
-        axes.errorbar(
-            rows.scale,
-            rows.value,
-            yerr=bars(rows),
-            color=look.color,
-            marker=look.marker,
-            linestyle=look.line,
-            capsize=2.5,
-            elinewidth=1,
-            label=theme.title(setup),
-        )
+        whiskers = {"yerr": bars(rows), "capsize": 2.5, "elinewidth": 1}
+        axes.errorbar(rows.scale, rows.value, **whiskers, **look.marked, label=theme.title(setup))
     for cell, look, label in _references(tables, dataset):
         for row in tidy.of_cell(table, cell).to_dict("records"):
             levels.append(row["value"])
             axes.axhspan(row["low"], row["high"], color=look.color, alpha=0.12, lw=0)
-            axes.axhline(row["value"], color=look.color, linestyle=look.line, label=label)
+            axes.axhline(row["value"], **look.stroke, label=label)
     n = int(of_setups.n.max()) if of_setups.n.notna().any() else 0
     _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
     shown = metrics(tables.summary)[metric]
@@ -74,14 +56,8 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     axes.set_title(f"{dataset}: {shown.title}, n = {n}, 95 % intervals")
     if crosses:
         # one entry of the legend for all crosses, in no setup's colour
-        axes.plot(
-            [],
-            [],
-            marker="x",
-            linestyle="",
-            color="#333333",
-            label=f"broken: over {100 * BROKEN:g} % diverged",
-        )
+        broken_cells = f"broken: over {100 * BROKEN:g} % diverged"
+        axes.plot([], [], marker="x", linestyle="", color="#333333", label=broken_cells)
     if levels or crosses:
         theme.legend(axes)
     return drawn
@@ -113,37 +89,19 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
     for setup in setups:
         rows = both[(both.setup == setup) & ~both.broken_x]
         look = theme.style(setup, setups.index(setup))
+        half_widths = {"xerr": width * rows.se_x, "yerr": width * rows.se_y}
+        whiskers = half_widths | {"capsize": 2, "elinewidth": 0.8}
         axes.errorbar(
-            rows.value_x,
-            rows.value_y,
-            xerr=width * rows.se_x,
-            yerr=width * rows.se_y,
-            color=look.color,
-            marker=look.marker,
-            linestyle=look.line,
-            capsize=2,
-            elinewidth=0.8,
-            label=theme.title(setup),
+            rows.value_x, rows.value_y, **whiskers, **look.marked, label=theme.title(setup)
         )
+        beside = {"xytext": (4, 4), "textcoords": "offset points"}
         for row in rows.to_dict("records"):
-            axes.annotate(
-                f"{row['scale']:g}",
-                (row["value_x"], row["value_y"]),
-                fontsize=8,
-                xytext=(4, 4),
-                textcoords="offset points",
-            )
+            point = row["value_x"], row["value_y"]
+            axes.annotate(f"{row['scale']:g}", point, fontsize=8, **beside)
     for cell, look, label in _references(tables, dataset):
         for row in both[(both.setup == cell.setup) & both.scale.isna()].to_dict("records"):
-            axes.plot(
-                row["value_x"],
-                row["value_y"],
-                marker="*",
-                markersize=11,
-                color=look.color,
-                linestyle="",
-                label=label,
-            )
+            star = {"marker": "*", "markersize": 11, "linestyle": "", "color": look.color}
+            axes.plot(row["value_x"], row["value_y"], **star, label=label)
     theme.logarithmic(axes, "x")
     if axes.dataLim.x0 <= 0:  # corrected, a floor's distance can fall below 0
         axes.set_xscale("symlog", linthresh=axes.dataLim.minpos[0], linscale=0.5)

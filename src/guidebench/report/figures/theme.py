@@ -42,6 +42,16 @@ class Style(NamedTuple):
     marker: str
     line: str = "-"
 
+    @property
+    def stroke(self) -> dict[str, str]:
+        """Matplotlib's keywords of its lines."""
+        return {"color": self.color, "linestyle": self.line}
+
+    @property
+    def marked(self) -> dict[str, str]:
+        """Those of lines with its marker."""
+        return self.stroke | {"marker": self.marker}
+
 
 # Okabe and Ito's palette; red, orange and blue as in the paper's figures
 STYLES = {

@@ -37,17 +37,8 @@ def against_scale(tables: Tables, world: str) -> Figure:
         rows = rows[rows.setup.isin(aimed)]
         for number, (setup, line) in enumerate(rows.groupby("setup", sort=False)):
             exponents = _exponents(tables, world, str(setup), line)
-            panel.errorbar(
-                exponents,
-                line.value,
-                yerr=reach * line.se,
-                label=str(setup),
-                marker=MARKERS[number % len(MARKERS)],
-                capsize=2,
-                elinewidth=0.8,
-                linewidth=1.1,
-                color=_color(number),
-            )
+            thin: dict[str, Any] = {"elinewidth": 0.8, "linewidth": 1.1}
+            _errorbar(panel, exponents, line, reach, number, label=str(setup), **thin)
         shown = floor if reference == "tilted" else floor[floor.exponent == 1]
         if reference == "tilted":
             panel.plot(
@@ -89,15 +80,7 @@ def against_evaluations(tables: Tables, world: str) -> Figure:
     reach = quantile(tables.summary["worlds"][world]["blocks"] - 1)
     for number, (kind, line) in enumerate(rows.groupby(rows.sampler.map(kinds), sort=False)):
         ordered = line.sort_values("evaluations")
-        axes.errorbar(
-            ordered.evaluations,
-            ordered.value,
-            yerr=reach * ordered.se,
-            label=str(kind),
-            marker=MARKERS[number % len(MARKERS)],
-            capsize=2,
-            color=_color(number),
-        )
+        _errorbar(axes, ordered.evaluations, ordered, reach, number, label=str(kind))
     floor = tables.errors(world, DISTANCE, "floor")
     floor = floor[floor.exponent == 1]
     if len(floor):
@@ -126,15 +109,7 @@ def temperature(tables: Tables, world: str) -> Figure:
     for number, (setup, value) in enumerate(sorted(group.items(), key=lambda item: item[1])):
         line = rows[(rows.setup == setup) & (rows.sampler == first)].sort_values("scale")
         for panel, x in zip(axes, (line.scale, line.scale / value), strict=True):
-            panel.errorbar(
-                x,
-                line.value,
-                yerr=reach * line.se,
-                label=f"temperature {value:g}",
-                marker=MARKERS[number % len(MARKERS)],
-                capsize=2,
-                color=_color(2 * number),
-            )
+            _errorbar(panel, x, line, reach, number, shade=2, label=f"temperature {value:g}")
             theme.logarithmic(panel, "x", "y")
             for axis in (panel.xaxis, panel.yaxis):
                 _plain(axis)
@@ -145,6 +120,20 @@ def temperature(tables: Tables, world: str) -> Figure:
     name = min(group, key=len)
     drawn.suptitle(f"{world}: {name}, temperature beside scale, 95 % intervals", fontsize=10.5)
     return drawn
+
+
+def _errorbar(
+    axes: Any,
+    x: pd.Series,
+    rows: pd.DataFrame,
+    reach: float,
+    number: int,
+    shade: int = 1,
+    **own: Any,
+) -> None:
+    """A line of values with their intervals in the look of its number."""
+    look = {"marker": MARKERS[number % len(MARKERS)], "color": _color(shade * number)}
+    axes.errorbar(x, rows.value, yerr=reach * rows.se, capsize=2, **look, **own)
 
 
 def _plain(axis: Any) -> None:

@@ -8,17 +8,12 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from guidebench.base.cells import Cell
+from guidebench.report import words
 from guidebench.report.chosen import beside, papers
 from guidebench.report.claims.intervals import proportion
 from guidebench.report.claims.verdicts import name, times
 from guidebench.report.figures.paper_sheets import scored
-from guidebench.report.paper import (
-    CLASSIFIER,
-    DENOISER,
-    Published,
-    published,
-    unlike,
-)
+from guidebench.report.paper import CLASSIFIER, DENOISER, Published, published, unlike
 from guidebench.report.tables import EVALUATION, Measure, Tables
 from guidebench.report.words import MISSING, distance, number
 
@@ -48,10 +43,9 @@ def table(tables: Tables, dataset: str) -> dict[str, Any]:
     head = ["the paper's", "value", "ours", "value", "n", "scored by", "comparable?"]
     paper = published(tables.facts(dataset))
     if paper is None:
-        return {"head": head, "rows": []}
+        return words.table(head, [])
     pairs = product(beside(tables, dataset), scored(tables, dataset))
-    rows = [_row(tables, dataset, paper, cell, metric) for cell, metric in pairs]
-    return {"head": head, "rows": [{"cells": cells, "best": False} for cells in rows]}
+    return words.table(head, [_row(tables, dataset, paper, *pair) for pair in pairs])
 
 
 def settings(tables: Tables, dataset: str) -> dict[str, Any]:
@@ -59,7 +53,7 @@ def settings(tables: Tables, dataset: str) -> dict[str, Any]:
     facts, paper = tables.facts(dataset), published(tables.facts(dataset))
     head = ["", "the paper", "ours"]
     if paper is None:
-        return {"head": head, "rows": []}
+        return words.table(head, [])
     betas = "betas times 1000 / T" if facts["rescaled"] else "betas as they are"
     lines = [
         ("image size", f"{paper.size}", str(facts["image_size"])),
@@ -71,15 +65,11 @@ def settings(tables: Tables, dataset: str) -> dict[str, Any]:
             f"{facts['schedule']}, T = {facts['timesteps']}, {betas}",
         ),
         ("sampling steps", f"{paper.timesteps}", f"{facts['steps']} ({facts['sampler']})"),
-        (
-            "denoiser's parameters",
-            DENOISER[paper.size],
-            number(facts["denoiser_parameters"]),
-        ),
+        ("denoiser's parameters", DENOISER[paper.size], number(facts["denoiser_parameters"])),
         ("guiding classifiers", CLASSIFIER, ", ".join(_architectures(tables, dataset))),
         ("samples", f"{paper.n:,}", f"{facts['n']:,}"),
     ]
-    return {"head": head, "rows": [{"cells": list(line), "best": False} for line in lines]}
+    return words.table(head, lines)
 
 
 def _architectures(tables: Tables, dataset: str) -> list[str]:

@@ -21,7 +21,7 @@ from guidebench.report.claims.verdicts import (
 from guidebench.report.figures import theme
 from guidebench.report.tables import Measure, Tables
 from guidebench.report.variants import plainest_first
-from guidebench.report.words import MISSING, measure
+from guidebench.report.words import MISSING, measure, table
 
 # keys of a setup by which it does what the public code does, each beside the key that it changes
 KEYS = ("paper_compat", "clip_gradient")
@@ -77,10 +77,10 @@ def reverse(tables: Tables, dataset: str) -> dict[str, Any]:
                 text for metric in METRICS for text in _changed(tables, dataset, cells, metric)
             ]
             title = theme.title(corrected)
-            rows.append({"cells": [title, switches, f"{scale:g}", *shown], "best": False})
+            rows.append([title, switches, f"{scale:g}", *shown])
     titles = [(f"corrected: {name}", "change") for name, _ in METRICS.values()]
     head = ["corrected setup", "switches", "scale", *(one for pair in titles for one in pair)]
-    return {"head": head, "rows": rows}
+    return table(head, rows)
 
 
 def _changed(
@@ -102,13 +102,10 @@ def _changed(
 
 def forward(tables: Tables, dataset: str) -> dict[str, Any]:
     """Head and rows: each switch's effect on the sensitivities, a ratio, and on the accuracy."""
-    rows = [
-        {"cells": list(entry), "best": False}
-        for classifier, source in _walks(tables, dataset)
-        for entry in _effects(tables, dataset, classifier, source)
-    ]
+    walks = _walks(tables, dataset)
+    rows = [entry for walk in walks for entry in _effects(tables, dataset, *walk)]
     head = ["classifier, input", "switches", "stabilizer", "quantity", "with the switch"]
-    return {"head": head, "rows": rows}
+    return table(head, rows)
 
 
 def _walks(tables: Tables, dataset: str) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from guidebench.report import words
 from guidebench.report.claims.verdicts import Unmeasured
 from guidebench.report.drift import cells, compared, values
 from guidebench.report.figures import theme
@@ -38,10 +39,10 @@ def table(tables: Tables, dataset: str) -> dict[str, Any]:
             ]
             n = drift.n
         head = [theme.title(cell.setup), f"{cell.scale:g}"]
-        rows.append({"cells": [*head, *shown, str(n)], "best": False})
+        rows.append([*head, *shown, str(n)])
     columns = [
         f"{attribute}: {what}"
         for attribute in errors
         for what in ("moved, px", "shift, px", "distance, px")
     ]
-    return {"head": ["setup", "scale", *columns, "n"], "rows": rows, "errors": errors}
+    return words.table(["setup", "scale", *columns, "n"], rows) | {"errors": errors}

@@ -13,7 +13,7 @@ from guidebench.report.figures import theme
 from guidebench.report.metrics import metrics
 from guidebench.report.pages import winners
 from guidebench.report.tables import FLOOR, Measure, Tables
-from guidebench.report.words import MISSING, distance, measure, number
+from guidebench.report.words import MISSING, distance, measure, number, table
 
 COSTS = ("denoiser_evaluations", "backward_passes", "peak_memory", "seconds", "load")
 
@@ -21,11 +21,7 @@ COSTS = ("denoiser_evaluations", "backward_passes", "peak_memory", "seconds", "l
 def cells(tables: Tables, dataset: str) -> list[Cell]:
     """Floor, setups without guidance, and every guided one at its scale on selection seeds."""
     chosen = [tables.best(dataset, setup) for setup in tables.guided(dataset)]
-    return [
-        Cell(FLOOR),
-        *tables.without_guidance(dataset),
-        *(cell for cell in chosen if cell),
-    ]
+    return [Cell(FLOOR), *tables.without_guidance(dataset), *filter(None, chosen)]
 
 
 def gap(tables: Tables, dataset: str, cell: Cell) -> str:
@@ -55,7 +51,7 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
     shown = metrics(tables.summary)
     columns = [name for name, one in shown.items() if one.column and tables.has(dataset, name)]
     tied = {entry.cell for entry in winners.contest(tables, dataset) if entry.tied}
-    rows = []
+    rows: dict[Cell, list[str]] = {}
     for cell in cells(tables, dataset):
         shares = [tables.measure(dataset, cell, f"accuracy_{who}") for who in ("guide", "judge")]
         distances = [tables.measure(dataset, cell, metric) for metric in columns]
@@ -64,7 +60,7 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
             continue
         diverged = tables.measure(dataset, cell, "diverged")
         broken = " (broken)" if tables.is_broken(dataset, cell) else ""
-        row = [
+        rows[cell] = [
             _title(cell),
             _scale(cell),
             *map(share, shares),
@@ -73,7 +69,6 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
             share(diverged) + broken,
             str(n),
         ]
-        rows.append({"cells": row, "best": cell in tied})
     head = [
         "setup",
         "scale",
@@ -84,7 +79,7 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
         "diverged, %",
         "n",
     ]
-    return {"head": head, "rows": rows}
+    return table(head, rows.values(), [cell in tied for cell in rows])
 
 
 def sampling_cost(tables: Tables, dataset: str) -> dict[str, Any]:
@@ -101,21 +96,8 @@ def sampling_cost(tables: Tables, dataset: str) -> dict[str, Any]:
             number(cost.value if (cost := costs[name]) else None)
             for name in ("denoiser_evaluations", "backward_passes", "peak_memory", "load")
         )
-        rows.append(
-            {
-                "cells": [
-                    _title(cell),
-                    _scale(cell),
-                    evaluations,
-                    backward,
-                    times,
-                    memory,
-                    measure(costs["seconds"]),
-                    load,
-                ],
-                "best": False,
-            }
-        )
+        run = [evaluations, backward, times, memory, measure(costs["seconds"]), load]
+        rows.append([_title(cell), _scale(cell), *run])
     head = [
         "setup",
         "scale",
@@ -126,7 +108,7 @@ def sampling_cost(tables: Tables, dataset: str) -> dict[str, Any]:
         "seconds per image",
         "load meanwhile",
     ]
-    return {"head": head, "rows": rows}
+    return table(head, rows)
 
 
 def _passes(tables: Tables, dataset: str, cell: Cell) -> float | None:
@@ -141,31 +123,21 @@ def classifiers(tables: Tables, dataset: str) -> dict[str, Any]:
     """Head and rows: architecture, size and accuracy of the classifiers, on clean images and under
     attack, which those that may guide are measured under.
     """
-    table, attack = tables.classifiers, tables.facts(dataset).get("attack")
+    known, attack = tables.classifiers, tables.facts(dataset).get("attack")
     rows = []
-    for name in table.classifier[table.dataset == dataset]:
-        row = table[(table.dataset == dataset) & (table.classifier == name)].iloc[0]
+    for name in known.classifier[known.dataset == dataset]:
+        row = known[(known.dataset == dataset) & (known.classifier == name)].iloc[0]
         shown = share(tables.clean_accuracy(dataset, name))
-        rows.append(
-            {
-                "cells": [
-                    theme.WORDS.get(name, name),
-                    str(row.architecture),
-                    number(row.parameters),
-                    shown,
-                    str(int(row.n)),
-                    *([_attacked(tables, dataset, name)] if attack else []),
-                ],
-                "best": False,
-            }
-        )
+        attacked = [_attacked(tables, dataset, name)] if attack else []
+        built = [theme.WORDS.get(name, name), str(row.architecture), number(row.parameters)]
+        rows.append([*built, shown, str(int(row.n)), *attacked])
     head = ["classifier", "architecture", "parameters", "accuracy on clean images, %", "n"]
     if attack:
         head.append(
             f"accuracy under attack ({attack['norm']}, radius {attack['radius']:g}, "
             f"{attack['iterations']} steps), %"
         )
-    return {"head": head, "rows": rows}
+    return table(head, rows)
 
 
 def _attacked(tables: Tables, dataset: str, classifier: str) -> str:
@@ -178,18 +150,11 @@ def _attacked(tables: Tables, dataset: str, classifier: str) -> str:
 
 def stage_cost(tables: Tables) -> dict[str, Any]:
     """Head and rows: jobs, time and peak memory of every stage and data set."""
-    table = tables.costs.assign(dataset=tables.costs.dataset.fillna(""))
+    costs = tables.costs.assign(dataset=tables.costs.dataset.fillna(""))
     rows = []
-    for (stage, dataset), jobs in table.groupby(["stage", "dataset"], sort=True):
+    for (stage, dataset), jobs in costs.groupby(["stage", "dataset"], sort=True):
         devices = ", ".join(sorted(set(jobs.device.astype(str))))
-        row = [
-            str(stage),
-            str(dataset) or "all",
-            str(len(jobs)),
-            duration(jobs.seconds.sum()),
-            number(jobs.peak_memory_mib.max()),
-            devices,
-        ]
-        rows.append({"cells": row, "best": False})
+        cost = [duration(jobs.seconds.sum()), number(jobs.peak_memory_mib.max()), devices]
+        rows.append([str(stage), str(dataset) or "all", str(len(jobs)), *cost])
     head = ["stage", "data set", "jobs", "time of all jobs", "peak memory, MiB", "device"]
-    return {"head": head, "rows": rows}
+    return table(head, rows)

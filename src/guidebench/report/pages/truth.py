@@ -9,7 +9,7 @@ import pandas as pd
 
 from guidebench.report.figures.truth_errors import DISTANCE
 from guidebench.report.tables import Measure, Tables
-from guidebench.report.words import MISSING, measure, number
+from guidebench.report.words import MISSING, measure, number, table
 
 CLEAR = 3.0
 ROUNDING = 1e-9  # of a rotation in float64
@@ -42,7 +42,7 @@ def bias(tables: Tables, world: str) -> dict[str, Any]:
             "–" if bias is None else verdict(bias),
             *(measure(_measure(check.iloc[position])) for check in checks),
         ]
-        rows.append({"cells": cells, "best": False})
+        rows.append(cells)
     head = [
         *ABOUT,
         "distance from p(x) p(y|x)^s",
@@ -50,7 +50,7 @@ def bias(tables: Tables, world: str) -> dict[str, Any]:
         "verdict",
         *(f"error: {title}" for title in CHECKS.values()),
     ]
-    return {"head": head, "rows": rows}
+    return table(head, rows)
 
 
 def every_sampler(tables: Tables, world: str) -> dict[str, Any]:
@@ -66,8 +66,8 @@ def every_sampler(tables: Tables, world: str) -> dict[str, Any]:
             measure(floors[group.exponent.iloc[0]]),
             *(by_sampler.get(sampler, "–") for sampler in samplers),
         ]
-        rows.append({"cells": cells, "best": False})
-    return {"head": [*ABOUT, "floor", *samplers], "rows": rows}
+        rows.append(cells)
+    return table([*ABOUT, "floor", *samplers], rows)
 
 
 # of a field's rotation, by reference: which networks, and which part of the field
@@ -89,8 +89,8 @@ def gradients(tables: Tables, world: str) -> dict[str, Any]:
     rows = []
     for _, row in found["exact"].iterrows():
         of_cell = [by_cell[name].get((row.setup, str(row.scale))) for name in shown]
-        rows.append({"cells": [*_about(row), *map(_rotation, of_cell)], "best": False})
-    return {"head": [*ABOUT, *(FIELDS[name] for name in shown)], "rows": rows}
+        rows.append([*_about(row), *map(_rotation, of_cell)])
+    return table([*ABOUT, *(FIELDS[name] for name in shown)], rows)
 
 
 def _rotation(row: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from guidebench.base.cells import Cell
+from guidebench.report import words
 from guidebench.report.chosen import selected, winner
 from guidebench.report.claims.verdicts import Interval, Unmeasured, difference, quantile
 from guidebench.report.figures import theme
@@ -85,27 +86,18 @@ def table(tables: Tables, dataset: str) -> dict[str, Any]:
         half = quantile(max(1, fewest - 1)) * value.se
         same = twins(tables, dataset, entry.cell, cells)
         rows.append(
-            {
-                "best": entry.tied,
-                "cells": [
-                    theme.title(entry.cell.setup),
-                    f"{entry.cell.scale:g}" + (f" ({end} tried)" if end else ""),
-                    str(Interval(value.value, value.value - half, value.value + half)),
-                    number(value.raw) + (" †" if value.few else ""),
-                    _standing(entry),
-                    ", ".join(f"{other.setup} at {other.scale:g}" for other in same) or MISSING,
-                ],
-            }
+            [
+                theme.title(entry.cell.setup),
+                f"{entry.cell.scale:g}" + (f" ({end} tried)" if end else ""),
+                str(Interval(value.value, value.value - half, value.value + half)),
+                number(value.raw) + (" †" if value.few else ""),
+                _standing(entry),
+                ", ".join(f"{other.setup} at {other.scale:g}" for other in same) or MISSING,
+            ]
         )
-    head = [
-        "setup",
-        "scale",
-        f"{metric}, 95 % interval",
-        "raw",
-        "minus the winner's",
-        "same images as",
-    ]
-    return {"head": head, "rows": rows}
+    interval = f"{metric}, 95 % interval"
+    head = ["setup", "scale", interval, "raw", "minus the winner's", "same images as"]
+    return words.table(head, rows, [entry.tied for entry in entries])
 
 
 def _standing(entry: Entry) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +14,20 @@ from guidebench import workload
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.jobs.listing import inputs, provenance
-from guidebench.pipeline.records.artifacts import (
-    atomic,
-    environment,
-    read_json,
-    write_json,
-)
+from guidebench.pipeline.records.artifacts import atomic, environment, read_json, write_json
 from guidebench.report.chosen import beside
-from guidebench.report.columns import joined
+from guidebench.report.columns import COLUMNS, joined
 from guidebench.report.tables import Tables
 from guidebench.stages.pictures import generated, pictures, pixels, shown
 from guidebench.stages.stage import Stage
 from guidebench.stages.summary import summary
 
-TABLES = [
-    "results.parquet",
-    "results.csv",
-    "jackknife.parquet",
-    "reference_jackknife.parquet",
-    "pixels.parquet",
-    "sensitivity.parquet",
-    "attributes.parquet",
-    "classifiers.parquet",
-    "history.parquet",
-    "truth.parquet",
-    "summary.json",
-]
 # times, memory and versions
 MEASURED = ["cell_costs.parquet", "costs.parquet", "environment.json"]
+TABLES = [
+    *(f"{name}.parquet" for name in COLUMNS if name != "cell_costs"),
+    *("results.csv", "summary.json"),
+]
 
 
 def run(stage: Stage) -> None:
@@ -55,21 +42,17 @@ def run(stage: Stage) -> None:
         "jackknife": _read([path / "jackknife.parquet" for path in metrics]),
         "reference_jackknife": _read([path / "reference_jackknife.parquet" for path in metrics]),
         "attributes": _read(
-            [
-                layout.attributes(dataset) / "attributes.parquet"
-                for dataset, options in config.datasets.items()
-                if options.attributes
-            ]
+            layout.attributes(dataset) / "attributes.parquet"
+            for dataset, options in config.datasets.items()
+            if options.attributes
         ),
         "classifiers": [pd.DataFrame(_classifiers(config, layout))],
         "history": _history(config, layout),
         "truth": _read([layout.truth(world) / "errors.parquet" for world in config.worlds]),
         "sensitivity": _read(
-            [
-                layout.sensitivity(dataset, guide) / "sensitivity.parquet"
-                for dataset in config.datasets
-                for guide in workload.guides(config, dataset)
-            ]
+            layout.sensitivity(dataset, guide) / "sensitivity.parquet"
+            for dataset in config.datasets
+            for guide in workload.guides(config, dataset)
         ),
     }
     tables = {name: joined(name, rows) for name, rows in frames.items()}
@@ -108,13 +91,10 @@ def _check(stage: Stage) -> None:
     for job in inputs(stage.config, stage.job):
         names = None
         if job.stage == "sample":
-            cells = workload.sampled(
-                stage.config, job.dataset, workload.block(stage.config, job.dataset, job.block)
-            )
-            blocks = shown(stage.config, job.dataset)
-            names = (
-                [f"{cell.path}/{job.block}.npz" for cell in cells] if job.block in blocks else []
-            )
+            block = workload.block(stage.config, job.dataset, job.block)
+            cells = workload.sampled(stage.config, job.dataset, block)
+            drawn = job.block in shown(stage.config, job.dataset)
+            names = [f"{cell.path}/{job.block}.npz" for cell in cells] if drawn else []
         if job.stage == "features":
             cells = workload.cells(stage.config, job.dataset)
             unguided = [cell.path for cell in cells if cell.scale is None]
@@ -123,7 +103,7 @@ def _check(stage: Stage) -> None:
         stage.use(*job, names=names)
 
 
-def _read(paths: list[Path]) -> list[pd.DataFrame]:
+def _read(paths: Iterable[Path]) -> list[pd.DataFrame]:
     return [pd.read_parquet(path) for path in paths]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from guidebench.data import load
 from guidebench.data.store import write
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.allowed_names import below, in_words
 from guidebench.pipeline.jobs import demands
 from guidebench.stages.stage import Stage
 
@@ -17,9 +18,7 @@ def run(stage: Stage) -> None:
         ("train", "validation"), load(stage.options.data, stage.seed("data")), strict=True
     ):
         names += [f"{name}/{file}" for file in write(data, folder / name)]
-    if lines := [
-        f"datasets.{stage.job.dataset}.{key}: found {found}, allowed: {allowed}"
-        for key, found, allowed in demands.prepared(stage.options, folder)
-    ]:
+    shortages = below(f"datasets.{stage.job.dataset}", demands.prepared(stage.options, folder))
+    if lines := in_words(shortages):
         raise UserError("; ".join(lines))
     stage.finish(names)

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from guidebench.pipeline.experiment.config import Config
 
 Mistake = tuple[str, object, str]  # key path, what was found, what is allowed
 
+
+def below(section: str, mistakes: Iterable[Mistake]) -> Iterator[Mistake]:
+    """Mistakes in a section, with its path before their keys."""
+    for key, value, allowed in mistakes:
+        yield f"{section}.{key}", value, allowed
+
+
+def in_words(mistakes: Iterable[Mistake]) -> list[str]:
+    """A line for each mistake."""
+    return [f"{key}: found {value}, allowed: {allowed}" for key, value, allowed in mistakes]
+
+
 # what else lies in results/, in results/<name>/, and beside the setups' folders
 RESULTS = {"index.html", "mlflow.db", "mlserver.db", "mlartifacts", "readme.md"}
-FOLDERS = {
-    "tables",
-    "pictures",
-    "figures",
-    "findings",
-    "plots",
-    "report",
-    "events",
-    "logs",
-}
+FOLDERS = {"tables", "pictures", "figures", "findings", "plots", "report", "events", "logs"}
 BESIDE_SETUPS = {"floor", "real", "manifests"}
 # metrics of ours: a user's own has another name in the tables
 MEASURED = {

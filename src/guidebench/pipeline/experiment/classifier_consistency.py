@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from guidebench.base.choices import classes, side
-from guidebench.pipeline.experiment.allowed_names import Mistake
+from guidebench.pipeline.experiment.allowed_names import Mistake, below
 from guidebench.pipeline.experiment.config import ARCHITECTURES, Dataset
 from guidebench.pipeline.experiment.sections import Attack, Classifier, IdxData
 from guidebench.pipeline.experiment.setup_consistency import plugin_mistakes
@@ -33,14 +33,10 @@ def classifier_mistakes(dataset: Dataset) -> Iterator[Mistake]:
     for name, classifier in dataset.classifiers.items():
         key = f"classifiers.{name}"
         yield from _architecture(f"{key}.architecture", classifier.architecture)
-        for part, found, allowed in _given(classifier, name, names):
-            yield f"{key}.{part}", found, allowed
+        yield from below(key, _given(classifier, name, names))
         if classifier.adversarial and classifier.noise_trained:
-            yield (
-                f"{key}.adversarial",
-                "an attack",
-                "null with noise_trained: it is on clean images",
-            )
+            allowed = "null with noise_trained: it is on clean images"
+            yield f"{key}.adversarial", "an attack", allowed
         if classifier.adversarial:
             yield from _attack(f"{key}.adversarial", classifier.adversarial, dataset)
         if judge is None or name == "judge":
@@ -48,8 +44,8 @@ def classifier_mistakes(dataset: Dataset) -> Iterator[Mistake]:
         # what somebody else trained saw neither half
         trained_here = classifier.checkpoint is None and judge.checkpoint is None
         for option in ("half", "architecture") if trained_here else ("architecture",):
-            if (found := getattr(classifier, option)) == getattr(judge, option):
-                yield f"{key}.{option}", found, f"another {option} than the judge's"
+            if (value := getattr(classifier, option)) == getattr(judge, option):
+                yield f"{key}.{option}", value, f"another {option} than the judge's"
 
 
 def _attack(key: str, attack: Attack, dataset: Dataset) -> Iterator[Mistake]:

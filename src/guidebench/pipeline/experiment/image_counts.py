@@ -12,20 +12,17 @@ from guidebench.pipeline.experiment.config import Dataset
 def counted(dataset: Dataset, blocks: int) -> Iterator[Mistake]:
     """Numbers of images that are too small whatever the images are."""
     data, names = dataset.data, classes(dataset.data)
-    asked = {"train": least_train(dataset), "validation": max(1, len(names))}
-    for split, least in asked.items():
-        found = getattr(data, split)
-        if found is not None and found < least:
-            yield f"data.{split}", found, f"at least {least}: {_why(split, names)}"
+    least_images = {"train": least_train(dataset), "validation": max(1, len(names))}
+    for split, least in least_images.items():
+        count = getattr(data, split)
+        if count is not None and count < least:
+            yield f"data.{split}", count, f"at least {least}: {_why(split, names)}"
     if dataset.target == EACH and names:
         for split in ("selection", "evaluation"):
             seeds = getattr(dataset.sampling, split)
             if seeds - -(-seeds // blocks) <= NEIGHBOURS:
-                allowed = (
-                    f"more than {NEIGHBOURS} images in all jackknife blocks but one, for "
-                    "precision and recall"
-                )
-                yield f"sampling.{split}", seeds, allowed
+                blocks_but_one = f"more than {NEIGHBOURS} images in all jackknife blocks but one"
+                yield f"sampling.{split}", seeds, f"{blocks_but_one}, for precision and recall"
 
 
 def least_train(dataset: Dataset) -> int:
@@ -48,10 +45,10 @@ def short(dataset: Dataset, train: list[int], validation: list[int]) -> Iterator
     for split, counts, least in (("train", train, 2), ("validation", validation, 1)):
         for name, count in zip(names, counts, strict=True):
             # the reference is the half that no judge saw
-            asked = 2 * FEWEST if split == "train" and name == target else least
-            if count < asked:
-                found = f"{count} images of class {name!r}"
-                yield f"data.{split}", found, f"at least {asked} of each class"
+            needed = 2 * FEWEST if split == "train" and name == target else least
+            if count < needed:
+                images = f"{count} images of class {name!r}"
+                yield f"data.{split}", images, f"at least {needed} of each class"
     if dataset.target == EACH and names and sum(train) < (least := least_train(dataset)):
         yield "data.train", sum(train), f"at least {least}"
 
@@ -60,6 +57,6 @@ def floorless(dataset: Dataset, validation: list[int]) -> Iterator[str]:
     """Classes with too few held-out images for a floor, which takes as many as the samples."""
     n, names = dataset.sampling.evaluation, classes(dataset.data)
     for number, (name, count) in enumerate(zip(names, validation, strict=True)):
-        asked = len(range(number, n, len(names))) if dataset.target == EACH else n
-        if count < asked and target_name(dataset) in (EACH, name):
-            yield f"{count} images of class {name!r} give no floor, which takes {asked}"
+        samples = len(range(number, n, len(names))) if dataset.target == EACH else n
+        if count < samples and target_name(dataset) in (EACH, name):
+            yield f"{count} images of class {name!r} give no floor, which takes {samples}"

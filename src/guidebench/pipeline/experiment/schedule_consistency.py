@@ -10,6 +10,7 @@ from guidebench.pipeline.experiment.sections import (
     DDPMBetas,
     DDPMLinear,
     DDPMScaledLinear,
+    Discrete,
     LogSNR,
     Process,
 )
@@ -29,3 +30,9 @@ def schedule_mistakes(schedule: Process) -> Iterator[Mistake]:
         case LogSNR() if schedule.logsnr_min >= schedule.logsnr_max:
             allowed = f"below logsnr_max {schedule.logsnr_max}"
             yield "schedule.logsnr_min", schedule.logsnr_min, allowed
+
+
+def step_mistakes(key: str, steps: int | None, schedule: Process) -> Iterator[Mistake]:
+    """More steps than a discrete process has."""
+    if isinstance(schedule, Discrete) and (steps or 0) > schedule.timesteps:
+        yield key, steps, f"at most schedule.timesteps ({schedule.timesteps})"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from guidebench.base.choices import SAMPLERS, sampler
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.experiment.allowed_names import Mistake
+from guidebench.pipeline.experiment.allowed_names import Mistake, below
 from guidebench.pipeline.experiment.sections import Setup, Stabilizer
 from guidebench.pipeline.experiment.unread_keys import BY_GUIDANCE, BY_INPUT, BY_STABILIZER, unread
 from guidebench.pipeline.records.user_code import source_digest
@@ -30,8 +30,7 @@ def plugin_mistakes(key: str, name: str) -> Iterator[Mistake]:
 def stabilizer_mistakes(key: str, stabilizer: Stabilizer) -> Iterator[Mistake]:
     """A stabilizer that is not there, and keys that it does not read."""
     yield from plugin_mistakes(f"{key}.name", stabilizer.name)
-    for name, found, allowed in unread(stabilizer, BY_STABILIZER, "name"):
-        yield f"{key}.{name}", found, allowed
+    yield from below(key, unread(stabilizer, BY_STABILIZER, "name"))
 
 
 def mean_mistakes(setup: Setup, samplers: list[str], imported: bool = False) -> Iterator[Mistake]:
@@ -41,7 +40,7 @@ def mean_mistakes(setup: Setup, samplers: list[str], imported: bool = False) -> 
         return
     if not any(sampler(name).has_mean for name in samplers):
         without = ", ".join(dict.fromkeys(samplers))
-        with_mean = ", ".join(name for name, one in SAMPLERS.items() if one.has_mean)
+        with_mean = ", ".join(name for name, facts in SAMPLERS.items() if facts.has_mean)
         allowed = f"score ({without} has no posterior mean to shift), or a sampler of {with_mean}"
         yield "injection", "mean", allowed
 
@@ -57,8 +56,8 @@ def setup_mistakes(setup: Setup, guides: list[str]) -> Iterator[Mistake]:
         yield "interval", list(setup.interval), "low <= high"
     guided = own or setup.guidance == "classifier"
     if guided and setup.classifier not in guides and not (own and setup.classifier is None):
-        known = ", ".join(guides) or "there is none"
-        allowed = f"a defined classifier that is not the judge ({known})"
+        names = ", ".join(guides) or "there is none"
+        allowed = f"a defined classifier that is not the judge ({names})"
         yield "classifier", setup.classifier or "nothing", allowed
     if setup.guidance == "none":
         if scales:

@@ -41,7 +41,7 @@ BY_SAMPLER: Readers = {
 }
 BY_SAMPLER_OF_IMAGES: Readers = {
     **BY_SAMPLER,
-    "recompute_eps": (*(name for name, one in SAMPLERS.items() if "eps" in one.uses), OWN),
+    "recompute_eps": (*(name for name, facts in SAMPLERS.items() if "eps" in facts.uses), OWN),
 }
 BY_CLIP: Readers = {"clip_gradient": ("true",)}
 BY_ARCHITECTURE: Readers = dict.fromkeys(
@@ -77,15 +77,15 @@ def unread(section: Model, readers: Readers, by: str) -> Iterator[Mistake]:
     Their defaults may be written: a base's key can be overridden, but not taken away. So may be
     any value where `by` is written, too, as 0 or null: that one key turns a base's feature off.
     """
-    value = getattr(section, by)
-    chosen = FILE if by == "checkpoint" and value is not None else _chosen(value)
+    decides = getattr(section, by)
+    chosen = FILE if by == "checkpoint" and decides is not None else _chosen(decides)
     if chosen == OFF and by in section.model_fields_set:
         return
     for key, names in readers.items():
-        found, field = getattr(section, key), type(section).model_fields[key]
+        setting, field = getattr(section, key), type(section).model_fields[key]
         default = field.get_default(call_default_factory=True)
-        if chosen not in names and found != default:
-            yield key, _shown(found), f"{_shown(default)}, unless {by} is {' or '.join(names)}"
+        if chosen not in names and setting != default:
+            yield key, _shown(setting), f"{_shown(default)}, unless {by} is {' or '.join(names)}"
 
 
 def _chosen(value: object) -> str:

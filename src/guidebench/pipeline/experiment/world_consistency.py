@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from guidebench.pipeline.experiment.allowed_names import Mistake
-from guidebench.pipeline.experiment.schedule_consistency import schedule_mistakes
-from guidebench.pipeline.experiment.sections import Discrete
+from guidebench.pipeline.experiment.allowed_names import Mistake, below
+from guidebench.pipeline.experiment.schedule_consistency import schedule_mistakes, step_mistakes
+from guidebench.pipeline.experiment.sections import Setup
 from guidebench.pipeline.experiment.setup_consistency import (
     mean_mistakes,
     plugin_mistakes,
@@ -28,35 +28,28 @@ def world_mistakes(world: World, blocks: int) -> Iterator[Mistake]:
         allowed = f"a multiple of metrics.jackknife_blocks ({blocks})"
         yield "samples", world.samples, allowed
     yield from schedule_mistakes(world.schedule)
-    timesteps = world.schedule.timesteps
     for name, sampler in world.samplers.items():
-        if isinstance(world.schedule, Discrete) and sampler.steps > timesteps:
-            allowed = f"at most schedule.timesteps ({timesteps})"
-            yield f"samplers.{name}.steps", sampler.steps, allowed
-        yield from plugin_mistakes(f"samplers.{name}.sampler", sampler.sampler)
-        for key, found, allowed in unread(sampler, BY_SAMPLER, "sampler"):
-            yield f"samplers.{name}.{key}", found, allowed
+        key = f"samplers.{name}"
+        yield from step_mistakes(f"{key}.steps", sampler.steps, world.schedule)
+        yield from plugin_mistakes(f"{key}.sampler", sampler.sampler)
+        yield from below(key, unread(sampler, BY_SAMPLER, "sampler"))
+    samplers = [steps.sampler for steps in world.samplers.values()]
     for name, setup in world.setups.items():
-        key = f"setups.{name}"
-        if setup.steps is not None:
-            yield f"{key}.steps", setup.steps, "nothing in a world: its samplers have their own"
-        if setup.clip_gradient:
-            allowed = "nothing in a world: its x0_pred is not clipped"
-            yield f"{key}.clip_gradient", setup.clip_gradient, allowed
-        if setup.paper_compat:
-            found = ", ".join(setup.paper_compat)
-            yield f"{key}.paper_compat", found, "nothing in a world: it is no data set of the paper"
-        if setup.clip is not None:
-            yield (
-                f"{key}.clip",
-                str(setup.clip).lower(),
-                "nothing in a world: its x0_pred has no bounds",
-            )
-        for part, found, allowed in setup_mistakes(setup, EXACT):
-            yield f"{key}.{part}", found, allowed
-        samplers = [steps.sampler for steps in world.samplers.values()]
-        for part, found, allowed in mean_mistakes(setup, samplers):
-            yield f"{key}.{part}", found, allowed
+        yield from below(f"setups.{name}", _setup(setup, samplers))
+
+
+def _setup(setup: Setup, samplers: list[str]) -> Iterator[Mistake]:
+    if setup.steps is not None:
+        yield "steps", setup.steps, "nothing in a world: its samplers have their own"
+    if setup.clip_gradient:
+        yield "clip_gradient", setup.clip_gradient, "nothing in a world: its x0_pred is not clipped"
+    if setup.paper_compat:
+        switches = ", ".join(setup.paper_compat)
+        yield "paper_compat", switches, "nothing in a world: it is no data set of the paper"
+    if setup.clip is not None:
+        yield "clip", str(setup.clip).lower(), "nothing in a world: its x0_pred has no bounds"
+    yield from setup_mistakes(setup, EXACT)
+    yield from mean_mistakes(setup, samplers)
 
 
 def _components(world: World) -> Iterator[Mistake]:

@@ -15,7 +15,7 @@ from typing import Any
 from guidebench.base import published
 from guidebench.base.choices import PREDICTION_TYPES, classes, side
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.experiment.allowed_names import Mistake
+from guidebench.pipeline.experiment.allowed_names import Mistake, below, in_words
 from guidebench.pipeline.experiment.config import Dataset
 
 NETWORKS = ("UNet2DModel", "ShuffleUNet")
@@ -51,10 +51,7 @@ def mistakes(dataset: Dataset, channels: int | None, betas: Sequence[float]) -> 
 
 def check(name: str, dataset: Dataset, channels: int, betas: Sequence[float]) -> None:
     """UserError with all `mistakes` of the data set of that name."""
-    if lines := [
-        f"datasets.{name}.{key}: found {found}, allowed: {allowed}"
-        for key, found, allowed in mistakes(dataset, channels, betas)
-    ]:
+    if lines := in_words(below(f"datasets.{name}", mistakes(dataset, channels, betas))):
         raise UserError("; ".join(lines))
 
 
@@ -77,8 +74,8 @@ def _unknown(
     path: Path, content: dict[str, Any], table: dict[str, tuple[Any, ...]]
 ) -> Iterator[Mistake]:
     for key, allowed in table.items():
-        if (found := content.get(key, allowed[0])) not in allowed:
-            yield _refused(path, key, found, ", ".join(str(value) for value in allowed))
+        if (setting := content.get(key, allowed[0])) not in allowed:
+            yield _refused(path, key, setting, ", ".join(str(value) for value in allowed))
 
 
 def _network(dataset: Dataset, path: Path, channels: int | None) -> Iterator[Mistake]:
@@ -101,10 +98,10 @@ def _network(dataset: Dataset, path: Path, channels: int | None) -> Iterator[Mis
         labelled = f" or {len(names) + 1} (data's classes and the null token)" if names else ""
         yield _refused(path, "num_class_embeds", tokens, f"null{labelled}")
     for name, setup in dataset.setups.items():
-        asks = {"guidance": setup.guidance == "cfg", "conditional": setup.conditional}
-        for key in (key for key, asked in asks.items() if tokens is None and asked):
-            found = str(getattr(setup, key)).lower()
-            yield f"setups.{name}.{key}", found, f"none of a network without labels ({path})"
+        by_label = {"guidance": setup.guidance == "cfg", "conditional": setup.conditional}
+        for key in (key for key, needed in by_label.items() if tokens is None and needed):
+            value = str(getattr(setup, key)).lower()
+            yield f"setups.{name}.{key}", value, f"none of a network without labels ({path})"
 
 
 def _scheduler(dataset: Dataset, path: Path, betas: Sequence[float]) -> Iterator[Mistake]:
@@ -143,10 +140,10 @@ def _betas(content: dict[str, Any]) -> list[float]:
 
     keys = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas")
     try:
-        made = DDPMScheduler(**{key: content[key] for key in keys if key in content})
+        scheduler = DDPMScheduler(**{key: content[key] for key in keys if key in content})
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"betas of {content} ({error})") from error
-    betas: list[float] = made.betas.tolist()
+    betas: list[float] = scheduler.betas.tolist()
     return betas
 
 

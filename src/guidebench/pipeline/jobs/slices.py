@@ -52,8 +52,8 @@ def train_classifier(config: Config, job: Job) -> dict[str, Any]:
     classifier = dump["classifiers"][job.classifier]
     trained_on_noise = classifier["noise_trained"] and classifier["checkpoint"] is None
     schedule = dump["schedule"] if trained_on_noise else None
-    used = with_code(_classifier(classifier), "architecture")
-    return _common(config) | {"classifier": used, "schedule": schedule}
+    section = with_code(_classifier(classifier), "architecture")
+    return _common(config) | {"classifier": section, "schedule": schedule}
 
 
 def sensitivity(config: Config, job: Job) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def sensitivity(config: Config, job: Job) -> dict[str, Any]:
     noisy = dump["classifiers"][job.classifier]["noise_trained"]
     inputs = {"raw"} if noisy else {"raw", "x0"}
     switches = dump["sensitivity"]["paper_compat"]
-    options["paper_compat"] = [one for one in switches if inputs & set(FORWARD_COMPAT[one])]
+    options["paper_compat"] = [s for s in switches if inputs & set(FORWARD_COMPAT[s])]
     options["architecture"] = _architecture(config.datasets[job.dataset], job.classifier)
     return _common(config) | {
         "sensitivity": options,
@@ -107,14 +107,8 @@ def features(config: Config, job: Job) -> dict[str, Any]:
     }
     if job.block != workload.REAL:
         scope = {"cells": [cell.path for cell in workload.cells(config, job.dataset)]}
-    return (
-        _common(config)
-        | scope
-        | {
-            "inception": inception(config),
-            "classifiers": architectures(dataset),
-        }
-    )
+    networks = {"inception": inception(config), "classifiers": architectures(dataset)}
+    return _common(config) | scope | networks
 
 
 def metrics(config: Config, job: Job) -> dict[str, Any]:
@@ -134,7 +128,7 @@ def metrics(config: Config, job: Job) -> dict[str, Any]:
 
 
 def _dump(dataset: Dataset) -> dict[str, Any]:
-    """A data set's section as plain values, made once: thousands of cells ask for it."""
+    """A data set's section as plain values, dumped once: thousands of cells ask for it."""
     if id(dataset) not in _DUMPS:
         dump = dataset.model_dump(mode="json")
         if betas := dump["schedule"].get("betas"):
@@ -182,13 +176,9 @@ def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[st
 def cell_key(config: Config, dataset: str, cell: Cell, block: Block, models: dict[str, str]) -> str:
     """Digest of all that a finished cell is asked to be; `models`: `denoiser`'s and guides'."""
     classifier = config.datasets[dataset].setups[cell.setup].classifier
-    parts = [
-        cell_spec(config, dataset, cell, block),
-        workload.image_seeds(config, dataset, block),
-        workload.labels(config, dataset, block),
-        [models["denoiser"], models.get(classifier or "")],
-    ]
-    return digest_of(parts)
+    spec = cell_spec(config, dataset, cell, block)
+    images = [workload.image_seeds(config, dataset, block), workload.labels(config, dataset, block)]
+    return digest_of([spec, *images, [models["denoiser"], models.get(classifier or "")]])
 
 
 def effective(config: Config) -> dict[str, Any]:
@@ -205,7 +195,7 @@ def effective(config: Config) -> dict[str, Any]:
 
 def _own_metrics(config: Config) -> dict[str, Any]:
     """The user's own metrics, with digests of their code."""
-    return {name: with_code(one.model_dump()) for name, one in config.metrics.own.items()}
+    return {name: with_code(metric.model_dump()) for name, metric in config.metrics.own.items()}
 
 
 def _architecture(dataset: Dataset, classifier: str | None) -> dict[str, Any]:
@@ -231,8 +221,8 @@ def _placeless(section: dict[str, Any]) -> dict[str, Any]:
 
 def _classifier(section: dict[str, Any]) -> dict[str, Any]:
     """A classifier's section: how it is trained, or how what is none of ours is read."""
-    read = _placeless(_results(section))
-    return read if section["checkpoint"] is None else read | {"checkpoint": True}
+    kept = _placeless(_results(section))
+    return kept if section["checkpoint"] is None else kept | {"checkpoint": True}
 
 
 def _denoiser(section: dict[str, Any]) -> dict[str, Any]:

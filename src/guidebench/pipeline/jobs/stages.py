@@ -6,6 +6,7 @@ A new stage is a record here, a rule in `workflow/rules/`, and a module in `stag
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -86,6 +87,8 @@ def _nothing_more(config: Config, job: Job) -> dict[str, Any]:
 
 
 FOLLOWING = ("collect", "findings", "plots", "report")
+# over all data sets
+_Last = partial(Record, scope="experiment", wildcards=())
 
 STAGES = {
     "prepare": Record(
@@ -145,8 +148,7 @@ STAGES = {
         slice=slices.features,
         seconds=cost_model.features,
         parts=lambda config, name: [
-            ("", REAL),
-            *(("", block.name) for block in workload.scored(config, name)),
+            ("", block) for block in (REAL, *(b.name for b in workload.scored(config, name)))
         ],
         wildcards=("dataset", "block"),
         owned=lambda layout, job: (
@@ -178,46 +180,38 @@ STAGES = {
         seconds=cost_model.ground_truth,
         scope="world",
     ),
-    "collect": Record(
+    "collect": _Last(
         "gather the tables and pictures",
         folder=lambda layout, job: layout.root,
         reads=lambda config, job: FOLLOWING,
         slice=lambda config, job: {"config": slices.effective(config)},
         seconds=cost_model.last,
-        scope="experiment",
-        wildcards=(),
         beside="tables",
         owned=lambda layout, job: [layout.tables, layout.pictures],
     ),
-    "findings": Record(
+    "findings": _Last(
         "decide the paper's claims from the tables",
         folder=lambda layout, job: layout.root,
         reads=lambda config, job: [Job("collect")],
         slice=_nothing_more,
         seconds=cost_model.last,
-        scope="experiment",
-        wildcards=(),
         beside="findings",
         owned=lambda layout, job: [],
     ),
-    "plots": Record(
+    "plots": _Last(
         "draw the figures",
         folder=lambda layout, job: layout.figures,
         reads=lambda config, job: [Job("collect")],
         slice=_nothing_more,
         seconds=cost_model.plots,
-        scope="experiment",
-        wildcards=(),
         beside="plots",
     ),
-    "report": Record(
+    "report": _Last(
         "write the HTML report",
         folder=lambda layout, job: layout.root,
         reads=lambda config, job: ("report",),
         slice=_nothing_more,
         seconds=cost_model.last,
-        scope="experiment",
-        wildcards=(),
         beside="report",
         owned=lambda layout, job: [],
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -88,14 +89,9 @@ def cost(
     block = workload.block(config, job.dataset, job.block)
     spent = [cost_model.cell_seconds(config, job.dataset, block, cell, rate) for cell in cells]
     count = block.count * len(cells)
-    pixels = _bytes(config, job.dataset)
     total = sum(cost_model.evaluations(config, job.dataset, block, cell) for cell in cells)
-    return Cost(rate.startup + sum(spent), count, total, count * pixels)
-
-
-def _bytes(config: Config, dataset: str) -> int:
-    channels, height, width = shape(config.datasets[dataset])
-    return channels * height * width
+    image_bytes = math.prod(shape(config.datasets[job.dataset]))
+    return Cost(rate.startup + sum(spent), count, total, count * image_bytes)
 
 
 def _disk(config: Config, job: Job) -> float:
@@ -104,7 +100,7 @@ def _disk(config: Config, job: Job) -> float:
         return FOLLOWING_BYTES
     options = config.datasets[job.dataset]
     if job.stage == "prepare":
-        return float(cost_model.images(options) * (_bytes(config, job.dataset) + 8))
+        return float(cost_model.images(options) * (math.prod(shape(options)) + 8))
     if job.stage == "features":
         judge = options.classifiers.get("judge")
         inception = config.metrics.inception
@@ -112,10 +108,7 @@ def _disk(config: Config, job: Job) -> float:
         wide = cost_model.WIDE if inception.weights or inception.download else 0
         row = 4 * (hidden + len(classes(options.data)) + wide)
         row += 8 * (len(options.classifiers) + 1) + 1
-        if job.block == workload.REAL:
-            return float(cost_model.images(options) // 2 * row)
-        block = workload.block(config, job.dataset, job.block)
-        return float(block.count * len(workload.cells(config, job.dataset)) * row)
+        return float(cost_model.featured(config, job) * row)
     return 100_000.0
 
 
@@ -134,11 +127,8 @@ def lines(
     if not items:
         return [*text[:1], "nothing to do"]
     form = "{:17}{:>6}{:>12}{:>16}{:>14}{:>12}{:>9}{:>10}"
-    text.append(
-        form.format(
-            "stage", "jobs", "samples", "evaluations", "all jobs", "longest", "memory", "disk"
-        )
-    )
+    head = ("stage", "jobs", "samples", "evaluations", "all jobs", "longest", "memory", "disk")
+    text.append(form.format(*head))
     rows: dict[str, list[tuple[Pending, Cost]]] = defaultdict(list)
     for item, price in zip(items, costs, strict=True):
         rows[item.job.stage].append((item, price))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from guidebench.base.plugins import plugin
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.experiment.allowed_names import Mistake
+from guidebench.pipeline.experiment.allowed_names import Mistake, below
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.experiment.sections import Process, Setup, Steps
 from guidebench.pipeline.experiment.setup_consistency import mean_mistakes
@@ -31,18 +31,16 @@ def mistakes(config: Config) -> Iterator[Mistake]:
         if ":" in name and (said := imported(name)):
             yield key, name, f"a module that can be imported ({said})"
     for path, section in sampled.items():
-        for key, value, allowed in _samplers(section):
-            yield f"{path}.{key}", value, allowed
+        yield from below(path, _samplers(section))
     yield from _metrics(config)
 
 
 def _sampled(config: Config) -> Iterator[tuple[str, _Sampled]]:
     for name, dataset in config.datasets.items():
-        own = {"sampling": dataset.sampling}
-        yield (
-            f"datasets.{name}",
-            _Sampled(own, dataset.schedule, shape(dataset), dataset.setups),
+        own = _Sampled(
+            {"sampling": dataset.sampling}, dataset.schedule, shape(dataset), dataset.setups
         )
+        yield f"datasets.{name}", own
     for name, world in config.worlds.items():
         size = world.drawn.shape if world.drawn else [len(world.components[0].mean)]
         every = {f"samplers.{key}": steps for key, steps in world.samplers.items()}
@@ -95,8 +93,7 @@ def _samplers(section: _Sampled) -> Iterator[Mistake]:
             yield f"{key}.sampler", steps.sampler, f"one that does what it says ({said})"
     names = [steps.sampler for steps in section.samplers.values()]
     for name, setup in section.setups.items() if not wrong else ():
-        for key, value, allowed in mean_mistakes(setup, names, imported=True):
-            yield f"setups.{name}.{key}", value, allowed
+        yield from below(f"setups.{name}", mean_mistakes(setup, names, imported=True))
 
 
 def _metrics(config: Config) -> Iterator[Mistake]:

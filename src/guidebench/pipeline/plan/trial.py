@@ -8,7 +8,7 @@ from pathlib import Path
 
 from guidebench.base.choices import classes, side
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.experiment.allowed_names import Mistake
+from guidebench.pipeline.experiment.allowed_names import Mistake, below, in_words
 from guidebench.pipeline.experiment.config import ARCHITECTURES, Config, Dataset
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.sections import Classifier, CustomData
@@ -44,8 +44,7 @@ def check(config: Config, path: str) -> None:
     torchvision, a checkpoint, or batches of one image.
     """
     mistakes = [*own_methods.mistakes(config), *_classifiers(config), *_checkpoints(config)]
-    lines = [f"{key}: found {value}, allowed: {allowed}" for key, value, allowed in mistakes]
-    if lines := [*lines, *_classifier_files(config)]:
+    if lines := [*in_words(mistakes), *_classifier_files(config)]:
         raise UserError("\n".join(f"{path}: {line}" for line in lines))
 
 
@@ -92,8 +91,7 @@ def _checkpoints(config: Config) -> Iterator[Mistake]:
 
             betas = build(dataset.schedule).discrete_betas().tolist()
             channels = None if isinstance(dataset.data, CustomData) else shape(dataset)[0]
-            for key, found, allowed in agreement.mistakes(dataset, channels, betas):
-                yield f"datasets.{name}.{key}", found, allowed
+            yield from below(f"datasets.{name}", agreement.mistakes(dataset, channels, betas))
 
 
 def _classifiers(config: Config) -> Iterator[Mistake]:

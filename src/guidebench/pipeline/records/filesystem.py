@@ -10,38 +10,10 @@ from pathlib import Path
 UNKNOWN = "unknown"
 LINUX_MOUNTS = Path("/proc/self/mounts")
 # types as the kernel names them; VAST, Isilon and other appliances are mounted as nfs
-NETWORK = frozenset(
-    {
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb3",
-        "smbfs",
-        "afpfs",
-        "afs",
-        "auristorfs",
-        "9p",
-        "lustre",
-        "gpfs",
-        "beegfs",
-        "beegfs_nodev",
-        "ceph",
-        "panfs",
-        "pvfs2",
-        "orangefs",
-        "wekafs",
-        "dvs",
-        "fuse.ceph",
-        "fuse.ceph-fuse",
-        "fuse.glusterfs",
-        "fuse.sshfs",
-        "fuse.juicefs",
-        "fuse.mfs",
-        "fuse.quobyte",
-        "fuse.rclone",
-        "fuse.s3fs",
-        "fuse.gcsfuse",
-    }
+NETWORK = re.compile(
+    r"nfs4?|cifs|smb3|smbfs|afpfs|afs|auristorfs|9p|lustre|gpfs|beegfs(_nodev)?|ceph|panfs|pvfs2|"
+    r"orangefs|wekafs|dvs|"
+    r"fuse\.(ceph|ceph-fuse|glusterfs|sshfs|juicefs|mfs|quobyte|rclone|s3fs|gcsfuse)"
 )
 
 
@@ -53,7 +25,7 @@ def kind(path: Path) -> str:
 
 def is_network(kind: str) -> bool:
     """Whether files of this type lie on other machines."""
-    return kind in NETWORK
+    return NETWORK.fullmatch(kind) is not None
 
 
 def deepest(path: Path, mounts: list[tuple[str, str]]) -> str:

@@ -118,17 +118,8 @@ class Run(NamedTuple):
 
     def command(self) -> list[str]:
         """Snakemake's command line, without its lock: a killed run would leave that behind."""
-        command = [
-            sys.executable,
-            "-m",
-            "guidebench",
-            "snakemake",
-            "--configfile",
-            self.config_path,
-            "--nolock",
-            "--snakefile",
-            str(workflow() / "Snakefile"),
-        ]
+        command = [sys.executable, "-m", "guidebench", "snakemake", "--nolock"]
+        command += ["--configfile", self.config_path, "--snakefile", str(workflow() / "Snakefile")]
         if self.settings:
             command += ["--config", f"set={json.dumps(self.settings)}"]
         if self.profile:
@@ -181,15 +172,9 @@ def run(request: Run) -> int:
             command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | mark
         )
         # in a session of its own, where no Ctrl-C of the terminal stops its last sync
+        follow = [sys.executable, "-m", "guidebench.pipeline.tracking.mlflow_store"]
         tracker = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "guidebench.pipeline.tracking.mlflow_store",
-                str(request.results),
-                str(process.pid),
-            ],
-            start_new_session=True,
+            [*follow, str(request.results), str(process.pid)], start_new_session=True
         )
         progress = Progress(request.events)
         watch = slurm.Watch(request.folder) if on_slurm else None

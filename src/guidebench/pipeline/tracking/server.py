@@ -44,22 +44,9 @@ def _serve(results: Path, uri: str, host: str, port: int, line: str) -> None:
         raise UserError(f"--port: {host}:{port}: {reason}; allowed: a free port") from error
     log.info(line, f"http://{socket.gethostname() if host == '0.0.0.0' else host}:{port}")
     results.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--host",
-        host,
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-        "--backend-store-uri",
-        uri,
-        "--artifacts-destination",
-        str(artifacts(results)),
-    ]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
+    command += ["--workers", "1", "--backend-store-uri", uri]
+    command += ["--artifacts-destination", str(artifacts(results))]
     os.execve(sys.executable, command, _own_names(host, port) | os.environ | ENVIRONMENT)
 
 

@@ -5,9 +5,14 @@ import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from guidebench.data import load
+from guidebench.pipeline.errors import UserError
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -26,11 +31,24 @@ def write_idx(folder: Path, labels: Mapping[str, np.ndarray]) -> None:
         (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx(numbers))
 
 
+def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """A picture's file of that kind."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
 def jpeg(brightness: int, size: tuple[int, int] = (12, 16)) -> bytes:
     """A flat grey picture."""
-    file = io.BytesIO()
-    Image.new("RGB", size, (brightness,) * 3).save(file, "JPEG", quality=95)
-    return file.getvalue()
+    return saved(Image.new("RGB", size, (brightness,) * 3), "JPEG", quality=95)
+
+
+def refused(options: Any) -> str:
+    """What is said, in one line, of a data section whose images cannot be loaded."""
+    with pytest.raises(UserError) as error:
+        load(options, 0)
+    assert "\n" not in str(error.value)
+    return str(error.value)
 
 
 def write_faces(root: Path, male: np.ndarray, train: int) -> None:

@@ -5,42 +5,29 @@ import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from data_folders import jpeg, refused, saved
 from PIL import Image
 
 from guidebench.base import sources
 from guidebench.data import celeba, load
 from guidebench.data.dataset import DataSet
-from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.sections import CelebaData
 
 WIDTH, HEIGHT = 89, 109
 COUNT = 12
 
 
-def _options(root: Path, **changes: Any) -> SimpleNamespace:
-    values = {
-        "source": "celeba",
-        "root": str(root),
-        "attribute": "Male",
-        "crop": None,
-        "resize": "bicubic",
-        "split": "official",
-        "size": 16,
-        "train": None,
-        "validation": None,
-    }
-    return SimpleNamespace(**{**values, **changes})
+def _options(root: Path, **changes: Any) -> CelebaData:
+    return CelebaData(source="celeba", root=str(root), **{"size": 16} | changes)
 
 
-def _jpeg(number: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> bytes:
+def _jpeg(number: int) -> bytes:
     """A flat grey picture whose brightness is 10 times its number."""
-    file = io.BytesIO()
-    Image.new("RGB", size, (10 * number,) * 3).save(file, "JPEG", quality=95)
-    return file.getvalue()
+    return jpeg(10 * number, (WIDTH, HEIGHT))
 
 
 def _name(number: int) -> str:
@@ -69,7 +56,14 @@ def _packed(root: Path, pictures: dict[str, bytes]) -> None:
             archive.writestr(f"img_align_celeba/{name}", data)
 
 
+PICTURES = {_name(i): _jpeg(i) for i in range(1, COUNT + 1)}
 Store = Callable[[Path, dict[str, bytes]], None]
+
+
+def _the_same(root: Path, store: Store, picture: bytes) -> None:
+    """One picture under every name, and the lists."""
+    store(root, dict.fromkeys(PICTURES, picture))
+    _lists(root)
 
 
 @pytest.fixture(params=[_unpacked, _packed], ids=["unpacked", "packed"])
@@ -79,17 +73,18 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 @pytest.fixture
 def root(tmp_path: Path, store: Store) -> Path:
-    store(tmp_path, {_name(i): _jpeg(i) for i in range(1, COUNT + 1)})
+    store(tmp_path, PICTURES)
     _lists(tmp_path)
     return tmp_path
 
 
-def _refused(options: SimpleNamespace) -> str:
-    with pytest.raises(UserError) as error:
-        load(options, 0)
-    message = str(error.value)
-    assert "\n" not in message
-    return message
+def _brightness(part: DataSet) -> np.ndarray:
+    """Which picture each one is."""
+    return np.round(part.images.mean(axis=(1, 2, 3)) / 10).astype(int)
+
+
+def _numbers(part: DataSet) -> list[int]:
+    return sorted(_brightness(part).tolist())
 
 
 def test_pictures_and_rows_belong_together(root: Path) -> None:
@@ -97,12 +92,10 @@ def test_pictures_and_rows_belong_together(root: Path) -> None:
     assert train.classes == ["Male: false", "Male: true"]
     assert train.images.shape == (8, 3, 16, 16)
     assert validation.images.shape == (2, 3, 16, 16)
-    number = np.round(train.images.mean(axis=(1, 2, 3)) / 10).astype(int)
-    np.testing.assert_array_equal(train.labels, number % 2)
-    assert sorted(number) == list(range(1, 9))
+    np.testing.assert_array_equal(train.labels, _brightness(train) % 2)
+    assert _numbers(train) == list(range(1, 9))
     smiling, _ = load(_options(root, attribute="Smiling"), 0)
-    number = np.round(smiling.images.mean(axis=(1, 2, 3)) / 10).astype(int)
-    np.testing.assert_array_equal(smiling.labels, number % 3 == 0)
+    np.testing.assert_array_equal(smiling.labels, _brightness(smiling) % 3 == 0)
 
 
 def test_without_an_attribute_there_are_no_labels(root: Path) -> None:
@@ -117,9 +110,9 @@ def test_numbers_take_a_stratified_subset_of_each_partition(root: Path) -> None:
     train, validation = load(_options(root, train=4, validation=1), 0)
     assert np.bincount(train.labels).tolist() == [2, 2]
     assert len(validation.labels) == 1
-    said = _refused(_options(root, train=9))
+    said = refused(_options(root, train=9))
     assert re.match(r"data\.train: found 9, allowed: .*\b8\b", said)
-    said = _refused(_options(root, validation=3))
+    said = refused(_options(root, validation=3))
     assert re.match(r"data\.validation: found 3, allowed: .*\b2\b", said)
 
 
@@ -138,10 +131,7 @@ def test_the_central_square_is_kept(tmp_path: Path, store: Store) -> None:
     """A picture white in a central square of 40 pixels and black around it."""
     array = np.zeros((218, 178, 3), np.uint8)
     array[89:129, 69:109] = 255
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "JPEG", quality=100, subsampling=0)
-    store(tmp_path, {_name(i): file.getvalue() for i in range(1, COUNT + 1)})
-    _lists(tmp_path)
+    _the_same(tmp_path, store, saved(Image.fromarray(array), "JPEG", quality=100, subsampling=0))
     inner, _ = load(_options(tmp_path, crop=40, size=20), 0)
     assert inner.images.min() > 200
     outer, _ = load(_options(tmp_path, crop=80, size=20), 0)
@@ -156,50 +146,47 @@ def test_shrinking_is_anti_aliased(tmp_path: Path, store: Store) -> None:
     """Stripes of one pixel shrink to their mean, not to stripes."""
     array = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     array[:, ::2] = 255
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "JPEG", quality=100, subsampling=0)
-    store(tmp_path, {_name(i): file.getvalue() for i in range(1, COUNT + 1)})
-    _lists(tmp_path)
+    _the_same(tmp_path, store, saved(Image.fromarray(array), "JPEG", quality=100, subsampling=0))
     train, _ = load(_options(tmp_path, crop=80, size=16), 0)
     assert np.abs(train.images.astype(int) - 128).max() < 30
 
 
 def test_a_crop_larger_than_the_picture_is_refused(root: Path) -> None:
-    assert _refused(_options(root, crop=90)).startswith("data.crop: found 90, allowed: at most 89")
+    assert refused(_options(root, crop=90)).startswith("data.crop: found 90, allowed: at most 89")
 
 
 def test_an_unknown_attribute_lists_the_known(root: Path) -> None:
-    said = _refused(_options(root, attribute="male"))
+    said = refused(_options(root, attribute="male"))
     assert said.startswith("data.attribute: found 'male', allowed: ")
     assert "Male, Smiling" in said
 
 
 def test_a_missing_root_is_named(tmp_path: Path) -> None:
-    assert f"{tmp_path / 'faces'}: no such folder" in _refused(_options(tmp_path / "faces"))
+    assert f"{tmp_path / 'faces'}: no such folder" in refused(_options(tmp_path / "faces"))
 
 
 def test_missing_pictures_are_named(tmp_path: Path) -> None:
     _lists(tmp_path)
-    assert f"{tmp_path / 'img_align_celeba.zip'}: missing" in _refused(_options(tmp_path))
+    assert f"{tmp_path / 'img_align_celeba.zip'}: missing" in refused(_options(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["list_attr_celeba.txt", "list_eval_partition.txt"])
 def test_a_missing_list_is_named(name: str, root: Path) -> None:
     (root / name).unlink()
-    assert str(root / name) in _refused(_options(root))
+    assert str(root / name) in refused(_options(root))
 
 
 def test_a_cut_row_is_named(root: Path) -> None:
     path = root / "list_attr_celeba.txt"
     path.write_text(path.read_text()[:-3])
-    said = _refused(_options(root, attribute="Smiling"))
+    said = refused(_options(root, attribute="Smiling"))
     assert str(path) in said
 
 
 def test_a_partition_that_is_no_number_is_named(root: Path) -> None:
     path = root / "list_eval_partition.txt"
     path.write_text(path.read_text().replace(f"{_name(3)} 0", f"{_name(3)} train"))
-    said = _refused(_options(root))
+    said = refused(_options(root))
     assert str(path) in said
     assert "train" in said
 
@@ -207,17 +194,17 @@ def test_a_partition_that_is_no_number_is_named(root: Path) -> None:
 def test_no_picture_of_a_partition_is_said(tmp_path: Path, store: Store) -> None:
     store(tmp_path, {_name(1): _jpeg(1)})
     _lists(tmp_path)
-    said = _refused(_options(tmp_path))
+    said = refused(_options(tmp_path))
     assert str(tmp_path) in said
     assert "partition 1" in said
 
 
 def test_a_truncated_archive_is_named(tmp_path: Path) -> None:
-    _packed(tmp_path, {_name(i): _jpeg(i) for i in range(1, COUNT + 1)})
+    _packed(tmp_path, PICTURES)
     _lists(tmp_path)
     path = tmp_path / "img_align_celeba.zip"
     path.write_bytes(path.read_bytes()[:-200])
-    assert f"{path}: truncated or damaged" in _refused(_options(tmp_path))
+    assert f"{path}: truncated or damaged" in refused(_options(tmp_path))
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -225,30 +212,23 @@ def test_a_truncated_archive_is_named(tmp_path: Path) -> None:
 def test_a_damaged_member_is_named(tmp_path: Path, compression: int, offset: int) -> None:
     path = tmp_path / "img_align_celeba.zip"
     with zipfile.ZipFile(path, "w", compression) as archive:
-        for i in range(1, COUNT + 1):
-            archive.writestr(f"img_align_celeba/{_name(i)}", _jpeg(i))
+        for name, data in PICTURES.items():
+            archive.writestr(f"img_align_celeba/{name}", data)
         start = archive.getinfo(f"img_align_celeba/{_name(3)}").header_offset + 30 + 27 + offset
     _lists(tmp_path)
     data = bytearray(path.read_bytes())
     data[start : start + 20] = b"\xff" * 20
     path.write_bytes(data)
-    assert _name(3) in _refused(_options(tmp_path))
+    assert _name(3) in refused(_options(tmp_path))
 
 
 @pytest.mark.parametrize("keep", [0, 20, 300])
 def test_a_truncated_picture_is_named(keep: int, tmp_path: Path, store: Store) -> None:
-    pictures = {_name(i): _jpeg(i) for i in range(1, COUNT + 1)}
-    pictures[_name(3)] = pictures[_name(3)][:keep]
-    store(tmp_path, pictures)
+    store(tmp_path, PICTURES | {_name(3): PICTURES[_name(3)][:keep]})
     _lists(tmp_path)
-    said = _refused(_options(tmp_path))
+    said = refused(_options(tmp_path))
     assert _name(3) in said
     assert "truncated or damaged" in said
-
-
-def _numbers(part: DataSet) -> list[int]:
-    """Which pictures these are, by their brightness."""
-    return sorted(np.round(part.images.mean(axis=(1, 2, 3)) / 10).astype(int).tolist())
 
 
 def test_of_two_pictures_of_a_name_that_of_the_official_folder_is_read(tmp_path: Path) -> None:
@@ -271,7 +251,7 @@ def test_a_name_of_two_pictures_is_refused(folders: tuple[str, str], tmp_path: P
     with zipfile.ZipFile(tmp_path / "img_align_celeba.zip", "w") as archive:
         for folder in folders:
             archive.writestr(f"{folder}/{_name(1)}", _jpeg(1))
-    said = _refused(_options(tmp_path))
+    said = refused(_options(tmp_path))
     assert said.startswith(str(tmp_path / "img_align_celeba.zip"))
     assert f"found {folders[0]}/{_name(1)} and {folders[1]}/{_name(1)}, allowed: one" in said
 
@@ -287,14 +267,13 @@ def test_an_archive_of_one_folder_is_read_whatever_its_name(folder: str, tmp_pat
 
 def test_kaggles_nested_folder_and_lists_are_read(tmp_path: Path) -> None:
     """And what is read is what counts as the data set's content."""
-    pictures = {_name(i): _jpeg(i) for i in range(1, COUNT + 1)}
     official, kaggle = tmp_path / "official", tmp_path / "kaggle"
     for root in (official, kaggle):
         root.mkdir()
         _lists(root)
-    _unpacked(official, pictures)
+    _unpacked(official, PICTURES)
     (kaggle / "img_align_celeba").mkdir()
-    _unpacked(kaggle / "img_align_celeba", pictures)
+    _unpacked(kaggle / "img_align_celeba", PICTURES)
     for name, head in (
         ("list_attr_celeba", "image_id,Male,Smiling"),
         ("list_eval_partition", "image_id,partition"),
@@ -313,7 +292,7 @@ def test_kaggles_nested_folder_and_lists_are_read(tmp_path: Path) -> None:
     assert sources.files(_options(kaggle), tmp_path) == [
         kaggle / "list_eval_partition.csv",
         kaggle / "list_attr_celeba.csv",
-        *(inner / name for name in sorted(pictures)),
+        *(inner / name for name in sorted(PICTURES)),
     ]
     assert sources.files(_options(kaggle, attribute=None), tmp_path)[1] == inner / _name(1)
     assert sources.files(_options(official), tmp_path)[:3] == [
@@ -333,12 +312,8 @@ def test_a_byte_order_mark_drops_no_picture(name: str, root: Path) -> None:
 
 def test_a_picture_of_16_bits_keeps_its_brightness(tmp_path: Path, store: Store) -> None:
     """Pillow clips what is above 255 of 65,535: to white."""
-    pictures = {}
-    for i in range(1, COUNT + 1):
-        file = io.BytesIO()
-        Image.fromarray(np.full((HEIGHT, WIDTH), 2570 * i, np.uint16)).save(file, "PNG")
-        pictures[_name(i)] = file.getvalue()
-    store(tmp_path, pictures)
+    gray = {i: np.full((HEIGHT, WIDTH), 2570 * i, np.uint16) for i in range(1, COUNT + 1)}
+    store(tmp_path, {_name(i): saved(Image.fromarray(gray[i]), "PNG") for i in gray})
     _lists(tmp_path)
     train, _ = load(_options(tmp_path), 0)
     assert sorted({int(image.min()) for image in train.images}) == list(range(10, 81, 10))
@@ -347,11 +322,8 @@ def test_a_picture_of_16_bits_keeps_its_brightness(tmp_path: Path, store: Store)
 
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_a_picture_of_another_depth_is_refused(mode: str, tmp_path: Path, store: Store) -> None:
-    file = io.BytesIO()
-    Image.new(mode, (WIDTH, HEIGHT), 3).save(file, "TIFF")
-    store(tmp_path, {_name(i): file.getvalue() for i in range(1, COUNT + 1)})
-    _lists(tmp_path)
-    assert f"its mode is {mode}; allowed: 8 or 16 bits a channel" in _refused(_options(tmp_path))
+    _the_same(tmp_path, store, saved(Image.new(mode, (WIDTH, HEIGHT), 3), "TIFF"))
+    assert f"its mode is {mode}; allowed: 8 or 16 bits a channel" in refused(_options(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -368,7 +340,7 @@ def test_an_odd_row_of_attributes_is_named(old: str, new: str, said: str, root: 
     path = root / "list_attr_celeba.txt"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
-    line = _refused(_options(root))
+    line = refused(_options(root))
     assert line.startswith(str(path))
     assert said in line
 
@@ -379,7 +351,7 @@ def test_an_odd_row_of_partitions_drops_no_picture(odd: str, root: Path) -> None
     path = root / "list_eval_partition.txt"
     text = path.read_text().replace(f"{_name(3)} 0", f"{_name(3)} 0{odd}")
     path.write_text(text.replace(" ", ",") if "," in odd else text)
-    assert str(path) in _refused(_options(root))
+    assert str(path) in refused(_options(root))
 
 
 def test_only_the_pictures_asked_for_are_decoded(root: Path, monkeypatch: Any) -> None:
@@ -399,11 +371,8 @@ def test_squashed_is_what_torchvisions_resize_makes_of_the_whole_picture(
     from torchvision import transforms
 
     chance = np.random.default_rng(0)
-    pictures = {}
-    for i in range(1, COUNT + 1):
-        file = io.BytesIO()
-        Image.fromarray(chance.integers(0, 256, (218, 178, 3), np.uint8)).save(file, "PNG")
-        pictures[_name(i)] = file.getvalue()
+    drawn = [chance.integers(0, 256, (218, 178, 3), np.uint8) for _ in range(COUNT)]
+    pictures = {_name(i + 1): saved(Image.fromarray(x), "PNG") for i, x in enumerate(drawn)}
     store(tmp_path, pictures)
     _lists(tmp_path)
     train, _ = load(_options(tmp_path, crop="squash", resize=resize, size=64), 0)
@@ -420,10 +389,7 @@ def test_crops_of_the_usual_protocols_are_torchvisions(tmp_path: Path, store: St
     from torchvision import transforms
 
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (218, 178, 3), np.uint8))
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    store(tmp_path, {_name(i): file.getvalue() for i in range(1, COUNT + 1)})
-    _lists(tmp_path)
+    _the_same(tmp_path, store, saved(picture, "PNG"))
     for crop, side in ((140, 140), (148, 148), (178, 178), (None, 178)):
         train, _ = load(_options(tmp_path, crop=crop, resize="bilinear", size=64), 0)
         theirs = transforms.Resize(64)(transforms.CenterCrop(side)(picture))
@@ -469,7 +435,7 @@ def test_split_by_identity_is_loaded_without_the_official_list(tmp_path: Path) -
     (tmp_path / "list_eval_partition.txt").unlink()
     train, validation = load(_options(tmp_path, split="identity"), 1)
     assert len(train.labels) + len(validation.labels) == count
-    persons = [set(np.round(part.images.mean(axis=(1, 2, 3)) / 10)) for part in (train, validation)]
+    persons = [set(_numbers(part)) for part in (train, validation)]
     assert not persons[0] & persons[1]
     said = sources.files(_options(tmp_path, split="identity"), tmp_path)
     assert said[0] == tmp_path / "identity_CelebA.txt"
@@ -487,7 +453,7 @@ def test_layouts_in_which_people_have_it(
     """torchvision's root/celeba, the authors' Anno, Eval and Img, and mixtures."""
     for folder in {lists, pictures, "Eval"} - {""}:
         (tmp_path / folder).mkdir(exist_ok=True)
-    store(tmp_path / pictures, {_name(i): _jpeg(i) for i in range(1, COUNT + 1)})
+    store(tmp_path / pictures, PICTURES)
     _lists(tmp_path / lists)
     if lists == "Anno":
         (tmp_path / "Anno/list_eval_partition.txt").rename(
@@ -514,9 +480,8 @@ def test_what_macos_leaves_when_it_unpacks_is_no_picture(tmp_path: Path) -> None
     _lists(tmp_path)
     (tmp_path / "img_align_celeba").mkdir()
     (tmp_path / "img_align_celeba" / "._img_align_celeba.jpg").write_bytes(b"no picture")
-    pictures = {_name(i): _jpeg(i) for i in range(1, COUNT + 1)}
-    _unpacked(tmp_path / "img_align_celeba", pictures)
-    for name in pictures:
+    _unpacked(tmp_path / "img_align_celeba", PICTURES)
+    for name in PICTURES:
         inner = tmp_path / "img_align_celeba" / "img_align_celeba"
         (inner / f"._{name}").write_bytes(b"no picture")
     assert _numbers(load(_options(tmp_path), 0)[0]) == list(range(1, 9))

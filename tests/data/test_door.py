@@ -3,17 +3,17 @@
 import gzip
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from data_folders import idx, write_idx
+from data_folders import idx, refused, write_idx
 
 from guidebench.data import load
 from guidebench.data.dataset import DataSet
 from guidebench.data.door import pair
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.sections import CustomData, IdxData
 
 COUNT, SIZE = 24, 8
 LABELS = np.arange(COUNT) % 3
@@ -128,24 +128,15 @@ ODD: dict[str, tuple[Callable[[], Any], str]] = {
 MODULE = "made = None\n\ndef given(options, seed):\n    return made()\n"
 
 
-def _own(**changes: Any) -> SimpleNamespace:
-    values = {
-        "source": "my_given:given",
-        "options": {},
-        "classes": ["a", "b", "c"],
-        "size": SIZE,
-        "train": 12,
-        "validation": 6,
-    }
-    return SimpleNamespace(**values | changes)
+def _own(**changes: Any) -> CustomData:
+    values = {"source": "my_given:given", "classes": ["a", "b", "c"], "size": SIZE}
+    return CustomData(**values | {"train": 12, "validation": 6} | changes)
 
 
-def _refused(options: SimpleNamespace) -> str:
-    with pytest.raises(UserError) as error:
-        load(options, 0)
-    assert "\n" not in str(error.value)
-    assert "allowed: " in str(error.value)
-    return str(error.value)
+def _refused(options: Any) -> str:
+    said = refused(options)
+    assert "allowed: " in said
+    return said
 
 
 @pytest.fixture
@@ -231,14 +222,7 @@ def test_odd_idx_files_are_named(name: str, source: str, tmp_path: Path) -> None
     number, array, said = ODD_IDX[name]
     path = tmp_path / NAMES[number]
     path.write_bytes(idx(array))
-    options = SimpleNamespace(
-        source=source,
-        root=str(tmp_path),
-        download=False,
-        otherwise="stop",
-        train=None,
-        validation=None,
-    )
+    options = IdxData(source=source, root=str(tmp_path))
     line = _refused(options)
     assert line.startswith(str(tmp_path / NAMES[number].partition("-")[0]))
     assert said in line
@@ -253,12 +237,5 @@ def test_empty_idx_files_are_named(name: str, tmp_path: Path) -> None:
     if name != "both":
         for file, array in ((NAMES[0], PIXELS[:0]), (NAMES[1], DIGITS[:0])):
             (tmp_path / file).write_bytes(idx(array))
-    options = SimpleNamespace(
-        source="mnist",
-        root=str(tmp_path),
-        download=False,
-        otherwise="stop",
-        train=None,
-        validation=None,
-    )
+    options = IdxData(source="mnist", root=str(tmp_path))
     assert "found no image, allowed: at least one" in _refused(options)

@@ -1,45 +1,32 @@
 """Pictures of any folder with a table of attributes: lists, tables, parquet, Hugging Face."""
 
-import io
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from data_folders import refused, saved
 from PIL import Image
 
 from guidebench.base import sources
 from guidebench.data import load
 from guidebench.data.dataset import DataSet
-from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.sections import FolderData
 
 COUNT = 20
 
 
-def _options(root: Path, **changes: Any) -> SimpleNamespace:
-    values = {
-        "source": "folder",
-        "root": str(root),
-        "table": None,
-        "attribute": "Male",
-        "crop": None,
-        "resize": "bicubic",
-        "size": 16,
-        "train": 14,
-        "validation": 6,
-    }
-    return SimpleNamespace(**{**values, **changes})
+def _options(root: Path, **changes: Any) -> FolderData:
+    values = {"source": "folder", "root": str(root), "size": 16, "train": 14, "validation": 6}
+    return FolderData(**values | changes)
 
 
 def _png(number: int) -> bytes:
     """A flat grey picture whose brightness is 10 times its number."""
-    file = io.BytesIO()
-    Image.new("RGB", (32, 32), (10 * number,) * 3).save(file, "PNG")
-    return file.getvalue()
+    return saved(Image.new("RGB", (32, 32), (10 * number,) * 3), "PNG")
 
 
 def _pictures(root: Path, names: list[str]) -> None:
@@ -49,7 +36,7 @@ def _pictures(root: Path, names: list[str]) -> None:
         path.write_bytes(_png(number))
 
 
-def _right(options: SimpleNamespace) -> tuple[DataSet, DataSet]:
+def _right(options: FolderData) -> tuple[DataSet, DataSet]:
     """What is loaded; each label is whether the picture's number is odd, and none is in both."""
     parts = load(options, 0)
     seen = []
@@ -62,13 +49,6 @@ def _right(options: SimpleNamespace) -> tuple[DataSet, DataSet]:
     assert [len(part.labels) for part in parts] == [14, 6]
     assert np.bincount(parts[0].labels).tolist() == [7, 7]
     return parts
-
-
-def _refused(options: SimpleNamespace) -> str:
-    with pytest.raises(UserError) as error:
-        load(options, 0)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 FRAME = pd.DataFrame({"Young": [1] * COUNT, "Male": [n % 2 for n in range(COUNT)]})
@@ -133,7 +113,7 @@ def test_files_that_hold_pictures_and_attributes(kind: str, tmp_path: Path) -> N
     options = _options(tmp_path, attribute="label")
     _right(options)
     assert len(sources.files(options, tmp_path)) == 2
-    said = _refused(_options(tmp_path, attribute="Male"))
+    said = refused(_options(tmp_path, attribute="Male"))
     assert re.match(r"data\.attribute: found 'Male', allowed: one of .*00000.* \(label\)$", said)
     train, _ = load(_options(tmp_path, attribute=None), 0)
     assert (train.labels == -1).all()
@@ -156,23 +136,23 @@ def test_pictures_without_a_row_and_rows_without_a_picture_do_not_count(tmp_path
 
 
 def test_what_will_not_do_is_one_line(tmp_path: Path) -> None:
-    assert "found no picture" in _refused(_options(tmp_path / "nowhere"))
+    assert "found no picture" in refused(_options(tmp_path / "nowhere"))
     _pictures(tmp_path, ["a/1.png", "b/1.png"])
-    said = _refused(_options(tmp_path, attribute=None))
+    said = refused(_options(tmp_path, attribute=None))
     assert "a/1.png and" in said
     assert "allowed: one picture of a name" in said
     (tmp_path / "b/1.png").unlink()
-    said = _refused(_options(tmp_path))
+    said = refused(_options(tmp_path))
     assert said.startswith("data.table: found null, allowed: the table that says which pictures")
     (tmp_path / "t.csv").write_text("name,Male\n2.png,1\n")
-    assert "names none of the pictures" in _refused(_options(tmp_path, table="t.csv"))
+    assert "names none of the pictures" in refused(_options(tmp_path, table="t.csv"))
     (tmp_path / "t.csv").write_text("name,Male\n1.png,perhaps\n")
-    said = _refused(_options(tmp_path, table="t.csv"))
+    said = refused(_options(tmp_path, table="t.csv"))
     assert "line 2: found 'perhaps' for 1.png, allowed: -1, 0, 1, false, true" in said
-    assert "cannot be read" in _refused(_options(tmp_path, table="none.csv"))
+    assert "cannot be read" in refused(_options(tmp_path, table="none.csv"))
     (tmp_path / "t.parquet").write_bytes(b"PAR1 and no more")
-    assert "t.parquet: cannot be read" in _refused(_options(tmp_path, table="t.parquet"))
-    said = _refused(_options(tmp_path))
+    assert "t.parquet: cannot be read" in refused(_options(tmp_path, table="t.parquet"))
+    said = refused(_options(tmp_path))
     assert "t.parquet: truncated or damaged" in said
 
 
@@ -182,12 +162,12 @@ def test_columns_that_may_all_be_pictures_are_refused(tmp_path: Path) -> None:
     table = _embedded(0, 4)
     table = table.append_column("mask", table.column("image"))
     parquet.write_table(table, tmp_path / "a.parquet")
-    said = _refused(_options(tmp_path, attribute="label"))
+    said = refused(_options(tmp_path, attribute="label"))
     assert "of which image, mask hold bytes; allowed: one column of pictures" in said
 
 
 def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
     _pictures(tmp_path, [f"{number}.png" for number in range(COUNT)])
     (tmp_path / "7.png").write_bytes(_png(7)[:-30])
-    said = _refused(_options(tmp_path, attribute=None))
+    said = refused(_options(tmp_path, attribute=None))
     assert said.startswith(f"{tmp_path}: 7.png is truncated or damaged")

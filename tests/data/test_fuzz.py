@@ -24,6 +24,7 @@ from guidebench.base import sources
 from guidebench.data import load
 from guidebench.data.dataset import DataSet
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.sections import CelebaData, CustomData, IdxData
 from guidebench.pipeline.experiment.yaml12 import parse
 
 SEED = int(os.environ.get("GUIDEBENCH_SEED", "2026"))
@@ -37,7 +38,7 @@ def _one_line(error: UserError) -> None:
     assert "\n" not in str(error)
 
 
-def _one_line_or_a_data_set(options: SimpleNamespace) -> None:
+def _one_line_or_a_data_set(options: Any) -> None:
     try:
         parts = load(options, 0)
     except UserError as error:
@@ -61,21 +62,9 @@ def _one_line_or_a_data_set(options: SimpleNamespace) -> None:
 
 def _arrays() -> st.SearchStrategy[Any]:
     kinds = st.sampled_from(["u1", "i8", "f4", "?", "U3", "O", "c8", "M8[s]", ">i2", "i1"])
-    shapes = st.sampled_from(
-        [
-            (COUNT, 3, 8, 8),
-            (COUNT, 1, 8, 8),
-            (COUNT,),
-            (COUNT, 64),
-            (),
-            (0, 3, 8, 8),
-            (COUNT, 8, 8),
-            (COUNT, 2, 8, 8),
-            (COUNT + 1,),
-            (COUNT, 3, 8, 7),
-            (COUNT, 1),
-        ]
-    )
+    pictures = [(COUNT, 3, 8, 8), (COUNT, 1, 8, 8), (COUNT, 2, 8, 8), (COUNT, 3, 8, 7)]
+    others = [(COUNT,), (COUNT, 64), (), (0, 3, 8, 8), (COUNT, 8, 8), (COUNT + 1,), (COUNT, 1)]
+    shapes = st.sampled_from(pictures + others)
     constant = st.tuples(kinds, shapes).map(lambda pair: np.zeros(pair[1], pair[0]))
     images = st.integers(0, 99).map(
         lambda number: np.random.default_rng(number).integers(0, 256, (COUNT, 3, 8, 8), np.uint8)
@@ -96,21 +85,16 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, 1, 8, 8), np.uint8)
 
 
 @st.composite
-def own_sources(draw: Any) -> SimpleNamespace:
+def own_sources(draw: Any) -> CustomData:
     """A good data set of which one or two parts are odd, or none."""
-    good = {
-        "images": IMAGES,
-        "labels": np.arange(COUNT) % 4,
-        "classes": ["a", "b", "c", "d"],
-        "extra": {},
-    }
+    good = {"images": IMAGES, "labels": np.arange(COUNT) % 4, "classes": list("abcd"), "extra": {}}
     parts = {"images": _arrays(), "labels": _arrays(), "classes": CLASSES, "extra": EXTRA}
     odd = draw(st.sets(st.sampled_from(sorted(parts)), max_size=2))
     made = DataSet(**good | {name: draw(parts[name]) for name in sorted(odd)})
     sys.modules["my_odd"] = SimpleNamespace(given=lambda options, seed: made)
     counts = {"train": draw(st.sampled_from([2, 8, 13])), "validation": draw(st.integers(1, 4))}
     classes = draw(st.sampled_from([["a", "b", "c", "d"], []]))
-    return SimpleNamespace(source="my_odd:given", options={}, size=8, classes=classes, **counts)
+    return CustomData(source="my_odd:given", size=8, classes=classes, **counts)
 
 
 # --- files
@@ -143,7 +127,7 @@ SHAPES = {
 
 
 @st.composite
-def idx_folders(draw: Any, root: Path) -> SimpleNamespace:
+def idx_folders(draw: Any, root: Path) -> IdxData:
     """MNIST's files in odd places, packed or not, of odd shapes, swapped, damaged or missing."""
     folder = root / draw(st.sampled_from(["MNIST/raw", "MNIST", ""]))
     folder.mkdir(parents=True, exist_ok=True)
@@ -163,14 +147,8 @@ def idx_folders(draw: Any, root: Path) -> SimpleNamespace:
         data = _damaged(draw, data) if how == "packed" else data
         if how != "absent":
             (folder / f"{name}-ubyte{'.gz' * packed}").write_bytes(data)
-    return SimpleNamespace(
-        source="mnist",
-        root=str(root),
-        download=False,
-        otherwise="stop",
-        train=draw(COUNTS),
-        validation=draw(COUNTS),
-    )
+    counts = {"train": draw(COUNTS), "validation": draw(COUNTS)}
+    return IdxData(source="mnist", root=str(root), **counts)
 
 
 NAMES = [f"{number:06d}.jpg" for number in range(1, COUNT + 1)]
@@ -208,7 +186,7 @@ def _list(draw: Any, head: str, values: list[str], odd: bool) -> tuple[str, byte
 
 
 @st.composite
-def faces(draw: Any, root: Path) -> SimpleNamespace:
+def faces(draw: Any, root: Path) -> CelebaData:
     """CelebA's pictures and lists: odd names, modes, kinds, rows, texts, archives."""
     lists = ["list_attr_celeba", "list_eval_partition", "identity_CelebA"]
     odd = _odd(draw, ["place", "archive", *lists, *NAMES[:3]])
@@ -240,21 +218,16 @@ def faces(draw: Any, root: Path) -> SimpleNamespace:
     ):
         ending, data = _list(draw, head, values, stem in odd)
         (root / f"{stem}.{ending}").write_bytes(data)
-    attribute = draw(st.sampled_from(["Male", "Young", "Old", None]))
-    split = draw(st.sampled_from(["official", "official", "identity"]))
-    crop = draw(st.sampled_from([None, 5, 99, "squash"]))
-    train, validation = draw(COUNTS), draw(COUNTS)
-    return SimpleNamespace(
-        source="celeba",
-        root=str(root),
-        crop=crop,
-        resize=draw(st.sampled_from(["bicubic", "bilinear"])),
-        split=split,
-        attribute=attribute,
-        size=8,
-        train=train,
-        validation=validation,
-    )
+    options = {
+        "attribute": st.sampled_from(["Male", "Young", "Old", None]),
+        "split": st.sampled_from(["official", "official", "identity"]),
+        "crop": st.sampled_from([None, 5, 99, "squash"]),
+        "train": COUNTS,
+        "validation": COUNTS,
+        "resize": st.sampled_from(["bicubic", "bilinear"]),
+    }
+    drawn = {key: draw(values) for key, values in options.items()}
+    return CelebaData(source="celeba", root=str(root), size=8, **drawn)
 
 
 def _through(data: Any, kind: str) -> None:

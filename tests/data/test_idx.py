@@ -2,7 +2,6 @@
 
 import gzip
 import importlib.util
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,30 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data_folders import write_idx
+from data_folders import idx, refused, write_idx
 
 from guidebench.base import sources
 from guidebench.data import load
 from guidebench.data.idx import package_digits, read
-from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.sections import IdxData
 
 IMAGES = "train-images-idx3-ubyte"
 
 
-def _options(root: Path | None, **changes: Any) -> SimpleNamespace:
-    values = {
-        "source": "mnist",
-        "root": root and str(root),
-        "download": False,
-        "train": None,
-        "validation": None,
-        "otherwise": "stop",
-    }
-    return SimpleNamespace(**{**values, **changes})
-
-
-def _idx(array: np.ndarray) -> bytes:
-    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+def _options(root: Path | None, **changes: Any) -> IdxData:
+    return IdxData(**{"source": "mnist", "root": root and str(root)} | changes)
 
 
 @pytest.fixture(params=["", ".gz"], ids=["unpacked", "packed"])
@@ -45,18 +32,10 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
         labels = np.arange(count, dtype=np.uint8) % 10
         images = labels[:, None, None] * 20 + np.zeros((1, 28, 28), np.uint8)
         for name, array in (("images-idx3", images), ("labels-idx1", labels)):
-            data = _idx(array)
+            data = idx(array)
             data = gzip.compress(data) if request.param else data
             (raw / f"{prefix}-{name}-ubyte{request.param}").write_bytes(data)
     return tmp_path
-
-
-def _refused(options: SimpleNamespace) -> str:
-    with pytest.raises(UserError) as error:
-        load(options, 0)
-    message = str(error.value)
-    assert "\n" not in message
-    return message
 
 
 def test_the_package_holds_500_of_each_digit() -> None:
@@ -97,25 +76,25 @@ def test_the_package_stands_in_for_no_folder_that_is_there(name: str, tmp_path: 
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"digits")
     assert not sources.from_package(_options(tmp_path, otherwise="package"))
-    assert "missing" in _refused(_options(tmp_path, otherwise="package"))
+    assert "missing" in refused(_options(tmp_path, otherwise="package"))
 
 
 def test_a_damaged_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
     path = tmp_path / "data" / "data" / "mnist_5k.csv.gz"
-    said = _refused(_options(None, train=1, validation=1))
-    assert f"{path}: truncated or damaged" in said
+    options = _options(None, train=2, validation=1)
+    assert f"{path}: truncated or damaged" in refused(options)
     path.parent.mkdir(parents=True)
     path.write_bytes(gzip.compress(b"1,2,3\n" * 40)[:-9])
-    assert f"{path}: truncated or damaged" in _refused(_options(None, train=1, validation=1))
+    assert f"{path}: truncated or damaged" in refused(options)
 
 
 def test_package_digits_split_in_proportion() -> None:
     train, validation = load(_options(None, train=2400, validation=2600), 0)
     assert np.bincount(train.labels).tolist() == [240] * 10
     assert np.bincount(validation.labels).tolist() == [260] * 10
-    said = _refused(_options(None, train=4000, validation=2000))
+    said = refused(_options(None, train=4000, validation=2000))
     assert "found 6000, allowed: at most 5000" in said
 
 
@@ -131,7 +110,7 @@ def test_numbers_take_a_stratified_subset(folder: Path) -> None:
     train, test = load(_options(folder, train=20, validation=10), 0)
     assert np.bincount(train.labels).tolist() == [2] * 10
     assert np.bincount(test.labels).tolist() == [1] * 10
-    said = _refused(_options(folder, train=41))
+    said = refused(_options(folder, train=41))
     assert said.startswith("data.train: found 41, allowed: at most 40")
 
 
@@ -150,7 +129,7 @@ def test_the_ways_in_which_people_have_the_files(
         images = labels[:, None, None] * 20 + np.zeros((1, 28, 28), np.uint8)
         for kind, array in (("images{}idx3", images), ("labels{}idx1", labels)):
             path = folder / f"{prefix}-{kind.format(joint)}-ubyte{packed}"
-            path.write_bytes(gzip.compress(_idx(array)) if packed else _idx(array))
+            path.write_bytes(gzip.compress(idx(array)) if packed else idx(array))
             wanted.append(path)
         if joint == ".":
             (folder / f"{prefix}-images-idx3-ubyte").mkdir()
@@ -167,7 +146,7 @@ def test_files_of_two_folders_are_not_mixed(tmp_path: Path) -> None:
     (tmp_path / "MNIST").mkdir()
     name = "train-images-idx3-ubyte"
     (tmp_path / name).rename(tmp_path / "MNIST" / name)
-    assert f"{tmp_path / 'MNIST' / 'train-labels-idx1-ubyte'}[.gz]: missing" in _refused(
+    assert f"{tmp_path / 'MNIST' / 'train-labels-idx1-ubyte'}[.gz]: missing" in refused(
         _options(tmp_path)
     )
 
@@ -194,7 +173,7 @@ def _damage_middle(data: bytes) -> bytes:
 
 def test_a_truncated_file_is_named(folder: Path) -> None:
     path = _edit(folder, IMAGES, lambda data: data[:-7])
-    said = _refused(_options(folder))
+    said = refused(_options(folder))
     assert str(path) in said
     if path.suffix != ".gz":
         assert "found 31369 bytes, allowed: 31376" in said
@@ -205,41 +184,41 @@ def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
     raw.mkdir(parents=True)
     path = raw / f"{IMAGES}.gz"
     chance = np.random.default_rng(0)
-    path.write_bytes(gzip.compress(_idx(chance.integers(0, 256, (9, 28, 28), dtype=np.uint8))))
+    path.write_bytes(gzip.compress(idx(chance.integers(0, 256, (9, 28, 28), dtype=np.uint8))))
     _edit(tmp_path, IMAGES, _damage_middle)
-    assert f"{path}: truncated or damaged" in _refused(_options(tmp_path))
+    assert f"{path}: truncated or damaged" in refused(_options(tmp_path))
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\0", b"<html>no such file</html>", b"\0\0\x08\x03\0"])
 def test_what_is_no_idx_file_is_named(content: bytes, folder: Path) -> None:
     path = next((folder / "MNIST" / "raw").glob(f"{IMAGES}*"))
     path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
-    assert f"{path}: found no idx header" in _refused(_options(folder))
+    assert f"{path}: found no idx header" in refused(_options(folder))
 
 
 def test_a_page_saved_as_an_archive_is_named(folder: Path) -> None:
     path = _edit(folder, IMAGES, lambda data: b"<html>no such file</html>")
-    assert str(path) in _refused(_options(folder))
+    assert str(path) in refused(_options(folder))
 
 
 def test_labels_of_another_number_are_refused(folder: Path) -> None:
     path = next((folder / "MNIST" / "raw").glob("train-labels*"))
-    data = _idx(np.zeros(39, np.uint8))
+    data = idx(np.zeros(39, np.uint8))
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
-    assert "found 40 images and 39 labels" in _refused(_options(folder))
+    assert "found 40 images and 39 labels" in refused(_options(folder))
 
 
 def test_a_missing_file_says_what_to_do(folder: Path) -> None:
     path = next((folder / "MNIST" / "raw").glob("t10k-labels*"))
     path.unlink()
-    said = _refused(_options(folder))
+    said = refused(_options(folder))
     assert "t10k-labels-idx1-ubyte" in said
     assert "missing" in said
     assert "download" in said
 
 
 def test_a_missing_root_says_what_to_do(tmp_path: Path) -> None:
-    assert "missing" in _refused(_options(tmp_path / "nowhere"))
+    assert "missing" in refused(_options(tmp_path / "nowhere"))
 
 
 @pytest.mark.parametrize("source", ["mnist", "fashion_mnist"])

@@ -1,7 +1,6 @@
 """`load`: each source by name, a user's own by `module:attribute`."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 
 from guidebench.data import load
 from guidebench.pipeline.errors import UserError
+from guidebench.pipeline.experiment.sections import CustomData, SportBallsData
 
 MODULE = """
 import numpy as np
@@ -48,15 +48,9 @@ def custom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (tmp_path / "my_stripes.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
 
-    def options(attribute: str, count: int = 40) -> SimpleNamespace:
-        return SimpleNamespace(
-            source=attribute,
-            options={"count": count},
-            classes=["even", "odd"],
-            size=8,
-            train=20,
-            validation=10,
-        )
+    def options(attribute: str, count: int = 40) -> CustomData:
+        made = {"source": attribute, "options": {"count": count}, "classes": ["even", "odd"]}
+        return CustomData(**made, size=8, train=20, validation=10)
 
     return options
 
@@ -105,19 +99,8 @@ def test_too_few_images_of_a_user_are_refused(custom: Any) -> None:
 
 
 def test_sportballs_are_drawn_and_split() -> None:
-    options = SimpleNamespace(
-        source="sportballs",
-        size=8,
-        canvas=16,
-        scale=(0.5, 0.8),
-        diameters=None,
-        offsets=None,
-        rotation="3d",
-        paper_compat=[],
-        poses=2,
-        train=30,
-        validation=10,
-    )
+    small = {"size": 8, "canvas": 16, "scale": (0.5, 0.8), "poses": 2}
+    options = SportBallsData(source="sportballs", **small, train=30, validation=10)
     train, validation = load(options, 0)
     assert train.images.shape == (30, 3, 8, 8)
     assert validation.images.shape == (10, 3, 8, 8)

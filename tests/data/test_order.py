@@ -3,7 +3,6 @@
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from data_folders import write_faces, write_idx
 from guidebench.data import load
 from guidebench.data.dataset import DataSet
 from guidebench.data.store import Stored, chosen, half, read, write
+from guidebench.pipeline.experiment.sections import CelebaData, CustomData, IdxData, SportBallsData
 
 COUNT = 240
 ORDERS = {
@@ -22,6 +22,7 @@ ORDERS = {
 MODULE = """
 import numpy as np
 from guidebench.data.dataset import DataSet
+from guidebench.pipeline.experiment.sections import CelebaData, CustomData, IdxData, SportBallsData
 
 def listed(options, seed):
     labels = np.load(options["labels"])
@@ -30,60 +31,27 @@ def listed(options, seed):
 """
 
 
-def _own(order: Callable[[int], np.ndarray], root: Path) -> SimpleNamespace:
+def _own(order: Callable[[int], np.ndarray], root: Path) -> CustomData:
     (root / "my_listed.py").write_text(MODULE)
     np.save(root / "labels.npy", order(3))
-    return SimpleNamespace(
-        source="my_listed:listed",
-        options={"labels": str(root / "labels.npy")},
-        classes=["a", "b", "c"],
-        size=8,
-        train=160,
-        validation=80,
-    )
+    options = {"labels": str(root / "labels.npy")}
+    named = {"source": "my_listed:listed", "options": options, "classes": ["a", "b", "c"]}
+    return CustomData(**named, size=8, train=160, validation=80)
 
 
-def _digits(order: Callable[[int], np.ndarray], root: Path) -> SimpleNamespace:
+def _digits(order: Callable[[int], np.ndarray], root: Path) -> IdxData:
     write_idx(root / "MNIST" / "raw", {"train": order(10), "t10k": order(10)})
-    return SimpleNamespace(
-        source="mnist",
-        root=str(root),
-        download=False,
-        otherwise="stop",
-        train=None,
-        validation=None,
-    )
+    return IdxData(source="mnist", root=str(root))
 
 
-def _faces(order: Callable[[int], np.ndarray], root: Path) -> SimpleNamespace:
+def _faces(order: Callable[[int], np.ndarray], root: Path) -> CelebaData:
     write_faces(root, np.concatenate([order(2), order(2)]), train=COUNT)
-    return SimpleNamespace(
-        source="celeba",
-        root=str(root),
-        attribute="Male",
-        crop=None,
-        resize="bicubic",
-        split="official",
-        size=8,
-        train=None,
-        validation=None,
-    )
+    return CelebaData(source="celeba", root=str(root), size=8)
 
 
-def _balls(order: Callable[[int], np.ndarray], root: Path) -> SimpleNamespace:
-    return SimpleNamespace(
-        source="sportballs",
-        size=8,
-        canvas=8,
-        scale=(0.5, 0.8),
-        diameters=None,
-        offsets=None,
-        rotation="3d",
-        paper_compat=[],
-        poses=2,
-        train=160,
-        validation=80,
-    )
+def _balls(order: Callable[[int], np.ndarray], root: Path) -> SportBallsData:
+    small = {"size": 8, "canvas": 8, "scale": (0.5, 0.8), "poses": 2}
+    return SportBallsData(source="sportballs", **small, train=160, validation=80)
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -2,7 +2,6 @@
 
 import importlib.util
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,23 +14,15 @@ from guidebench.base.seeds import derive
 from guidebench.data.balls import SURFACES, matrices
 from guidebench.data.dataset import DataSet
 from guidebench.data.sportballs import VALUES, draw, one_draw
+from guidebench.pipeline.experiment.sections import SportBallsData
 
 COUNT = 2000
 P = 1e-4  # of a false alarm; the seed is fixed, so the outcome is too
 
 
-def _options(**changes: Any) -> SimpleNamespace:
-    values = {
-        "size": 16,
-        "canvas": 32,
-        "scale": (0.4, 0.8),
-        "diameters": None,
-        "offsets": None,
-        "rotation": "3d",
-        "poses": 6,
-        "paper_compat": [],
-    }
-    return SimpleNamespace(**{**values, **changes})
+def _options(**changes: Any) -> SportBallsData:
+    values = {"size": 16, "canvas": 32, "scale": (0.4, 0.8), "poses": 6}
+    return SportBallsData(source="sportballs", **values | changes)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,14 +5,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 from patience import patience
-from processes import ended
+from processes import ended, module
 
 REPOSITORY = Path(__file__).parents[1]
 SMOKE = "workflow/config/smoke.yaml"
@@ -34,15 +33,8 @@ class Checkout:
     def command(self, *arguments: str, timeout: float = 500) -> subprocess.CompletedProcess[str]:
         # a pipeline that is too late goes with its jobs, which its own end would leave behind
         with ended():
-            return subprocess.run(
-                [sys.executable, "-m", *arguments],
-                cwd=self.root,
-                env=self.environment,
-                capture_output=True,
-                text=True,
-                timeout=patience(timeout),
-                check=False,
-            )
+            place = {"cwd": self.root, "env": self.environment}
+            return module(*arguments, **place, timeout=patience(timeout))
 
     def guidebench(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.command("guidebench", *arguments)

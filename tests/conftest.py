@@ -10,6 +10,7 @@ import yaml
 
 from guidebench.pipeline import forkserver
 from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.records.events import Events
 
 REPOSITORY = Path(__file__).parents[1]
 pytest_plugins = ["housekeeping", "demo_report"]
@@ -65,6 +66,14 @@ def put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
         del values[path[-1]]
     else:
         values[path[-1]] = value
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Events:
+    """Of a training that has started."""
+    started = Events(tmp_path / "results/x/events/train/job.jsonl", "train", "job")
+    started.start({}, {})
+    return started
 
 
 @pytest.fixture

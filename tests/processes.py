@@ -7,18 +7,31 @@ of their own that outlive their parents.
 import contextlib
 import os
 import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # by name: tests replace them in their modules
 from time import monotonic, sleep
+from typing import Any
 
 import psutil
 from patience import patience, until
 from psutil import process_iter
 
 MARK = "GUIDEBENCH_TEST"
+
+
+def completed(*command: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """A command that has ended, with what it printed as text."""
+    words = [str(word) for word in command]
+    return subprocess.run(words, capture_output=True, text=True, check=False, **options)
+
+
+def module(name: str, *words: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """The same of `python -m name`."""
+    return completed(sys.executable, "-m", name, *words, **options)
 
 
 @contextlib.contextmanager

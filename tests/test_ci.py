@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from processes import completed
 
 # instead of the SLURM tests
 QUICK = "echo '1 passed'"
@@ -68,6 +69,4 @@ def ci(
         "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
         "GUIDEBENCH_CI_SECONDS": str(seconds),
     }
-    return subprocess.run(
-        [script], env=os.environ | environment, capture_output=True, text=True, check=False
-    )
+    return completed(script, env=os.environ | environment)

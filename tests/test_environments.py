@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from functools import cache
 from importlib import metadata
@@ -15,6 +14,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from processes import completed
 
 FILES = [
     "requirements.in",
@@ -258,5 +258,5 @@ def test_what_the_image_copies_is_enough(
     assert (tmp_path / "envs" / "requirements.in").is_file()
     command = [sys.executable, "-m", "snakemake", "--configfile", "config.yaml", "--dry-run"]
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "src")}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = completed(*command, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr

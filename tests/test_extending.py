@@ -1,7 +1,6 @@
 """The experiment of docs/extending, run to its report, and what Python gets of it."""
 
 import shutil
-import subprocess
 import sys
 from functools import partial
 from importlib.resources import files
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import REPOSITORY
+from processes import completed
 from tiny import apart, run_job, warm
 
 import guidebench
@@ -257,7 +257,7 @@ def test_the_readmes_example(experiment, monkeypatch) -> None:
 def test_the_package_is_typed_and_opens_without_heavy_libraries() -> None:
     assert files("guidebench").joinpath("py.typed").is_file()
     code = "import sys, guidebench; print({'torch', 'pandas', 'numpy'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = completed(sys.executable, "-c", code)
     assert done.stdout.strip() == "set()", done.stderr
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         guidebench.nothing  # noqa: B018

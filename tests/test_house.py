@@ -1,12 +1,12 @@
 """What `lint-imports` (pyproject.toml) does not see."""
 
 import ast
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from processes import completed
 
 import guidebench
 from guidebench.pipeline import recording
@@ -58,7 +58,7 @@ def test_every_room_has_a_layer(repository):
 )
 def test_the_front_door_opens_without_heavy_libraries(module):
     code = f"import sys, {module}; print(*{HEAVY!r} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = completed(sys.executable, "-c", code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
 
@@ -74,12 +74,7 @@ def test_validating_an_experiment_needs_no_heavy_library(repository, tmp_path):
         "freshness.stale(config, Layout(Path(sys.argv[2]), config.name));"
         f"print(*{HEAVY!r} & set(sys.modules))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "config.yaml", tmp_path],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-    )
+    done = completed(sys.executable, "-c", code, "config.yaml", tmp_path, cwd=repository)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
 
@@ -91,6 +86,6 @@ def test_snakemakes_plugin_opens_without_heavy_libraries():
         "print(*sorted(name for name in sys.modules if name.startswith('guidebench')),"
         f"*{HEAVY!r} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = completed(sys.executable, "-c", code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []

@@ -2,10 +2,10 @@
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from processes import completed
 
 TOLD = '#!/bin/sh\nprintf "%s\\n" "$0" "$@" >> told\n'
 EXPERIMENT = "my 'first' $HOME \"exp\".yaml"
@@ -43,14 +43,7 @@ def test_spaces_and_quotes_stay_in_one_argument(
     variable = {"--profile": "PROFILE", "--host": "ADDRESS"}.get(option, "CONFIG")
     value = EXPERIMENT.replace("$", "$$")  # make's own way to write a dollar
     environment = {key: text for key, text in os.environ.items() if not key.startswith("MAKE")}
-    done = subprocess.run(
-        ["make", target, f"{variable}={value}", "CORES=1"],
-        cwd=copy,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = completed("make", target, f"{variable}={value}", "CORES=1", cwd=copy, env=environment)
     assert done.returncode == 0, done.stderr
     told = (copy / "told").read_text().splitlines()
     assert told.count(f".venv/bin/{program}") == 1

@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 TRAINED = {"steps": 3, "batch_size": 8, "checkpoint_every": 1}
+DENOISER = TRAINED | {"channels": [8], "warmup": 1}
+SENSITIVITY = {"images": 4, "accuracy_images": 4, "steps": 2}
+SAMPLING = {"steps": 2, "selection": 8, "evaluation": 8, "block": 8, "micro_batch": 4}
+SAMPLING |= {"trajectories": 1}
+BALLS = {"source": "sportballs", "size": 8, "canvas": 8, "poses": 2}
 
 
 def experiment(root: Path) -> dict[str, Any]:
@@ -22,23 +27,10 @@ def experiment(root: Path) -> dict[str, Any]:
     }
     common = {
         "schedule": {"timesteps": 20},
-        "denoiser": TRAINED | {"channels": [8], "warmup": 1},
-        "sensitivity": {
-            "images": 4,
-            "accuracy_images": 4,
-            "steps": 2,
-            "stabilizers": {"ema": {"name": "ema"}},
-            "attack": attack,
-        },
+        "denoiser": DENOISER,
+        "sensitivity": SENSITIVITY | {"stabilizers": {"ema": {"name": "ema"}}, "attack": attack},
     }
-    sampling = {
-        "steps": 2,
-        "selection": 4,
-        "evaluation": 8,
-        "block": 8,
-        "micro_batch": 4,
-        "trajectories": 1,
-    }
+    sampling = SAMPLING | {"selection": 4}
     guided = {"guidance": "classifier", "classifier": "clean", "scales": [1]}
     return {
         "name": "tiny",
@@ -46,15 +38,7 @@ def experiment(root: Path) -> dict[str, Any]:
         "datasets": {
             "balls": common
             | {
-                "data": {
-                    "source": "sportballs",
-                    "size": 8,
-                    "canvas": 8,
-                    "poses": 2,
-                    "train": 48,
-                    "validation": 48,
-                    "rotation": "in_plane",
-                },
+                "data": BALLS | {"train": 48, "validation": 48, "rotation": "in_plane"},
                 "target": "baseball",
                 "classifiers": classifiers,
                 "sampling": sampling,
@@ -70,7 +54,7 @@ def experiment(root: Path) -> dict[str, Any]:
             | {
                 "data": {"source": "mnist", "root": str(root), "train": 64, "validation": 64},
                 "target": "3",
-                "denoiser": common["denoiser"] | {"condition_dropout": 0.2},
+                "denoiser": DENOISER | {"condition_dropout": 0.2},
                 "classifiers": {key: classifiers[key] for key in ("clean", "judge")},
                 "sampling": sampling | {"sampler": "heun"},
                 "setups": {

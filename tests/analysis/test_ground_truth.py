@@ -79,27 +79,19 @@ def test_cfg_is_exact_classifier_guidance_at_scale_one_plus_w(sampler, weight) -
 def test_mean_injection_tends_to_score_injection() -> None:
     """Their difference over a whole trajectory halves with the step."""
     truth = _truth()
-    setup = {"guidance": "classifier", "classifier": "noise_trained"}
-    gaps = []
-    for steps in (100, 200, 400):
-        # the same Brownian path is not needed: without noise the two are compared at one start
-        ends = [
-            truth.sample(
-                Setup(**setup, injection=injection), 1.0, _steps("euler_maruyama", steps), TARGET
-            )
-            for injection in ("mean", "score")
-        ]
-        gaps.append(float((ends[0] - ends[1]).abs().max()))
-    assert max(gaps) < 1e-8  # g^2 dt (score + s g) is the same sum in both
-    ancestral = []
-    for steps in (50, 100, 200):
-        ends = [
-            truth.sample(
-                Setup(**setup, injection=injection), 1.0, _steps("ancestral", steps), TARGET
-            )
-            for injection in ("mean", "score")
-        ]
-        ancestral.append(float((ends[0] - ends[1]).abs().mean()))
+    guided = {"guidance": "classifier", "classifier": "noise_trained"}
+    setups = [Setup(**guided, injection=injection) for injection in ("mean", "score")]
+
+    def gap(sampler: str, steps: int) -> torch.Tensor:
+        by_mean, by_score = (
+            truth.sample(setup, 1.0, _steps(sampler, steps), TARGET) for setup in setups
+        )
+        return (by_mean - by_score).abs()
+
+    # the same Brownian path is not needed: without noise the two are compared at one start, and
+    # g^2 dt (score + s g) is the same sum in both
+    assert max(float(gap("euler_maruyama", steps).max()) for steps in (100, 200, 400)) < 1e-8
+    ancestral = [float(gap("ancestral", steps).mean()) for steps in (50, 100, 200)]
     assert ancestral[0] > 1.7 * ancestral[1] > 2.9 * ancestral[2] > 0
 
 

@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from guidebench.base.jackknife import (
-    blocked,
-    corrected,
-    hit_share,
-    scattered,
-    standard_error,
-)
+from guidebench.base.jackknife import blocked, corrected, hit_share, scattered, standard_error
 
 
 def _without(values: np.ndarray, function, blocks: int) -> np.ndarray:

@@ -8,31 +8,20 @@ from scipy import stats
 from guidebench.base.seeds import derive, normal, philox
 
 # Random123's kat_vectors, philox4x32 with 10 rounds: counter, key, answer
-KNOWN = [
-    (
-        "00000000 00000000 00000000 00000000",
-        "00000000 00000000",
-        "6627e8d5 e169c58d bc57ac4c 9b00dbd8",
-    ),
-    (
-        "ffffffff ffffffff ffffffff ffffffff",
-        "ffffffff ffffffff",
-        "408f276d 41c83b0e a20bc7c6 6d5451fd",
-    ),
-    (
-        "243f6a88 85a308d3 13198a2e 03707344",
-        "a4093822 299f31d0",
-        "d16cfe09 94fdcceb 5001e420 24126ea1",
-    ),
-]
+KNOWN = """\
+00000000 00000000 00000000 00000000, 00000000 00000000, 6627e8d5 e169c58d bc57ac4c 9b00dbd8
+ffffffff ffffffff ffffffff ffffffff, ffffffff ffffffff, 408f276d 41c83b0e a20bc7c6 6d5451fd
+243f6a88 85a308d3 13198a2e 03707344, a4093822 299f31d0, d16cfe09 94fdcceb 5001e420 24126ea1
+"""
 
 
 def _words(text: str) -> list[torch.Tensor]:
     return [torch.tensor([int(word, 16)]) for word in text.split()]
 
 
-@pytest.mark.parametrize(("counter", "key", "answer"), KNOWN)
-def test_philox_known_answers(counter: str, key: str, answer: str) -> None:
+@pytest.mark.parametrize("line", KNOWN.splitlines())
+def test_philox_known_answers(line: str) -> None:
+    counter, key, answer = line.split(", ")
     found = philox(_words(counter), _words(key))
     assert " ".join(f"{int(word):08x}" for word in found) == answer
 

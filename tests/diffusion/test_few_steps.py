@@ -26,54 +26,24 @@ assert _spec.loader is not None
 _spec.loader.exec_module(bench)
 
 PAGE = (REPOSITORY / "docs/samplers.md").read_text()
-# largest error at 10, 20 and 50 steps: of ddim, heun and dpmpp_2m the root mean square distance to
-# the exact flow, of the others the sliced Wasserstein distance to the data (exact samples: 0.018);
-# the mixture's own root mean square spread is 1.5
+# largest error on each process at 10, 20 and 50 steps: of ddim, heun and dpmpp_2m the root mean
+# square distance to the exact flow, of the others the sliced Wasserstein distance to the data
+# (exact samples: 0.018); the mixture's own root mean square spread is 1.5
+WALKED = ("ddpm_linear", "vp_sde", "logsnr_cosine", "logsnr_uniform")
+ROWS = """\
+ddim               | 0.29 0.16 0.07   | 0.21 0.11 0.05   | 0.18 0.1 0.045   | 0.59 0.33 0.15
+heun               | 0.14 0.06 0.015  | 0.09 0.03 0.006  | 0.24 0.045 0.006 | 0.2 0.045 0.007
+dpmpp_2m           | 0.18 0.07 0.017  | 0.11 0.045 0.008 | 0.08 0.025 0.005 | 0.19 0.09 0.02
+ancestral, v = 0   | 0.18 0.12 0.06   | 0.14 0.1 0.055   | 0.12 0.08 0.045  | 0.35 0.23 0.11
+ancestral, v = 0.5 | 0.13 0.08 0.04   | 0.09 0.065 0.04  | 0.075 0.055 0.035 | 0.23 0.14 0.065
+ancestral, v = 0.8 | 0.09 0.05 0.03   | 0.06 0.045 0.03  | 0.045 0.04 0.03  | 0.11 0.07 0.045
+ancestral, v = 1   | 0.06 0.04 0.03   | 0.04 0.035 0.03  | 0.03 0.03 0.03   | 0.12 0.07 0.04
+ddim, eta = 1      | 0.18 0.12 0.06   | 0.14 0.1 0.055   | 0.12 0.08 0.045  | 0.35 0.23 0.11
+euler_maruyama     | 0.11 0.045 0.025 | 0.07 0.04 0.025  | 0.045 0.035 0.025 | 0.06 0.045 0.025
+"""
 BOUNDS = {
-    "ddpm_linear": {
-        "ddim": (0.29, 0.16, 0.07),
-        "heun": (0.14, 0.06, 0.015),
-        "dpmpp_2m": (0.18, 0.07, 0.017),
-        "ancestral, v = 0": (0.18, 0.12, 0.06),
-        "ancestral, v = 0.5": (0.13, 0.08, 0.04),
-        "ancestral, v = 0.8": (0.09, 0.05, 0.03),
-        "ancestral, v = 1": (0.06, 0.04, 0.03),
-        "ddim, eta = 1": (0.18, 0.12, 0.06),
-        "euler_maruyama": (0.11, 0.045, 0.025),
-    },
-    "vp_sde": {
-        "ddim": (0.21, 0.11, 0.05),
-        "heun": (0.09, 0.03, 0.006),
-        "dpmpp_2m": (0.11, 0.045, 0.008),
-        "ancestral, v = 0": (0.14, 0.1, 0.055),
-        "ancestral, v = 0.5": (0.09, 0.065, 0.04),
-        "ancestral, v = 0.8": (0.06, 0.045, 0.03),
-        "ancestral, v = 1": (0.04, 0.035, 0.03),
-        "ddim, eta = 1": (0.14, 0.1, 0.055),
-        "euler_maruyama": (0.07, 0.04, 0.025),
-    },
-    "logsnr_cosine": {
-        "ddim": (0.18, 0.1, 0.045),
-        "heun": (0.24, 0.045, 0.006),
-        "dpmpp_2m": (0.08, 0.025, 0.005),
-        "ancestral, v = 0": (0.12, 0.08, 0.045),
-        "ancestral, v = 0.5": (0.075, 0.055, 0.035),
-        "ancestral, v = 0.8": (0.045, 0.04, 0.03),
-        "ancestral, v = 1": (0.03, 0.03, 0.03),
-        "ddim, eta = 1": (0.12, 0.08, 0.045),
-        "euler_maruyama": (0.045, 0.035, 0.025),
-    },
-    "logsnr_uniform": {
-        "ddim": (0.59, 0.33, 0.15),
-        "heun": (0.2, 0.045, 0.007),
-        "dpmpp_2m": (0.19, 0.09, 0.02),
-        "ancestral, v = 0": (0.35, 0.23, 0.11),
-        "ancestral, v = 0.5": (0.23, 0.14, 0.065),
-        "ancestral, v = 0.8": (0.11, 0.07, 0.045),
-        "ancestral, v = 1": (0.12, 0.07, 0.04),
-        "ddim, eta = 1": (0.35, 0.23, 0.11),
-        "euler_maruyama": (0.06, 0.045, 0.025),
-    },
+    title.strip(): [[float(bound) for bound in cell.split()] for cell in cells]
+    for title, *cells in (row.split("|") for row in ROWS.splitlines())
 }
 
 
@@ -84,16 +54,15 @@ def _written(title: str, page: str = PAGE) -> list[float]:
     return [float(cell) for cell in found[1].split("|")]
 
 
-@pytest.mark.parametrize("schedule", BOUNDS)
+@pytest.mark.parametrize("schedule", WALKED)
 def test_errors_at_few_steps(schedule: str) -> None:
     """Each cell below its bound, and what docs/samplers.md says of it."""
     one = bench.Bench(bench.SCHEDULES[schedule])
     column = len(bench.STEPS) * list(bench.SCHEDULES).index(schedule)
-    assert list(BOUNDS[schedule]) == list(bench.SAMPLERS)
+    assert list(BOUNDS) == list(bench.SAMPLERS)
     for title, options in bench.SAMPLERS.items():
-        for number, (steps, bound) in enumerate(
-            zip(bench.STEPS, BOUNDS[schedule][title], strict=True)
-        ):
+        bounds = BOUNDS[title][WALKED.index(schedule)]
+        for number, (steps, bound) in enumerate(zip(bench.STEPS, bounds, strict=True)):
             error = one.error(options, steps)
             assert (error.flow is not None) == (title in bench.FLOWS)
             value = error.law if error.flow is None else error.flow

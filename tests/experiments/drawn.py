@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import tiny
 from hypothesis import strategies as st
 from model_edits import DROP, Edit, Tables
 from model_edits import edits as model_edits
@@ -23,59 +24,28 @@ from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.jobs import demands
 from guidebench.pipeline.plan import trial
 
-NAMES = [
-    "b",
-    "A-b_1",
-    "0",
-    "no",
-    "judge",
-    "two words",
-    "ünï",
-    "b.c",
-    "b/c+0.9",
-    "floor",
-    "x" * 60,
-    "x" * 250,
-    "-",
-]
+NAMES = ["b", "A-b_1", "0", "no", "judge", "two words", "ünï", "b.c", "b/c+0.9", "floor"]
+NAMES += ["x" * 60, "x" * 250, "-"]
+COUNTS = {"train": 160, "validation": 160}
 # new entries, and keys whose defaults take long
 TINY: dict[type[BaseModel], dict[str, Any]] = {
-    sections.SportBallsData: {
-        "source": "sportballs",
-        "size": 8,
-        "canvas": 8,
-        "poses": 2,
-        "train": 160,
-        "validation": 160,
-    },
-    sections.IdxData: {"source": "mnist", "train": 160, "validation": 160},
-    sections.CustomData: {
-        "source": "own_methods:gray",
-        "classes": ["dark", "bright"],
-        "size": 8,
-        "train": 160,
-        "validation": 160,
-    },
+    sections.SportBallsData: tiny.BALLS | COUNTS,
+    sections.IdxData: {"source": "mnist"} | COUNTS,
+    sections.CustomData: COUNTS
+    | {"source": "own_methods:gray", "classes": ["dark", "bright"], "size": 8},
     sections.DDPMLinear: {"name": "ddpm_linear", "timesteps": 20},
     sections.DDPMScaledLinear: {"name": "ddpm_scaled_linear", "timesteps": 20},
     sections.DDPMCosine: {"name": "ddpm_cosine", "timesteps": 20},
     sections.DDPMBetas: {"name": "ddpm_betas", "timesteps": 20, "betas": [0.1] * 20},
     sections.VPSDE: {"name": "vp_sde", "timesteps": 20},
     sections.LogSNR: {"name": "logsnr_cosine", "timesteps": 20},
-    sections.Denoiser: TRAINED | {"channels": [8], "warmup": 1},
+    sections.Denoiser: tiny.DENOISER,
     sections.Classifier: TRAINED,
     sections.Attack: {"radius": 0.5, "iterations": 2},
     sections.Attributes: {"steps": 3, "batch_size": 8},
-    sections.Sensitivity: {"images": 4, "accuracy_images": 4, "steps": 2},
+    sections.Sensitivity: tiny.SENSITIVITY,
     sections.Steps: {"steps": 2},
-    sections.Sampling: {
-        "steps": 2,
-        "selection": 8,
-        "evaluation": 8,
-        "block": 8,
-        "micro_batch": 4,
-        "trajectories": 1,
-    },
+    sections.Sampling: tiny.SAMPLING,
     world_section.Component: {"mean": [0.0, 1.0], "label": 0},
     world_section.Drawn: {"shape": [2], "components": 2, "classes": 2},
     world_section.World: {
@@ -95,8 +65,8 @@ TEXTS: dict[str, list[Any]] = {
         "small_cnn",
         "small_resnet",
         "own_methods:tiny",
-        "mobilenet_v3_small",
         "alexnet",
+        "mobilenet_v3_small",
     ],
     "guidance": ["own_methods:Nudge"],
     "name": ["own_methods:Sign", "own_methods:spread"],
@@ -148,9 +118,8 @@ TABLES = Tables(TINY, NAMES, TEXTS)
 def bases(folder: Path) -> dict[str, dict[str, Any]]:
     """A valid experiment of each kind; `folder` has CelebA's files."""
     plain = {"setups": {"unguided": {}}}
-    faces = {"source": "celeba", "root": str(folder), "size": 8, "train": 160, "validation": 160}
-    listed = {"source": "folder", "size": 8, "train": 160, "validation": 160}
-    listed |= {"root": str(folder), "table": "list_attr_celeba.txt"}
+    faces = {"source": "celeba", "root": str(folder), "size": 8} | COUNTS
+    listed = faces | {"source": "folder", "table": "list_attr_celeba.txt"}
     own = TINY[sections.CustomData]
     sets = {
         "balls": BOTH | BALLS,

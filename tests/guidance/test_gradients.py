@@ -68,17 +68,11 @@ def _check(evaluate: ClassifierGradient, x: Tensor, t: int) -> None:
         torch.testing.assert_close(along, difference, rtol=1e-5, atol=1e-9)
 
 
+PREDICTIONS = {"raw": ["v", "x0"], "x0": ["eps", "v", "x0"], "x0_frozen": ["eps", "v"]}
+
+
 @pytest.mark.parametrize(
-    ("kind", "prediction"),
-    [
-        ("raw", "v"),
-        ("raw", "x0"),
-        ("x0", "eps"),
-        ("x0", "v"),
-        ("x0", "x0"),
-        ("x0_frozen", "eps"),
-        ("x0_frozen", "v"),
-    ],
+    ("kind", "prediction"), [(kind, name) for kind in PREDICTIONS for name in PREDICTIONS[kind]]
 )
 @pytest.mark.parametrize("t", [1, 20, 39])
 def test_unclipped(kind: str, prediction: str, t: int, classifier: Classifier) -> None:

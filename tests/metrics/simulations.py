@@ -213,15 +213,8 @@ def at_zero(name: str, n: int, reference: int, trials: int) -> AtZero:
         one = next(scorer.floor())
         t = quantile(BLOCKS - 1)
         alone = standard_error(one.replicates, one.reference_replicates)
-        rows.append(
-            [
-                abs(one.value) <= t * alone,
-                abs(one.value) <= t * one.se,
-                one.raw,
-                one.value,
-                infinity(real, found, chance),
-            ]
-        )
+        holds = [abs(one.value) <= t * error for error in (alone, one.se)]
+        rows.append([*holds, one.raw, one.value, infinity(real, found, chance)])
     means, spread = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1)
     return AtZero(*np.array([*means[:4], spread[3], means[4], spread[4]]))
 
@@ -268,14 +261,8 @@ def chosen(spectrum: Population, design: str, n: int, trials: int) -> dict[str, 
         for step in range(-2, 3):
             x = (1 - narrower * step) * seeds + shift * step * way / np.linalg.norm(way)
             frechet, sliced = reference.distances(x, blocked(n, BLOCKS))
-            found.append(
-                [
-                    frechet.raw,
-                    corrected(frechet.raw, frechet.replicates),
-                    kernel_distance(x, real),
-                    sliced.raw,
-                ]
-            )
+            unbiased = corrected(frechet.raw, frechet.replicates)
+            found.append([frechet.raw, unbiased, kernel_distance(x, real), sliced.raw])
         hits += np.argmin(found, axis=0) == 2
     return dict(zip(MEASURES, hits / trials, strict=True))
 
@@ -323,27 +310,15 @@ def others(n: int, trials: int) -> dict[str, tuple[float, float, float]]:
 
 
 # what docs/statistics.md tells: population, n, images of the reference
+OTHERS = ("Gaussian, variances i^-2", "heavy tails (t, 5)", "four classes", "rare features")
 CASES = [
-    ("Gaussian", 256, 2000),
-    ("Gaussian", 512, 2000),
-    ("Gaussian", 128, 2000),
-    ("Gaussian, variances i^-2", 256, 2000),
-    ("heavy tails (t, 5)", 256, 2000),
-    ("1 % broken", 256, 2000),
-    ("four classes", 256, 2000),
-    ("rare features", 256, 2000),
-    ("Gaussian", 256, 256),
-    ("Gaussian", 256, 120),
+    *(("Gaussian", n, 2000) for n in (256, 512, 128)),
+    *((name, 256, 2000) for name in (*OTHERS[:2], "1 % broken", *OTHERS[2:])),
+    *(("Gaussian", 256, reference) for reference in (256, 120)),
 ]
 # the default experiment's floor is of 256 images, its reference of 3,000
-FLOORS = [
-    ("Gaussian", 256, 3000),
-    ("Gaussian, variances i^-2", 256, 3000),
-    ("heavy tails (t, 5)", 256, 3000),
-    ("four classes", 256, 3000),
-    ("four classes", 1024, 3000),
-    ("rare features", 256, 3000),
-]
+FLOORS = [(name, 256, 3000) for name in ("Gaussian", *OTHERS)]
+FLOORS.insert(-1, ("four classes", 1024, 3000))
 SIZES = (64, 128, 256, 512)
 TRIALS, CHOICES = 200, 100
 

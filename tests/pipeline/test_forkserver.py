@@ -16,6 +16,7 @@ import psutil
 import pytest
 import torch
 from patience import patience
+from processes import completed
 
 from guidebench.pipeline import forkserver
 
@@ -103,9 +104,7 @@ def test_a_fork_is_as_good_as_a_process(repository, tmp_path, held):
         [],
     ):
         fork, own = (
-            subprocess.run(
-                [*GUIDEBENCH, *words], env=env, cwd=tmp_path, capture_output=True, text=True
-            )
+            completed(*GUIDEBENCH, *words, env=env, cwd=tmp_path)
             for env in (held.environment, alone)
         )
         assert (fork.returncode, fork.stdout, fork.stderr) == (
@@ -170,9 +169,7 @@ def test_nothing_outlives_who_started_it(short_lived, who):
 def test_a_server_that_has_ended_is_not_missed(short_lived):
     short_lived.process.kill()
     short_lived.server.wait(patience(60))
-    done = subprocess.run(
-        [*GUIDEBENCH, "--help"], env=short_lived.environment, capture_output=True, text=True
-    )
+    done = completed(*GUIDEBENCH, "--help", env=short_lived.environment)
     assert done.returncode == 0
     assert "usage: guidebench" in done.stdout
 
@@ -187,16 +184,8 @@ def test_forks_draw_other_numbers(repository, held, tmp_path):
         f"base: {repository}/workflow/config/smoke.yaml\nname: own\n"
     )
     own = "datasets.mnist.classifiers.judge.architecture=guidebench_drawn:nothing"
-    drawn = [
-        subprocess.run(
-            [*GUIDEBENCH, "validate", "--config", "own.yaml", "--set", own],
-            env=held.environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-        ).stderr
-        for _ in range(2)
-    ]
+    words = [*GUIDEBENCH, "validate", "--config", "own.yaml", "--set", own]
+    drawn = [completed(*words, env=held.environment, cwd=tmp_path).stderr for _ in range(2)]
     numbers = [set(re.findall(r"0\.\d+", line)) for line in drawn]
     assert [len(found) for found in numbers] == [3, 3], drawn
     assert not numbers[0] & numbers[1]

@@ -1,11 +1,11 @@
 """What runs notes its name, and nothing else does."""
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from processes import completed
 
 from guidebench.base.seeds import derive
 from guidebench.diffusion.samplers import SAMPLERS
@@ -166,7 +166,7 @@ def test_what_an_import_runs_is_no_jobs() -> None:
         "from guidebench.pipeline import recording; import guidebench.diffusion.samplers,"
         "guidebench.base.choices; print(sorted(recording.ran))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = completed(sys.executable, "-c", code)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "[]\n"
 
@@ -179,11 +179,7 @@ def test_bytecode_without_notes_is_not_used(tmp_path: Path) -> None:
         "from guidebench.pipeline import recording; from guidebench.base.seeds import derive;"
         "derive(1, 'a'); print(*recording.ran)"
     )
-    done = subprocess.run(
-        [sys.executable, "-X", f"pycache_prefix={tmp_path}", "-c", code],
-        capture_output=True,
-        text=True,
-    )
+    done = completed(sys.executable, "-X", f"pycache_prefix={tmp_path}", "-c", code)
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.rglob("seeds*.pyc"))
     assert done.stdout == "base.seeds:derive\n"

@@ -5,21 +5,8 @@ from pathlib import Path
 import yaml
 from checkouts import Checkout, checkout
 
-RULES = [
-    "prepare",
-    "train_denoiser",
-    "train_classifier",
-    "sensitivity",
-    "sample",
-    "features",
-    "attributes",
-    "metrics",
-    "ground_truth",
-    "collect",
-    "findings",
-    "plots",
-    "report",
-]
+from guidebench.pipeline.jobs.stages import STAGES
+
 QUICK = {
     "jobs": 4,
     "latency-wait": 10,
@@ -34,7 +21,7 @@ def working_copy(root: Path, megabytes: int, minutes: int, **others: str) -> Che
     copy = checkout(root)
     profile = yaml.safe_load((root / "workflow/profiles/slurm/config.yaml").read_text())
     asked = {"mem_mb": f"{megabytes} * attempt", "runtime": f"{minutes} * attempt"} | others
-    profile |= QUICK | {"set-resources": dict.fromkeys(RULES, asked)}
+    profile |= QUICK | {"set-resources": dict.fromkeys(STAGES, asked)}
     folder = root / "workflow/profiles/quick"
     folder.mkdir()
     (folder / "config.yaml").write_text(yaml.safe_dump(profile))

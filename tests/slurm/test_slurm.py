@@ -17,7 +17,7 @@ import yaml
 from cluster import Cluster, unavailable
 from copies import working_copy
 from patience import slowness, until
-from processes import ended
+from processes import completed, ended
 
 from guidebench.pipeline import forkserver
 
@@ -300,11 +300,6 @@ def test_another_slurm_is_refused(cluster, tmp_path: Path) -> None:
     harness = Path(__file__).parent / "cluster.py"
     code = "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
     code += "from cluster import Cluster; Cluster(Path(sys.argv[2])).__enter__()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(harness.parent), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = completed(sys.executable, "-c", code, harness.parent, tmp_path)
     assert done.returncode != 0
     assert "another guidebench test cluster runs on this machine" in done.stderr

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny
 import torch
 from test_resume import CLASSIFIER, CPU, DENOISER, SCHEDULE, _step
 from torch import Tensor, nn
@@ -23,13 +24,6 @@ from guidebench.train import denoiser as denoisers
 from guidebench.train.loop import Plan, fit
 
 ENORMOUS = 1e30  # a learning rate
-
-
-@pytest.fixture
-def events(tmp_path: Path) -> Events:
-    made = Events(tmp_path / "results/x/events/train/job.jsonl", "train", "job")
-    made.start({}, {})
-    return made
 
 
 def _stopped(train: Callable[[Checkpoint], object], path: Path) -> str:
@@ -118,14 +112,7 @@ def test_a_model_that_diverged_is_not_finished(stage: str, edited: Any, tmp_path
     small, broken = ("datasets", "sportballs"), {"learning_rate": ENORMOUS, "steps": 6}
     config = edited(
         {
-            (*small, "data"): {
-                "source": "sportballs",
-                "size": 8,
-                "canvas": 8,
-                "poses": 2,
-                "train": 32,
-                "validation": 16,
-            },
+            (*small, "data"): tiny.BALLS | {"train": 32, "validation": 16},
             (*small, "denoiser"): broken | {"channels": [8], "warmup": 0},
             (*small, "classifiers", "clean"): broken,
         }

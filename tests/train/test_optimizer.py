@@ -35,13 +35,6 @@ def _loss(network: nn.Module, step: int) -> Tensor:
     return loss
 
 
-@pytest.fixture
-def events(tmp_path: Path) -> Events:
-    made = Events(tmp_path / "results/x/events/train/job.jsonl", "train", "job")
-    made.start({}, {})
-    return made
-
-
 def _fitted(plan: Plan, events: Events, tmp_path: Path) -> Tensor:
     model, _ = fit(_model(), _loss, plan, Checkpoint(tmp_path / "c", tmp_path), events, CPU)
     weight = model.get_parameter("weight")

@@ -57,13 +57,6 @@ def data() -> Stored:
     return Stored(images, np.arange(18) % 3, ["a", "b", "c"])
 
 
-@pytest.fixture
-def events(tmp_path: Path) -> Events:
-    made = Events(tmp_path / "results/x/events/train/job.jsonl", "train", "job")
-    made.start({}, {})
-    return made
-
-
 @pytest.fixture(autouse=True)
 def ran() -> Iterator[None]:
     """A job of its own, as to what is recorded."""

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import completed
 
 # a fork would lie outside of the small disk
 pytestmark = pytest.mark.usefixtures("own_processes")
@@ -16,9 +17,7 @@ BIN = Path(sys.executable).parent
 def _in_small_disk(folder: Path, size: int, command: str) -> subprocess.CompletedProcess[str]:
     """Run `command` where `folder` is a disk of `size` KiB, which ends with the process."""
     script = f"{MOUNT.format(size=size, folder=folder)} && {command}"
-    return subprocess.run(
-        ["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, check=False
-    )
+    return completed("unshare", "-rm", "sh", "-c", script)
 
 
 @pytest.fixture(autouse=True)

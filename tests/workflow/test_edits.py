@@ -4,6 +4,7 @@ import base64
 import os
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from checkouts import SMOKE, checkout
@@ -38,108 +39,87 @@ KEYS = {
     "a world's scale": ("worlds/two/setups/cfg/scales", [0, 1, 2], {"ground_truth": 1} | REPORT),
 }
 
-# edit of the code: file, old text, new text, and the jobs that run
+
+class Edit(NamedTuple):
+    """An edit of the code: file (of the package, or in workflow/), texts, the jobs that run."""
+
+    path: str
+    old: str
+    new: str
+    jobs: dict[str, int] = {}
+
+
 CODE = {
-    "a comment in the sampler": (
-        "src/guidebench/diffusion/samplers.py",
-        "    for step, (s, r)",
-        "    # a comment\n    for step, (s, r)",
-        {},
+    "a comment in the sampler": Edit(
+        "diffusion/samplers.py", "    for step, (s, r)", "    # a comment\n    for step, (s, r)"
     ),
-    "a docstring in the training": (
-        "src/guidebench/train/loop.py",
-        '"""One training loop',
-        '"""The training loop',
-        {},
+    "a docstring in the training": Edit(
+        "train/loop.py", '"""One training loop', '"""The training loop'
     ),
-    "a comment in a rule file": (
-        "workflow/rules/train.smk",
-        "rule train_denoiser:",
-        "# a comment\nrule train_denoiser:",
-        {},
+    "a comment in a rule file": Edit(
+        "workflow/rules/train.smk", "rule train_denoiser:", "# a comment\nrule train_denoiser:"
     ),
-    "the command line": (
-        "src/guidebench/pipeline/cli.py",
-        "def main() -> None:",
-        "assert True\n\n\ndef main() -> None:",
-        {},
+    "the command line": Edit(
+        "pipeline/cli.py", "def main() -> None:", "assert True\n\n\ndef main() -> None:"
     ),
-    "plotting code": (
-        "src/guidebench/report/figures/drawing.py",
+    "plotting code": Edit(
+        "report/figures/drawing.py",
         "    paths: list[Path] = []",
         "    paths: list[Path] = list()",
         {"plots": 1, "report": 1},
     ),
-    "the page's template": (
-        "src/guidebench/report/pages/page.html.j2",
-        "<body>",
-        "<body><!-- new -->",
-        {"report": 1},
+    "the page's template": Edit(
+        "report/pages/page.html.j2", "<body>", "<body><!-- new -->", {"report": 1}
     ),
-    "the sampler": (
-        "src/guidebench/diffusion/samplers.py",
+    "the sampler": Edit(
+        "diffusion/samplers.py",
         "    for step, (s, r)",
         "    assert grid\n    for step, (s, r)",
         BOTH | {"ground_truth": 1},
     ),
-    "a schedule's constant": (
-        "src/guidebench/diffusion/schedules.py",
+    "a schedule's constant": Edit(
+        "diffusion/schedules.py",
         "factor = 1000 /",
         "factor = 1001 /",
         TRAINED | BOTH | {"features": 6, "train_classifier": 2, "ground_truth": 1},
     ),
-    "a schedule's grid": (
-        "src/guidebench/diffusion/schedules.py",
+    "a schedule's grid": Edit(
+        "diffusion/schedules.py",
         "[CLEAN]",
         "[CLEAN - 0]",
         {"sensitivity": 4, "ground_truth": 1} | BOTH,
     ),
-    "the order of the sport balls": (
-        "src/guidebench/base/choices.py",
+    "the order of the sport balls": Edit(
+        "base/choices.py",
         '"baseball", "basketball"',
         '"basketball", "baseball"',
         {"prepare": 1, "train_denoiser": 1, "train_classifier": 3, "sensitivity": 2}
         | BALLS
         | {"features": 3},
     ),
-    "one sampler of two in use": (
-        "src/guidebench/diffusion/samplers.py",
+    "one sampler of two in use": Edit(
+        "diffusion/samplers.py",
         "(prediction.eps + corrected.eps) / 2",
         "(corrected.eps + prediction.eps) / 2",
         {"ground_truth": 1} | REPORT,
     ),
-    "one stabilizer": (
-        "src/guidebench/guidance/stabilizers.py",
-        "+ self.eps)",
-        "+ 2 * self.eps)",
-        {"sensitivity": 2} | BALLS,
+    "one stabilizer": Edit(
+        "guidance/stabilizers.py", "+ self.eps)", "+ 2 * self.eps)", {"sensitivity": 2} | BALLS
     ),
-    "a new sampler, stabilizer and data set": (
-        "src/guidebench/diffusion/samplers.py",
+    "a new sampler, stabilizer and data set": Edit(
+        "diffusion/samplers.py",
         "    dpmpp_2m=dpmpp_2m,\n",
         "    dpmpp_2m=dpmpp_2m,\n    another=ddim,\n",
-        {},
     ),
-    "the Fréchet code": (
-        "src/guidebench/metrics/frechet.py",
-        "traces - 2 * cross",
-        "traces - 2.0 * cross",
-        {"metrics": 2} | REPORT,
+    "the Fréchet code": Edit(
+        "metrics/frechet.py", "traces - 2 * cross", "traces - 2.0 * cross", {"metrics": 2} | REPORT
     ),
-    "a type annotation": (
-        "src/guidebench/train/loop.py",
-        "size: int, seed: int",
-        "size: int, seed: float",
-        {},
+    "a type annotation": Edit("train/loop.py", "size: int, seed: int", "size: int, seed: float"),
+    "a rule's shell line": Edit(
+        "workflow/rules/data.smk", "guidebench prepare {CLI}", "guidebench  prepare {CLI}"
     ),
-    "a rule's shell line": (
-        "workflow/rules/data.smk",
-        "guidebench prepare {CLI}",
-        "guidebench  prepare {CLI}",
-        {},
-    ),
-    "the mixture of Gaussians": (
-        "src/guidebench/data/gaussian_mixture.py",
+    "the mixture of Gaussians": Edit(
+        "data/gaussian_mixture.py",
         "    numbers = labels.unique().tolist()",
         "    assert True\n    numbers = labels.unique().tolist()",
         {"ground_truth": 1} | REPORT,
@@ -170,7 +150,7 @@ def test_jobs_after_an_edit_of_the_experiment(edit: str, copy) -> None:
 @pytest.mark.parametrize("edit", CODE)
 def test_jobs_after_an_edit_of_the_code(edit: str, copy) -> None:
     path, old, new, jobs = CODE[edit]
-    copy.edit(path, old, new)
+    copy.edit(path if path.startswith("workflow/") else f"src/guidebench/{path}", old, new)
     assert copy.stale() == jobs
     if edit in SNAKEMAKE:
         assert copy.planned() == jobs

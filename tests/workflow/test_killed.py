@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from checkouts import Checkout
 from patience import patience, until
 from processes import killed_in_training
 
@@ -15,26 +17,22 @@ pytestmark = pytest.mark.usefixtures("own_processes")
 SMOKE = "workflow/config/smoke.yaml"
 
 
+def started(copy: Checkout, words: list[str], **options: Any) -> subprocess.Popen:
+    command = [sys.executable, "-m", "guidebench", *words]
+    return subprocess.Popen(command, cwd=copy.root, env=copy.environment, **options)
+
+
 def test_training_killed_and_continued_gives_the_same_weights(copy) -> None:
     results = copy.root / "results/smoke"
     manifest = results / "mnist/denoiser/manifest.json"
     before = manifest.read_text()
-    stage = [
-        sys.executable,
-        "-m",
-        "guidebench",
-        "train_denoiser",
-        "--config",
-        SMOKE,
-        "--dataset",
-        "mnist",
-    ]
+    stage = ["train_denoiser", "--config", SMOKE, "--dataset", "mnist"]
     killed_in_training(
-        lambda: subprocess.Popen(stage, cwd=copy.root, env=copy.environment),
+        lambda: started(copy, stage),
         lambda: list(results.glob(".resume/train_denoiser-mnist-*.pt")),
         manifest,
     )
-    done = copy.guidebench("train_denoiser", "--config", SMOKE, "--dataset", "mnist")
+    done = copy.guidebench(*stage)
     assert done.returncode == 0, done.stderr
     assert manifest.read_text() == before
     assert not list(results.glob(".resume/*.pt"))
@@ -43,17 +41,10 @@ def test_training_killed_and_continued_gives_the_same_weights(copy) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_told_to_end_takes_its_jobs_along(untouched, number: signal.Signals) -> None:
     """Told to that process alone, in the background of a shell that has it ignore Ctrl-C."""
-    command = [sys.executable, "-m", "guidebench", "run", "--config", SMOKE, "--cores", "1"]
-    process = subprocess.Popen(
-        command,
-        cwd=untouched.root,
-        env=untouched.environment,
-        text=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
-    )
+    deaf = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)}
+    streams = {"text": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    command = ["run", "--config", SMOKE, "--cores", "1"]
+    process = started(untouched, command, start_new_session=True, **streams, **deaf)
     results = untouched.root / "results/smoke"
     until(lambda: list(results.glob("events/*")), "the first job", 120)
     assert killed_runs.processes(results, [])
@@ -68,19 +59,13 @@ def test_a_run_that_is_told_to_end_takes_its_jobs_along(untouched, number: signa
 @pytest.mark.timeout(900)
 def test_make_run_killed_in_training_and_started_again(finished, untouched) -> None:
     """SIGKILL to the whole process group in the middle of training, then the same command."""
-    command = [sys.executable, "-m", "guidebench", "run", "--config", SMOKE, "--cores", "2"]
-    process = subprocess.Popen(
-        command,
-        cwd=untouched.root,
-        env=untouched.environment,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    command = ["run", "--config", SMOKE, "--cores", "2"]
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = started(untouched, command, start_new_session=True, **silent)
     resumable = (untouched.root / "results/smoke/.resume").glob
     until(lambda: list(resumable("train_denoiser-*.pt")), "a checkpoint", 240)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    done = untouched.command(*command[2:])
+    done = untouched.guidebench(*command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert untouched.digest() == finished.digest()

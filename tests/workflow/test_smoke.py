@@ -156,31 +156,21 @@ def test_a_stage_alone_gives_the_same_bytes(copy) -> None:
     manifest = copy.root / "results/smoke/mnist/classifiers/clean/manifest.json"
     before = manifest.read_text()
     shutil.rmtree(manifest.parent)
-    done = copy.guidebench(
-        "train_classifier",
-        "--config",
-        "workflow/config/smoke.yaml",
-        "--dataset",
-        "mnist",
-        "--classifier",
-        "clean",
-    )
+    job = ["--dataset", "mnist", "--classifier", "clean"]
+    done = copy.guidebench("train_classifier", "--config", "workflow/config/smoke.yaml", *job)
     assert done.returncode == 0, done.stderr
     assert manifest.read_text() == before
+
+
+BLOCK = "--dataset mnist --block evaluation-0"
 
 
 @pytest.mark.parametrize(
     ("file", "stage"),
     [
         ("mnist/data/train/images.npy", "train_denoiser --dataset mnist"),
-        (
-            "mnist/denoiser/unet/diffusion_pytorch_model.safetensors",
-            "sample --dataset mnist --block evaluation-0",
-        ),
-        (
-            "mnist/samples/cfg/scale-3/evaluation-0.npz",
-            "features --dataset mnist --block evaluation-0",
-        ),
+        ("mnist/denoiser/unet/diffusion_pytorch_model.safetensors", f"sample {BLOCK}"),
+        ("mnist/samples/cfg/scale-3/evaluation-0.npz", f"features {BLOCK}"),
         ("tables/jackknife.parquet", "findings"),
     ],
 )

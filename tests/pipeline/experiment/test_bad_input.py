@@ -1,6 +1,5 @@
 """Every mistake in an experiment file is one line: file, key, what was found, what is allowed."""
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from conftest import put
 from crash_cases import CASES as LAST
 from mistake_cases import CASES as EARLIER
 from mistake_cases import M, S
+from processes import completed
 from unread_cases import CASES as UNREAD
 from world_cases import CASES as LATER
 
@@ -82,11 +82,8 @@ def test_a_metric_that_no_data_set_has_is_a_mistake(smoke, tmp_path):
 def test_unread_keys_may_be_written_with_their_defaults(smoke, tmp_path):
     smoke["datasets"]["sportballs"]["denoiser"]["head_dim"] = 8
     smoke["datasets"]["mnist"]["data"]["otherwise"] = "stop"
-    smoke["datasets"]["mnist"]["sampling"] |= {
-        "grid_images": 0,
-        "grid_setups": [],
-        "grid_steps": None,
-    }
+    off = {"grid_images": 0, "grid_setups": [], "grid_steps": None}
+    smoke["datasets"]["mnist"]["sampling"] |= off
     assert messages(smoke, tmp_path) == []
 
 
@@ -108,11 +105,8 @@ def test_one_key_turns_a_feature_off(section, switch, off, details, smoke, tmp_p
 
 def test_read_keys_may_be_anything(smoke, tmp_path):
     smoke["datasets"]["sportballs"]["denoiser"] |= {"attention": [False, True], "head_dim": 4}
-    smoke["datasets"]["mnist"]["sampling"] |= {
-        "grid_images": 1,
-        "grid_setups": ["unguided"],
-        "grid_steps": 3,
-    }
+    grid = {"grid_images": 1, "grid_setups": ["unguided"], "grid_steps": 3}
+    smoke["datasets"]["mnist"]["sampling"] |= grid
     assert messages(smoke, tmp_path) == []
 
 
@@ -179,6 +173,9 @@ def test_keys_are_text_and_a_merged_key_may_be_replaced(repository, tmp_path):
     assert config.datasets["yes"].classifiers["judge"].learning_rate == 1e-3
 
 
+# read as text, whatever YAML 1.1 would make of it
+TEXTS = ["yes", "no", "on", "Off", "y", "=", "1:30", "190:20:30", "6:30.5", "1_000", "1_0.5"]
+TEXTS += ["2024_10", "0b11", "2024-10-01", "2024-13-45", "1e", "0.1.2"]
 # how YAML 1.1 would read it -> how 1.2 does
 SCALARS = {
     "0100": 100,
@@ -187,34 +184,17 @@ SCALARS = {
     "0x1F": 31,
     "-08": -8,
     "+7": 7,
-    "1:30": "1:30",
-    "190:20:30": "190:20:30",
-    "1_000": "1_000",
-    "2024_10": "2024_10",
-    "0b11": "0b11",
-    "yes": "yes",
-    "no": "no",
-    "on": "on",
-    "Off": "Off",
-    "y": "y",
     "true": True,
     "False": False,
     "~": None,
     "null": None,
-    "2024-10-01": "2024-10-01",
-    "2024-13-45": "2024-13-45",
     "1e3": 1000.0,
     "1.": 1.0,
     ".5": 0.5,
     "-1.5e-2": -0.015,
-    "1e": "1e",
-    "1_0.5": "1_0.5",
-    "6:30.5": "6:30.5",
-    "0.1.2": "0.1.2",
-    "=": "=",
     "'0100'": "0100",
     '"true"': "true",
-}
+} | {text: text for text in TEXTS}
 
 
 @pytest.mark.parametrize("text", SCALARS)
@@ -242,14 +222,8 @@ def test_what_is_no_number_is_refused_with_what_is(setting, said, repository):
 
 def test_numbers_with_zeros_in_front_are_decimal_and_a_bare_no_is_text(repository):
     smoke = str(repository / "workflow/config/smoke.yaml")
-    config = load(
-        smoke,
-        [
-            "datasets.mnist.denoiser.steps=0100",
-            "name=2024_10",
-            "datasets.mnist.denoiser.mixed_precision=no",
-        ],
-    )
+    key = "datasets.mnist.denoiser"
+    config = load(smoke, [f"{key}.steps=0100", "name=2024_10", f"{key}.mixed_precision=no"])
     assert config.datasets["mnist"].denoiser.steps == 100
     assert config.datasets["mnist"].denoiser.mixed_precision == "no"
     assert config.name == "2024_10"
@@ -373,26 +347,23 @@ def test_no_job_starts_and_no_traceback_is_shown(
     bad = tmp_path / "bad.yaml"
     smoke["datasets"]["sportballs"]["target"] = "tennis"
     bad.write_text(yaml.safe_dump(smoke) if text is None else text)
+    dry = ["-n", "-s", str(repository / "Snakefile")]
     commands = {
         "guidebench": ["validate", "--config", str(bad)],
-        "snakemake": [
-            "snakemake",
-            "-n",
-            "-s",
-            str(repository / "Snakefile"),
-            "--configfile",
-            str(bad),
-        ],
+        "snakemake": ["snakemake", *dry, "--configfile", str(bad)],
     }
-    done = subprocess.run(
-        [BIN / "guidebench", *commands[program]], cwd=tmp_path, capture_output=True, text=True
-    )
+    done = completed(BIN / "guidebench", *commands[program], cwd=tmp_path)
     output = done.stdout + done.stderr
     assert done.returncode != 0
     assert said in output
     assert "Traceback" not in output
     left = {path.name for path in tmp_path.iterdir()} - {".snakemake"}
     assert left == {"bad.yaml"}
+
+
+def dry_run(repository: Path, *words: str, cwd: Path) -> Any:
+    command = [BIN / "guidebench", "snakemake", "-n", "-s", repository / "Snakefile"]
+    return completed(*command, *words, cwd=cwd)
 
 
 @pytest.mark.parametrize(
@@ -410,12 +381,7 @@ def test_no_job_starts_and_no_traceback_is_shown(
 def test_snakemakes_own_options_are_read_as_ours(arguments, said, smoke, repository, tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(smoke))
-    done = subprocess.run(
-        [BIN / "guidebench", "snakemake", "-n", "-s", str(repository / "Snakefile"), *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    done = dry_run(repository, *arguments, cwd=tmp_path)
     output = done.stdout + done.stderr
     assert done.returncode != 0
     assert said in output
@@ -424,26 +390,8 @@ def test_snakemakes_own_options_are_read_as_ours(arguments, said, smoke, reposit
 
 def test_a_name_in_quotes_stays_text_for_snakemake(smoke, repository, tmp_path):
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(smoke))
-    done = subprocess.run(
-        [
-            BIN / "guidebench",
-            "snakemake",
-            "-n",
-            "--quiet",
-            "rules",
-            "-s",
-            str(repository / "Snakefile"),
-            "--configfile",
-            "a.yaml",
-            "--config",
-            r'set=["name=\"2024\""]',
-            "seed=007",
-            "threads=1",
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    named = [r'set=["name=\"2024\""]', "seed=007", "threads=1"]
+    done = dry_run(repository, "--configfile", "a.yaml", "--config", *named, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

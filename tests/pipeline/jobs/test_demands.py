@@ -4,8 +4,6 @@ import hashlib
 import importlib.util
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 import yaml
 from checkpoints import write_checkpoint
 from data_folders import write_faces, write_idx
+from processes import module
 
 from guidebench.base import published
 from guidebench.data.dataset import DataSet
@@ -163,13 +162,8 @@ def test_a_package_that_is_not_installed_is_one_line(root, edited, monkeypatch):
     ("train", "validation", "asked"), [(60000, 10000, 70000), (None, 2000, 5600)]
 )
 def test_what_stands_in_has_5000_digits(train, validation, asked, edited, tmp_path):
-    data = {
-        "source": "mnist",
-        "root": str(tmp_path / "nowhere"),
-        "otherwise": "package",
-        "train": train,
-        "validation": validation,
-    }
+    data = {"source": "mnist", "root": str(tmp_path / "nowhere"), "otherwise": "package"}
+    data |= {"train": train, "validation": validation}
     (line,) = _said(edited({(*BALLS, "data"): data}))
     assert f"data.train: found {asked} with validation, allowed: at most 5000 without" in line
 
@@ -200,13 +194,8 @@ def test_a_folder_without_an_end_is_one_line_before_the_first_job(
     monkeypatch.chdir(tmp_path)
     Path("linked").mkdir()
     Path("linked/same").symlink_to(tmp_path / "linked")
-    section = {
-        "source": "mine:Mine",
-        "classes": ["a", "b"],
-        "train": 8,
-        "validation": 8,
-        "options": {"pictures": folder},
-    }
+    section = {"source": "mine:Mine", "classes": ["a", "b"], "train": 8, "validation": 8}
+    section |= {"options": {"pictures": folder}}
     assert _said(edited({(*BALLS, "data"): section})) == [
         f"a.yaml: datasets.sportballs.data.options.pictures: found {folder} ({why}), allowed: a "
         "folder that can be read to its end"
@@ -230,23 +219,9 @@ def test_every_way_in_says_it_before_the_first_job(program, smoke, repository, t
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(smoke))
     command = ["guidebench", program, "--config", "a.yaml"]
     if program == "snakemake":
-        command = [
-            "guidebench",
-            "snakemake",
-            "-s",
-            repository / "Snakefile",
-            "--cores",
-            "1",
-            "--configfile",
-            "a.yaml",
-        ]
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env=os.environ,
-    )
+        command = ["guidebench", "snakemake", "-s", repository / "Snakefile"]
+        command += ["--cores", "1", "--configfile", "a.yaml"]
+    done = module(*command, cwd=tmp_path)
     output = done.stdout + done.stderr
     assert done.returncode != 0
     assert output.count("datasets.mnist.data.root: found ") == 1
@@ -257,27 +232,16 @@ def test_every_way_in_says_it_before_the_first_job(program, smoke, repository, t
 def test_plain_snakemake_tries_methods_where_something_is_to_do(smoke, repository, tmp_path):
     smoke["datasets"]["mnist"]["classifiers"]["clean"]["architecture"] = "vit_b_16"
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(smoke))
-    command = [
-        sys.executable,
-        "-m",
-        "guidebench",
-        "snakemake",
-        "-s",
-        repository / "Snakefile",
-        "--dry-run",
-        "--configfile",
-        "a.yaml",
-    ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ)
+    command = ["guidebench", "snakemake", "-s", repository / "Snakefile"]
+    command += ["--dry-run", "--configfile", "a.yaml"]
+    done = module(*command, cwd=tmp_path)
     output = done.stdout + done.stderr
     assert done.returncode != 0
     assert output.count("datasets.mnist.classifiers.clean.architecture: found vit_b_16") == 1
     assert "Traceback" not in output
     assert not (tmp_path / "results").exists()
     # `guidebench run` tried them
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {MARK: "x"}
-    )
+    done = module(*command, cwd=tmp_path, env=os.environ | {MARK: "x"})
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -387,21 +351,21 @@ def _published(edited: Any, checkpoint: Any, **more: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("missing", "named"),
+    "missing",
     [
-        ("unet/config.json", "unet/config.json"),
-        ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.safetensors"),
-        ("scheduler/scheduler_config.json", "scheduler/scheduler_config.json"),
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+        "scheduler/scheduler_config.json",
     ],
 )
-def test_a_checkpoint_that_is_not_whole_is_one_line(missing, named, edited, tmp_path):
+def test_a_checkpoint_that_is_not_whole_is_one_line(missing, edited, tmp_path):
     write_checkpoint(tmp_path / "theirs")
     config = _published(edited, tmp_path / "theirs")
     assert _said(config) == []
     (tmp_path / "theirs" / missing).unlink()
     assert _said(config) == [
         f"a.yaml: datasets.sportballs.denoiser.checkpoint: found {tmp_path}/theirs (with "
-        f"model_index.json, scheduler, unet in it), allowed: a folder with {named}; see "
+        f"model_index.json, scheduler, unet in it), allowed: a folder with {missing}; see "
         "docs/checkpoints.md"
     ]
 

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 from patience import patience, until
-from processes import killed_in_training
+from processes import completed, killed_in_training
 
 from guidebench.pipeline import forkserver
 from guidebench.pipeline.jobs import parallel
@@ -41,26 +41,11 @@ class Training:
         assert self("prepare").returncode == 0
 
     def command(self, stage: str, *arguments: str) -> list[str]:
-        return [
-            sys.executable,
-            "-m",
-            "guidebench",
-            stage,
-            "--config",
-            str(self.config),
-            "--dataset",
-            "mnist",
-            *arguments,
-        ]
+        job = [stage, "--config", str(self.config), "--dataset", "mnist"]
+        return [sys.executable, "-m", "guidebench", *job, *arguments]
 
     def __call__(self, stage: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(stage, *arguments),
-            cwd=self.folder,
-            text=True,
-            capture_output=True,
-            check=False,
-        )
+        return completed(*self.command(stage, *arguments), cwd=self.folder)
 
     def start(self, *arguments: str) -> subprocess.Popen:
         # not a fork: its processes are its children
@@ -122,9 +107,7 @@ def test_a_process_that_dies_ends_the_others(two: Training) -> None:
 def test_more_machines_need_slurm(two: Training) -> None:
     outside = {key: value for key, value in os.environ.items() if not key.startswith("SLURM")}
     command = two.command("train_denoiser", "--set", "datasets.mnist.denoiser.nodes=2")
-    done = subprocess.run(
-        command, cwd=two.folder, env=outside, text=True, capture_output=True, check=False
-    )
+    done = completed(*command, cwd=two.folder, env=outside)
     assert done.returncode == 2
     assert done.stderr == "denoiser.nodes: found 2 outside of SLURM, allowed: 1\n"
 

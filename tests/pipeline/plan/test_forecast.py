@@ -1,10 +1,9 @@
 """The forecast: pending jobs and reasons, costs, the makespan, and the words for all of it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from processes import module
 
 from guidebench import workload
 from guidebench.base.units import size
@@ -220,26 +219,8 @@ def test_sizes() -> None:
 
 
 def test_the_command_on_a_stated_target(repository: Path) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "guidebench",
-            "plan",
-            "--config",
-            SMOKE,
-            "--images-per-second",
-            "1000",
-            "--workers",
-            "4",
-            "--set",
-            "name=never_run",
-        ],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    stated_speed = ["--images-per-second", "1000", "--workers", "4", "--set", "name=never_run"]
+    done = module("guidebench", "plan", "--config", SMOKE, *stated_speed, cwd=repository)
     assert done.returncode == 0, done.stderr
     assert "never_run: 31 jobs, 0 up to date, 31 to run" in done.stdout
     assert "with 4 jobs at a time" in done.stdout

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from processes import completed
 
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.plan.memory import Live, predicted
@@ -132,13 +133,7 @@ def test_the_papers_network_takes_what_is_predicted(
 
     Of 22.41 M parameters at 64 x 64, on the CPU, each in a process of its own, as a job's.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", STEP, kind, str(tmp_path), str(ROWS), *SETTINGS],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = completed(sys.executable, "-c", STEP, kind, tmp_path, ROWS, *SETTINGS, cwd=repository)
     assert done.returncode == 0, done.stderr
     measured = json.loads(done.stdout)
     assert measured["finite"]

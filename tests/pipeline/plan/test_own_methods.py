@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -55,52 +55,68 @@ def folder(tmp_path: Path, repository: Path) -> Path:
     return tmp_path
 
 
+class Edit(NamedTuple):
+    """Of a method's text, and why it is refused then; empty: it is not."""
+
+    old: str
+    new: str
+    why: str
+
+
 SAMPLERS = {
-    "as it should be": ("", "", ""),
-    "arguments": (", callback, **options", "", "too many positional arguments"),
-    "an option": ("**options", "strength", "missing a required argument: 'strength'"),
-    "an answer": ("    return x\n", "", "answered NoneType, allowed: the last x, (2, 3, 8, 8)"),
-    "a shape": ("return x\n", "return x[:, :1]\n", "answered (2, 1, 8, 8), allowed: the last x"),
-    "a state": (
+    "as it should be": Edit("", "", ""),
+    "arguments": Edit(", callback, **options", "", "too many positional arguments"),
+    "an option": Edit("**options", "strength", "missing a required argument: 'strength'"),
+    "an answer": Edit("    return x\n", "", "answered NoneType, allowed: the last x, (2, 3, 8, 8)"),
+    "a shape": Edit(
+        "return x\n", "return x[:, :1]\n", "answered (2, 1, 8, 8), allowed: the last x"
+    ),
+    "a state": Edit(
         "prediction.eps\n",
         "prediction.eps.double()\n",
         "step 1 asks at x of (2, 3, 8, 8), torch.float64",
     ),
-    "nan": ("return x\n", "return x * float('nan')\n", "its samples are not finite"),
-    "no callback": (
+    "nan": Edit("return x\n", "return x * float('nan')\n", "its samples are not finite"),
+    "no callback": Edit(
         "        callback(step, s, x, prediction)\n",
         "",
         "callback was called at steps [], not once at each of 4",
     ),
-    "own noise": (
+    "own noise": Edit(
         "return x\n",
         "return x + torch.randn_like(x)\n",
         "all that is random must come from noise(step)",
     ),
-    "noise of the row's place": (
+    "noise of the row's place": Edit(
         "return x\n",
         "return x + torch.randn(x.shape, generator=torch.Generator().manual_seed(step))\n",
         "depends on its place: all that is random must come from noise(step)",
     ),
-    "rows together": ("return x\n", "return x - x.mean()\n", "depends on the rows beside it"),
-    "evaluations": (
+    "rows together": Edit("return x\n", "return x - x.mean()\n", "depends on the rows beside it"),
+    "evaluations": Edit(
         "prediction = predict(x, s, step)",
         "prediction = predict(x, s, step) and predict(x, s, step, corrector=True)",
         "evaluations is 1, but 4 steps took 8 of them",
     ),
-    "fewer evaluations": (
+    "fewer evaluations": Edit(
         "return x\n",
         "return x\n\neuler.evaluations = 2\n",
         "evaluations is 2, but 4 steps took 4 of them",
     ),
-    "a wrong fact": ("return x\n", "return x\n\neuler.evaluations = 0.5\n", "not a number from 1"),
-    "no mean": (
+    "a wrong fact": Edit(
+        "return x\n", "return x\n\neuler.evaluations = 0.5\n", "not a number from 1"
+    ),
+    "no mean": Edit(
         "return x\n",
         "return x\n\neuler.has_mean = True\n",
         "has_mean is true, but its samples do not follow the shift",
     ),
-    "an exception": ("return x\n", "raise ValueError('of its\\nown')\n", "ValueError: of its own"),
-    "an import": ("import torch\n", "import torch\nraise OSError('no licence')\n", "no licence"),
+    "an exception": Edit(
+        "return x\n", "raise ValueError('of its\\nown')\n", "ValueError: of its own"
+    ),
+    "an import": Edit(
+        "import torch\n", "import torch\nraise OSError('no licence')\n", "no licence"
+    ),
 }
 
 
@@ -108,15 +124,9 @@ SAMPLERS = {
 def test_a_sampler_is_tried(name, folder, monkeypatch) -> None:
     old, new, why = SAMPLERS[name]
     text = EULER.replace(old, new)
-    lines = said(
-        folder,
-        monkeypatch,
-        text,
-        **{
-            "datasets.shades.sampling.sampler": "mine:euler",
-            "datasets.shades.setups.clean/x0+sign.injection": "score",
-        },
-    )
+    settings = {"sampling.sampler": "mine:euler", "setups.clean/x0+sign.injection": "score"}
+    settings = {f"datasets.shades.{key}": value for key, value in settings.items()}
+    lines = said(folder, monkeypatch, text, **settings)
     assert len(lines) == bool(why), lines
     for line in lines:
         assert line.startswith("datasets.shades.sampling.sampler: found mine:euler, allowed: ")
@@ -139,16 +149,20 @@ def test_a_mean_that_no_own_sampler_has(folder, monkeypatch) -> None:
 
 
 METRICS = {
-    "as it should be": ("", "", ""),
-    "arguments": ("samples, reference", "samples", "too many positional arguments"),
-    "no title": ('"spread", "Of', '3, "Of', "attribute title: found 3, allowed: a text"),
-    "no direction": (", False", ", 0", "attribute smaller_is_better: found 0, allowed: True or"),
-    "an array": ("samples.std()", "samples.std(axis=0)", "answered values of shape (64,), allowed"),
-    "a text": ("return samples", "return 'x' or samples", "answered str, allowed"),
-    "nan": ("reference.std()", "float('nan')", "answered nan for 6 samples and 24 real ones"),
-    "chance": ("reference.std()", "np.random.rand()", "the same samples gave other values"),
-    "an edit": ("return samples", "samples -= 1\n    return samples", "read-only"),
-    "an import": ("import numpy", "import nowhere_2", "No module named 'nowhere_2'"),
+    "as it should be": Edit("", "", ""),
+    "arguments": Edit("samples, reference", "samples", "too many positional arguments"),
+    "no title": Edit('"spread", "Of', '3, "Of', "attribute title: found 3, allowed: a text"),
+    "no direction": Edit(
+        ", False", ", 0", "attribute smaller_is_better: found 0, allowed: True or"
+    ),
+    "an array": Edit(
+        "samples.std()", "samples.std(axis=0)", "answered values of shape (64,), allowed"
+    ),
+    "a text": Edit("return samples", "return 'x' or samples", "answered str, allowed"),
+    "nan": Edit("reference.std()", "float('nan')", "answered nan for 6 samples and 24 real ones"),
+    "chance": Edit("reference.std()", "np.random.rand()", "the same samples gave other values"),
+    "an edit": Edit("return samples", "samples -= 1\n    return samples", "read-only"),
+    "an import": Edit("import numpy", "import nowhere_2", "No module named 'nowhere_2'"),
 }
 
 
@@ -159,12 +173,8 @@ def test_a_metric_is_tried(name, of, folder, monkeypatch) -> None:
     if of == "images":
         why = why.replace("(64,)", "(1, 8, 8)")
     text = SPREAD.replace(old, new)
-    lines = said(
-        folder,
-        monkeypatch,
-        text,
-        **{"metrics.own": f"{{spread: {{name: 'mine:spread', of: {of}}}}}"},
-    )
+    own = {"metrics.own": f"{{spread: {{name: 'mine:spread', of: {of}}}}}"}
+    lines = said(folder, monkeypatch, text, **own)
     assert len(lines) == bool(why), lines
     for line in lines:
         assert line.startswith("metrics.own.spread.name: found mine:spread, allowed: ")

@@ -1,6 +1,5 @@
 """The paper's experiments at its scale: its settings, and that they can be planned."""
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 import torch
 from data_folders import write_faces
 from numpy import arange
+from processes import completed
 
 from guidebench.models.denoiser import build
 from guidebench.pipeline.experiment.config import Config, Dataset
@@ -133,7 +133,7 @@ def test_they_can_be_planned(at: Any, name: str, repository: Path, tmp_path: Pat
     if name == "celeba":
         write_faces(tmp_path, arange(40) % 2, train=30)
         command += ["--set", f"datasets.celeba.data.root={tmp_path}"]
-    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    done = completed(*command, cwd=repository)
     assert done.returncode == 0, done.stderr
     count = len(list(jobs(at(name))))
     assert f"never_run: {count} jobs, 0 up to date, {count} to run" in done.stdout

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny
 import torch
 import yaml
 from conftest import put
@@ -94,13 +95,7 @@ def test_a_checkpoint_is_opened_and_given_an_image(smoke, tmp_path) -> None:
 
 def test_batches_of_one_image_need_more_than_one_pixel_left(smoke, tmp_path) -> None:
     assert said(smoke, tmp_path, batch_size=1) == []  # 4 x 4 are left of 28 x 28
-    smoke["datasets"]["mnist"]["data"] = {
-        "source": "sportballs",
-        "size": 8,
-        "canvas": 8,
-        "train": 64,
-        "validation": 64,
-    }
+    smoke["datasets"]["mnist"]["data"] = tiny.BALLS | {"train": 64, "validation": 64}
     smoke["datasets"]["mnist"] |= {"target": "baseball"}
     smoke["datasets"]["mnist"]["denoiser"] |= {"channels": [8, 16]}
     (line,) = said(smoke, tmp_path, batch_size=1)
@@ -129,23 +124,16 @@ class Wide(nn.Module):
 """
 
 
+NET = "\ndef Net(outputs): ..."
+
+
 @pytest.mark.parametrize(
     ("module", "text", "attribute", "why"),
     [
         ("own_shapes", OWN, "Shapes", None),
         ("own_wide", OWN, "Wide", "RuntimeError: "),
-        (
-            "own_broken",
-            "raise OSError('no licence')\ndef Net(outputs): ...",
-            "Net",
-            "OSError: no licence",
-        ),
-        (
-            "own_leaving",
-            "raise SystemExit('no GPU')\ndef Net(outputs): ...",
-            "Net",
-            "SystemExit: no GPU",
-        ),
+        ("own_broken", "raise OSError('no licence')" + NET, "Net", "OSError: no licence"),
+        ("own_leaving", "raise SystemExit('no GPU')" + NET, "Net", "SystemExit: no GPU"),
     ],
 )
 def test_an_own_classifier_is_tried(

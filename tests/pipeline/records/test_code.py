@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -122,20 +123,8 @@ def inner(x: float) -> float:
     """What that calls."""
     return x * FACTOR
 '''
-FUNCTIONS = [
-    "scaled",
-    "shifted",
-    "whole",
-    "rounded",
-    "page",
-    "chosen",
-    "square",
-    "Shape.area",
-    "Shape.name",
-    "Square.text",
-    "TABLE[scaled]",
-    "TABLE[twice]",
-]
+FUNCTIONS = ["scaled", "shifted", "whole", "rounded", "page", "chosen", "square"]
+FUNCTIONS += ["Shape.area", "Shape.name", "Square.text", "TABLE[scaled]", "TABLE[twice]"]
 
 
 class Source:
@@ -202,158 +191,118 @@ def real(source: Source) -> Source:
 
 
 @pytest.fixture
-def changed(toy: Source) -> Callable[[str, str, str], set[str]]:
-    """The functions of `maths.py` that an edit changes."""
+def changed(toy: Source) -> Callable[[str, str], set[str]]:
+    """The functions of `maths.py` that an edit of the toy changes."""
 
-    def names(file: str, old: str, new: str) -> set[str]:
+    def names(old: str, new: str) -> set[str]:
         before = {name: _digest(f"toy.maths:{name}") for name in FUNCTIONS}
-        toy.edit(f"toy/{file}", old, new)
+        (file,) = [path for path in toy.root.glob("toy/*.*") if old in path.read_text()]
+        toy.edit(f"toy/{file.name}", old, new)
         return {name for name in FUNCTIONS if _digest(f"toy.maths:{name}") != before[name]}
 
     return names
 
 
-# what the edit is of: file, old text, new text, the functions that it changes
-EDITS: dict[str, tuple[str, str, str, set[str]]] = {
-    "a comment": ("maths.py", "    return x * SCALE", "    # why\n    return x * SCALE", set()),
-    "a docstring": ("maths.py", "By a constant of another module.", "Scaled.", set()),
-    "no docstring": ("maths.py", '    """Its area."""\n', "", set()),
-    "the module's docstring": ("maths.py", '"""Areas."""', '"""Shapes."""', set()),
-    "layout": ("maths.py", "LEVELS = [1, 2]", "LEVELS = [\n    1,\n    2,\n]", set()),
-    "annotations": ("maths.py", "def scaled(x: float) -> float:", "def scaled(x: int):", set()),
-    "a local annotation": ("maths.py", "more: float = ", "more: int = ", set()),
-    "an unused constant": ("maths.py", "UNUSED = 4", "UNUSED = 5", set()),
-    "a new function": (
-        "maths.py",
-        "TABLE = ",
-        "def new() -> int:\n    return 1\n\n\nTABLE = ",
-        set(),
+class Edit(NamedTuple):
+    """Old text, new text, the functions that change with it."""
+
+    old: str
+    new: str
+    changes: set[str] = set()
+
+
+EDITS = {
+    "a comment": Edit("    return x * SCALE", "    # why\n    return x * SCALE"),
+    "a docstring": Edit("By a constant of another module.", "Scaled."),
+    "no docstring": Edit('    """Its area."""\n', ""),
+    "the module's docstring": Edit('"""Areas."""', '"""Shapes."""'),
+    "layout": Edit("LEVELS = [1, 2]", "LEVELS = [\n    1,\n    2,\n]"),
+    "annotations": Edit("def scaled(x: float) -> float:", "def scaled(x: int):"),
+    "a local annotation": Edit("more: float = ", "more: int = "),
+    "an unused constant": Edit("UNUSED = 4", "UNUSED = 5"),
+    "a new function": Edit("TABLE = ", "def new() -> int:\n    return 1\n\n\nTABLE = "),
+    "a body": Edit("return x * SCALE", "return SCALE * x", {"scaled"}),
+    "a constant": Edit("LEVELS = [1, 2]", "LEVELS = [3, 2]", {"shifted"}),
+    "a constant of another module": Edit("SCALE = 2.0", "SCALE = 3.0", {"scaled"}),
+    "one by the module's name": Edit("OFFSET = 5", "OFFSET = 6", {"shifted", "TABLE[twice]"}),
+    "one that is imported within": Edit("DIGITS = 3", "DIGITS = 4", {"rounded"}),
+    "the call that made a constant": Edit("doubled(3)", "doubled(4)", {"whole"}),
+    "what makes a constant, or a default": Edit(
+        "return inner(x)", "return inner(x) + 0", {"whole", "shifted"}
     ),
-    "a body": ("maths.py", "return x * SCALE", "return SCALE * x", {"scaled"}),
-    "a constant": ("maths.py", "LEVELS = [1, 2]", "LEVELS = [3, 2]", {"shifted"}),
-    "a constant of another module": ("constants.py", "SCALE = 2.0", "SCALE = 3.0", {"scaled"}),
-    "one by the module's name": (
-        "constants.py",
-        "OFFSET = 5",
-        "OFFSET = 6",
-        {"shifted", "TABLE[twice]"},
-    ),
-    "one that is imported within": ("constants.py", "DIGITS = 3", "DIGITS = 4", {"rounded"}),
-    "the call that made a constant": ("maths.py", "doubled(3)", "doubled(4)", {"whole"}),
-    "what makes a constant, or a default": (
-        "constants.py",
-        "return inner(x)",
-        "return inner(x) + 0",
-        {"whole", "shifted"},
-    ),
-    "what that calls": ("constants.py", "x * FACTOR", "FACTOR * x", {"whole", "shifted"}),
-    "a constant of what that calls": (
-        "constants.py",
-        "FACTOR = 2",
-        "FACTOR = 3",
-        {"whole", "shifted"},
-    ),
-    "a default": ("maths.py", "doubled(1)", "doubled(2)", {"shifted"}),
-    "a file beside": ("page.html.j2", "<body>", "<body><p>", {"page"}),
-    "a class's field": (
-        "maths.py",
-        "side: float = 1.0",
-        "side: float = 2.0",
-        {"Shape.area", "Shape.name"},
-    ),
-    "a field's type": ("maths.py", "side: float = 1.0", "side: int = 1.0", set()),
-    "a class's base": ("maths.py", "(constants.Named)", "", {"Square.text", "square"}),
-    "a base's field": (
-        "constants.py",
-        'label = "named"',
-        'label = "other"',
-        {"Square.text", "square"},
-    ),
-    "a class's field, of its user": (
-        "maths.py",
-        "corners = 4",
-        "corners = 5",
-        {"Square.text", "square"},
-    ),
-    "a new method": (
-        "maths.py",
+    "what that calls": Edit("x * FACTOR", "FACTOR * x", {"whole", "shifted"}),
+    "a constant of what that calls": Edit("FACTOR = 2", "FACTOR = 3", {"whole", "shifted"}),
+    "a default": Edit("doubled(1)", "doubled(2)", {"shifted"}),
+    "a file beside": Edit("<body>", "<body><p>", {"page"}),
+    "a class's field": Edit("side: float = 1.0", "side: float = 2.0", {"Shape.area", "Shape.name"}),
+    "a field's type": Edit("side: float = 1.0", "side: int = 1.0"),
+    "a class's base": Edit("(constants.Named)", "", {"Square.text", "square"}),
+    "a base's field": Edit('label = "named"', 'label = "other"', {"Square.text", "square"}),
+    "a class's field, of its user": Edit("corners = 4", "corners = 5", {"Square.text", "square"}),
+    "a new method": Edit(
         "    def name(self)",
         "    def __len__(self) -> int:\n        return 1\n\n    def name(self)",
         {"Shape.area", "Shape.name"},
     ),
-    "a base's new method": (
-        "constants.py",
+    "a base's new method": Edit(
         "    def said(self)",
         "    def text(self) -> str:\n        return ''\n\n    def said(self)",
         {"Square.text", "square"},
     ),
-    "another method's body": ("maths.py", '"shape"', '"square"', {"Shape.name"}),
-    "a method of the base": ("constants.py", "return self.label", "return self.label * 2", set()),
-    "a decorator": ("maths.py", "def scaled(", "@staticmethod\ndef scaled(", {"scaled"}),
-    "a statement that does something": (
-        "maths.py",
-        "UNUSED = 4",
-        "np.seterr(all='raise')",
-        set(FUNCTIONS),
+    "another method's body": Edit('"shape"', '"square"', {"Shape.name"}),
+    "a method of the base": Edit("return self.label", "return self.label * 2"),
+    "a decorator": Edit("def scaled(", "@staticmethod\ndef scaled(", {"scaled"}),
+    "a statement that does something": Edit("UNUSED = 4", "np.seterr(all='raise')", set(FUNCTIONS)),
+    "a new entry of a table": Edit("Methods(scaled=", "Methods(new=scaled, scaled="),
+    "an entry of a table": Edit(
+        "lambda x: x * constants", "lambda x: 2 * x * constants", {"TABLE[twice]"}
     ),
-    "a new entry of a table": ("maths.py", "Methods(scaled=", "Methods(new=scaled, scaled=", set()),
-    "an entry of a table": (
-        "maths.py",
-        "lambda x: x * constants",
-        "lambda x: 2 * x * constants",
-        {"TABLE[twice]"},
-    ),
-    "what an entry is": ("maths.py", "scaled=scaled", "scaled=whole", {"TABLE[scaled]"}),
-    "no table any more": ("maths.py", "TABLE[name](1.0)", "scaled(1.0)", {"chosen"}),
+    "what an entry is": Edit("scaled=scaled", "scaled=whole", {"TABLE[scaled]"}),
+    "no table any more": Edit("TABLE[name](1.0)", "scaled(1.0)", {"chosen"}),
 }
 
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_what_an_edit_changes(edit: str, changed) -> None:
-    file, old, new, names = EDITS[edit]
-    assert changed(file, old, new) == names
+    old, new, changes = EDITS[edit]
+    assert changed(old, new) == changes
 
 
 FILL = "from guidebench.toy.filled import FILLED\n\n\ndef filled() -> object:\n    return FILLED\n"
 # what an import runs, of `filled.py`, and an edit of it
-IMPORTED: dict[str, tuple[str, str, str]] = {
-    "a call": ("def construct():\n    return [1]\n\n\nFILLED = construct()\n", "[1]", "[2]"),
+IMPORTED = {
+    "a call": ("def construct():\n    return [1]\n\n\nFILLED = construct()\n", Edit("[1]", "[2]")),
     "a comprehension": (
         "def construct(x):\n    return x\n\n\nFILLED = [construct(x) for x in (1, 2)]\n",
-        "return x",
-        "return 2 * x",
+        Edit("return x", "return 2 * x"),
     ),
     "an object": (
         "class Made:\n    def __init__(self):\n        self.x = 1\n\n\nFILLED = Made()\n",
-        "= 1",
-        "= 2",
+        Edit("= 1", "= 2"),
     ),
     "a branch": (
         "try:\n    import absent\nexcept ImportError:\n    FILLED = 1\n",
-        "FILLED = 1",
-        "FILLED = 2",
+        Edit("FILLED = 1", "FILLED = 2"),
     ),
-    "a sum": ("FILLED = 1\nFILLED += 1\n", "+= 1", "+= 2"),
-    "several names": ("OTHER, FILLED = 1, 2\n", "1, 2", "1, 3"),
+    "a sum": ("FILLED = 1\nFILLED += 1\n", Edit("+= 1", "+= 2")),
+    "several names": ("OTHER, FILLED = 1, 2\n", Edit("1, 2", "1, 3")),
     "a function that is handed on": (
         "def rank(x):\n    return x\n\n\nFILLED = sorted([1, 2], key=rank)\n",
-        "return x",
-        "return -x",
+        Edit("return x", "return -x"),
     ),
     "an inherited method": (
         "class Base:\n    def __init__(self):\n        self.x = 1\n\n\n"
         "class Made(Base):\n    pass\n\n\nFILLED = Made()\n",
-        "= 1",
-        "= 2",
+        Edit("= 1", "= 2"),
     ),
-    "an entry that is set": ("FILLED = {}\nFILLED['a'] = 1\n", "= 1", "= 2"),
-    "a list that is filled": ("FILLED = []\nFILLED.append(1)\n", "(1)", "(2)"),
+    "an entry that is set": ("FILLED = {}\nFILLED['a'] = 1\n", Edit("= 1", "= 2")),
+    "a list that is filled": ("FILLED = []\nFILLED.append(1)\n", Edit("(1)", "(2)")),
 }
 
 
 @pytest.mark.parametrize("edit", IMPORTED)
 def test_what_an_import_made_counts(edit: str, toy: Source) -> None:
-    text, old, new = IMPORTED[edit]
+    text, (old, new, _) = IMPORTED[edit]
     (toy.root / "toy" / "user.py").write_text(FILL)
     (toy.root / "toy" / "filled.py").write_text(text)
     code.forget()
@@ -457,71 +406,57 @@ def test_comments_docstrings_and_layout_change_nothing(real: Source) -> None:
     assert real.digests() == before
 
 
-REAL: dict[str, tuple[str, str, str, set[str]]] = {
+REAL = {
     "a sampler": (
         "diffusion/samplers.py",
-        "def heun(",
-        "@staticmethod\ndef heun(",
-        {"diffusion.samplers:heun"},
+        Edit("def heun(", "@staticmethod\ndef heun(", {"diffusion.samplers:heun"}),
     ),
     "a new sampler": (
         "diffusion/samplers.py",
-        "ancestral=ancestral,",
-        "ancestral=ancestral,\n    mine=ddim,",
-        {"diffusion.samplers:SAMPLERS[mine]"},
+        Edit(
+            "ancestral=ancestral,",
+            "ancestral=ancestral,\n    mine=ddim,",
+            {"diffusion.samplers:SAMPLERS[mine]"},
+        ),
     ),
     "what a table says of its entries": (
         "diffusion/samplers.py",
-        "SAMPLERS: Methods[Callable[..., Tensor]] =",
-        "SAMPLERS =",
-        set(),
+        Edit("SAMPLERS: Methods[Callable[..., Tensor]] =", "SAMPLERS ="),
     ),
     "a limit": (
         "guidance/sampling.py",
-        "LARGEST_RMS = 1.5",
-        "LARGEST_RMS = 1.6",
-        {"guidance.sampling:Sampler._trajectory"},
+        Edit("LARGEST_RMS = 1.5", "LARGEST_RMS = 1.6", {"guidance.sampling:Sampler._trajectory"}),
     ),
     "the training loop": (
         "train/loop.py",
-        "max(1, plan.steps // 100)",
-        "max(1, plan.steps // 10)",
-        {"train.loop:fit"},
+        Edit("max(1, plan.steps // 100)", "max(1, plan.steps // 10)", {"train.loop:fit"}),
     ),
     "the page": (
         "report/pages/page.html.j2",
-        "<body>",
-        "<body><!-- new -->",
-        {"report.pages.page:render"},
+        Edit("<body>", "<body><!-- new -->", {"report.pages.page:render"}),
     ),
     "the command line": (
         "pipeline/cli.py",
-        "def main() -> None:",
-        "EXTRA = 1\n\n\ndef main() -> None:",
-        set(),
+        Edit("def main() -> None:", "EXTRA = 1\n\n\ndef main() -> None:"),
     ),
     "the tracker": (
         "pipeline/tracking/mlflow_store.py",
-        "from __future__ import annotations\n",
-        "from __future__ import annotations\n\nEXTRA = 1\n",
-        set(),
+        Edit("\nlog = ", "\nEXTRA = 1\nlog = "),
     ),
     "how a job runs": (
         "pipeline/jobs/execution.py",
-        "from __future__ import annotations\n",
-        "from __future__ import annotations\n\nEXTRA = 1\n",
-        set(),
+        Edit("\n\n@dataclass", "\nEXTRA = 1\n\n@dataclass"),
     ),
 }
 
 
 @pytest.mark.parametrize("edit", REAL)
 def test_what_an_edit_of_the_package_changes(edit: str, real: Source) -> None:
-    file, old, new, names = REAL[edit]
+    file, (old, new, changes) = REAL[edit]
     before = real.digests()
     real.edit(file, old, new)
     after = real.digests()
-    assert {name for name in after if after[name] != before.get(name)} == names
+    assert {name for name in after if after[name] != before.get(name)} == changes
     assert before.keys() <= after.keys()
 
 

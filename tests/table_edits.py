@@ -1,7 +1,5 @@
 """Edits of synthetic tables: levels, replicates, curves, setups that are gone, cells that broke."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """What there is to sample: cells, and the seed blocks that each has."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from guidebench.base.cells import Cell

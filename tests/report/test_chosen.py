@@ -1,7 +1,5 @@
 """Which cells stand for an experiment."""
 
-from __future__ import annotations
-
 import synthetic_tables as synthetic
 from table_edits import ADAM, EMA99, diverge, level, without
 

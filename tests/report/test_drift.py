@@ -1,7 +1,5 @@
 """Attribute drift of made-up values: what moved, whether chance explains it, and the table."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """One record per metric: its figure, axis, caption and column come from it alone."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What the tables are asked: chosen scales, broken cells, files that are missing."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

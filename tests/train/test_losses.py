@@ -1,7 +1,5 @@
 """The objective of training: criterion and target, against the loss worked out from the batch."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The keys of the optimizer act, and their defaults are what was fixed before they were keys."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

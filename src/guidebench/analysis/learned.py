@@ -1,7 +1,5 @@
 """Small networks trained on a mixture, in the place of its exact denoiser and classifiers."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from itertools import pairwise

@@ -3,8 +3,6 @@
 docs/mathematics.md, Sensitivity along the forward process, has the definitions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from typing import Any, NamedTuple

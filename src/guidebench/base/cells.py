@@ -1,7 +1,5 @@
 """The cell: what is sampled, measured and compared by itself."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

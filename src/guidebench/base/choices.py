@@ -1,7 +1,5 @@
 """What an experiment chooses by name, where checks before a run and the science need to agree."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

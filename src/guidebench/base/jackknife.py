@@ -4,8 +4,6 @@ A jackknife block is one of K groups of images or seeds; a replicate is the numb
 block. docs/statistics.md measures what errors and corrected values are worth.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Methods of the user's own, named `module:attribute` in the config."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 from typing import Any

@@ -3,8 +3,6 @@
 `denoiser` is the denoiser section of a config.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, NamedTuple
 

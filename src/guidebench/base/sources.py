@@ -3,8 +3,6 @@
 `data` is the data section of a config.
 """
 
-from __future__ import annotations
-
 import errno
 import importlib.util
 from collections.abc import Callable, Iterator

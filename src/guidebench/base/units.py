@@ -1,7 +1,5 @@
 """Seconds and bytes as a person says them."""
 
-from __future__ import annotations
-
 
 def duration(seconds: float) -> str:
     """Seconds for people.

@@ -3,8 +3,6 @@
 `options` is the data section of a config.
 """
 
-from __future__ import annotations
-
 import importlib
 import logging
 from collections.abc import Callable

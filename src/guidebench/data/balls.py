@@ -1,7 +1,5 @@
 """The surfaces of four sport balls: points on the unit sphere to colours."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

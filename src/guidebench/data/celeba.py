@@ -1,7 +1,5 @@
 """CelebA from a local folder: unpacked or zipped, full or partial, of any stored size."""
 
-from __future__ import annotations
-
 import logging
 import zipfile
 from pathlib import Path, PureWindowsPath

@@ -1,7 +1,5 @@
 """What `prepare` lets in: data sets of one form, whatever their source."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Pictures that parquet or Arrow files hold in rows, beside their attributes (Hugging Face)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Pictures of any folder with a table of attributes, or of files that hold both (CelebA-HQ)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

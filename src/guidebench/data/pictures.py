@@ -1,7 +1,5 @@
 """Picture files as square images: cut, resized, and decoded only where they are asked for."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 import zlib

@@ -1,7 +1,5 @@
 """SportBalls: balls on white; class, position, rotation and scale independent of each other."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A sampler by its name: one of ours, or a user's own (docs/extending.md)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """Continuous forward processes: the VP-SDE, and logsnr schedules with t in (0, 1]."""
 
-from __future__ import annotations
-
 import math
 from abc import abstractmethod
 

@@ -3,8 +3,6 @@
 `prediction` is eps, v, x0 or score throughout (docs/mathematics.md, What a network predicts).
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

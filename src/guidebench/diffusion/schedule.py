@@ -5,8 +5,6 @@
 shape of t.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import Any
 

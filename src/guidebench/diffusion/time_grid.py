@@ -1,7 +1,5 @@
 """The times at which a sampler evaluates: its time grid (docs/mathematics.md, Samplers)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

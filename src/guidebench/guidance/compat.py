@@ -1,7 +1,5 @@
 """What the public nrCG code guides by where it differs from the paper (docs/compat.md)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """Classifier guidance's gradient g, from the evaluation that gives eps and x0_pred, too."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 

@@ -1,7 +1,5 @@
 """The guides, as samplers call them (`diffusion.samplers.Predict`)."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """A denoiser as guides and the sensitivity analysis call it: with t, and labels bound."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

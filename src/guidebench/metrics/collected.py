@@ -1,7 +1,5 @@
 """The scores of all cells as long tables."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 

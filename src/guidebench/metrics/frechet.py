@@ -6,8 +6,6 @@
 25.0
 """
 
-from __future__ import annotations
-
 import math
 from functools import cached_property
 from itertools import accumulate

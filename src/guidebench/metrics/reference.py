@@ -1,7 +1,5 @@
 """The real images that samples are compared with, and two distances from them."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,20 +1,12 @@
 """The metrics of one set of images from its features and predicted classes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from guidebench.base.choices import CHOSEN_BY
-from guidebench.base.jackknife import (
-    agresti_coull,
-    blocked,
-    corrected,
-    hit_share,
-    standard_error,
-)
+from guidebench.base.jackknife import agresti_coull, blocked, corrected, hit_share, standard_error
 from guidebench.metrics.own import Metric
 from guidebench.metrics.reference import NONE, Real, key_of
 from guidebench.metrics.variety import Features, Neighbours, measures

@@ -5,8 +5,6 @@
 1.0
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 DIRECTIONS = 128

@@ -1,7 +1,5 @@
 """How clear and how varied images of all classes are, from the judge's features and classes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 

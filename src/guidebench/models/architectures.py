@@ -4,8 +4,6 @@ A user's `module:attribute` is a callable (outputs) -> nn.Module that maps image
 [N, outputs]; with an attribute `takes_time` it is called with (images, time [N] in [0, 1]).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import pairwise
 

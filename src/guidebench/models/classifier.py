@@ -1,7 +1,5 @@
 """Classifiers: a network by its name, with a last layer of ours or with its own."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What a classifier is given of an image: its own size and normalisation."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """A small network that reads numbers off an image, such as where something lies."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 from torch import Tensor, nn

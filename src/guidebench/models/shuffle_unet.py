@@ -1,7 +1,5 @@
 """The MNIST notebook's U-Net of ShuffleNet units, with softmax time bins and label embeddings."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import torch

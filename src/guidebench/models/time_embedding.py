@@ -1,7 +1,5 @@
 """The time as a denoiser's network sees it, before any layer that is trained."""
 
-from __future__ import annotations
-
 from diffusers import ModelMixin
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """The command line: one sub-command per stage, and the commands around them."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 import os

@@ -1,7 +1,5 @@
 """What the sub-commands do: each gets its options, and says the exit code."""
 
-from __future__ import annotations
-
 import argparse
 import signal
 import sys

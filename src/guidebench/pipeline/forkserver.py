@@ -8,8 +8,6 @@ file, which the server runs as a script. Jobs of a cluster, on other systems tha
 started by hand import for themselves.
 """
 
-from __future__ import annotations
-
 import ctypes
 import gc
 import importlib

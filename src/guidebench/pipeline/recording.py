@@ -6,8 +6,6 @@ training depends on is not guessed from imports: it is what ran. `records.code` 
 into digests. A method that is looked up by name in a `Methods` table notes its entry, too.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib.abc
 import importlib.machinery

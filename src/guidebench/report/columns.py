@@ -1,7 +1,5 @@
 """Columns and types of the result tables."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd

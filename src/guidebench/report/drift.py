@@ -1,7 +1,5 @@
 """Attribute drift: does guidance change what it was not asked to, seed by seed?"""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How each metric of guided samples is shown: one record for its figure, caption and column."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 

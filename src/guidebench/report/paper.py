@@ -3,8 +3,6 @@
 Values are of its tables 1 to 3 and section 3; how its pictures are made is of its public code.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Setups, or stabilizers, that differ in keys which no claim asks for."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any

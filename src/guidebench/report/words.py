@@ -1,7 +1,5 @@
 """Numbers and durations as a reader wants them: a value never shows more digits than its error."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any

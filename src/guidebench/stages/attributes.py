@@ -1,7 +1,5 @@
 """Where the balls of samples lie and how large they are, read by a network trained on true ones."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Gather the tables of all data sets, and the pictures that the report shows."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Features, predicted classes and probabilities of one block's samples, or of real images."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Decide the paper's claims from the tables."""
 
-from __future__ import annotations
-
 from guidebench.pipeline.records.artifacts import write_json
 from guidebench.report.claims.findings import decide
 from guidebench.report.tables import Tables

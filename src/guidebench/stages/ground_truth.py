@@ -1,7 +1,5 @@
 """Sample a Gaussian mixture by every guide and sampler, and measure how far that is from truth."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Every metric of every cell, with standard errors and jackknife replicates."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

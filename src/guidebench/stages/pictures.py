@@ -1,7 +1,5 @@
 """The images of a data set that the report shows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path

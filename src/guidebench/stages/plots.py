@@ -1,7 +1,5 @@
 """Draw every figure and sheet of pictures."""
 
-from __future__ import annotations
-
 from guidebench.report.figures import drawing, embedding, films, paper_sheets, sheets, truth
 from guidebench.report.tables import Tables
 from guidebench.stages.stage import Stage

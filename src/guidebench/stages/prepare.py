@@ -1,7 +1,5 @@
 """Write a data set's train and validation images, uint8 NCHW, with labels and class names."""
 
-from __future__ import annotations
-
 from guidebench.data import load
 from guidebench.data.store import write
 from guidebench.pipeline.errors import UserError

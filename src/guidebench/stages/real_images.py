@@ -1,7 +1,5 @@
 """The real images that samples are scored against, and those that are scored like samples."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Write the self-contained report, and the index of all experiments' reports."""
 
-from __future__ import annotations
-
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path

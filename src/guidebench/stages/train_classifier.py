@@ -3,8 +3,6 @@
 One that somebody else trained is read from its file instead.
 """
 
-from __future__ import annotations
-
 import torch
 from safetensors.torch import save_file
 

@@ -1,7 +1,5 @@
 """Train the denoiser, or read one that somebody else trained, and save it in diffusers' layout."""
 
-from __future__ import annotations
-
 from guidebench.base import published
 from guidebench.data.store import joined, read
 from guidebench.models.denoiser import FILES, adopt, save

@@ -1,7 +1,5 @@
 """The loss curve on disk, the same for every training stage."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """One training loop for all models: AdamW, warm-up and cosine decay, averaged weights, resume."""
 
-from __future__ import annotations
-
 import io
 import math
 from collections.abc import Callable

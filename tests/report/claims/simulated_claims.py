@@ -5,8 +5,6 @@ blocks, and curves over 40 t of 640 (accuracy) or 40 images that share their err
 `PYTHONPATH=tests python tests/report/claims/simulated_claims.py` prints docs/claims.md's table.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Every claim on synthetic tables in which it holds, does not hold, and cannot be decided."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Callable

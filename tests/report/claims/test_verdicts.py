@@ -1,7 +1,5 @@
 """What verdicts are made of: values that count, paired differences, grids of which a part broke."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Curves along the forward process."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

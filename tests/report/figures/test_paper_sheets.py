@@ -1,7 +1,5 @@
 """Tables 1 to 3 and figure 9: which samples stand where, and which numbers above them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

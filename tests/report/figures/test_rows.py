@@ -1,7 +1,5 @@
 """The rows behind the figures: what is drawn, and what the CSV has."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Metrics against the scale: bars, axes, broken cells."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The paper's numbers against ours: the right pairs, and never one without what keeps it apart."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What the choices of the public code change: paired differences, and ratios along t."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

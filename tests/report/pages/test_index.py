@@ -1,7 +1,5 @@
 """The page that leads to all reports."""
 
-from __future__ import annotations
-
 from html_tags import Tags
 
 from guidebench.report.pages import index

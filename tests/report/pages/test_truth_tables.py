@@ -1,7 +1,5 @@
 """Which guidance a world's table calls biased, from distances made up for it."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Who wins: ties, winners chosen on other seeds, same images, ends of the grid, broken cells."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import pandas as pd

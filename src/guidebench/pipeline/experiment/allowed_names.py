@@ -1,7 +1,5 @@
 """Names in an experiment file become folders: which ones are allowed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 

@@ -1,7 +1,5 @@
 """Switches of `paper_compat` (docs/compat.md) that nothing would read where they stand."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from guidebench.base.choices import classes

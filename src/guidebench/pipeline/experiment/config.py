@@ -1,7 +1,5 @@
 """The experiment file as a tree of typed models: default, range and meaning of every key."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """What the types of a section `data` cannot see."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from guidebench.base.choices import EACH

@@ -1,7 +1,5 @@
 """How many images of each class an experiment asks for, and which numbers are too few."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from guidebench.base.choices import EACH, FEWEST, NEIGHBOURS, classes, target_name

@@ -1,7 +1,5 @@
 """What the types of the section `metrics` cannot see."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

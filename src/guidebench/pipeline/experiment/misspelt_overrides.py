@@ -3,8 +3,6 @@
 An entry with the keys of a whole new one is no mistake.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterator
 from typing import Any, NamedTuple

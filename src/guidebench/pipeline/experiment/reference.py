@@ -1,7 +1,5 @@
 """Writes docs/config.md: `python -m guidebench.pipeline.experiment.reference`."""
 
-from __future__ import annotations
-
 import inspect
 import json
 import sys

@@ -1,7 +1,5 @@
 """What the types of a forward process cannot see, of a data set as of a world."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from guidebench.pipeline.experiment.allowed_names import Mistake

@@ -1,7 +1,5 @@
 """What the types of a setup cannot see, on a data set as in a world."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from guidebench.base.choices import SAMPLERS, sampler

@@ -1,7 +1,5 @@
 """Types and ranges of config keys in words: for messages about mistakes and for docs/config.md."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin

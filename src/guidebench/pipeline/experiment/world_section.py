@@ -1,7 +1,5 @@
 """The section of an experiment file that describes a world: a mixture and how it is sampled."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field, PositiveFloat, PositiveInt

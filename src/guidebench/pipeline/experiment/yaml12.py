@@ -1,7 +1,5 @@
 """YAML as its version 1.2 reads it, for experiment files and settings."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

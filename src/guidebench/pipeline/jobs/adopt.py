@@ -1,7 +1,5 @@
 """Old results that are kept for changed code, because somebody says why: in `adopted.json`."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Whether every result of an experiment is there, fresh, and what it was when it was written."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """What an experiment asks of its data: files that are there, and enough images of each class."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Container, Iterator

@@ -1,7 +1,5 @@
 """Files of an experiment that no run of it can use any more."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Where everything of an experiment lies, and what one execution of a stage is named by."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Every job of an experiment: what it reads, where it writes, and in which order they come."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any

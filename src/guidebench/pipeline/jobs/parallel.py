@@ -1,7 +1,5 @@
 """Several processes for one training, and one GPU for each job of a machine that has several."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil

@@ -3,8 +3,6 @@
 A new stage is a record here, a rule in `workflow/rules/`, and a module in `stages/`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path

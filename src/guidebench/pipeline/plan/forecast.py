@@ -1,7 +1,5 @@
 """`guidebench plan`: what would run and why, what it costs, before anything is submitted."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -1,7 +1,5 @@
 """Which jobs would run: Snakemake's dry run, and the cells that are missing of each."""
 
-from __future__ import annotations
-
 import subprocess
 import tempfile
 from contextlib import suppress

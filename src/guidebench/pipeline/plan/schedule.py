@@ -1,7 +1,5 @@
 """How long jobs take together, and the event that tells a run's display of all its jobs."""
 
-from __future__ import annotations
-
 import heapq
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence

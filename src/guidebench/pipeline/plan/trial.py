@@ -1,7 +1,5 @@
 """Before the first job: own methods and classifiers tried, a GPU looked for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path

@@ -3,8 +3,6 @@
 Each function returns what is wrong, in words, or None; it raises what the user's code raises.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

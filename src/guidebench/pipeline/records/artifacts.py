@@ -1,7 +1,5 @@
 """Files: written under a temporary name and renamed, described by manifests and provenance."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json

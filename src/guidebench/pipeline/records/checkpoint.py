@@ -1,7 +1,5 @@
 """Where an unfinished training stands: written often, trusted only when whole and of this code."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

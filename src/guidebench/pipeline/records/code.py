@@ -4,8 +4,6 @@ A record, `.code/<digest>.json`, holds name -> digest of functions (`description
 a colon) and name -> version of the installed packages that these functions use.
 """
 
-from __future__ import annotations
-
 from collections.abc import Set
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version

@@ -12,8 +12,6 @@ What runs while a module is imported is not recorded. Where a constant's value, 
 default calls a function, the digest therefore covers that function with all that it calls (`runs`).
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import json

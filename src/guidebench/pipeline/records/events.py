@@ -3,8 +3,6 @@
 The files are the truth; `guidebench.pipeline.tracking.mlflow_store` copies them into MLflow.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

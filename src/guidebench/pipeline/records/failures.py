@@ -1,7 +1,5 @@
 """Which jobs failed for good, why, and where their logs are: from Snakemake's events."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Mapping

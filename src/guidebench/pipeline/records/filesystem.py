@@ -1,7 +1,5 @@
 """Which file system a path lies on, and whether sqlite can rely on the locks there."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

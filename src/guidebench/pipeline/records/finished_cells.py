@@ -1,7 +1,5 @@
 """Finished cells: beside each lies what it stands on, so that it is not computed again."""
 
-from __future__ import annotations
-
 from collections.abc import Set
 from pathlib import Path
 

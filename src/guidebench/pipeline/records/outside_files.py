@@ -1,7 +1,5 @@
 """The user's own files that a data set or a network is made from: known by their content."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Iterable

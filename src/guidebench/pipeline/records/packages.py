@@ -1,7 +1,5 @@
 """Which installed distribution brings a package."""
 
-from __future__ import annotations
-
 import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version

@@ -1,7 +1,5 @@
 """A digest of the code of a user's own methods."""
 
-from __future__ import annotations
-
 import ast
 import importlib.util
 import sys

@@ -1,7 +1,5 @@
 """Progress as it is shown: bars that are drawn again on a terminal, else a line now and then."""
 
-from __future__ import annotations
-
 import sys
 import time
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What a killed run leaves behind: its processes, and its SLURM jobs."""
 
-from __future__ import annotations
-
 import signal
 from contextlib import suppress
 from pathlib import Path

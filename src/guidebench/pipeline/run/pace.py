@@ -4,8 +4,6 @@ The plan says how many seconds each job is expected to take. A pace is the ratio
 that work takes to those.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What runs, how far it is and how long it still takes, from Snakemake's and the stages' events."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The pipeline as a person runs it: Snakemake, the tracker beside it, progress to follow."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

@@ -1,7 +1,5 @@
 """What a run asks of SLURM without Snakemake's plugin: which jobs it has, and to end them."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

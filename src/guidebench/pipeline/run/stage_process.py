@@ -1,7 +1,5 @@
 """One execution of a stage: threads, GPUs and processes, its events, its failure in one line."""
 
-from __future__ import annotations
-
 import errno
 import importlib
 import os

@@ -1,7 +1,5 @@
 """Follows events files into a store that may be slow, locked or away; knows nothing of MLflow."""
 
-from __future__ import annotations
-
 import fcntl
 import logging
 import re

@@ -4,8 +4,6 @@ The files are the truth. The tag `guidebench.run` finds the MLflow run of a stag
 and `guidebench.synced` counts its events in the store: nothing is written twice.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import re

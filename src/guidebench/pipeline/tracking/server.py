@@ -1,7 +1,5 @@
 """MLflow's pages for this machine, and its store for many."""
 
-from __future__ import annotations
-
 import logging
 import os
 import socket

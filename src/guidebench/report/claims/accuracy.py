@@ -1,7 +1,5 @@
 """Claims 8 to 10: accuracy of guided samples against the scale (nrCG, figures 5 and 8a)."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -3,8 +3,6 @@
 nrCG, section 2 and figure 1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import takewhile
 from typing import NamedTuple

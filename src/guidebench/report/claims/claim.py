@@ -1,7 +1,5 @@
 """A claim: what it says, when it holds, which kinds of guidance it needs, and its decision."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Claims 11 to 14: Frechet distances of guided samples (nrCG, figures 6, 7, 8b and 8c)."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from guidebench.report.claims.intervals import all_above, holm

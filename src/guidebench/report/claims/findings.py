@@ -1,7 +1,5 @@
 """The findings table: the paper's claims, decided from the result tables and never by hand."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from functools import partial

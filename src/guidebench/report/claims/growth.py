@@ -1,7 +1,5 @@
 """Claims 20 and 21: how the unconditional distance grows with the scale (nrCG, figures 6, 8b)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """Claims 4 to 7, 22: sensitivity along the forward process (nrCG, section 2, figures 2 to 4)."""
 
-from __future__ import annotations
-
 import math
 from functools import partial
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Claims of the CFG paper and the MNIST notebook, where every class is generated in turn."""
 
-from __future__ import annotations
-
 from guidebench.base.cells import Cell
 from guidebench.report.claims.kinds import Kind, setup_of, which
 from guidebench.report.claims.verdicts import (

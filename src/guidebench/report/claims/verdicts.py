@@ -1,7 +1,5 @@
 """How a verdict is reached: intervals, paired differences, and values that count."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

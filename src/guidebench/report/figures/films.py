@@ -1,7 +1,5 @@
 """The way from noise to image: a filmstrip (png) and an animation (gif) of the selected cells."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

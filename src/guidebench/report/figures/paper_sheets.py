@@ -1,7 +1,5 @@
 """The paper's sheets of samples: tables 1 to 3 with their metrics, and figure 9's generations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Picture sheets: real images, the forward process, and samples of the same seeds side by side."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The paper's numbers against ours: each pair with all that keeps it from being compared."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from itertools import product

@@ -1,7 +1,5 @@
 """What each choice of the public nrCG code changes: `paper_compat` (docs/compat.md)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 

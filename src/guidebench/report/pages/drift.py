@@ -1,7 +1,5 @@
 """The table of attribute drift."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from guidebench.report import words

@@ -1,7 +1,5 @@
 """The page that leads to every experiment's report."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from guidebench.report.pages.page import VERDICTS, templates

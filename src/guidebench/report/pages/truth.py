@@ -1,7 +1,5 @@
 """What the report says of a world: which guidance is biased, and by how much."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

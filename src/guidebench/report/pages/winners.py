@@ -1,7 +1,5 @@
 """Who wins: every setup at its selected scale against the best, and what is no difference."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The forward processes."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat

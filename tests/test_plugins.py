@@ -172,14 +172,45 @@ def test_a_wrong_answer_is_one_line(answer, said, networks) -> None:
         guide(normal(SEEDS, 0, (1, 8, 8)), 7, 0)
 
 
+@pytest.mark.parametrize("clips", [True, False])
+def test_an_eps_and_an_x0_belong_together(clips, networks) -> None:
+    """But for a clip of x0, which `denoise` may have made already, and for rounding."""
+    denoiser, _, schedule = networks
+    x, plain = 2 * normal(SEEDS, 0, (1, 8, 8)), Unguided(denoiser, "v", schedule, clips)
+    for t in (0, 5, 10):
+        alpha, sigma = schedule.alpha(t).float(), schedule.sigma(t).float()
+        eps = 0.9 * x
+        x0 = (x - sigma * eps) / alpha
+        clipped = x0.clamp(-1, 1)
+        fine = [(eps, x0), (eps + 1e-6, x0)]
+        if clips:
+            fine += [(eps, clipped), ((x - alpha * clipped) / sigma, clipped)]
+        for pair in fine:
+            guide = Own("a:B", Answer(lambda x: Prediction(*pair)), plain)  # noqa: B023
+            assert guide(x, t, 0).x0.isfinite().all()
+        wrong = Own("a:B", Answer(lambda x: Prediction(eps, 0 * x)), plain)  # noqa: B023
+        with pytest.raises(UserError, match=r"a:B: answered an x0 that is .* away from its eps's"):
+            wrong(x, t, 0)
+
+
+def test_what_a_guide_draws_from_the_global_generator_is_one_line(networks) -> None:
+    denoiser, _, schedule = networks
+    x = normal(SEEDS, 0, (1, 8, 8))
+    drawing = Answer(lambda x: Prediction(torch.randn_like(x), x))
+    guide = Own("a:B", drawing, Unguided(denoiser, "v", schedule, False))
+    with pytest.raises(UserError, match="a:B: used torch's global random generator, whose numbers"):
+        guide(x, 7, 0)
+
+
 def test_an_eps_that_is_no_number_is_no_image(networks) -> None:
     """Where x0 is clipped, eps is made from x0, and its NaN would be seen by nobody."""
     denoiser, _, schedule = networks
     x = normal(SEEDS, 0, (1, 8, 8))
     eps = x.clone()
+    x0 = (x - schedule.sigma(7) * eps) / schedule.alpha(7)
     eps[1, 0, 3, 3] = torch.nan
     guide = Own(
-        "a:B", Answer(lambda x: Prediction(eps, x)), Unguided(denoiser, "v", schedule, True, True)
+        "a:B", Answer(lambda x: Prediction(eps, x0)), Unguided(denoiser, "v", schedule, True, True)
     )
     found = guide(x, 7, 0)
     assert not found.x0[1, 0, 3, 3].isfinite()
@@ -199,7 +230,10 @@ def test_a_label_that_the_denoiser_does_not_know_is_one_line(label, networks) ->
 def test_an_answer_is_clipped_like_ours_and_keeps_no_graph(networks) -> None:
     denoiser, _, schedule = networks
     x = 3 * normal(SEEDS, 0, (1, 8, 8))
-    inner = Answer(lambda x: Prediction(2 * x.clone().requires_grad_(), 2 * x, 2 * x))
+    alpha, sigma = schedule.alpha(7), schedule.sigma(7)
+    inner = Answer(
+        lambda x: Prediction((x.clone().requires_grad_() - alpha * 2 * x) / sigma, 2 * x, 2 * x)
+    )
     found = Own("a:B", inner, Unguided(denoiser, "v", schedule, True, True))(x, 7, 0)
     assert inner.said == {}
     assert not any(value.requires_grad for value in found)

@@ -79,6 +79,7 @@ TEXTS: dict[str, list[Any]] = {
     "classes": [["dark", "bright"], ["only"], []],
     "grid_setups": [["unguided"], []],
     "learning_rate": [1e-6, 1.0],  # larger: a training that breaks, tests/train
+    "weight_decay": [0.0, 1.0],  # larger: the same
     "train": [160, 161],
     "validation": [1, 2, 160],  # fewer: tests/data
     "seed": [0, 2**63 - 1],

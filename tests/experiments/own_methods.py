@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from guidebench.data.dataset import DataSet
+from guidebench.diffusion.samplers import Prediction
 
 
 def _images(channels: int, classes: list[str], seed: int) -> DataSet:
@@ -44,11 +45,12 @@ class Nudge:
     """A guide."""
 
     def __init__(self, denoise, classifier, target, scale, schedule) -> None:
-        self.denoise, self.scale = denoise, scale
+        self.denoise, self.scale, self.schedule = denoise, scale, schedule
 
     def __call__(self, x, t, step, corrector=False):
-        found = self.denoise(x, t)
-        return found._replace(x0=(1 - self.scale) * found.x0)
+        x0 = (1 - self.scale) * self.denoise(x, t).x0
+        eps = (x - self.schedule.alpha(t).to(x.dtype) * x0) / self.schedule.sigma(t).to(x.dtype)
+        return Prediction(eps, x0)
 
 
 def euler(predict, x, schedule, grid, noise, callback):

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from drawn import bases, experiments, settled
@@ -102,6 +103,49 @@ def test_a_judge_alone_and_no_labels(folder: Path) -> None:
     results = pd.read_csv(layout.tables / "results.csv")
     assert set(results.metric[results.dataset == "none"]) == {"diverged"}
     assert {"accuracy_judge", "cfd_judge"} <= set(results.metric[results.dataset == "alone"])
+
+
+EXTREME: dict[str, dict[str, Any]] = {
+    "scale": {"scales": [1e-30, 1.0, 1e30]},
+    "cold": {"temperature": 1e-30},
+    "hot": {"temperature": 1e300},
+    "ema": {"stabilizer": {"name": "ema", "beta": 0.9999999999999999}},
+    "now": {"stabilizer": {"name": "ema", "beta": 0.0}},
+    "adam": {"stabilizer": {"name": "adam", "beta1": 0.0, "beta2": 0.0, "eps": 5e-324}},
+    "damped": {"stabilizer": {"name": "adam", "eps": 1e308}},
+    "rmsprop": {"stabilizer": {"name": "rmsprop", "beta": 0.9999999999999999, "eps": 5e-324}},
+    "clipped": {"stabilizer": {"name": "norm_clip", "max_norm": 5e-324}},
+    "never": {"interval": [0.0, 0.0]},
+    "frozen": {"input": "x0_frozen", "hold": "eps", "scales": [1e30]},
+    "free": {"clip": False, "scales": [1e30]},
+    **{name: {"sampler": name, "scales": [1e30]} for name in ("ddim", "heun", "dpmpp_2m")},
+    "euler": {"sampler": "euler_maruyama", "injection": "mean", "scales": [1e30]},
+}
+
+
+@pytest.mark.timeout(1200)
+def test_extreme_options_end_in_marked_divergence(folder: Path) -> None:
+    """Every finite value that a key takes, whatever comes of it: a report, and no NaN as a number.
+
+    The betas of the process, too: its last one leaves no signal that float32 could hold.
+    """
+    guided = {"guidance": "classifier", "classifier": "clean", "input": "x0", "scales": [1e30]}
+    guided |= {"injection": "score"}
+    setups = {f"{name}/x0": guided | keys for name, keys in EXTREME.items()}
+    at = ("datasets", "digits")
+    edits = [
+        *(Edit((*at, "setups", name), setup) for name, setup in setups.items()),
+        Edit((*at, "setups", "cfg"), {"guidance": "cfg", "scales": [1e-30, 1e30]}),
+        Edit((*at, "schedule", "beta_end"), 0.9999999999999999),
+        Edit((*at, "sampling", "limit"), 1e-300),
+    ]
+    layout = run(bases(folder / "faces")["digits"], edits, folder / "extreme")
+    results = pd.read_csv(layout.tables / "results.csv")
+    evaluated = results[(results.split == "evaluation") & (results.metric == "diverged")]
+    broken = set(evaluated.setup[evaluated.value > 0.5])
+    assert {"scale/x0", "cold/x0"} <= broken
+    assert not {"unguided", "never/x0", "clipped/x0"} & broken
+    assert np.isfinite(results.value.dropna()).all()
 
 
 def test_worlds_alone_in_one_dimension(folder: Path) -> None:

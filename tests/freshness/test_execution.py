@@ -85,6 +85,7 @@ NAMED = {
     "classifier": "judge",
     "own": {"new": OwnMetric(name="json:loads")},
     "paper_compat": ["clean_at_zero"],  # which acts on every classifier
+    "sampler": "dpmpp_2m",
 }
 
 

@@ -50,11 +50,12 @@ class Own:
     """Draws towards a shade."""
 
     def __init__(self, denoise, classifier, target, scale, schedule, shade=1.0) -> None:
-        self.denoise, self.shade = denoise, shade
+        self.shade, self.schedule = shade, schedule
 
     def __call__(self, x, t, step, *, corrector=False):
-        found = self.denoise(x, t)
-        return found._replace(x0=self.shade * torch.ones_like(x))
+        x0 = self.shade * torch.ones_like(x)
+        alpha, sigma = self.schedule.alpha(t).to(x.dtype), self.schedule.sigma(t).to(x.dtype)
+        return samplers.Prediction((x - alpha * x0) / sigma, x0)
 
 
 class Damped:
@@ -171,7 +172,7 @@ def test_a_setups_own_clip_is_what_counts(sampler) -> None:
 
 def test_no_key_is_forgotten() -> None:
     """Every key of these sections has its readers in a table, or is read by all."""
-    always = {"guidance", "steps", "clip", "scales"}
+    always = {"guidance", "sampler", "steps", "vary", "clip", "scales"}
     assert set(Setup.model_fields) == always | {*unread_keys.BY_GUIDANCE, *unread_keys.BY_INPUT}
     assert set(Stabilizer.model_fields) == {"name", *unread_keys.BY_STABILIZER}
     assert set(Steps.model_fields) == {"sampler", "steps", *unread_keys.BY_SAMPLER}

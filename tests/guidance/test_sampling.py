@@ -149,6 +149,35 @@ def test_each_row_has_its_own_target(denoiser, classifier) -> None:
             assert not np.array_equal(mixed, alone)
 
 
+@pytest.mark.parametrize("name", ["ddim", "heun", "dpmpp_2m"])
+def test_a_setup_may_have_a_sampler_of_its_own(name, denoiser, classifier) -> None:
+    """With the options of `sampling`."""
+    guided = GUIDED.model_copy(update={"injection": "score"})
+    for setup, scale in ((NONE, None), (guided, 3.0)):
+        own = setup.model_copy(update={"sampler": name})
+        found = _sampler(denoiser, eta=0.5)(own, scale, classifier, SEEDS, LABELS).images
+        whole = _sampler(denoiser, eta=0.5, sampler=name)
+        assert np.array_equal(found, whole(setup, scale, classifier, SEEDS, LABELS).images)
+        plain = _sampler(denoiser)(setup, scale, classifier, SEEDS, LABELS).images
+        assert not np.array_equal(found, plain)
+
+
+@pytest.mark.parametrize("kind", ["raw", "x0", "x0_frozen"])
+def test_gradient_checkpointing_draws_the_same_images(kind, tmp_path, classifier) -> None:
+    """Bit for bit, counted alike, with attention and a label, too."""
+    torch.manual_seed(0)
+    options = OPTIONS.model_copy(update={"attention": [False, True], "head_dim": 4})
+    save(build(options, 8, 3, 3), tmp_path, SCHEDULE.betas.tolist(), "v")
+    setup = GUIDED.model_copy(update={"input": kind, "conditional": True})
+    found = []
+    for again in (False, True):
+        network = Denoiser(tmp_path, torch.device("cpu"), again)
+        assert network.model.is_gradient_checkpointing == again
+        samples = _sampler(network)(setup, 300.0, classifier, SEEDS, LABELS)
+        found.append((samples.images.tobytes(), network.rows, network.backward_rows))
+    assert found[0] == found[1]
+
+
 def test_a_setup_may_have_steps_of_its_own(denoiser) -> None:
     sampler = _sampler(denoiser)
     before = denoiser.rows

@@ -10,7 +10,7 @@ from torch import Tensor
 from guidebench.diffusion.convert import clip, to_eps_x0
 from guidebench.diffusion.samplers import Prediction
 from guidebench.diffusion.schedule import CLEAN, Schedule
-from guidebench.guidance.answers import check_like
+from guidebench.guidance.answers import check_like, without_chance
 from guidebench.guidance.gradients import GuidingClassifier
 from guidebench.guidance.guides import Unguided
 from guidebench.guidance.networks import BoundDenoiser
@@ -79,13 +79,19 @@ class Own:
     x0 is clipped and eps recomputed as for the guides here, and no graph is kept.
     """
 
+    # of x_t = alpha x0 + sigma eps, relative to 1 + |x_t|; rounding is a thousandth of it
+    APART = 1e-3
+
     def __init__(self, name: str, guide: Any, unguided: Unguided) -> None:
         self.name, self.guide, self.unguided = name, guide, unguided
 
     def __call__(self, x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
-        """Call the guide once; UserError where it returns no `Prediction` of tensors like x."""
+        """Call the guide once; UserError where it returns no `Prediction` of tensors like x.
+
+        Its eps and x0 belong together, x = alpha x0 + sigma eps, but for a clip of x0.
+        """
         version = x._version  # counts changes in place
-        with torch.enable_grad():
+        with torch.enable_grad(), without_chance(self.name):
             # guides without state need no keyword `corrector`: it is left out where it is False
             prediction = self.guide(x, t, step, **({"corrector": True} if corrector else {}))
         if x._version != version:
@@ -100,8 +106,25 @@ class Own:
                 continue
             check_like(f"{self.name}: answered {key}", value, x, "x")
         shift = None if prediction.shift is None else prediction.shift.detach()
-        eps = prediction.eps.detach()
+        eps, x0 = prediction.eps.detach(), prediction.x0.detach()
+        self._together(x, eps, x0, t)
         # an eps that is not finite is no image, also where x0 alone is used
-        x0 = prediction.x0.detach() + torch.where(eps.isfinite(), 0, torch.nan)
+        x0 = x0 + torch.where(eps.isfinite(), 0, torch.nan)
         clipped = self.unguided.finish(x, eps, x0, t)
         return clipped._replace(shift=shift)
+
+    def _together(self, x: Tensor, eps: Tensor, x0: Tensor, t: Any) -> None:
+        """UserError where eps and x0 are of two different images; NaN and inf are seen later."""
+        schedule = self.unguided.schedule
+        alpha, sigma = schedule.alpha(t).to(x.dtype), schedule.sigma(t).to(x.dtype)
+        of_eps, answered = (x - sigma * eps) / alpha, x0
+        if self.unguided.clip_x0:
+            of_eps, answered = of_eps.clamp(-1, 1), answered.clamp(-1, 1)
+        apart = alpha * (answered - of_eps).abs()
+        if (apart > self.APART * (1 + x.abs())).any():
+            clip = ", both clipped to [-1, 1]" if self.unguided.clip_x0 else ""
+            most = float(apart.nan_to_num().max() / alpha)
+            raise UserError(
+                f"{self.name}: answered an x0 that is {most:.2g} away from its eps's, allowed: "
+                f"an eps and an x0 of one image, x = alpha x0 + sigma eps{clip}"
+            )

@@ -203,7 +203,7 @@ class Sampler:
             networks = BoundDenoiser(self.denoiser, self.schedule, target)
             kept = 0 if films else min(trajectories, count)
             cell = GuidedCell(setup, scale, networks, classifier, steps, *clip, carried)
-            x, bad, film = self._trajectory(build_guide(cell), padded, kept, steps)
+            x, bad, film = self._trajectory(build_guide(cell), setup.sampler, padded, kept, steps)
             images.append(to_uint8(x[:count]))
             diverged.append(bad[:count].cpu().numpy())
             films.append(film)
@@ -211,9 +211,9 @@ class Sampler:
         return Samples(np.concatenate(images), np.concatenate(diverged), seconds, films[0])
 
     def _trajectory(
-        self, guide: Predict, seeds: Tensor, kept: int, steps: int
+        self, guide: Predict, own: str | None, seeds: Tensor, kept: int, steps: int
     ) -> tuple[Tensor, Tensor, np.ndarray]:
-        name = self.sampling.sampler
+        name = own or self.sampling.sampler
         grid = times(name, self.schedule, steps)
         filmed = set(np.linspace(0, steps - 1, min(FRAMES, steps)).round().astype(int))
         bad = torch.zeros(len(seeds), dtype=torch.bool, device=seeds.device)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from guidebench.base.plugins import call
-from guidebench.guidance.answers import check_like
+from guidebench.guidance.answers import check_like, without_chance
 from guidebench.pipeline.recording import Methods
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ class Own:
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """The user's update; UserError where it is no tensor like the gradient."""
-        update = self.stabilize(gradient)
+        with without_chance(self.name):
+            update = self.stabilize(gradient)
         check_like(f"{self.name}: answered an update", update, gradient, "the gradient")
         return update
 

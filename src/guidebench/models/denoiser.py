@@ -11,6 +11,7 @@ import diffusers
 import torch
 from diffusers import ModelMixin, UNet2DModel
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from guidebench.base.choices import PREDICTION_TYPES
 from guidebench.base.published import Files
@@ -136,13 +137,30 @@ def _some(keys: list[str]) -> str:
     return f"{len(keys)} ({keys[0]}{', ...' if len(keys) > 1 else ''})" if keys else "none"
 
 
+def checkpointed(model: ModelMixin) -> ModelMixin:
+    """The network, keeping of its residual blocks the ends alone for a gradient (UNet2DModel's).
+
+    The rest is computed again in the backward pass (Chen et al. 2016), to the same numbers.
+    """
+
+    def again(block: Callable[..., Tensor], *inputs: Any) -> Any:
+        # nothing in it is random
+        return checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False)
+
+    model.enable_gradient_checkpointing(again)
+    return model
+
+
 class Denoiser:
     """A frozen network as samplers call it: (x [N, C, H, W], t) -> output like x; counts rows.
 
-    `backward_rows`: those kept for a backward pass to the input, the only one that there is.
+    `backward_rows`: those kept for a backward pass to the input, the only one that there is;
+    `gradient_checkpointing`: `checkpointed`.
     """
 
-    def __init__(self, folder: Path, device: torch.device) -> None:
+    def __init__(
+        self, folder: Path, device: torch.device, gradient_checkpointing: bool = False
+    ) -> None:
         try:
             config = json.loads((folder / "scheduler/scheduler_config.json").read_text())
             name = json.loads((folder / "unet/config.json").read_text())["_class_name"]
@@ -154,6 +172,8 @@ class Denoiser:
         self.model = (
             model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
         )
+        if gradient_checkpointing:
+            checkpointed(self.model)
         self.rows = self.backward_rows = 0
 
     @property

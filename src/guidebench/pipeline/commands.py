@@ -47,6 +47,8 @@ def run_pipeline(arguments: argparse.Namespace) -> int:
     )
     if request.here():
         trial.gpu(config, arguments.config, request.layout)
+    for line in trial.memory(config, request.layout):
+        sys.stdout.write(f"{line}\n")
     code = runner.run(request)
     report = Layout(arguments.results, config.name).report
     if code == 0 and report.is_file():

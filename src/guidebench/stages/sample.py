@@ -37,9 +37,10 @@ class _Models:
     def sampler(self) -> Sampler:
         """The sampler of all cells."""
         stage, dataset = self.stage, self.stage.job.dataset
-        denoiser = Denoiser(stage.layout.denoiser(dataset), stage.device)
-        _, channels, height, width = read(stage.layout.data(dataset) / "train").images.shape
         sampling = stage.options.sampling
+        folder, again = stage.layout.denoiser(dataset), sampling.gradient_checkpointing
+        denoiser = Denoiser(folder, stage.device, again)
+        _, channels, height, width = read(stage.layout.data(dataset) / "train").images.shape
         return Sampler(denoiser, stage.schedule(), sampling, (channels, height, width))
 
     def guide(self, name: str | None) -> tuple[Classifier | None, set[str]]:

@@ -62,7 +62,8 @@ def run(stage: Stage) -> None:
     stage.use("train_classifier", dataset, name)
     data = read(layout.data(dataset) / "validation")
     schedule = stage.schedule()
-    denoiser = Denoiser(layout.denoiser(dataset), stage.device)
+    again = stage.options.sampling.gradient_checkpointing
+    denoiser = Denoiser(layout.denoiser(dataset), stage.device, again)
     classifier = classifiers.load(layout.classifier(dataset, name), stage.device)
     grid = indices(schedule, options.steps)
     noisy = stage.options.classifiers[name].noise_trained

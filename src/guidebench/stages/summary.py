@@ -129,7 +129,8 @@ def _cut(data: Model) -> str | None:
 def _variant(setup: Setup, sampling: Sampling) -> dict[str, Any]:
     """The keys in which a setup is not the plain one of its kind."""
     own = _changed(setup, CLAIMED) | _changed(setup.stabilizer, CLAIMED)
-    shared = {key: getattr(sampling, key) for key in ("steps", "clip", "clip_gradient")}
+    keys = ("sampler", "steps", "clip", "clip_gradient")
+    shared = {key: getattr(sampling, key) for key in keys}
     return {key: value for key, value in own.items() if (key, value) not in shared.items()}
 
 

@@ -306,6 +306,53 @@ CASES = {
         "score (ddim has no posterior mean",
         "setups.clean/raw.injection",
     ),
+    "a mean that a setup's own sampler lacks": Case(
+        (*S, "setups", "clean/raw", "sampler"),
+        "heun",
+        "mean",
+        "score (heun has no posterior mean",
+        "setups.clean/raw.injection",
+    ),
+    "a mean that one of its samplers lacks": Case(
+        (*S, "setups", "clean/raw", "vary"),
+        {"sampler": ["ancestral", "ddim", "heun"]},
+        "mean",
+        "score (ddim has no posterior mean",
+        "setups.clean/raw.injection",
+    ),
+    "a setup's own sampler that is not there": Case(
+        (*S, "setups", "unguided", "sampler"), "nowhere:jump", "no such module", "module:attribute"
+    ),
+    "a scale that no axis shows": Case(
+        (*RAW, "scales"), [1e-40, 1.0], "[1e-40]", "0, or at least 1e-30", "setups.clean/raw.scales"
+    ),
+    "a scale beyond float32": Case(
+        (*RAW, "scales"), [1e300], "1e+300", "at most 1e+30", "setups.clean/raw.scales.0"
+    ),
+    "a sampler twice": Case(
+        (*S, "setups", "unguided", "vary"),
+        {"sampler": ["ddim", "ddim"]},
+        "['ddim', 'ddim']",
+        "each once",
+        "setups.unguided.vary.sampler",
+    ),
+    "more steps than there are": Case(
+        (*S, "setups", "unguided", "vary"),
+        {"steps": [10, 10_000]},
+        "10000",
+        "at most schedule.timesteps",
+        "setups.unguided.vary.steps",
+    ),
+    "eta that only a sampler reads which nobody asks for": Case(
+        (*S, "sampling", "eta"), 0.5, "0.5", "0.0, unless sampler is ddim"
+    ),
+    "a name with an @": Case(
+        (*S, "setups"),
+        {"unguided": {}, "unguided@ddim": {"sampler": "ddim"}},
+        "'unguided@ddim'",
+        "names like clean",
+        "setups.unguided@ddim",
+    ),
     "an own sampler that is not there": Case(
         (*S, "sampling", "sampler"), "nowhere:jump", "no such module", "module:attribute"
     ),

@@ -419,3 +419,16 @@ def test_attributes_are_known_of_drawn_balls_alone(edited):
         "datasets.mnist.attributes: found a section, allowed: null: of sportballs alone the true "
         "ones are known"
     )
+
+
+def test_gradient_checkpointing_needs_a_gradient_and_blocks(edited):
+    """Of a clean classifier's sensitivity, a setup on x0_pred, or a guide of the user's."""
+    asked = {(*S, "sampling", "gradient_checkpointing"): True}
+    key = "datasets.sportballs.sampling.gradient_checkpointing: found true, allowed: false "
+    shuffled = {"architecture": "shuffle_unet", "channels": [8, 16]}
+    assert mistakes(edited(asked)) == []
+    found = mistakes(edited(asked | {(*S, "denoiser"): shuffled}))
+    assert found == [f"{key}with shuffle_unet"]
+    alone = {(*S, "classifiers"): {"judge": {}}, (*S, "setups"): {"unguided": {}}}
+    found = mistakes(edited(asked | alone))
+    assert found == [f"{key}where no gradient goes through the denoiser"]

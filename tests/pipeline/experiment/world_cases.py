@@ -19,6 +19,12 @@ def _world(key: str, value: object, found: str, allowed: str, at: str = "") -> C
 
 
 CASES = {
+    "a sampler of a setup in a world": _world(
+        "setups", {"u": {"sampler": "ddim"}}, "ddim", "nothing in a world", "setups.u.sampler"
+    ),
+    "samplers of a setup in a world": _world(
+        "setups", {"u": {"vary": {"steps": [4]}}}, "keys", "nothing in a world", "setups.u.vary"
+    ),
     "unknown schedule": Case(
         (*S, "schedule"), {"name": "cosine"}, '"cosine"', "vp_sde", "schedule.name"
     ),
@@ -43,6 +49,27 @@ CASES = {
         "0.5",
         "at most beta_end (0.02)",
         "schedule.beta_start",
+    ),
+    "a beta far beyond noise": Case(
+        (*S, "schedule"),
+        {"name": "vp_sde", "b_max": 1e300},
+        "1e+300",
+        "at most 1000",
+        "schedule.b_max",
+    ),
+    "a logsnr that is no signal": Case(
+        (*S, "schedule"),
+        {"name": "logsnr_cosine", "logsnr_min": -1e5},
+        "-100000.0",
+        "at least -1000",
+        "schedule.logsnr_min",
+    ),
+    "a limit that float32 does not know": Case(
+        (*S, "sampling"),
+        {"sampler": "euler_maruyama", "limit": 1e300},
+        "1e+300",
+        "at most 1000000",
+        "sampling.limit",
     ),
     "too few betas": Case(
         (*S, "schedule"),

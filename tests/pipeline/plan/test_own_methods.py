@@ -148,6 +148,100 @@ def test_a_mean_that_no_own_sampler_has(folder, monkeypatch) -> None:
     assert said(folder, monkeypatch, EULER, worlds=world % score) == []
 
 
+PULL = """
+import random
+import numpy as np
+import torch
+from guidebench.diffusion.samplers import Prediction
+
+class Pull:
+    def __init__(self, denoise, classifier, target, scale, schedule, **options):
+        self.denoise, self.classifier, self.scale = denoise, classifier, scale
+        self.schedule = schedule
+
+    def __call__(self, x, t, step, *, corrector=False):
+        alpha, sigma = self.schedule.alpha(t).to(x.dtype), self.schedule.sigma(t).to(x.dtype)
+        x = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(self.classifier.log_prob(x, t).sum(), x)
+        eps = self.denoise(x, t).eps - sigma * self.scale * gradient
+        return Prediction(eps, (x - sigma * eps) / alpha)
+"""
+PUSHED = "eps = self.denoise(x, t).eps"
+GUIDES = {
+    "as it should be": ("", "", ""),
+    "torch's chance": (PUSHED, f"{PUSHED} + torch.randn_like(x)", "torch's global random gene"),
+    "numpy's chance": (PUSHED, f"{PUSHED} + np.random.rand()", "nothing in it may be random"),
+    "Python's chance": (PUSHED, f"{PUSHED} + random.random()", "nothing in it may be random"),
+    "chance of the row's place": (
+        PUSHED,
+        f"{PUSHED} + torch.randn(x.shape, generator=torch.Generator().manual_seed(step))",
+        "depends on its place among the rows",
+    ),
+    "a network's first weights": (
+        "self.schedule = schedule",
+        "self.schedule = schedule\n        self.scale = float(torch.randn(()))",
+        "nothing in it may be random",
+    ),
+    "a seed of torch's": (PUSHED, f"torch.manual_seed(step); {PUSHED}", "torch's global random"),
+    "rows together": ("* gradient", "* gradient / gradient.norm()", "depends on the rows beside"),
+    "two images": ("(x - sigma * eps) / alpha", "self.denoise(x, t).x0", "of one image, x = "),
+    "a keyword": (", *, corrector=False", "", "unexpected keyword argument 'corrector'"),
+    "an exception": (PUSHED, f"raise ValueError('mine'); {PUSHED}", "ValueError: mine"),
+}
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_a_guide_is_tried(name, folder, monkeypatch) -> None:
+    old, new, why = GUIDES[name]
+    keys = {
+        "datasets.shades.setups.mine/x0.guidance": "mine:Pull",
+        "datasets.shades.setups.mine/x0.sampler": "heun" if name == "a keyword" else "ddim",
+        "datasets.shades.setups.mine/x0.scales": "[3]",
+    }
+    lines = said(folder, monkeypatch, PULL.replace(old, new), **keys)
+    assert len(lines) == bool(why), lines
+    for line in lines:
+        key = "datasets.shades.setups.mine/x0.guidance"
+        assert line.startswith(f"{key}: found mine:Pull, allowed: one that does what it says (")
+        assert why in line
+
+
+SIGN = """
+import torch
+
+class Sign:
+    def __init__(self, exponent, **options):
+        self.mean = 0.0
+
+    def __call__(self, gradient):
+        self.mean = 0.5 * self.mean + 0.5 * gradient.sign()
+        return self.mean
+"""
+STABILIZERS = {
+    "as it should be": ("", "", ""),
+    "torch's chance": ("return self.mean", "return self.mean * torch.rand(())", "global random"),
+    "rows together": ("gradient.sign()", "gradient / gradient.std()", "on the rows beside it"),
+    "a state of all": (
+        "self.mean = 0.0",
+        "Sign.n = getattr(Sign, 'n', 0) + 1\n        self.mean = Sign.n",
+        "nothing in it may be random",
+    ),
+    "a shape": ("return self.mean", "return self.mean[:1]", "answered an update of shape (1, "),
+}
+
+
+@pytest.mark.parametrize("where", ["setups.clean/x0+sign.stabilizer", "sensitivity.stabilizers.s"])
+@pytest.mark.parametrize("name", STABILIZERS)
+def test_a_stabilizer_is_tried(name, where, folder, monkeypatch) -> None:
+    old, new, why = STABILIZERS[name]
+    keys = {f"datasets.shades.{where}": "{name: 'mine:Sign'}"}
+    lines = said(folder, monkeypatch, SIGN.replace(old, new), **keys)
+    assert len(lines) == bool(why), lines
+    for line in lines:
+        assert line.startswith(f"datasets.shades.{where}.name: found mine:Sign, allowed: one that")
+        assert why in line
+
+
 METRICS = {
     "as it should be": Edit("", "", ""),
     "arguments": Edit("samples, reference", "samples", "too many positional arguments"),

@@ -14,7 +14,7 @@ from guidebench.pipeline.experiment.data_consistency import data_mistakes
 from guidebench.pipeline.experiment.image_counts import counted
 from guidebench.pipeline.experiment.metric_consistency import metric_mistakes
 from guidebench.pipeline.experiment.schedule_consistency import schedule_mistakes, step_mistakes
-from guidebench.pipeline.experiment.sections import Discrete, Setup
+from guidebench.pipeline.experiment.sections import Discrete, Setup, Vary
 from guidebench.pipeline.experiment.setup_consistency import (
     mean_mistakes,
     plugin_mistakes,
@@ -29,8 +29,10 @@ from guidebench.pipeline.experiment.unread_keys import (
     BY_GRIDS,
     BY_RATE,
     BY_SAMPLER_OF_IMAGES,
+    Readers,
     unread,
 )
+from guidebench.pipeline.experiment.variations import expanded_setups, samplers_of
 from guidebench.pipeline.experiment.world_consistency import world_mistakes
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -120,22 +122,40 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
     sampling, schedule = dataset.sampling, dataset.schedule
     yield from step_mistakes("sampling.steps", sampling.steps, schedule)
     yield from step_mistakes("sensitivity.steps", dataset.sensitivity.steps, schedule)
-    tables = [(BY_SAMPLER_OF_IMAGES, "sampler"), (BY_GRIDS, "grid_images")]
+    used = [name for setup in dataset.setups.values() for name in samplers_of(setup, sampling)]
+    tables: list[tuple[Readers, str, list[str]]] = [
+        (BY_SAMPLER_OF_IMAGES, "sampler", used),
+        (BY_GRIDS, "grid_images", []),
+    ]
     if not (own_clip := any(setup.clip for setup in dataset.setups.values())):
-        tables.append((BY_CLIP, "clip"))
-    for readers, by in tables:
-        yield from below("sampling", unread(sampling, readers, by))
-    name = sampling.sampler
-    yield from plugin_mistakes("sampling.sampler", name)
-    eps_alone = ":" not in name and SAMPLERS[name].uses == ("eps",)
+        tables.append((BY_CLIP, "clip", []))
+    for readers, by, others in tables:
+        yield from below("sampling", unread(sampling, readers, by, others))
+    yield from plugin_mistakes("sampling.sampler", sampling.sampler)
+    eps_alone = [name for name in used if ":" not in name and SAMPLERS[name].uses == ("eps",)]
     if eps_alone and (sampling.clip or own_clip) and not sampling.recompute_eps:
-        yield "sampling.recompute_eps", "false", f"true: with {name} clip needs it"
+        yield "sampling.recompute_eps", "false", f"true: with {eps_alone[0]} clip needs it"
+    yield from _checkpointing(dataset)
     if sampling.grid_images:
-        if unknown := [name for name in sampling.grid_setups if name not in dataset.setups]:
-            yield "sampling.grid_setups", ", ".join(unknown), ", ".join(dataset.setups)
+        known = list(expanded_setups(dataset))
+        if unknown := [name for name in sampling.grid_setups if name not in known]:
+            yield "sampling.grid_setups", ", ".join(unknown), ", ".join(known)
         yield from step_mistakes("sampling.grid_steps", sampling.grid_steps, schedule)
     for name, stabilizer in dataset.sensitivity.stabilizers.items():
         yield from stabilizer_mistakes(f"sensitivity.stabilizers.{name}", stabilizer)
+
+
+def _checkpointing(dataset: Dataset) -> Iterator[Mistake]:
+    """Gradient checkpointing where no gradient goes through the denoiser, or it has no blocks."""
+    if not dataset.sampling.gradient_checkpointing:
+        return
+    key, denoiser = "sampling.gradient_checkpointing", dataset.denoiser
+    if denoiser.checkpoint is None and denoiser.architecture != "unet2d":
+        yield key, "true", f"false with {denoiser.architecture}"
+    clean = [name for name, one in dataset.classifiers.items() if not one.noise_trained]
+    setups = dataset.setups.values()
+    if clean in ([], ["judge"]) and not any(s.input == "x0" or ":" in s.guidance for s in setups):
+        yield key, "true", "false where no gradient goes through the denoiser"
 
 
 def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
@@ -145,10 +165,20 @@ def _setup(dataset: Dataset, setup: Setup) -> Iterator[Mistake]:
     else:
         yield "guidance", setup.guidance, f"none ({UNLABELLED})"
     yield from step_mistakes("steps", setup.steps, dataset.schedule)
+    vary = setup.vary or Vary()
+    yield from step_mistakes("vary.steps", max(vary.steps, default=None), dataset.schedule)
+    for key, values in (("vary.sampler", vary.sampler), ("vary.steps", vary.steps)):
+        if len(set(values)) < len(values):
+            yield key, values, "each once"
+    if setup.sampler:
+        yield from plugin_mistakes("sampler", setup.sampler)
     # a checkpoint's own config says whether it takes labels: `jobs.agreement`
     if dataset.denoiser.condition_dropout is None and not dataset.denoiser.checkpoint:
         if setup.conditional:
             yield "conditional", "true", "true only with denoiser.condition_dropout"
         if setup.guidance == "cfg" and labelled:
             yield "guidance", "cfg", "cfg only with denoiser.condition_dropout"
-    yield from mean_mistakes(setup, [dataset.sampling.sampler])
+    for name in samplers_of(setup, dataset.sampling):
+        if found := list(mean_mistakes(setup, [name])):
+            yield from found
+            return

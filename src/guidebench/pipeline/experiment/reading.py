@@ -16,11 +16,12 @@ from guidebench.pipeline.experiment import misspelt_overrides
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.experiment.consistency import mistakes
 from guidebench.pipeline.experiment.type_words import Words, alternatives, models, of_field, words
+from guidebench.pipeline.experiment.variations import expanded
 from guidebench.pipeline.experiment.yaml12 import parse
 
 
 def load(path: str, settings: list[str] | None = None) -> Config:
-    """Read a config file, apply `key.path=value` settings, and check everything.
+    """Read a config file, apply `key.path=value` settings, check everything, and expand setups.
 
     Raises UserError with one line per mistake: file, key path, what was found, what is allowed.
     """
@@ -44,7 +45,7 @@ def load(path: str, settings: list[str] | None = None) -> Config:
     if lines:
         lines = misspelt_overrides.explained(lines, below, values, str(base or path))
         raise UserError("\n".join(f"{where}: {line}" for line in lines))
-    return config
+    return expanded(config)
 
 
 def _read(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Path | None]:

@@ -13,6 +13,7 @@ PLUGIN = (
     "module:attribute that Python can import, also from a file in the folder that "
     "guidebench is started in"
 )
+TINY = 1e-30  # smaller scales than axes can show
 
 
 def plugin_mistakes(key: str, name: str) -> Iterator[Mistake]:
@@ -62,5 +63,7 @@ def setup_mistakes(setup: Setup, guides: list[str]) -> Iterator[Mistake]:
             yield "scales", scales, "none without guidance"
     elif not scales:
         yield "scales", "none", "at least one in a guided setup"
+    if tiny := [scale for scale in scales if 0 < scale < TINY]:
+        yield "scales", tiny, f"0, or at least {TINY:g}"
     if len({f"{scale:g}" for scale in scales}) < len(scales):
         yield "scales", scales, "each scale once (six digits count)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from guidebench.base.choices import SAMPLERS
 from guidebench.pipeline.experiment.allowed_names import Mistake
@@ -71,20 +71,24 @@ BY_SOURCE: Readers = {"otherwise": ("mnist",)}
 BY_DOWNLOAD: Readers = {"otherwise": ("false",)}
 
 
-def unread(section: Model, readers: Readers, by: str) -> Iterator[Mistake]:
+def unread(
+    section: Model, readers: Readers, by: str, others: Iterable[str] = ()
+) -> Iterator[Mistake]:
     """Keys of a section that ask for something which nothing reads at its value of the key `by`.
 
     Their defaults may be written: a base's key can be overridden, but not taken away. So may be
     any value where `by` is written, too, as 0 or null: that one key turns a base's feature off.
+    `others`: more values of `by`, which other sections ask for.
     """
     decides = getattr(section, by)
     chosen = FILE if by == "checkpoint" and decides is not None else _chosen(decides)
     if chosen == OFF and by in section.model_fields_set:
         return
+    reading = {chosen, *map(_chosen, others)}
     for key, names in readers.items():
         setting, field = getattr(section, key), type(section).model_fields[key]
         default = field.get_default(call_default_factory=True)
-        if chosen not in names and setting != default:
+        if not reading & set(names) and setting != default:
             yield key, _shown(setting), f"{_shown(default)}, unless {by} is {' or '.join(names)}"
 
 

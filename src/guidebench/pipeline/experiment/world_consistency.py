@@ -41,6 +41,9 @@ def world_mistakes(world: World, blocks: int) -> Iterator[Mistake]:
 def _setup(setup: Setup, samplers: list[str]) -> Iterator[Mistake]:
     if setup.steps is not None:
         yield "steps", setup.steps, "nothing in a world: its samplers have their own"
+    for key, asked in (("sampler", setup.sampler), ("vary", setup.vary and "keys")):
+        if asked:
+            yield key, asked, "nothing in a world: it has `samplers` of all setups"
     if setup.clip_gradient:
         yield "clip_gradient", setup.clip_gradient, "nothing in a world: its x0_pred is not clipped"
     if setup.paper_compat:

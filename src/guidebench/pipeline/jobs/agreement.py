@@ -83,6 +83,8 @@ def _network(dataset: Dataset, path: Path, channels: int | None) -> Iterator[Mis
     if (name := content.get("_class_name")) not in NETWORKS:
         yield _refused(path, "_class_name", name, ", ".join(NETWORKS))
         return
+    if dataset.sampling.gradient_checkpointing and name != "UNet2DModel":
+        yield "sampling.gradient_checkpointing", "true", f"false with {name} ({path})"
     yield from _unknown(path, content, NETWORK)
     images = content.get("in_channels", 3)
     if images != content.get("out_channels", images):
@@ -118,7 +120,8 @@ def _scheduler(dataset: Dataset, path: Path, betas: Sequence[float]) -> Iterator
         "denoiser.prediction": (dataset.denoiser.prediction, _prediction(content)),
         "sampling.clip": (dataset.sampling.clip, content.get("clip_sample", True)),
     }
-    if dataset.sampling.sampler == "ancestral" and name == "DDPMScheduler":
+    samplers = {setup.sampler or dataset.sampling.sampler for setup in dataset.setups.values()}
+    if "ancestral" in samplers and name == "DDPMScheduler":
         kind = content.get("variance_type", "fixed_small")
         if kind not in VARIANCES:
             yield _refused(path, "variance_type", kind, ", ".join(VARIANCES))

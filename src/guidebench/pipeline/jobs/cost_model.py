@@ -102,7 +102,8 @@ def evaluations(config: Config, dataset: str, block: Block, cell: Cell) -> float
     options = config.datasets[dataset]
     setup, batch = options.setups[cell.setup], options.sampling.micro_batch
     rows = -(-block.count // batch) * batch  # the last micro-batch is padded
-    per_step = sampler(options.sampling.sampler).evaluations * _passes(setup, cell)
+    name = setup.sampler or options.sampling.sampler
+    per_step = sampler(name).evaluations * _passes(setup, cell)
     return float(rows * workload.steps(config, dataset, cell, block) * per_step)
 
 

@@ -23,6 +23,8 @@ WORLD_STEP, WORLD_SCORE = 0.004, 0.05
 TRAINING, THROUGH_DENOISER = 3.0, 2.8
 # a forward pass and one back to the image: a step of an attack
 ATTACK = 2.0
+AGAIN = 0.7  # more of them with gradient checkpointing
+KEPT = 120  # float32 maps of the first level's size that a gradient through the denoiser keeps
 
 
 class Rates(NamedTuple):
@@ -32,7 +34,7 @@ class Rates(NamedTuple):
     prepared: float  # one image drawn or read
     denoiser_step: float  # one training iteration
     classifier_step: Mapping[str, float]  # one training iteration, by classifier
-    sampled: Mapping[str, float]  # one image, one sampling step, by `kind` of the setup
+    sampled: Mapping[str, float]  # one image, one evaluation in sampling, by `kind` of the setup
     featured: float  # one image through all classifiers
     world_cell: float = 0.0  # one setup at one scale by all samplers of a world
 
@@ -81,9 +83,10 @@ def assumed(config: Config, name: str, images_per_second: float | None = None) -
     if images_per_second:
         forward, small = 1 / images_per_second, 0.1 / images_per_second
     costs = {"none": forward, "cfg": 2 * forward}
+    through = THROUGH_DENOISER + AGAIN * options.sampling.gradient_checkpointing
     for key in kinds(config, name):
         if key.endswith(":x0"):
-            costs[key] = THROUGH_DENOISER * forward
+            costs[key] = through * forward
         elif key not in costs:
             costs[key] = forward + TRAINING * small
     step = TRAINING * options.denoiser.batch_size * forward / options.denoiser.gpus
@@ -98,6 +101,15 @@ def assumed(config: Config, name: str, images_per_second: float | None = None) -
 def _attacked(classifier: Classifier) -> int:
     """Steps of the attack on each image of a training."""
     return classifier.adversarial.iterations if classifier.adversarial else 0
+
+
+def kept(options: Dataset) -> float:
+    """About as many bytes as a step of the training, or one guided on x0_pred, keeps at once."""
+    denoiser = options.denoiser
+    rows = options.sampling.micro_batch
+    if denoiser.checkpoint is None:
+        rows = max(rows, denoiser.batch_size // denoiser.gpus)
+    return 4.0 * KEPT * rows * side(options.data) ** 2 * _width(denoiser)
 
 
 def _width(denoiser: Denoiser) -> int:

@@ -15,7 +15,7 @@ from guidebench.workload import Block
 
 # by identity, which lasts as long as the section is held here
 _DUMPS: dict[int, tuple[Dataset, dict[str, Any]]] = {}
-RUNTIME_KEYS = {"checkpoint_every", "nodes"}
+RUNTIME_KEYS = {"checkpoint_every", "nodes", "gradient_checkpointing"}
 # where files from outside lie: they are known by their content (`outside_files`)
 PLACES = {"root", "table", "download", "otherwise", "checkpoint", "revision"}
 
@@ -138,8 +138,9 @@ def _dump(dataset: Dataset) -> dict[str, Any]:
 
 
 def _setup(setup: dict[str, Any]) -> dict[str, Any]:
-    """A setup with digests of the user's own code in it."""
-    return with_code(setup, "guidance") | {"stabilizer": with_code(setup["stabilizer"])}
+    """A setup with digests of the user's own code in it; `vary` is expanded by now."""
+    own = {k: v for k, v in setup.items() if k != "vary" and (k, v) != ("sampler", None)}
+    return with_code(own, "guidance") | {"stabilizer": with_code(setup["stabilizer"])}
 
 
 def _steps(steps: dict[str, Any]) -> dict[str, Any]:
@@ -157,7 +158,8 @@ def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[st
     del setup["scales"]
     setup["architecture"] = _architecture(options, options.setups[cell.setup].classifier)
     other = ("selection", "evaluation", "block", "grid_images", "grid_setups", "grid_steps")
-    sampling = {k: value for k, value in _steps(dump["sampling"]).items() if k not in other}
+    steps = dump["sampling"] | {"sampler": setup.pop("sampler", dump["sampling"]["sampler"])}
+    sampling = {k: value for k, value in _results(_steps(steps)).items() if k not in other}
     setup["steps"] = sampling["steps"] = workload.steps(config, dataset, cell, block)
     sampling["clip_gradient"] = setup.pop("clip_gradient") or sampling["clip_gradient"]
     if (clip := setup.pop("clip")) is not None:
@@ -189,6 +191,7 @@ def effective(config: Config) -> dict[str, Any]:
     for dataset in values["datasets"].values():
         dataset["data"] = _placeless(dataset["data"])
         dataset["denoiser"] = _denoiser(dataset["denoiser"])
+        dataset["sampling"] = _results(dataset["sampling"])
         dataset["classifiers"] = {k: _classifier(v) for k, v in dataset["classifiers"].items()}
     return values
 
@@ -233,5 +236,5 @@ def _denoiser(section: dict[str, Any]) -> dict[str, Any]:
 
 
 def _results(model: dict[str, Any]) -> dict[str, Any]:
-    """A denoiser's or classifier's section without the keys of how a run goes."""
+    """A section without the keys of how a run goes."""
     return {key: value for key, value in model.items() if key not in RUNTIME_KEYS}

@@ -86,9 +86,10 @@ def predicted(config: Config, name: str) -> dict[str, float]:
 def line(config: Config, name: str) -> str:
     """What a data set's networks will need at once, and which keys of the config decide it."""
     options = config.datasets[name]
+    again = ", gradient_checkpointing" if options.sampling.gradient_checkpointing else ""
     decided_by = {
         "training": f" (batch_size {options.denoiser.batch_size})",
-        "sampling": f" (micro_batch {options.sampling.micro_batch})",
+        "sampling": f" (micro_batch {options.sampling.micro_batch}{again})",
     }
     sizes = [
         f"{stage} {size:,.0f} MiB{decided_by.get(stage, '')}"
@@ -149,6 +150,8 @@ def _sampling(options: Dataset, setups: Collection[Setup]) -> int:
 def _step(options: Dataset, guide: str | None, kind: str, rows: int) -> int:
     """Of a step on that many rows: the weights, and what the gradient to x_t keeps."""
     network = _network(options).eval().requires_grad_(False)
+    if options.sampling.gradient_checkpointing:
+        denoisers.checkpointed(network)
 
     def evaluate(x: Tensor, _: Any) -> Tensor:
         output: Tensor = network(x, torch.zeros(rows), **_asked(network, rows))[0]

@@ -16,7 +16,7 @@ import psutil
 import torch
 
 from guidebench.analysis.ground_truth import Reference
-from guidebench.base import published
+from guidebench.base import choices, published
 from guidebench.base.choices import classes
 from guidebench.base.seeds import derive
 from guidebench.data import load as load_data
@@ -115,7 +115,8 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
             steps[key] = ticks.step()
         training = peak_memory()
         reset_peak_memory()
-        sampler = Sampler(Denoiser(folder, device), schedule, options.sampling, shape(options))
+        denoiser = Denoiser(folder, device, options.sampling.gradient_checkpointing)
+        sampler = Sampler(denoiser, schedule, options.sampling, shape(options))
     size = options.sampling.micro_batch
     seeds = torch.tensor([derive(0, number) for number in range(size)], device=device)
     labels = torch.zeros(size, dtype=torch.long, device=device)
@@ -125,7 +126,8 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
         seconds = timed(
             lambda: sampler(setup, 1.0, guide, seeds, labels, steps=SAMPLING_STEPS)  # noqa: B023
         )
-        sampled[key] = seconds / SAMPLING_STEPS / size
+        each = choices.sampler(setup.sampler or options.sampling.sampler).evaluations
+        sampled[key] = seconds / SAMPLING_STEPS / each / size
     featured = sum(
         timed(lambda: extract(ClassifierFeatures(key, model), pixels, device))  # noqa: B023
         for key, model in trained.items()

@@ -1,4 +1,4 @@
-"""Before the first job: own methods and classifiers tried, a GPU looked for."""
+"""Before the first job: own methods and classifiers tried, a GPU looked for, memory predicted."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -12,9 +12,11 @@ from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.sections import Classifier, CustomData
 from guidebench.pipeline.jobs import agreement, demands, freshness, parallel
 from guidebench.pipeline.jobs.layout import Layout
-from guidebench.pipeline.jobs.rates import shape
+from guidebench.pipeline.jobs.rates import kept, shape
 from guidebench.pipeline.jobs.stages import STAGES
 from guidebench.pipeline.plan import own_methods
+
+LARGE = 2.0**30  # bytes that are worth a prediction, which takes seconds
 
 
 def ready(path: str, settings: list[str], results: Path) -> Config:
@@ -33,6 +35,17 @@ def gpu(config: Config, path: str, layout: Layout) -> None:
             parallel.on_gpu(config.device)
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
+
+
+def memory(config: Config, layout: Layout) -> Iterator[str]:
+    """A line on the memory that each data set's networks will need, where that may be much."""
+    large = [name for name, dataset in config.datasets.items() if kept(dataset) > LARGE]
+    running = freshness.stale(config, layout) if large else ()
+    for name in large:
+        if any(job.dataset == name and STAGES[job.stage].network for job in running):
+            from guidebench.pipeline.plan import memory as need  # starts torch
+
+            yield need.line(config, name)
 
 
 def check(config: Config, path: str) -> None:

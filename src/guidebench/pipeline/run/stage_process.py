@@ -80,7 +80,8 @@ def _one_line(error: BaseException) -> str | None:
         return f"disk full: {error}; free some space and run again, finished work is kept"
     # `torch.OutOfMemoryError`, of a GPU: torch may not be imported
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "out of memory; allowed: smaller micro_batch or batch_size, or more memory"
+        smaller = "smaller micro_batch or batch_size, sampling.gradient_checkpointing"
+        return f"out of memory; allowed: {smaller}, or more memory"
     if isinstance(error, OSError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):

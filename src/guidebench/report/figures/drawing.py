@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from guidebench.report.figures import architectures, drift, forward, outcome, rows, sampling, theme
+from guidebench.report.figures import (
+    architectures,
+    drift,
+    evaluations,
+    forward,
+    outcome,
+    rows,
+    sampling,
+    theme,
+)
 from guidebench.report.metrics import metrics
 from guidebench.report.outcome import points
+from guidebench.report.sampled import ways
 from guidebench.report.tables import Tables
 
 if TYPE_CHECKING:
@@ -71,6 +81,7 @@ IMPLICIT = Plot(
 TRADEOFF = Plot(sampling.tradeoff, sampling.tradeoff_rows)
 ARCHITECTURES = Plot(architectures.compared, architectures.rows)
 OUTCOME = Plot(outcome.sensitivity, outcome.rows)
+EVALUATIONS = Plot(evaluations.quality, evaluations.rows)
 DRIFT = Plot(drift.shares, drift.rows)
 LOSS = Plot(forward.loss, rows.losses)
 
@@ -100,6 +111,8 @@ def plots(tables: Tables, dataset: str) -> dict[str, Plot]:
         found["architectures"] = ARCHITECTURES
     if points(tables, dataset):
         found["outcome"] = OUTCOME
+    if ways(tables, dataset) and evaluations.shown(tables, dataset):
+        found["evaluations"] = EVALUATIONS
     if (tables.attributes.dataset == dataset).any():
         found["attribute_drift"] = DRIFT
     if (tables.history.dataset == dataset).any():

@@ -12,6 +12,7 @@ from guidebench.report.claims.intervals import proportions
 from guidebench.report.claims.kinds import Kind
 from guidebench.report.claims.verdicts import quantile
 from guidebench.report.metrics import exact_share
+from guidebench.report.sampled import plain
 from guidebench.report.tables import FLOOR, Measure, Tables
 
 Curve = tuple[str, str, str]  # a kind of classifier, input, stabilizer
@@ -81,15 +82,18 @@ def half_width(tables: Tables, dataset: str) -> float:
     return quantile(blocks - 1) if blocks > 1 else 1.96
 
 
-def against_scale(tables: Tables, dataset: str, metric: str) -> pd.DataFrame:
+def against_scale(
+    tables: Tables, dataset: str, metric: str, setups: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Columns setup, scale, metric, broken, low, high and those of a `Measure`.
 
-    Of every guided setup at every scale, then of unguided and floor, which have none. NaN where a
-    broken cell has no value, or a value no error: `low` and `high` are ends of 95 % intervals, of
-    shares of samples exact ones.
+    Of guided setups at every scale, then of unguided and floor, which have none. `setups`: None for
+    `sampled.plain`. NaN where a broken cell has no value, or a value no error: `low` and `high` are
+    ends of 95 % intervals, of shares of samples exact ones.
     """
     frames = []
-    for setup in [*tables.guided(dataset), tables.unguided(dataset).setup, FLOOR]:
+    drawn = plain(tables, dataset) if setups is None else setups
+    for setup in [*drawn, tables.unguided(dataset).setup, FLOOR]:
         rows, broken = tables.curve(dataset, setup, metric), tables.broken(dataset, setup)
         lost = [scale for scale in broken if np.isfinite(scale) and scale not in set(rows.scale)]
         rows = pd.concat([rows, pd.DataFrame({"scale": lost})]) if lost else rows

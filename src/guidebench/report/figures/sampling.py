@@ -11,6 +11,7 @@ from guidebench.base.cells import Cell
 from guidebench.report.figures import rows as tidy
 from guidebench.report.figures import theme
 from guidebench.report.metrics import METRICS, Metric, metrics
+from guidebench.report.sampled import plain
 from guidebench.report.tables import BROKEN, FLOOR, Tables
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     """A metric against the guidance scale, one line per setup, with floor and unguided."""
     drawn, axes = theme.figure()
     table = tidy.against_scale(tables, dataset, metric)
-    setups = tables.guided(dataset)
+    setups = plain(tables, dataset)
     of_setups = table[table.setup.isin(setups)]
     scales, levels = list(of_setups.scale), list(of_setups.value[~of_setups.broken].dropna())
     crosses = None
@@ -81,7 +82,7 @@ def tradeoff(tables: Tables, dataset: str) -> Figure:
     drawn, axes = theme.figure()
     width = tidy.half_width(tables, dataset)
     distance = tables.distance(dataset, "fd")
-    setups = tables.guided(dataset)
+    setups = plain(tables, dataset)
     table = tradeoff_rows(tables, dataset)
     both = table[table.metric == distance].merge(
         table[table.metric == "is_judge"], on=["setup", "scale"], suffixes=("_x", "_y")

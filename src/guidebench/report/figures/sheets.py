@@ -64,7 +64,7 @@ def cell_name(setup: str, scale: str) -> str:
 
 def plain(setup: str) -> str:
     """`clean-x0-ema0.99`: a setup's name as part of a file's."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", setup)
+    return re.sub(r"[^A-Za-z0-9.@]+", "-", setup)
 
 
 def _classes(images: np.ndarray, facts: dict[str, Any], setup: str) -> list[Row]:

@@ -15,7 +15,16 @@ from guidebench.base.units import duration
 from guidebench.report import chosen, outcome
 from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.figures import paper_sheets, sheets, theme
-from guidebench.report.pages import against_paper, captions, compat, drift, rankings, truth, winners
+from guidebench.report.pages import (
+    against_paper,
+    captions,
+    compat,
+    drift,
+    few_steps,
+    rankings,
+    truth,
+    winners,
+)
 from guidebench.report.paper import GENERATIONS, published
 from guidebench.report.tables import BROKEN, FLOOR, Tables
 from guidebench.report.words import lines, measure, number, plural
@@ -207,6 +216,8 @@ def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
         "forward": _pictures(folder, captions.FORWARD),
         "guided": _pictures(folder, captions.guided(tables.summary)),
         "compared": _compared(tables, dataset, folder),
+        "evaluations": _pictures(folder, captions.EVALUATIONS),
+        "few_steps": few_steps.table(tables, dataset),
         "paper": _pictures(folder, captions.PAPER),
         "against_paper": against_paper.table(tables, dataset),
         "settings": against_paper.settings(tables, dataset),

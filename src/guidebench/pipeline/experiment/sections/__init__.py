@@ -17,6 +17,7 @@ from guidebench.pipeline.experiment.sections.data import (
 from guidebench.pipeline.experiment.sections.guiding import (
     Setup,
     Stabilizer,
+    Vary,
 )
 from guidebench.pipeline.experiment.sections.networks import (
     Attack,
@@ -70,4 +71,5 @@ __all__ = [
     "SportBallsData",
     "Stabilizer",
     "Steps",
+    "Vary",
 ]

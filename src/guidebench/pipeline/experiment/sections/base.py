@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,7 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 PluginName = Annotated[
     str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", title="module:attribute of your own")
 ]
+SamplerName = Literal["ancestral", "euler_maruyama", "ddim", "dpmpp_2m", "heun"]
 # more are a slip of the finger, and would take minutes to count
 Count = Annotated[int, Field(ge=1, le=100_000_000)]
 Options = dict[str, str | int | float | bool | None]

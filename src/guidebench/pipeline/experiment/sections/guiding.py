@@ -12,6 +12,7 @@ from guidebench.pipeline.experiment.sections.base import (
     Options,
     PluginName,
     Probability,
+    SamplerName,
 )
 
 
@@ -40,6 +41,21 @@ class Stabilizer(Model):
         "full_grid",
         description="betas are meant per step of the full grid (beta^(T/n) on n "
         "steps) or taken literally",
+    )
+
+
+class Vary(Model):
+    """Other ways of sampling with one guide: every pair is a setup of its own.
+
+    Of setup `clean/x0` they are called `clean/x0@ddim-20`, or `@ddim` and `@20` where one key alone
+    varies; what the setup itself is already is left out.
+    """
+
+    sampler: list[SamplerName] = Field(
+        default_factory=list, description="samplers; empty: the setup's own"
+    )
+    steps: list[PositiveInt] = Field(
+        default_factory=list, description="sampling steps; empty: the setup's own"
     )
 
 
@@ -87,14 +103,21 @@ class Setup(Model):
         description="gradient of x0_pred's clip where it saturates; null: sampling.clip_gradient",
     )
     temperature: PositiveFloat = Field(1.0, description="log_softmax(logits / temperature)")
+    sampler: SamplerName | PluginName | None = Field(
+        None,
+        description="sampler of this setup, with `sampling`'s options; null: sampling.sampler",
+    )
     steps: PositiveInt | None = Field(
         None, description="sampling steps of this setup; null: sampling.steps"
+    )
+    vary: Vary | None = Field(
+        None, description="samplers and steps with which it is sampled, too; null: none"
     )
     clip: bool | None = Field(
         None, description="clip x0_pred to [-1, 1] in this setup; null: sampling.clip"
     )
-    scales: list[Annotated[float, Field(ge=0)]] = Field(
-        default_factory=list, description="guidance scales (cfg: weights w)"
+    scales: list[Annotated[float, Field(ge=0, le=1e30)]] = Field(
+        default_factory=list, description="guidance scales (cfg: weights w), 0 or from 1e-30 on"
     )
     paper_compat: list[Literal["raw_logit", "carried_state", "half_precision"]] = Field(
         default_factory=list,

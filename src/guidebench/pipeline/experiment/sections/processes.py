@@ -2,10 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 
 from guidebench.pipeline.experiment.sections.base import Model
 
+# long before its ends, alpha or sigma is 0 in float32; beyond them exp(logsnr / 2) is no number
+Level = Annotated[float, Field(ge=-1000, le=1000)]
 NoiseStep = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -69,7 +71,8 @@ class VPSDE(Continuous):
 
     name: Literal["vp_sde"] = Field(description="beta linear in t, t in (0, 1]")
     b_min: float = Field(0.01, ge=0, description="beta at t = 0")
-    b_max: PositiveFloat = Field(10.0, description="beta at t = 1")
+    # long before it, alpha is 0 in float32
+    b_max: float = Field(10.0, gt=0, le=1000, description="beta at t = 1")
 
 
 class LogSNR(Continuous):
@@ -78,8 +81,8 @@ class LogSNR(Continuous):
     name: Literal["logsnr_cosine", "logsnr_uniform"] = Field(
         description="-2 log tan(a t + b), or linear in t"
     )
-    logsnr_min: float = Field(-20.0, description="log(alpha^2 / sigma^2) at the noisy end")
-    logsnr_max: float = Field(20.0, description="and at the clean end")
+    logsnr_min: Level = Field(-20.0, description="log(alpha^2 / sigma^2) at the noisy end")
+    logsnr_max: Level = Field(20.0, description="and at the clean end")
 
 
 Process = DDPMLinear | DDPMScaledLinear | DDPMCosine | DDPMBetas | VPSDE | LogSNR

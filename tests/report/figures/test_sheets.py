@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from guidebench.report.figures import sheets
 
@@ -34,3 +34,15 @@ def test_sheet_pixels_are_whole_and_labelled_rows_align(demo: Path) -> None:
     assert (sheet[2:66:2, 2:66:2] == first).all()
     names = {path.stem for path in folder.glob("sheet_*.png")}
     assert {"sheet_best", "sheet_forward", "sheet_scales_clean-x0-ema0.99"} <= names
+
+
+def test_a_long_name_is_written_whole() -> None:
+    name = "clean/x0+ema0.99+carried_state\nscale 1000"
+    white = np.full((1, 3, 56, 56), 255, dtype=np.uint8)
+    alone = Image.new("RGB", (999, 99), "white")
+    ImageDraw.Draw(alone).multiline_text((0, 0), name, fill=sheets.TEXT, font=sheets.font())
+    written = [
+        (np.asarray(sheet) < 100).all(axis=2).sum()
+        for sheet in (alone, sheets.sheet([(name, white)]))
+    ]
+    assert written[0] == written[1] > 0

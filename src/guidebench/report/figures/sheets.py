@@ -119,7 +119,7 @@ def sheet(rows: Sequence[Row], per_row: int | None = None) -> Image.Image:
     """
     drawn = [(label, _upscaled(images)) for label, images in rows]
     height, width = drawn[0][1].shape[1:3]
-    left = LABEL if any(label for label, _ in rows) else 0
+    left = _label_width([label for label, _ in rows])
     columns = per_row or (PER_ROW if left else UNLABELLED)
     columns = min(columns, max(len(images) for _, images in drawn))
     lines = [math.ceil(len(images) / columns) for _, images in drawn]
@@ -134,6 +134,15 @@ def sheet(rows: Sequence[Row], per_row: int | None = None) -> Image.Image:
             _paste(canvas, image, x, y + number // columns * (height + GAP))
         y += count * (height + GAP) + space
     return canvas
+
+
+def _label_width(labels: Sequence[str]) -> int:
+    """Pixels that the labels take: LABEL, more for a longer one, 0 where there is none."""
+    if not any(labels):
+        return 0
+    pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    widest = max(pen.multiline_textbbox((4, 0), label, font=font())[2] for label in labels)
+    return max(LABEL, math.ceil(widest) + 4)
 
 
 def _paste(canvas: Image.Image, image: np.ndarray, x: int, y: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,49 +34,41 @@ class Plot(NamedTuple):
     rows: Callable[[Tables, str], pd.DataFrame]
 
 
-Curves = Callable[[Tables, str], list[rows.Curve]]
-
-
-def _plain(tables: Tables, dataset: str) -> list[rows.Curve]:
-    return forward.PLAIN
-
-
-def _drawn(quantity: str, curves: Curves, tables: Tables, dataset: str) -> Figure:
-    return forward.sensitivity(tables, dataset, quantity, curves(tables, dataset))
-
-
-def _behind(quantity: str, curves: Curves, tables: Tables, dataset: str) -> pd.DataFrame:
-    return rows.along(tables, dataset, quantity, curves(tables, dataset))
-
-
 def _checks(tables: Tables, dataset: str) -> pd.DataFrame:
     curves = forward.stabilised(tables, dataset)
     drawn = ("grad_cosine", "update_norm")
     return pd.concat([rows.along(tables, dataset, quantity, curves) for quantity in drawn])
 
 
-FORWARD = {
-    "accuracy": Plot(
-        forward.accuracy,
-        lambda tables, name: rows.along(tables, name, "accuracy", forward.ACCURACY),
-    ),
-    "logit_sensitivity": Plot(
-        partial(_drawn, "logit_sensitivity", _plain), partial(_behind, "logit_sensitivity", _plain)
-    ),
-    "grad_sensitivity": Plot(
-        partial(_drawn, "grad_sensitivity", _plain), partial(_behind, "grad_sensitivity", _plain)
-    ),
-    "grad_sensitivity_stabilized": Plot(
-        partial(_drawn, "grad_sensitivity", forward.stabilised),
-        partial(_behind, "grad_sensitivity", forward.stabilised),
-    ),
-    "gradient_checks": Plot(forward.gradient_checks, _checks),
-}
+def _implicit(tables: Tables, dataset: str) -> pd.DataFrame:
+    return rows.along(tables, dataset, "implicit_cosine", forward.IMPLICIT)
+
+
+def _sensitivity(
+    quantity: str, curves: Callable[[Tables, str], list[rows.Curve]] = lambda *_: forward.PLAIN
+) -> Plot:
+    return Plot(
+        lambda tables, name: forward.sensitivity(tables, name, quantity, curves(tables, name)),
+        lambda tables, name: rows.along(tables, name, quantity, curves(tables, name)),
+    )
+
+
+def _forward() -> dict[str, Plot]:
+    """Along the forward process; made where they are drawn, so that what ran is recorded."""
+    return {
+        "accuracy": Plot(
+            forward.accuracy,
+            lambda tables, name: rows.along(tables, name, "accuracy", forward.ACCURACY),
+        ),
+        "logit_sensitivity": _sensitivity("logit_sensitivity"),
+        "grad_sensitivity": _sensitivity("grad_sensitivity"),
+        "grad_sensitivity_stabilized": _sensitivity("grad_sensitivity", forward.stabilised),
+        "gradient_checks": Plot(forward.gradient_checks, _checks),
+    }
+
+
 STABILIZED = ["grad_sensitivity_stabilized"]
-IMPLICIT = Plot(
-    forward.implicit,
-    lambda tables, name: rows.along(tables, name, "implicit_cosine", forward.IMPLICIT),
-)
+IMPLICIT = Plot(forward.implicit, _implicit)
 TRADEOFF = Plot(sampling.tradeoff, sampling.tradeoff_rows)
 ARCHITECTURES = Plot(architectures.compared, architectures.rows)
 OUTCOME = Plot(outcome.sensitivity, outcome.rows)
@@ -99,7 +90,7 @@ def plots(tables: Tables, dataset: str) -> dict[str, Plot]:
     curves = tables.sensitivity[tables.sensitivity.dataset == dataset]
     if len(curves):
         with_stabilizers = bool(forward.stabilizers(tables, dataset))
-        found |= {k: v for k, v in FORWARD.items() if with_stabilizers or k not in STABILIZED}
+        found |= {k: v for k, v in _forward().items() if with_stabilizers or k not in STABILIZED}
     if (curves.quantity == "implicit_cosine").any():
         found["implicit"] = IMPLICIT
     for metric, shown in metrics(tables.summary).items():

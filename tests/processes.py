@@ -12,8 +12,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# by name: tests replace them in their modules
-from time import monotonic, sleep
+# by name: tests replace them here alone
+from time import monotonic, sleep, time
 from typing import Any
 
 import psutil
@@ -87,17 +87,20 @@ def killed_in_training(
 def alive(mark: str) -> list[psutil.Process]:
     """Processes with this mark or one below it, this one excepted."""
     found = []
-    deadline = monotonic() + patience(1)
     for process in process_iter():
         # of others, the environment may not be read; a zombie has none
         with contextlib.suppress(psutil.Error):
-            # within exec it is empty for a moment, and Popen has returned by then; a thread of the
-            # kernel has none for ever, and no program
-            while not (environ := process.environ()) and process.exe() and monotonic() < deadline:
+            # within exec it is empty for a moment, and Popen has returned by then; it is so for
+            # ever of a thread of the kernel, which has no program, and of SLURM's old slurmscriptd
+            while not (environ := process.environ()) and process.exe() and _young(process):
                 sleep(0.001)
             if process.pid != os.getpid() and _below(environ.get(MARK, ""), mark):
                 found.append(process)
     return found
+
+
+def _young(process: psutil.Process) -> bool:
+    return bool(time() - process.create_time() < patience(1))
 
 
 def _below(found: str, mark: str) -> bool:

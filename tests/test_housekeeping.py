@@ -123,6 +123,23 @@ def test_an_inner_block_ends_what_is_its_own() -> None:
     assert first.wait(patience(5)) == -signal.SIGKILL
 
 
+def test_an_empty_environment_is_looked_at_again_only_of_a_young_process(monkeypatch) -> None:
+    """Within exec it fills in a moment; SLURM's slurmscriptd has none as long as it lives."""
+    waits: list[float] = []
+    with subprocess.Popen(["sleep", "600"], env={}) as process:
+        started = psutil.Process(process.pid)
+        monkeypatch.setattr("processes.process_iter", lambda: [started])
+        monkeypatch.setattr("processes.sleep", waits.append)
+        monkeypatch.setattr("processes.patience", lambda seconds: seconds)
+        for now, least in ((started.create_time() + 0.9, 1), (started.create_time() + 1.1, 0)):
+            waits.clear()
+            clock = iter([now, now + 1])
+            monkeypatch.setattr("processes.time", lambda clock=clock: next(clock))
+            assert alive("/mark") == []
+            assert len(waits) == least
+        process.kill()
+
+
 def test_a_worker_has_one_thread() -> None:
     assert torch.get_num_threads() == 1
     code = "import torch; raise SystemExit(torch.get_num_threads())"

@@ -54,6 +54,9 @@ SECONDS = 60.0  # for a request to come whole
 FORKED = b"f"  # a fork has taken over
 DIES_WITH_PARENT = 1  # prctl(2): PR_SET_PDEATHSIG
 
+# commands whose own processes are forks, too; those of a stage, as a training's ranks, are its own
+STARTING = {"run", "plan", "snakemake"}
+
 FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
 RESEEDED: dict[str, Callable[[Any], Any]] = {
     "numpy": lambda numpy: numpy.random.seed(),
@@ -120,7 +123,10 @@ def _ask(address: str) -> None:
             return
         if not _same_user(server):
             return
-        request = json.dumps([sys.argv, sys.path, os.getcwd(), dict(os.environ)]).encode()
+        variables = dict(os.environ)
+        if not {*sys.argv[1:2]} & STARTING:
+            del variables[ADDRESS]
+        request = json.dumps([sys.argv, sys.path, os.getcwd(), variables]).encode()
         try:
             socket.send_fds(server, [struct.pack("Q", len(request))], [0, 1, 2])
             server.sendall(request)

@@ -14,7 +14,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.forkserver import ADDRESS
 
 POLL_SECONDS = 0.2
 MASTER = "GUIDEBENCH_MASTER"  # HOST:PORT where the processes of a training meet
@@ -97,9 +96,7 @@ def _children(command: list[str], processes: int, environment: dict[str, str]) -
     children = []
     for number in range(processes):
         place = {"RANK": number, "LOCAL_RANK": number, "WORLD_SIZE": processes}
-        # processes of their own: a fork would be the server's child, and not end with this one
         variables = environment | {name: str(value) for name, value in place.items()}
-        variables.pop(ADDRESS, None)
         children.append(subprocess.Popen(command, stdin=subprocess.PIPE, env=variables))
     try:
         while any(child.poll() is None for child in children):

@@ -263,6 +263,9 @@ CASES = {
         (*S, "data", "diameters"), [4, 17], "[4, 17]", "at most data.size (16)"
     ),
     "no diameter": Case((*S, "data", "diameters"), [], "[]", "at least 1 of them"),
+    "balls without a pixel": Case(
+        (*S, "data", "scale"), [0.05, 0.5], "[0.05, 0.5]", "0.0625 (a pixel) <= low <= high <= 1"
+    ),
     "offsets that fall": Case((*S, "data", "offsets"), [3, 1], "[3, 1]", "0 <= low <= high <= 4"),
     "offsets below zero": Case((*S, "data", "offsets"), [-1, 1], "[-1, 1]", "0 <= low <= high"),
     "offsets out of the picture": Case(

@@ -35,8 +35,9 @@ def data_mistakes(dataset: Dataset) -> Iterator[Mistake]:
 def _balls(data: SportBallsData) -> Iterator[Mistake]:
     if data.canvas % data.size:
         yield "data.canvas", data.canvas, f"a multiple of data.size ({data.size})"
-    if not data.scale[0] <= data.scale[1] <= 1:
-        yield "data.scale", list(data.scale), "low <= high <= 1"
+    if not 1 / data.size <= data.scale[0] <= data.scale[1] <= 1:
+        allowed = f"{1 / data.size:g} (a pixel) <= low <= high <= 1"
+        yield "data.scale", list(data.scale), allowed
     yield from below("data", unread(data, BY_DIAMETERS, "diameters"))
     if data.diameters and max(data.diameters) > data.size:
         yield "data.diameters", data.diameters, f"at most data.size ({data.size})"

@@ -9,6 +9,8 @@ import pytest
 import synthetic_tables as synthetic
 from table_edits import ADAM, EMA99, diverge, level
 
+from guidebench.base.choices import side, target_name
+from guidebench.pipeline.experiment.reading import load
 from guidebench.report.claims import findings
 from guidebench.report.pages import against_paper, page
 from guidebench.report.paper import PAPER, Published, published, unlike
@@ -23,8 +25,8 @@ def of(paper: Published) -> Tables:
     setups[EMA99]["scales"][2] = paper.scale
     facts |= {
         "data": {"source": paper.source, "size": paper.size, "crop": "squash"},
-        "target": paper.target,
-        "classes": [paper.target, "another"],
+        "target": paper.targets[0],
+        "classes": [paper.targets[0], "another"],
         "image_size": paper.size,
         "train": paper.train,
         "n": paper.n,
@@ -71,6 +73,7 @@ def test_the_papers_numbers() -> None:
         ("sportballs", 64, "soccer ball", "SportBalls"),
         ("celeba", 64, "Smiling: true", "CelebA"),
         ("folder", 256, "Male: false", "CelebA-HQ"),
+        ("folder", 256, "label: false", "CelebA-HQ"),
         ("folder", 64, "Male: false", None),
         ("folder", 256, "Smiling: true", None),
         ("mnist", 28, "3", None),
@@ -82,6 +85,24 @@ def test_which_data_set_of_the_papers_it_is_follows_from_the_config(
 ) -> None:
     found = published({"data": {"source": source}, "image_size": size, "target": target})
     assert (found and found.name) == name
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("celeba64", "CelebA"), ("sportballs64", "SportBalls"), ("celebahq256", "CelebA-HQ")],
+)
+def test_the_experiments_of_the_paper_are_known_as_such(
+    file: str, name: str, repository: Path
+) -> None:
+    """Those that come with guidebench, with their targets as the configs write them."""
+    (dataset,) = load(str(repository / f"workflow/config/{file}.yaml")).datasets.values()
+    facts = {"data": dataset.data.model_dump(), "image_size": side(dataset.data)}
+    facts["target"] = target_name(dataset)
+    found = published(facts)
+    assert found
+    assert (found.name, facts["image_size"]) == (name, found.size)
+    assert facts["target"] in found.targets
+    assert found.scale in dataset.setups["clean/x0+ema0.99"].scales
 
 
 def test_every_pair_says_what_keeps_it_apart() -> None:

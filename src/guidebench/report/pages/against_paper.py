@@ -55,7 +55,7 @@ def settings(tables: Tables, dataset: str) -> dict[str, Any]:
     betas = "betas times 1000 / T" if facts["rescaled"] else "betas as they are"
     lines = [
         ("image size", f"{paper.size}", str(facts["image_size"])),
-        ("target", paper.target, str(facts["target"])),
+        ("target", paper.targets[0], str(facts["target"])),
         ("training images", f"{paper.train:,} or more", f"{facts['train']:,}"),
         (
             "forward process",
@@ -126,8 +126,8 @@ def differences(
     facts = tables.facts(dataset)
     if facts["image_size"] != paper.size:
         yield f"{facts['image_size']} pixels, the paper's {paper.size}"
-    if facts["target"] != paper.target:
-        yield f"target {facts['target']}, the paper's {paper.target}"
+    if facts["target"] not in paper.targets:
+        yield f"target {facts['target']}, the paper's {paper.targets[0]}"
     if reason := unlike(facts["data"]):
         yield reason
     if metric == "accuracy_guide":

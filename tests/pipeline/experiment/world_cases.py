@@ -124,6 +124,7 @@ CASES = {
         "sampling.grid_setups",
     ),
     "strip beyond T": Case((*S, "strip"), [1, 100], "[100", "from 0 to 99"),
+    "strip between two t": Case((*S, "strip"), [1, 9.5], "[9.5", "whole times from 0 to 99"),
     "narrow shuffle_unet": Case(
         (*M, "denoiser"),
         {"architecture": "shuffle_unet", "channels": [8], "condition_dropout": 0.1},

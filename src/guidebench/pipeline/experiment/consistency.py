@@ -73,9 +73,10 @@ def _target(dataset: Dataset) -> Iterator[Mistake]:
     target = "nothing" if dataset.target is None else repr(target_name(dataset))
     if names and target_name(dataset) not in [*names, EACH]:
         yield "target", target, ", ".join([*names, f"{EACH} (all in turn)"])
-    last = dataset.schedule.timesteps - 1 if isinstance(dataset.schedule, Discrete) else 1
-    if outside := [t for t in dataset.strip or [] if not 0 <= t <= last]:
-        yield "strip", outside, f"times from 0 to {last}"
+    discrete = isinstance(dataset.schedule, Discrete)
+    last, kind = (dataset.schedule.timesteps - 1, "whole ") if discrete else (1, "")
+    if wrong := [t for t in dataset.strip or [] if not 0 <= t <= last or (discrete and t % 1)]:
+        yield "strip", wrong, f"{kind}times from 0 to {last}"
     if not names and dataset.target is not None:
         yield "target", target, f"null ({UNLABELLED})"
 

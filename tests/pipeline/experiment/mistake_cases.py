@@ -42,6 +42,9 @@ CASES = {
         (*ADAM, "stabilizer", "betta1"), 0.9, "did you mean beta1?", "per_step"
     ),
     "text for an integer": Case((*S, "denoiser", "steps"), "40", '"40"', "integer, above 0"),
+    "too small where null is allowed": Case(
+        (*S, "classifiers", "clean", "warmup"), -1, "-1", "integer, at least 0 or null"
+    ),
     "boolean for an integer": Case((*S, "denoiser", "steps"), True, "true", "integer, above 0"),
     "list for a number": Case(("seed",), [1], "[1]", "integer, at least 0"),
     "fraction for an integer": Case((*S, "data", "train"), 1.5, "1.5", "integer, at least 2"),

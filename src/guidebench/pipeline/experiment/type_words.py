@@ -1,6 +1,6 @@
 """Types and ranges of config keys in words: for messages about mistakes and for docs/config.md."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -48,13 +48,14 @@ def of_field(field: FieldInfo) -> list[Words]:
     return words(field.annotation, [field])
 
 
-def words(annotation: Any, metadata: Iterable[Any] = ()) -> list[Words]:
+def words(annotation: Any, metadata: Sequence[Any] = ()) -> list[Words]:
     """What an annotation takes: one entry per alternative of a union."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return words(arguments[0], [*arguments[1:], *metadata])
     if origin in (Union, UnionType):
-        entries = [entry for argument in arguments for entry in words(argument)]
+        # a range of the whole is one of its numbers: null and choices have none
+        entries = [entry for argument in arguments for entry in words(argument, metadata)]
         return list(dict.fromkeys(entries))
     limits, title = _limits(metadata)
     if title:
@@ -73,7 +74,7 @@ def words(annotation: Any, metadata: Iterable[Any] = ()) -> list[Words]:
     if origin is dict:
         inner_kinds = alternatives(words(arguments[1]))
         return [Words(f"named entries, each: {inner_kinds}", limits)]
-    return [Words(LEAVES.get(annotation, "keys and values"), limits)]
+    return [Words(LEAVES.get(annotation, "keys and values"), limits * (annotation is not NoneType))]
 
 
 def _limits(metadata: Iterable[Any]) -> tuple[str, str]:

@@ -21,9 +21,8 @@ CLIPPED = "largest L2 norm of all gradients together, which are scaled down to i
 class Denoiser(Model):
     """diffusers' UNet2DModel and how it is trained, or where a trained one lies."""
 
-    checkpoint: str | None = Field(
+    checkpoint: Annotated[str, Field(min_length=1, title="a folder or an id")] | None = Field(
         None,
-        min_length=1,
         description="a trained one in diffusers' layout, instead of a training: its folder, or "
         "with `revision` a hub id `owner/name` (docs/checkpoints.md); null: trained here",
     )

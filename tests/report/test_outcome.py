@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 import synthetic_tables as synthetic
 from scipy import stats
@@ -104,6 +105,31 @@ def test_setups_with_another_gradient_and_broken_ones_are_left_out() -> None:
     assert outcome.points(tables, "balls") == []  # three are too few
     assert outcome.correlation(tables, "balls", CFD) is None
     assert "outcome" not in drawing.plots(tables, "balls")
+
+
+def test_a_guide_that_is_sampled_in_several_ways_counts_once() -> None:
+    """Its ways share one gradient: as points of their own they would narrow the interval."""
+    tables = synthetic.tables()
+    before, setups = _found(tables), tables.facts("balls")["setups"]
+    for steps in (10, 20):
+        for setup in SETUPS:
+            new = f"{setup}@{steps}"
+            setups[new] = setups[setup] | {"variant": setups[setup]["variant"] | {"steps": steps}}
+            tables = dataclasses.replace(
+                tables,
+                **{
+                    name: pd.concat([rows, rows[rows.setup == setup].assign(setup=new)])
+                    for name, rows in (("results", tables.results), ("jackknife", tables.jackknife))
+                },
+            )
+    assert [point.cell.setup for point in outcome.points(tables, "balls")] == SETUPS
+    assert _found(tables) == before
+
+
+def test_a_gradient_through_a_denoiser_with_a_label_was_not_analysed() -> None:
+    tables = synthetic.tables()
+    tables.facts("balls")["setups"]["clean/x0"]["variant"] = {"conditional": True}
+    assert "clean/x0" not in [point.cell.setup for point in outcome.points(tables, "balls")]
 
 
 def test_without_differences_there_is_no_correlation() -> None:

@@ -12,13 +12,14 @@ from guidebench.base.cells import Cell
 from guidebench.report.chosen import selected
 from guidebench.report.claims.intervals import RESAMPLES, ranks
 from guidebench.report.claims.verdicts import CONFIDENCE, Interval
+from guidebench.report.sampled import plain
 from guidebench.report.tables import Tables
 
 LEAST = 4  # setups that a rank correlation is shown of
 SEED = 0
 TAILS = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
 # keys of a setup by which its gradient is another than the one that the analysis measures
-OTHER_GRADIENT = {"temperature", "clip", "clip_gradient", "paper_compat"}
+OTHER_GRADIENT = {"temperature", "conditional", "clip", "clip_gradient", "paper_compat"}
 
 
 class Point(NamedTuple):
@@ -34,10 +35,16 @@ def metrics(tables: Tables, dataset: str) -> tuple[str, str]:
 
 
 def points(tables: Tables, dataset: str) -> list[Point]:
-    """Setups of which both were measured, in the config's order; none where they are too few."""
+    """Setups of which both were measured, in the config's order; none where they are too few.
+
+    Of a guide that is sampled in several ways its plainest setup: the others have its sensitivity,
+    and would count it again.
+    """
     distance, accuracy = metrics(tables, dataset)
-    found = []
+    guides, found = plain(tables, dataset), []
     for cell in selected(tables, dataset, distance):
+        if cell.setup not in guides:
+            continue
         values = _sensitivity(tables, dataset, cell.setup)
         if values.sum() > 0 and tables.measure(dataset, cell, accuracy):
             found.append(Point(cell, values))

@@ -126,7 +126,8 @@ COMPARED = {
         "Each setup at its selected scale: how sensitive its gradient is (mean over t and images, "
         "the stabilizer included, as in the figures along the forward process), against what "
         "guidance reaches. Setups whose gradient was not analysed are left out: of x0_frozen, of a "
-        "noise-trained classifier on x0_pred, with a temperature or clip of their own.",
+        "noise-trained classifier on x0_pred, with a temperature or clip of their own, with a "
+        "label for the denoiser; of one guide by several samplers or steps, all but the plainest.",
     ),
 }
 

@@ -116,3 +116,16 @@ def test_the_figure_has_a_line_for_each_of_them() -> None:
     with theme.settings():
         drawn = figure.shares(tables, "balls")
     assert [len(axes.lines) for axes in drawn.axes] == [2 + len(tables.guided("balls"))] * 3
+
+
+def test_a_curve_of_many_images_has_few_points_and_both_ends() -> None:
+    tables = _tables()
+    many = np.linspace(10, 20, 20_001).astype(np.float32)
+    tables.attributes.at[0, "values"] = np.random.default_rng(0).permutation(many)
+    whole = figure.rows(tables, "balls")
+    own = whole[(whole.setup == "real") & (whole.attribute == NAMES[0])]
+    assert len(own) == figure.POINTS
+    assert own.value.iloc[[0, -1]].tolist() == many[[0, -1]].tolist()
+    np.testing.assert_allclose(np.searchsorted(many, own.value) + 0.5, own.share * 20_001)
+    few = whole[(whole.setup == "unguided") & (whole.attribute == NAMES[0])]
+    assert len(few) == 200

@@ -95,6 +95,12 @@ def test_the_images_are_the_papers(at: Any) -> None:
     assert faces.target == {"Male": False}
 
 
+def test_the_drift_of_the_balls_attributes_is_measured(at: Any) -> None:
+    assert all(
+        at("sportballs", end).datasets["sportballs"].attributes for end in ("64", "64_small")
+    )
+
+
 def test_the_small_ones_have_the_same_setups_and_stages(at: Any, name: str) -> None:
     large, small = (at(name, ending).datasets[name] for ending in ("64", "64_small"))
     assert _setups(small) == SEVEN

@@ -1,6 +1,7 @@
 """Pictures of any folder with a table of attributes: lists, tables, parquet, Hugging Face."""
 
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,23 @@ def test_a_table_beside_pictures(kind: str, ending: str, tmp_path: Path) -> None
     assert files[0] == tmp_path / table
     assert len(files) == 1 + COUNT
     assert all(path.is_file() for path in files)
+
+
+def test_a_zip_beside_its_table(tmp_path: Path) -> None:
+    """As CelebA's own pictures, with what macOS adds."""
+    names = [f"{number}.png" for number in range(COUNT)]
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        for number, name in enumerate(names):
+            archive.writestr(f"faces/{name}", _png(number))
+            archive.writestr(f"__MACOSX/faces/._{name}", b"none")
+    FRAME.set_index(pd.Index(names)).to_csv(tmp_path / "t.csv")
+    options = _options(tmp_path, table="t.csv")
+    _right(options)
+    assert sources.files(options, tmp_path) == [tmp_path / "t.csv", tmp_path / "faces.zip"]
+    (tmp_path / "more.zip").write_bytes(b"PK")
+    assert refused(options).endswith("more.zip, allowed: one archive")
+    (tmp_path / "faces.zip").unlink()
+    assert "more.zip: truncated or damaged" in refused(options)
 
 
 def _embedded(low: int, high: int) -> pa.Table:

@@ -26,6 +26,7 @@ LISTS = {
 FACES = ("", "celeba", "Anno", "Eval", "Img")
 SUFFIXES = (".jpg", ".jpeg", ".png")
 PACKED = (".parquet", ".arrow")
+ARCHIVE = ".zip"
 
 
 def idx(data: Any) -> list[Path]:
@@ -136,11 +137,16 @@ def packed(data: Any) -> list[Path]:
     return below(data, PACKED) if data.table is None else []
 
 
+def zipped(data: Any) -> list[Path]:
+    """The archives in a folder, which are read where it has no other pictures."""
+    return below(data, (ARCHIVE,))
+
+
 def folder(data: Any) -> list[Path]:
     """A folder's table, if it has one, and its pictures or the files that hold them."""
     table = [] if data.table is None else [Path(data.root) / data.table]
-    held = packed(data) or below(data, SUFFIXES) or [Path(data.root) / f"*{SUFFIXES[0]}"]
-    return [*table, *held]
+    held = packed(data) or below(data, SUFFIXES) or zipped(data)
+    return [*table, *(held or [Path(data.root) / f"*{SUFFIXES[0]}"])]
 
 
 def option_files(data: Any, results: Path) -> list[Path]:

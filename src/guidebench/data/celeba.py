@@ -1,8 +1,7 @@
 """CelebA from a local folder: unpacked or zipped, full or partial, of any stored size."""
 
 import logging
-import zipfile
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from guidebench.base import sources
@@ -10,7 +9,7 @@ from guidebench.base.choices import attribute_values
 from guidebench.base.seeds import derive
 from guidebench.data.dataset import DataSet, subset
 from guidebench.data.lists import has, one_of, rows, said
-from guidebench.data.pictures import BROKEN, Opened, decoded, numbered
+from guidebench.data.pictures import Opened, archived, decoded, numbered
 from guidebench.pipeline.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -89,26 +88,4 @@ def pictures(options: Any) -> tuple[list[str], Opened]:
         raise UserError(
             f"{packed}: missing, and no folder {sources.PICTURES} with pictures beside it"
         )
-    try:
-        archive = zipfile.ZipFile(packed)
-    except BROKEN as error:
-        raise UserError(f"{packed}: truncated or damaged ({error}); fetch it again") from error
-    members = packed_names(packed, archive.namelist())
-    return sorted(members), lambda name: archive.read(members[name])
-
-
-def packed_names(packed: Path, members: list[str]) -> dict[str, str]:
-    """Name of a picture -> member of the archive.
-
-    Of folders `img_align_celeba` alone, where there are any. UserError for two pictures of a name.
-    """
-    # some archives have backslashes
-    paths = {name: PureWindowsPath(name) for name in members if name.endswith(".jpg")}
-    paths = {name: path for name, path in paths.items() if not sources.hidden(path)}
-    own = [name for name, path in paths.items() if path.parent.name == sources.PICTURES]
-    by_name: dict[str, str] = {}
-    for member in own or paths:
-        if other := by_name.get(paths[member].name):
-            raise UserError(f"{packed}: found {other} and {member}, allowed: one picture of a name")
-        by_name[paths[member].name] = member
-    return by_name
+    return archived(packed)

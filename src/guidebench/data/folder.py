@@ -9,7 +9,7 @@ from guidebench.base.seeds import derive
 from guidebench.data import embedded
 from guidebench.data.dataset import DataSet, split
 from guidebench.data.lists import has
-from guidebench.data.pictures import Opened, decoded, numbered
+from guidebench.data.pictures import Opened, archived, decoded, numbered
 from guidebench.pipeline.errors import UserError
 
 
@@ -34,14 +34,8 @@ def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
 def _files(options: Any) -> tuple[dict[str, int], Opened]:
     """(picture -> label, what reads a picture) of files in the folder that the table names."""
     root = Path(options.root)
-    paths: dict[str, Path] = {}
-    for path in sources.below(options, sources.SUFFIXES):
-        if other := paths.get(path.name):
-            raise UserError(f"{root}: found {other} and {path}, allowed: one picture of a name")
-        paths[path.name] = path
-    if not paths:
-        raise UserError(f"{root}: found no picture, allowed: {', '.join(sources.SUFFIXES)} files")
-    labels = dict.fromkeys(paths, -1)
+    names, opened = _found(options)
+    labels = dict.fromkeys(names, -1)
     if options.attribute is not None:
         if options.table is None:
             raise UserError(
@@ -49,10 +43,29 @@ def _files(options: Any) -> tuple[dict[str, int], Opened]:
                 f"have {options.attribute}"
             )
         said = has(options.attribute, root / options.table)
-        labels = {name: said[name] for name in paths if name in said}
+        labels = {name: said[name] for name in names if name in said}
     if not labels:
         raise UserError(
             f"{root / options.table}: names none of the pictures of {root}, as "
-            f"{next(iter(paths))}; allowed: their file names in its first column"
+            f"{names[0]}; allowed: their file names in its first column"
         )
-    return labels, lambda name: paths[name].read_bytes()
+    return labels, opened
+
+
+def _found(options: Any) -> tuple[list[str], Opened]:
+    """Names of the pictures in the folder, or in the archive in it, and what reads one."""
+    root = Path(options.root)
+    paths: dict[str, Path] = {}
+    for path in sources.below(options, sources.SUFFIXES):
+        if other := paths.get(path.name):
+            raise UserError(f"{root}: found {other} and {path}, allowed: one picture of a name")
+        paths[path.name] = path
+    names, opened = list(paths), lambda name: paths[name].read_bytes()
+    if not names and (zipped := sources.zipped(options)):
+        if zipped[1:]:
+            raise UserError(f"{root}: found {zipped[0]} and {zipped[1]}, allowed: one archive")
+        names, opened = archived(zipped[0])
+    if not names:
+        kinds = f"{', '.join(sources.SUFFIXES)} files, or a {sources.ARCHIVE} of them"
+        raise UserError(f"{root}: found no picture, allowed: {kinds}")
+    return names, opened

@@ -36,8 +36,8 @@ def rows(path: Path) -> tuple[list[str], list[Row]]:
                     f"{path}: line {number}: found {name[:40]!r}, allowed: a picture's "
                     "name; fetch it again"
                 )
-            # the last line before the pictures; a table's names their own column, too
-            if name:
+            # the last line before the pictures; a table's may name their own column, too
+            if name or (any(values) and not by_picture):
                 header = values if table else [name, *values]
             continue
         if not values:

@@ -4,11 +4,13 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from guidebench.base import sources
 from guidebench.data.dataset import DataSet
 from guidebench.pipeline.errors import UserError
 
@@ -26,6 +28,37 @@ BROKEN = (
     Image.DecompressionBombError,
 )
 Opened = Callable[[str], bytes]
+
+
+def archived(packed: Path) -> tuple[list[str], Opened]:
+    """Sorted names of the pictures in a zip archive, and what reads the bytes of a name.
+
+    UserError for a damaged one, or two pictures of a name.
+    """
+    try:
+        archive = zipfile.ZipFile(packed)
+    except BROKEN as error:
+        raise UserError(f"{packed}: truncated or damaged ({error}); fetch it again") from error
+    members = _members(packed, archive.namelist())
+    return sorted(members), lambda name: archive.read(members[name])
+
+
+def _members(packed: Path, members: list[str]) -> dict[str, str]:
+    """Name of a picture -> member of the archive: of folders of CelebA's name, if there are any."""
+    # some archives have backslashes
+    paths = {name: PureWindowsPath(name) for name in members}
+    paths = {
+        name: path
+        for name, path in paths.items()
+        if path.suffix.lower() in sources.SUFFIXES and not sources.hidden(path)
+    }
+    own = [name for name, path in paths.items() if path.parent.name == sources.PICTURES]
+    by_name: dict[str, str] = {}
+    for member in own or paths:
+        if other := by_name.get(paths[member].name):
+            raise UserError(f"{packed}: found {other} and {member}, allowed: one picture of a name")
+        by_name[paths[member].name] = member
+    return by_name
 
 
 def decoded(chosen: DataSet, names: Sequence[str], opened: Opened, options: Any) -> DataSet:

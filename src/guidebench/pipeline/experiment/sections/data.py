@@ -113,8 +113,9 @@ class FolderData(Pictures):
 
     source: Literal["folder"] = Field(description="which data set")
     root: str = Field(
-        description="folder with .jpg or .png files, in it or below; or, without a `table`, with "
-        ".parquet or .arrow files that hold pictures and attributes (Hugging Face's data sets)"
+        description="folder with .jpg or .png files, in it or below, or a .zip of them; or, "
+        "without a `table`, with .parquet or .arrow files that hold pictures and attributes "
+        "(Hugging Face's data sets)"
     )
     table: str | None = Field(
         None,

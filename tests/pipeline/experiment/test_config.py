@@ -196,6 +196,19 @@ def test_a_file_is_laid_over_its_base(tmp_path: Path) -> None:
     assert most.model_dump(mode="json") == expected
 
 
+@pytest.mark.parametrize("section", ["datasets: {target: %s}", "defaults: %s"])
+def test_a_target_is_replaced_and_not_merged(section: str, tmp_path: Path) -> None:
+    """Though it is a mapping; a data set of that name is a section like any other."""
+    faces = "{data: {source: celeba, root: x}, target: {Male: false}, setups: {unguided: {}}}"
+    (tmp_path / "below.yaml").write_text(section % faces)
+    own = "{data: {attribute: Smiling}, target: {Smiling: true}, classifiers: {judge: {}}}"
+    (tmp_path / "own.yaml").write_text(f"base: below.yaml\nname: x\ndatasets: {{target: {own}}}")
+    (dataset,) = load(str(tmp_path / "own.yaml")).datasets.values()
+    assert dataset.target == {"Smiling": True}
+    assert (dataset.data.root, dataset.data.attribute) == ("x", "Smiling")
+    assert list(dataset.setups) == ["unguided"]
+
+
 def test_defaults_are_laid_under_each_data_set(tmp_path: Path) -> None:
     (tmp_path / "below.yaml").write_text(
         "seed: 3\n"

@@ -69,11 +69,15 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Pat
     return _over(_read(base, above)[0], values), base
 
 
-def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Sections are merged key by key; everything else is replaced."""
+def _over(
+    below: dict[str, Any], above: dict[str, Any], place: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Sections, at a `place`, are merged key by key; everything else is replaced."""
+    # a data set's target is one value, though {Male: false} is written as a mapping
+    whole = {"target"} if place == ("defaults",) or place[:-1] == ("datasets",) else set()
     both = {
-        key: _over(below[key], value)
-        if isinstance(value, dict) and isinstance(below.get(key), dict)
+        key: _over(below[key], value, (*place, key))
+        if isinstance(value, dict) and isinstance(below.get(key), dict) and key not in whole
         else value
         for key, value in above.items()
     }

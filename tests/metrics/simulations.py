@@ -255,7 +255,7 @@ def chosen(spectrum: Population, design: str, n: int, trials: int) -> dict[str, 
     for trial in range(trials):
         chance = np.random.default_rng(trial)
         real = spectrum.draw(chance, 2000)
-        reference = Reference(real, BLOCKS, "images")
+        reference = Reference(real, "images", BLOCKS)
         seeds, way = spectrum.draw(chance, n), spectrum.draw(chance, 1)[0]
         found = []
         for step in range(-2, 3):

@@ -79,6 +79,10 @@ def test_what_finds_the_right_scale(spectrum: str, design: str, n: int) -> None:
     assert found["sliced"] >= max(found.values()) - 0.15
 
 
+def test_the_right_scale_is_found_in_one_trial() -> None:
+    assert chosen(FLAT, "shift", 512, 1)["sliced"] == 1
+
+
 @pytest.mark.slow
 def test_the_other_measures() -> None:
     for metric, (share, bias, raw) in others(256, TRIALS).items():

@@ -243,4 +243,6 @@ def test_fid_appears_with_weights(copy) -> None:
     scored = results[results.metric.isin(["fid", "cfid"])]
     assert set(scored.extractor) == {"inception"}
     assert {"floor", "unguided", "cfg"} <= set(scored.setup)
-    assert scored.value.gt(0).all()
+    # a corrected distance of features that random weights make all but equal may be below zero
+    assert scored.value.notna().all()
+    assert scored.raw.gt(0).all()

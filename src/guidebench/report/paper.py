@@ -96,6 +96,8 @@ def unlike(data: Mapping[str, Any]) -> str:
     `data`: of a source that the paper has a table of.
     """
     if data["source"] == "sportballs":
+        if "one_draw" in data.get("paper_compat", []):
+            return f"our own balls, {_diameters(data)}: the paper's are 9 to 25 of 64 pixels wide"
         return (
             f"our own balls, {_diameters(data)}, place and turn independent of the class: the "
             "paper's code draws all from one reseeded generator, 9 to 25 of 64 pixels wide"

@@ -27,7 +27,7 @@ from guidebench.pipeline.records.artifacts import canonical
 # by which claims know guidance; its scales are no property of it
 CLAIMED = {"guidance", "classifier", "input", "stabilizer", "name", "beta", "scales"}
 # of a data section: how its images are made, as far as they are compared with the paper's
-IMAGES = {"source", "size", "scale", "diameters", "crop"}
+IMAGES = {"source", "size", "scale", "diameters", "crop", "paper_compat"}
 DEVIATIONS = [0.1, 0.3, 0.55, 1.0]  # of the Gaussians on which the sampler alone is tried
 
 

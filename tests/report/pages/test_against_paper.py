@@ -15,6 +15,7 @@ from guidebench.report.claims import findings
 from guidebench.report.pages import against_paper, page
 from guidebench.report.paper import PAPER, Published, published, unlike
 from guidebench.report.tables import Tables
+from guidebench.stages.summary import IMAGES
 
 
 def of(paper: Published) -> Tables:
@@ -96,7 +97,8 @@ def test_the_experiments_of_the_paper_are_known_as_such(
 ) -> None:
     """Those that come with guidebench, with their targets as the configs write them."""
     (dataset,) = load(str(repository / f"workflow/config/{file}.yaml")).datasets.values()
-    facts = {"data": dataset.data.model_dump(), "image_size": side(dataset.data)}
+    data = dataset.data.model_dump(mode="json", include=IMAGES)
+    facts = {"data": data, "image_size": side(dataset.data)}
     facts["target"] = target_name(dataset)
     found = published(facts)
     assert found
@@ -176,6 +178,10 @@ def test_each_difference_alone_keeps_an_accuracy_apart(edit: dict[str, Any], rea
 def test_the_papers_own_diameters_are_said() -> None:
     data = {"source": "sportballs", "size": 64, "diameters": list(range(9, 26))}
     assert unlike(data).startswith("our own balls, 9 to 25 of 64 pixels wide, place")
+    drawn_alike = unlike(data | {"paper_compat": ["one_draw"]})
+    assert drawn_alike.startswith("our own balls, 9 to 25 of 64 pixels wide: the paper's are")
+    assert "independent" not in drawn_alike
+    assert "paper_compat" in IMAGES  # what the summary says of a data section
     assert "not known" in unlike({"source": "folder"})
 
 

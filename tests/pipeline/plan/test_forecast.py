@@ -130,6 +130,12 @@ def test_without_results_every_cell_is_missing(smoke, tmp_path: Path) -> None:
     assert text[-1] == "sample mnist.evaluation-0: not computed yet"
 
 
+def test_columns_do_not_touch(smoke, tmp_path: Path) -> None:
+    item = Pending(Job("prepare", "mnist"), mem_mb=13_796)
+    text = lines(smoke, Layout(tmp_path, "smoke"), [item], [Cost(32.0)], {}, 2)
+    assert text[3].split()[:7] == ["prepare", "1", "32", "s", "32", "s", "13.8"]
+
+
 @pytest.mark.parametrize("lost", [".npz", ".key.json", "torn", "truncated", "another key"])
 def test_a_cell_without_its_images_or_its_key_is_missing(smoke, tmp_path: Path, lost: str) -> None:
     layout, job = Layout(tmp_path, "smoke"), Job("sample", "mnist", block="evaluation-0")

@@ -142,7 +142,7 @@ def lines(
                 f"{evaluations:,.0f}" if evaluations else "",
                 duration(sum(p.seconds for p in prices)),
                 duration(max(p.seconds for p in prices)),
-                f"{mem_mb / 1000:g} GB",
+                f"{mem_mb / 1000:.3g} GB",
                 size(sum(p.disk for p in prices)),
             )
         )

@@ -112,6 +112,33 @@ def test_the_small_ones_have_the_same_setups_and_stages(at: Any, name: str) -> N
     assert small.sampling.evaluation < large.sampling.evaluation
 
 
+def test_celebahq_guides_the_published_denoiser_as_the_paper_does(at: Any) -> None:
+    """T = 1000, 1,024 samples, two classifiers of 20 epochs of half of 28,000 images."""
+    dataset = at("celebahq", "256").datasets["celebahq"]
+    assert dataset.denoiser.checkpoint == "models/ddpm-celebahq-256"
+    assert (dataset.schedule.timesteps, dataset.schedule.rescale) == (1000, False)
+    assert (dataset.data.size, dataset.data.train, dataset.data.validation) == (256, 28_000, 2_000)
+    sampling = dataset.sampling
+    assert (sampling.sampler, sampling.steps, sampling.variance) == ("ancestral", 1000, 0.0)
+    assert sampling.evaluation == 1024
+    assert {one.steps for one in dataset.classifiers.values()} == {20 * 14_000 // 128}
+    assert 10 in dataset.setups["clean/x0+ema0.99"].scales
+
+
+def test_the_small_celebahq_is_the_same_with_the_small_celebas_denoiser(at: Any) -> None:
+    large, small = (at("celebahq", end).datasets["celebahq"] for end in ("256", "256_small"))
+    assert _setups(small) == _setups(large)
+    assert list(small.classifiers) == list(large.classifiers)
+    assert (small.data.source, small.target) == (large.data.source, {"Male": False})
+    faces = at("celeba", "64_small").datasets["celeba"]
+    assert small.denoiser.checkpoint == "results/celeba64_small/celeba/denoiser"
+    assert small.denoiser.prediction == faces.denoiser.prediction
+    assert small.schedule == faces.schedule
+    made = {"size", "crop", "resize"}
+    assert small.data.model_dump(include=made) == faces.data.model_dump(include=made)
+    assert (small.sampling.variance, small.sampling.evaluation) == (0.0, 256)
+
+
 def test_the_comparison_of_classifiers_has_three_kinds_and_four_architectures(at: Any) -> None:
     """Each guides on x_t and, but for the noise-trained one, on x0_pred; all are attacked alike."""
     dataset = at("classifiers", "_small").datasets["sportballs"]

@@ -25,8 +25,9 @@ numbers are not taken from text or from `true` and `false`; numbers are finite. 
 are read as YAML 1.2: `0100` is a hundred, `1:30`, `1_000`, `yes` and `no` are text.
 
 A file may begin with `base: OTHER.yaml`, a path beside it: its keys are then laid over those of the
-other file, section by section (`mnist_cfg_full.yaml` is an example). What stands in a section
-`defaults`, in either of them, is laid under each data set (`shared/paper64.yaml`).
+other file, section by section, a `target` as one value (`mnist_cfg_full.yaml` is an example). What
+stands in a section `defaults`, in either of them, is laid under each data set
+(`shared/paper64.yaml`).
 """
 
 

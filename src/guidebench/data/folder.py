@@ -60,12 +60,14 @@ def _found(options: Any) -> tuple[list[str], Opened]:
         if other := paths.get(path.name):
             raise UserError(f"{root}: found {other} and {path}, allowed: one picture of a name")
         paths[path.name] = path
-    names, opened = list(paths), lambda name: paths[name].read_bytes()
-    if not names and (zipped := sources.zipped(options)):
-        if zipped[1:]:
-            raise UserError(f"{root}: found {zipped[0]} and {zipped[1]}, allowed: one archive")
-        names, opened = archived(zipped[0])
-    if not names:
-        kinds = f"{', '.join(sources.SUFFIXES)} files, or a {sources.ARCHIVE} of them"
-        raise UserError(f"{root}: found no picture, allowed: {kinds}")
-    return names, opened
+    if paths:
+        return list(paths), lambda name: paths[name].read_bytes()
+    zipped = sources.zipped(options)
+    if zipped[1:]:
+        raise UserError(f"{root}: found {zipped[0]} and {zipped[1]}, allowed: one archive")
+    for packed in zipped:
+        names, opened = archived(packed)
+        if names:
+            return names, opened
+    kinds = f"{', '.join(sources.SUFFIXES)} files, or a {sources.ARCHIVE} of them"
+    raise UserError(f"{root}: found no picture, allowed: {kinds}")

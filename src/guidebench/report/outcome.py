@@ -41,7 +41,8 @@ def points(tables: Tables, dataset: str) -> list[Point]:
     and would count it again.
     """
     distance, accuracy = metrics(tables, dataset)
-    guides, found = plain(tables, dataset), []
+    guides = plain(tables, dataset)
+    found = []
     for cell in selected(tables, dataset, distance):
         if cell.setup not in guides:
             continue

@@ -16,9 +16,9 @@ SOURCE = Path(__file__).parents[3]
 class Module:
     """The syntax of one module: its functions, classes, and what its top-level names stand for."""
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, path: Path, text: str) -> None:
         self.name, self.folder = name, path.parent
-        tree = ast.parse(recording.sources.get(name) or path.read_text(encoding="utf-8"))
+        tree = ast.parse(text)
         strip(tree)
         self.functions: dict[str, list[ast.FunctionDef]] = {}
         for qualified, node in recording.functions(tree.body):
@@ -114,8 +114,16 @@ def module(name: str) -> Module | None:
     base = SOURCE.joinpath(*name.split("."))
     for path in (base.with_suffix(".py"), base / "__init__.py"):
         if path.is_file():
-            return Module(name, path)
+            return _parsed(
+                name, path, recording.sources.get(name) or path.read_text(encoding="utf-8")
+            )
     return None
+
+
+@cache
+def _parsed(name: str, path: Path, text: str) -> Module:
+    """Of all modules together it takes a third of a second: once, also where one is edited."""
+    return Module(name, path, text)
 
 
 def call(decorator: ast.expr) -> ast.expr:

@@ -5,6 +5,7 @@ It is imported before torch, which reads the number of its threads once.
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,9 +18,17 @@ from processes import MARK, end, ended
 from guidebench.pipeline import forkserver
 from guidebench.pipeline.threads import POOLS
 
+# compiling the libraries takes as long as running them: once for all processes
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+# no power is cut in a test, and most of a small file's time is that of bringing it to the disk
+os.fsync = lambda _: None
 # also in a single process: results do not depend on how the tests are run
 for _variable in POOLS:
     os.environ[_variable] = "1"
+
+# fixtures that one worker makes for all, in a minute or more
+SHARED = ("finished", "executed")
 
 _session = ExitStack()
 
@@ -55,16 +64,35 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Scale the limits of pytest-timeout, and begin with the smoke run.
-
-    While one worker makes it, the others have tests that do without.
-    """
-    items.sort(key=lambda item: "finished" not in getattr(item, "fixturenames", ()))
+    """Scale the limits of pytest-timeout, and order the tests by what they share."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    items[:] = in_stretches(items, workers)
     general = float(config.getini("timeout") or 0)
     for item in items:
         own = item.get_closest_marker("timeout")  # the nearest of several
         seconds = own.args[0] if own else general
         item.add_marker(pytest.mark.timeout(patience(seconds)), append=False)
+
+
+def in_stretches(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """The tests in another order: each worker is given a stretch of it.
+
+    The first begins with the smoke run, the second with the traced experiment: while one of them
+    makes its own, the others have tests that do without.
+    """
+    groups: dict[str, list[pytest.Item]] = {name: [] for name in (*SHARED, "")}
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        groups[next((name for name in SHARED if name in fixtures), "")].append(item)
+    finished, executed, others = groups.values()
+    before = max(0, len(items) // workers - len(finished))
+    return [*finished, *others[:before], *executed, *others[before:]]
+
+
+def pytest_collection_finish() -> None:
+    # where a test writes two texts of a module, of one size, within a second, Python would take the
+    # bytecode of the first for that of the second
+    sys.dont_write_bytecode = True
 
 
 @pytest.hookimpl(wrapper=True)

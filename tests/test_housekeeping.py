@@ -8,10 +8,12 @@ import textwrap
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 import torch
+from housekeeping import in_stretches
 from patience import SPARE, VARIABLE, patience, slowness, until
 from processes import alive, ended
 
@@ -155,6 +157,13 @@ def test_limits_are_those_of_a_slower_machine(request: pytest.FixtureRequest) ->
 @pytest.mark.timeout(7)
 def test_a_limit_of_its_own_is_scaled_too(request: pytest.FixtureRequest) -> None:
     assert request.node.get_closest_marker("timeout").args == (patience(7),)
+
+
+def test_workers_begin_with_different_shared_things() -> None:
+    fixtures = [[], ["executed"], [], ["finished", "tmp_path"], [], [], ["executed"], [], ["copy"]]
+    items = [SimpleNamespace(fixturenames=names, place=n) for n, names in enumerate(fixtures)]
+    for workers, order in ((2, [3, 0, 2, 4, 1, 6, 5, 7, 8]), (1, [3, 0, 2, 4, 5, 7, 8, 1, 6])):
+        assert [item.place for item in in_stretches(items, workers)] == order
 
 
 def test_a_wait_follows_progress(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """A user's sampler and metric that break a promise are one line before the first job."""
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,8 +51,7 @@ def said(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, **keys: Any) 
 
 @pytest.fixture
 def folder(tmp_path: Path, repository: Path) -> Path:
-    for path in (repository / "docs/extending").iterdir():
-        (tmp_path / path.name).write_text(path.read_text())
+    shutil.copytree(repository / "docs/extending", tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from conftest import REPOSITORY
 from processes import completed
-from tiny import apart, run_job, warm
+from tiny import apart, run_job_coarsely, warm
 
 import guidebench
 from guidebench import workload
@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _enter(folder, patch)
         config = load("own.yaml", [IMAGES])
         for job in jobs(config):
-            apart(partial(run_job, config, job, Layout(Path("results"), "own")))
+            apart(partial(run_job_coarsely, config, job, Layout(Path("results"), "own")))
     return folder
 
 

@@ -106,16 +106,42 @@ def apart(work: Callable[[], Any]) -> Any:
 
 
 def warm() -> None:
-    """Import every module that a stage may import: forks find them loaded."""
+    """Import every module that a stage may import, and read their code: forks find it done."""
+    import gc
     import importlib
     import pkgutil
 
     import guidebench
+    from guidebench.pipeline.records.descriptions import describe
 
     for found in pkgutil.walk_packages(guidebench.__path__, "guidebench."):
         if not found.name.endswith("__main__"):
             importlib.import_module(found.name)
     from torchvision import models  # noqa: F401
+
+    describe("stages.prepare:run")
+    gc.freeze()  # a collection in a fork would copy it all
+
+
+def draw_coarsely(laid_out: bool = False) -> None:
+    """Figures of this process are drawn with few pixels and saved as these alone, in little time.
+
+    It is matplotlib that is told so: all functions of ours run as always.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    save = Figure.savefig
+
+    def saved(figure: Figure, path: Path, **options: Any) -> None:
+        if path.suffix == ".svg":
+            path.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+        else:
+            save(figure, path, **options | {"dpi": 8})
+
+    Figure.savefig = saved  # type: ignore[method-assign]
+    if not laid_out:
+        ConstrainedLayoutEngine.execute = lambda *_: None  # type: ignore[method-assign]
 
 
 def run_job(config: Any, job: Any, layout: Any) -> None:
@@ -123,6 +149,12 @@ def run_job(config: Any, job: Any, layout: Any) -> None:
     from guidebench.pipeline.run.stage_process import run_stage
 
     run_stage(config, job, layout)
+
+
+def run_job_coarsely(config: Any, job: Any, layout: Any) -> None:
+    """The same with figures that only say that they were drawn."""
+    draw_coarsely()
+    run_job(config, job, layout)
 
 
 def configured(values: dict[str, Any], path: Path) -> Any:

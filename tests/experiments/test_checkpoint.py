@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from checkpoints import CONFIG, write_checkpoint
-from tiny import apart, configured, experiment, run_job, warm
+from tiny import apart, configured, experiment, run_job, run_job_coarsely, warm
 
 import guidebench
 from guidebench.pipeline.errors import UserError
@@ -53,7 +53,7 @@ def test_from_a_folder_to_the_report_without_a_training(tmp_path: Path) -> None:
     layout, rates = Layout(results, "tiny"), {"balls": assumed(config, "balls")}
     assert seconds(config, ADOPTS, rates) == rates["balls"].startup
     for job in jobs(config):
-        apart(lambda job=job: run_job(config, job, layout))
+        apart(lambda job=job: run_job_coarsely(config, job, layout))
     assert list(problems(config, layout, list(jobs(config)))) == []
     kept = read_json(provenance(layout, ADOPTS))["inputs"]
     weights = "unet/diffusion_pytorch_model.safetensors"

@@ -12,7 +12,7 @@ from drawn import bases, experiments, settled
 from faces import write_faces
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from model_edits import DROP, Edit
-from tiny import apart, run_job, warm
+from tiny import apart, draw_coarsely, run_job, warm
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.jobs.check import problems
@@ -33,13 +33,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def _drawn_small(figure: Any, folder: Path, name: str, rows: Any = None) -> list[Path]:
-    """A figure drawn in full on few pixels: in letters as paths it takes seconds."""
-    folder.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path := folder / f"{name}.png", dpi=30)
-    return [path]
-
-
 def ended(base: dict[str, Any], edits: list[Edit], results: Path) -> str:
     """Every job of an experiment, in a fork of this process: nothing to say, its report is there.
 
@@ -48,9 +41,7 @@ def ended(base: dict[str, Any], edits: list[Edit], results: Path) -> str:
     """
 
     def work() -> str:
-        from guidebench.report.figures import theme
-
-        theme.save = _drawn_small
+        draw_coarsely(laid_out=True)
         results.mkdir(exist_ok=True)
         config, _ = settled(base, edits, results / "experiment.json")
         rates = {name: assumed(config, name) for name in [*config.datasets, *config.worlds]}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from digits import write_digits
 from once import once
-from tiny import apart, configured, experiment, warm
-from tracing import Traced, run_traced
+from tiny import apart, configured, draw_coarsely, experiment, warm
+from tracing import Key, Traced, run_traced
 
 from guidebench import workload
 from guidebench.pipeline.jobs import freshness
@@ -26,7 +26,12 @@ def _traced(root: Path) -> Traced:
     write_digits(root / "data")
     values = experiment(root / "data")
     config, layout = configured(values, root / "tiny.json"), Layout(root / "results", "tiny")
-    ran = {job: apart(lambda job=job: run_traced(config, job, layout)) for job in jobs(config)}
+
+    def run(job: Job) -> tuple[set[str], set[Key]]:
+        draw_coarsely()
+        return run_traced(config, job, layout)
+
+    ran = {job: apart(lambda job=job: run(job)) for job in jobs(config)}
     assert freshness.stale(config, layout) == {}
     functions, keys = ({job: both[i] for job, both in ran.items()} for i in (0, 1))
     return Traced(config, layout, functions, keys, _cells(values, root, layout))

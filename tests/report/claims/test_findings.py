@@ -383,7 +383,7 @@ def test_an_attack_is_what_the_guide_overrates_more_than_it_does_cfg(
         results=pd.concat([tables.results[keep], pd.DataFrame(rows)], ignore_index=True),
         jackknife=pd.concat([tables.jackknife[kept], pd.DataFrame(blocks)], ignore_index=True),
     )
-    (found,) = [finding for finding in decide(edited) if finding["id"] == 19]
+    found = verdict(edited, 19)
     assert found["verdict"] == expected
     assert "scale 30" in found["reason"]
     assert "weight 5" in found["reason"]

@@ -259,7 +259,7 @@ def test_a_shared_reference_cancels_in_a_difference_and_counts_alone() -> None:
 def test_a_claim_is_not_won_by_a_broken_cell(setup: str, said: str) -> None:
     tables = synthetic.tables()
     diverge(tables, setup, 1.0, "selection", "evaluation")
-    (found,) = [one for one in findings.decide(tables) if one["id"] == 13]
+    found = verdict(tables, 13)
     assert found["verdict"] == UNDECIDED
     assert said in found["reason"]
 
@@ -269,16 +269,15 @@ def test_nothing_is_measured_against_a_broken_unguided() -> None:
     tables = synthetic.tables()
     diverge(tables, "unguided", 1.0, "evaluation")
     assert tables.is_broken("balls", Cell("unguided"))
-    found = {one["id"]: one["verdict"] for one in findings.decide(tables)}
+    decided = findings.decide(tables)
+    found = {one["id"]: one["verdict"] for one in decided}
     assert (found[8], found[12]) == (UNDECIDED, UNDECIDED)
-    assert "(broken)" in page.render(Path(), tables, findings.decide(tables), Path())
+    assert "(broken)" in page.render(Path(), tables, decided, Path())
 
 
 def test_a_rival_that_broke_late_hides_no_loss() -> None:
     tables = synthetic.tables()
     level(ADAM, "cfd_judge", 0.1)(tables)
-    (before,) = [one for one in findings.decide(tables) if one["id"] == 13]
-    assert before["verdict"] == FAILS
+    assert verdict(tables, 13)["verdict"] == FAILS
     diverge(tables, EMA9, 1.0, "evaluation")
-    (after,) = [one for one in findings.decide(tables) if one["id"] == 13]
-    assert after["verdict"] == FAILS
+    assert verdict(tables, 13)["verdict"] == FAILS

@@ -11,7 +11,6 @@ from table_edits import ADAM, EMA99, diverge, level
 
 from guidebench.base.choices import side, target_name
 from guidebench.pipeline.experiment.reading import load
-from guidebench.report.claims import findings
 from guidebench.report.pages import against_paper, page
 from guidebench.report.paper import PAPER, Published, published, unlike
 from guidebench.report.tables import Tables
@@ -221,11 +220,11 @@ def test_the_settings_stand_side_by_side() -> None:
 
 def test_the_page_has_the_table_where_the_paper_has_one() -> None:
     tables = synthetic.tables()
-    text = page.render(Path(), tables, findings.decide(tables), Path())
+    text = page.render(Path(), tables, [], Path())
     assert "By its config this data set is the paper's SportBalls (table 2)" in text
     assert text.count("<td>no: ") == 6
     tables.facts("balls")["data"]["source"] = "mnist"
-    text = page.render(Path(), tables, findings.decide(tables), Path())
+    text = page.render(Path(), tables, [], Path())
     assert "numbers against ours" not in text
     assert against_paper.table(tables, "balls")["rows"] == []
     assert against_paper.settings(tables, "balls")["rows"] == []

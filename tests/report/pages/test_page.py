@@ -104,7 +104,7 @@ def test_page_says_what_adversarially_trained_means_where_one_is(demo: Path) -> 
     assert "<dt>adversarially trained" not in html(demo)
     tables = synthetic.tables()
     tables.facts("balls")["trained"]["adversarial"] = "adversarial"
-    text = page.render(Path(), tables, findings.decide(tables), Path())
+    text = page.render(Path(), tables, [], Path())
     assert "<dt>adversarially trained (robust)</dt>" in text
 
 
@@ -122,7 +122,7 @@ def test_page_warns_of_a_schedule_that_does_not_end_in_noise(demo: Path) -> None
     assert "1.72 % of the variance" in text
     tables = synthetic.tables()
     tables.summary["datasets"]["balls"]["terminal_snr"] = 1e-4
-    text = page.render(demo, tables, findings.decide(tables), demo / "figures")
+    text = page.render(demo, tables, [], demo / "figures")
     assert "does not end in noise" not in text
 
 
@@ -130,7 +130,7 @@ def test_page_says_why_there_is_no_floor() -> None:
     tables = synthetic.tables()
     rows = tables.results
     rows.drop(rows.index[rows.setup == "floor"], inplace=True)
-    text = page.render(Path(), tables, findings.decide(tables), Path())
+    text = page.render(Path(), tables, [], Path())
     assert "floor: none (fewer than 256 held-out images of the target class)" in text
 
 
@@ -150,7 +150,7 @@ def test_the_best_of_all_is_said_where_no_classifier_guides_it() -> None:
     tables = synthetic.tables()
 
     def line() -> str:
-        text = page.render(Path(), tables, findings.decide(tables), Path())
+        text = page.render(Path(), tables, [], Path())
         (found,) = [one for one in text.splitlines() if "of the best setup" in one]
         return text[text.index(found) :].partition("<br>")[0]
 
@@ -174,11 +174,11 @@ def test_the_best_of_all_is_said_where_no_classifier_guides_it() -> None:
 def test_page_shows_who_wins_and_what_is_not_distinguishable(tmp_path) -> None:
     tables = synthetic.tables()
     level(EMA9, "cfd_judge", 3.0)(tables)
-    text = page.render(tmp_path, tables, findings.decide(tables), tmp_path)
+    text = page.render(tmp_path, tables, [], tmp_path)
     assert "Who wins" in text
     assert f"Not distinguishable from the best of all: <code>{EMA9}</code>" in text
     for setup in ("noise_trained/raw", "clean/raw", "clean/x0", EMA9, EMA99, ADAM):
         diverge(tables, setup, 1.0, "selection", "evaluation")
-    text = page.render(tmp_path, tables, findings.decide(tables), tmp_path)
+    text = page.render(tmp_path, tables, [], tmp_path)
     assert "<h3>Who wins" not in text
     assert "Broken, so in no ranking" in text

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from once import once
 
 if TYPE_CHECKING:
     from guidebench.report.tables import Tables
@@ -23,13 +24,17 @@ def draw(root: Path, tables: Tables, folder: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`results/demo` with tables, pictures and figures."""
+def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """`results/demo` with tables, pictures and figures, drawn once for all workers."""
+    return once(tmp_path_factory, worker_id, "results", _drawn)
+
+
+def _drawn(results: Path) -> Path:
     import synthetic_tables as synthetic
 
     from guidebench.report.figures import drawing
 
-    root = tmp_path_factory.mktemp("results") / "demo"
+    root = results / "demo"
     tables = synthetic.tables()
     synthetic.write(tables, root / "tables")
     synthetic.pictures(root / "pictures" / "balls.npz", tables, "balls")

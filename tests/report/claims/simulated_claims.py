@@ -7,6 +7,7 @@ blocks, and curves over 40 t of 640 (accuracy) or 40 images that share their err
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -176,6 +177,7 @@ def _adam(draw: Generator, shape: np.ndarray, noise: float, phi: float) -> Table
     )
 
 
+@cache
 def _hump() -> np.ndarray:
     """A curve over t that rises and falls, with Spearman's correlation nearest to 0.5."""
     curves = [
@@ -251,7 +253,7 @@ def _first_half(draw: Generator) -> Tables:
     )
 
 
-FLAT, HUMP = np.ones(len(TIMES)), _hump()
+FLAT = np.ones(len(TIMES))
 
 
 def _humps(noise: float, phi: float) -> Scenario:
@@ -259,7 +261,7 @@ def _humps(noise: float, phi: float) -> Scenario:
         7,
         f"a hump with correlation 0.5, noise {noise:g} by {phi:g}",
         BOTH,
-        lambda draw: _adam(draw, HUMP, noise, phi),
+        lambda draw: _adam(draw, _hump(), noise, phi),
     )
 
 

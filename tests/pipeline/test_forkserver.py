@@ -28,18 +28,22 @@ GUIDEBENCH = [sys.executable, "-m", "guidebench"]
 HOLD = (
     "import os, sys; from guidebench.pipeline import forkserver;"
     "os.environ.pop(forkserver.ADDRESS, None);"
+    "forkserver.LIBRARIES, forkserver.ASKING = sys.argv[1:], ();"
     "forkserver.start(1); print(os.environ[forkserver.ADDRESS], flush=True);"
     "sys.stdin.read()"
 )
 
 
 class Holder:
-    """A process that started a server, as Snakemake does, and the environment of its jobs."""
+    """A process that started a server, as Snakemake does, and the environment of its jobs.
 
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+    The session's own server has all libraries; these have few, which are there sooner.
+    """
+
+    def __init__(self, *libraries: str) -> None:
+        command = [sys.executable, "-c", HOLD, *libraries]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(command, **pipes)
         assert self.process.stdout is not None
         self.environment = os.environ | {forkserver.ADDRESS: self.process.stdout.readline().strip()}
         self.server = psutil.Process(self.process.pid).children()[0]
@@ -68,7 +72,7 @@ class Holder:
 @pytest.fixture(scope="module")
 def held() -> Iterator[Holder]:
     """One for all that leave it alive."""
-    holder = Holder()
+    holder = Holder(*forkserver.RESEEDED)
     yield holder
     holder.process.kill()
 

@@ -11,15 +11,17 @@ from checkouts import Checkout
 from patience import patience, until
 from processes import killed_in_training
 
+from guidebench.pipeline import forkserver
 from guidebench.pipeline.run import killed_runs
 
-pytestmark = pytest.mark.usefixtures("own_processes")
 SMOKE = "workflow/config/smoke.yaml"
 
 
 def started(copy: Checkout, words: list[str], **options: Any) -> subprocess.Popen:
+    """A process of its own, as outside of the tests; a run has a fork server of its own, too."""
     command = [sys.executable, "-m", "guidebench", *words]
-    return subprocess.Popen(command, cwd=copy.root, env=copy.environment, **options)
+    alone = {key: value for key, value in copy.environment.items() if key != forkserver.ADDRESS}
+    return subprocess.Popen(command, cwd=copy.root, env=alone, **options)
 
 
 def test_training_killed_and_continued_gives_the_same_weights(copy) -> None:

@@ -20,6 +20,7 @@ from patience import patience, until
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records import filesystem
 from guidebench.pipeline.records.events import Events, events_path
+from guidebench.pipeline.tracking import following
 from guidebench.pipeline.tracking.mlflow_store import check, store, track
 from guidebench.pipeline.tracking.server import server, ui
 
@@ -136,13 +137,14 @@ def test_a_run_is_visible_while_it_goes_on(results: Path) -> None:
     assert status == {"mnist": "FINISHED", "sportballs": "FINISHED"}
 
 
-def test_a_locked_store_loses_nothing(results: Path) -> None:
+def test_a_locked_store_loses_nothing(results: Path, monkeypatch) -> None:
+    monkeypatch.setattr(following, "BUSY_SECONDS", 0.2)
     execution(results).end()
     track(results, store(results), None)
     execution(results, "sportballs").end()
     lock = sqlite3.connect(results / "mlflow.db", check_same_thread=False)
     lock.execute("begin exclusive")
-    release = threading.Timer(4, lock.rollback)
+    release = threading.Timer(1.5, lock.rollback)
     release.start()
     track(results, store(results), None)
     release.join()
@@ -154,6 +156,7 @@ def test_an_unreachable_store_is_one_line(
     results: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setattr(following, "LAST_SYNC_SECONDS", 3.0)  # tried more than once
     execution(results).end()
     line = track(results, store(results), None)
     assert line is not None

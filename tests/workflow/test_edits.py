@@ -246,7 +246,7 @@ def test_new_scale_computes_its_own_cells_only(copy) -> None:
     copy.only("mnist")
     before = {path: path.stat().st_mtime_ns for path in cells(copy.root)}
     copy.configure("datasets/mnist/setups/cfg/scales", [0, 1, 3])
-    copy.run()
+    copy.run("--until", "sample")
     after = {path: path.stat().st_mtime_ns for path in cells(copy.root)}
     assert {path: after[path] for path in before} == before
     new = sorted(path.relative_to(copy.root).as_posix() for path in after.keys() - before.keys())

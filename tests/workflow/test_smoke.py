@@ -74,7 +74,7 @@ def test_every_class_in_turn_with_picture_grids(copy) -> None:
     copy.configure("datasets/mnist/target", "each")
     copy.configure("datasets/mnist/sampling/grid_images", 2)
     copy.configure("datasets/mnist/sampling/grid_setups", ["cfg"])
-    assert copy.planned()["sample"] == 3 + 1  # both splits again, pictures; SportBalls untouched
+    assert copy.stale()["sample"] == 3 + 1  # both splits again, pictures; SportBalls untouched
     copy.only("mnist")
     copy.run()
     root = copy.root / "results/smoke"

@@ -45,6 +45,21 @@ def test_diffusers_opens_the_folder_and_samples(tmp_path: Path, prediction: str)
     torch.testing.assert_close(pipeline.unet(x, 7).sample, model(x, 7).sample, rtol=1e-4, atol=1e-5)
 
 
+def test_gradients_are_the_same_in_both_modes() -> None:
+    """So it is trained in that of evaluation, where diffusers copies no shortcut's input."""
+    torch.manual_seed(0)
+    network = build(_options(attention=[False, True]), 8, 3, 4)
+    assert not network.training
+    x = torch.randn(4, 3, 8, 8).contiguous(memory_format=torch.channels_last)
+    found = []
+    for training in (False, True):
+        network.train(training).zero_grad()
+        network(x, torch.arange(4), return_dict=False)[0].square().mean().backward()
+        found.append([weight.grad.clone() for weight in network.parameters()])
+    assert len(found[0]) > 50
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
+
+
 def test_saved_and_loaded_are_equal(tmp_path: Path) -> None:
     model = _saved(tmp_path)
     loaded = Denoiser(tmp_path, CPU)

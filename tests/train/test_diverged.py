@@ -21,7 +21,8 @@ from guidebench.pipeline.records.events import FAILED, Events, read
 from guidebench.pipeline.run.stage_process import run_stage
 from guidebench.train import classifier as classifiers
 from guidebench.train import denoiser as denoisers
-from guidebench.train.loop import Plan, fit
+from guidebench.train.loop import LOOK_EVERY, Plan, fit
+from guidebench.train.losses import Losses
 
 ENORMOUS = 1e30  # a learning rate
 
@@ -76,6 +77,35 @@ def test_a_loss_that_breaks_later_names_the_last_good_checkpoint(
         assert said.startswith("step 7 of 10: found loss inf, gradient's norm ")
         assert f"last good checkpoint: step 6 ({path}); " in said
         assert _step(path) == 6
+
+
+def test_losses_are_looked_at_now_and_then_and_the_first_bad_one_is_named(
+    tmp_path: Path, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look stops a GPU: none comes between the rows of the history but every LOOK_EVERY steps."""
+    looks: list[int] = []
+    look = Losses.look
+
+    def noting(losses: Losses, done: int) -> list[float]:
+        looks.append(done)
+        return look(losses, done)
+
+    monkeypatch.setattr(Losses, "look", noting)
+    path, ran = tmp_path / "state.pt", []
+
+    def value(model: nn.Linear, step: int) -> Tensor:
+        ran.append(step)
+        return _output(model) * (float("nan") if step in (111, 113) else 1e-3)
+
+    plan = Plan(6000, 1, 1e-3, 0, 0.0, 40, 0.5)  # a row of the history every 60 steps
+    model = nn.Linear(1, 1, bias=False)
+    said = _stopped(lambda checkpoint: fit(model, value, plan, checkpoint, events, CPU), path)
+    assert said.startswith("step 112 of 6000: found loss nan, gradient's norm nan")
+    assert f"last good checkpoint: step 80 ({path}); " in said
+    assert _step(path) == 80
+    assert LOOK_EVERY == 25
+    assert looks == [25, 40, 50, 60, 75, 80, 100, 120]
+    assert ran == list(range(120))
 
 
 def test_a_gradient_breaks_behind_a_finite_loss(tmp_path: Path, events: Events) -> None:

@@ -39,11 +39,11 @@ def _fitted(plan: Plan, events: Events, tmp_path: Path) -> Tensor:
     return weight.detach()
 
 
-def _by_hand(plan: Plan, clip: float | None, decay: float) -> Tensor:
+def _by_hand(plan: Plan, clip: float | None, decay: float, fused: bool = True) -> Tensor:
     """The same training written out."""
     model = _model()
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=RATE, betas=(0.9, 0.999), eps=1e-8, weight_decay=decay
+        model.parameters(), lr=RATE, betas=(0.9, 0.999), eps=1e-8, weight_decay=decay, fused=fused
     )
     for step in range(STEPS):
         optimizer.param_groups[0]["lr"] = plan.rate(step)
@@ -61,6 +61,9 @@ def test_clipping_and_decay_are_those_of_the_plan(events, tmp_path) -> None:
         plan = Plan(STEPS, 16, RATE, 2, decay, 100, clip_norm=clip)
         ends.append(_fitted(plan, events, tmp_path))
         assert torch.equal(ends[-1], _by_hand(plan, clip, decay)), (clip, decay)
+        # the fused kernel rounds in another order, and no more
+        plain = _by_hand(plan, clip, decay, fused=False)
+        torch.testing.assert_close(ends[-1], plain, rtol=1e-5, atol=1e-6)
     for other in ends[1:]:
         assert not torch.equal(other, ends[0])
     assert torch.equal(_fitted(Plan(STEPS, 16, RATE, 2, 0.0, 100), events, tmp_path), ends[0])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from guidebench.data.store import Stored
 from guidebench.diffusion.schedules import DDPMLinear
@@ -291,6 +292,27 @@ def test_average_is_the_exponential_one(tmp_path: Path, events: Events) -> None:
     for weight in weights[1:]:
         expected = 0.75 * expected + 0.25 * weight
     torch.testing.assert_close(averaged.weight.detach(), expected)
+
+
+def test_average_is_pytorchs(tmp_path: Path, events: Events) -> None:
+    """To the last bit, of weights and running statistics; batches are counted, not averaged."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 1))
+    decay = get_ema_multi_avg_fn(0.9)
+    theirs = AveragedModel(model, multi_avg_fn=decay, use_buffers=True)
+
+    def loss(network: nn.Module, step: int) -> Tensor:
+        if step:
+            theirs.update_parameters(model)
+        return network(torch.randn(8, 4, generator=generator(1, step))).square().mean()
+
+    plan = Plan(12, 8, 1e-2, 0, 0.1, 100, 0.9)
+    averaged, _ = fit(model, loss, plan, Checkpoint(tmp_path / "c.pt", tmp_path), events, CPU)
+    theirs.update_parameters(model)
+    expected = theirs.module.state_dict()
+    for name, value in averaged.state_dict().items():
+        count = name.endswith("num_batches_tracked")
+        assert torch.equal(value, model.state_dict()[name] if count else expected[name]), name
 
 
 def test_classifier_learns(data: Stored, tmp_path: Path, events: Events) -> None:

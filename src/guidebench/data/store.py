@@ -97,13 +97,20 @@ def joined(first: Stored, second: Stored) -> Stored:
     return Stored(images, labels, first.classes)
 
 
+def to_device(values: Tensor, device: torch.device | str) -> Tensor:
+    """`values` on a device; a GPU copies them while the process goes on."""
+    if torch.device(device).type == "cuda":
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device)
+
+
 def to_float(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
     """uint8 NCHW to float32 NCHW in [-1, 1].
 
     >>> to_float(np.array([[[[0, 255]]]], np.uint8)).tolist()
     [[[[-1.0, 1.0]]]]
     """
-    return torch.from_numpy(np.ascontiguousarray(images)).to(device).float() / 127.5 - 1
+    return to_device(torch.from_numpy(np.ascontiguousarray(images)), device).float() / 127.5 - 1
 
 
 def to_uint8(images: Tensor) -> np.ndarray:

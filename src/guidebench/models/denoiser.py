@@ -30,11 +30,15 @@ FILES = [WEIGHTS, "unet/config.json", "scheduler/scheduler_config.json", "model_
 def unet2d(
     options: sections.Denoiser, size: int, image_channels: int, tokens: int | None
 ) -> ModelMixin:
-    """Diffusers' UNet2DModel, with attention on the levels that ask for it."""
+    """Diffusers' UNet2DModel, with attention on the levels that ask for it.
+
+    In the mode of evaluation, in training, too: the gradients are the same to the last bit (it has
+    no dropout and keeps no statistics), and the inputs of its shortcuts stay in channels_last.
+    """
     attention = options.attention or [False] * len(options.channels)
     down = ["AttnDownBlock2D" if level else "DownBlock2D" for level in attention]
     up = ["AttnUpBlock2D" if level else "UpBlock2D" for level in reversed(attention)]
-    return UNet2DModel(
+    network = UNet2DModel(
         sample_size=size,
         in_channels=image_channels,
         out_channels=image_channels,
@@ -46,7 +50,8 @@ def unet2d(
         attention_head_dim=options.head_dim,
         add_attention=any(attention),
         num_class_embeds=tokens,
-    ).to(memory_format=torch.channels_last)
+    )
+    return network.to(memory_format=torch.channels_last).eval()
 
 
 def shuffle_unet(

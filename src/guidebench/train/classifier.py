@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from guidebench.base.seeds import derive
-from guidebench.data.store import Stored, to_float
+from guidebench.data.store import Stored, to_device, to_float
 from guidebench.diffusion.schedule import Schedule
 from guidebench.models.classifier import Classifier, predicted
 from guidebench.pipeline.records.checkpoint import Checkpoint
@@ -50,13 +50,14 @@ def train(
         torch.manual_seed(derive(seed, "dropout", step))  # a resumed training drops the same
         index = batches(step)
         x = to_float(data.images[index], device)
-        labels = torch.from_numpy(data.labels[index]).to(device)
+        labels = to_device(torch.from_numpy(data.labels[index]), device)
         if options.flip:
             x = flip(x, chance)
         time: Tensor | float = 0.0
         if schedule is not None:
-            t = schedule.draw(len(x), chance).to(device)
-            x = schedule.diffuse(x, torch.randn(x.shape, generator=chance).to(device), t)
+            t = to_device(schedule.draw(len(x), chance), device)
+            noise = to_device(torch.randn(x.shape, generator=chance), device)
+            x = schedule.diffuse(x, noise, t)
             time = schedule.time(t)
         if options.adversarial is not None:
             # on the network as it guides, so that no step enters its running statistics, and each

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from guidebench.base.seeds import derive
-from guidebench.data.store import Stored, to_float
+from guidebench.data.store import Stored, to_device, to_float
 from guidebench.diffusion.continuous import LogSNRCosine
 from guidebench.diffusion.convert import target
 from guidebench.diffusion.schedule import Schedule
@@ -57,14 +57,13 @@ def train(
         if options.flip:
             x0 = flip(x0, chance)
         t = times(options.time_sampling, schedule, len(x0), chance)
-        noise = torch.randn(x0.shape, generator=chance).to(device)
+        noise = torch.randn(x0.shape, generator=chance)[mine]
         label = None
         if drop is not None:
             dropped = torch.rand(len(x0), generator=chance) < drop
             label = torch.from_numpy(data.labels[index])
-            label = torch.where(dropped, len(data.classes), label).to(device)
-            label = label[mine]
-        x0, noise, t = x0[mine], noise[mine], t[mine].to(device)
+            label = to_device(torch.where(dropped, len(data.classes), label)[mine], device)
+        x0, noise, t = x0[mine], to_device(noise, device), to_device(t[mine], device)
         alpha, sigma = (
             level.float().view(-1, 1, 1, 1) for level in (schedule.alpha(t), schedule.sigma(t))
         )

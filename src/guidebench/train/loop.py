@@ -10,15 +10,18 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from guidebench.base.seeds import derive
-from guidebench.pipeline.errors import UserError
+from guidebench.data.store import to_device
 from guidebench.pipeline.records.checkpoint import Checkpoint
 from guidebench.pipeline.records.events import Events
+from guidebench.train.average import Average
+from guidebench.train.losses import Losses
 
 # rows of step, loss and learning rate
 History = list[dict[str, float]]
+# steps after which losses are looked at, at the latest
+LOOK_EVERY = 25
 
 
 class Plan(NamedTuple):
@@ -87,7 +90,8 @@ def generator(seed: int, step: int) -> torch.Generator:
 def flip(images: Tensor, chance: torch.Generator) -> Tensor:
     """Mirror each image left to right with probability 1/2."""
     mirrored = torch.rand(len(images), generator=chance) < 0.5
-    return torch.where(mirrored.to(images.device).view(-1, 1, 1, 1), images.flip(3), images)
+    mirrored = to_device(mirrored, images.device)
+    return torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
 
 
 def fit(
@@ -103,82 +107,76 @@ def fit(
     State goes to `checkpoint` every `checkpoint_every` steps; an existing one is continued from,
     and the result is that of a run that was never stopped (on the CPU, bit for bit). The caller
     deletes it. With several processes (`pipeline.jobs.parallel`) gradients and losses are their
-    means; the first one writes. UserError at the step whose loss, gradient or result is NaN or
-    infinite.
+    means; the first one writes. The model is trained in the mode that it comes in. UserError names
+    the first step whose loss, gradient or result is NaN or infinite, and nothing of it is saved; it
+    comes up to LOOK_EVERY - 1 steps later.
     """
     accelerator = Accelerator(cpu=device.type == "cpu")
+    # one kernel for all weights: of PyTorch's AdamW but for the rounding (a test)
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
+        model.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
     )
     averaged = None
     if plan.weight_average is not None:
-        average = get_ema_multi_avg_fn(plan.weight_average)
-        averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+        averaged = Average(model, plan.weight_average)
+    result = averaged.module if averaged is not None else model
     network, optimizer = accelerator.prepare(model, optimizer)
     history: History = []
-    losses: list[float] = []
+    seen: list[float] = []
     first = 0
     if state := _stored(checkpoint, accelerator.is_main_process):
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         if averaged is not None:
-            averaged.load_state_dict(state["averaged"])
-        history, losses, first = state["history"], state["losses"], state["step"]
-    saved, every = first, max(1, plan.steps // 100)
-    network.train()
+            averaged.module.load_state_dict(state["averaged"])
+        history, seen, first = state["history"], state["losses"], state["step"]
+    losses = Losses(accelerator, plan.steps, first, checkpoint.path)
+    every = max(1, plan.steps // 100)
     for step in range(first, plan.steps):
         for group in optimizer.param_groups:
             group["lr"] = plan.rate(step)
         optimizer.zero_grad(set_to_none=True)
         value = loss(network, step)
         accelerator.backward(value)
-        norm = float(accelerator.clip_grad_norm_(model.parameters(), plan.clip_norm or math.inf))
-        losses.append(float(accelerator.reduce(value.detach(), "mean")))
-        done = step + 1
-        if not math.isfinite(losses[-1]) or not math.isfinite(norm):
-            numbers = f"loss {losses[-1]:g}, gradient's norm {norm:g}"
-            raise _diverged(numbers, done, plan, saved, checkpoint)
+        norm = accelerator.clip_grad_norm_(model.parameters(), plan.clip_norm or math.inf)
         optimizer.step()
         if averaged is not None:
-            averaged.update_parameters(model)
-        if done % every == 0 or done == plan.steps:
-            mean = sum(losses) / len(losses)
+            averaged.update(step)
+        done = step + 1
+        last = done == plan.steps
+        told = last or done % every == 0
+        due = not last and done % plan.checkpoint_every == 0
+        losses.add(value, norm)
+        if told or due or done % LOOK_EVERY == 0:
+            seen += losses.look(done)
+        if told:
+            mean = sum(seen) / len(seen)
             history.append({"step": done, "loss": mean, "lr": plan.rate(step)})
             events.metric(done, loss=mean, lr=plan.rate(step))
-            losses = []
+            seen = []
         events.progress(done, plan.steps)
-        due = done % plan.checkpoint_every == 0 and done < plan.steps
-        if (due or done == plan.steps) and not _finite(averaged or model):
-            raise _diverged("weights that are not finite", done, plan, saved, checkpoint)
-        saved = done if due else saved
+        if (due or last) and not _finite(result):
+            raise losses.diverged(done, "weights that are not finite")
+        losses.saved = done if due else losses.saved
         if due and accelerator.is_main_process:
             state = {
                 "model": model.state_dict(),
                 "optimizer": optimizer.state_dict(),
-                "averaged": averaged.state_dict() if averaged is not None else None,
+                "averaged": averaged.module.state_dict() if averaged is not None else None,
                 "history": history,
-                "losses": losses,
+                "losses": seen,
                 "step": done,
             }
             # through memory: torch's own file writer does not say that a disk is full
             buffer = io.BytesIO()
             torch.save(state, buffer)
             checkpoint.save(buffer.getvalue())
-    return (averaged.module if averaged is not None else model), history
+    return result, history
 
 
 def _finite(model: nn.Module) -> bool:
     """Whether no parameter or buffer is NaN or infinite."""
-    return all(bool(value.isfinite().all()) for value in model.state_dict().values())
-
-
-def _diverged(found: str, done: int, plan: Plan, saved: int, checkpoint: Checkpoint) -> UserError:
-    """What to say of a training that broke at its `done`-th step."""
-    good = f"step {saved} ({checkpoint.path})" if saved else "none yet"
-    return UserError(
-        f"step {done} of {plan.steps}: found {found}, allowed: finite numbers; last "
-        f"good checkpoint: {good}; a lower learning_rate may help"
-    )
+    return bool(torch.stack([v.isfinite().all() for v in model.state_dict().values()]).all())
 
 
 def _stored(checkpoint: Checkpoint, main: bool) -> dict[str, Any] | None:
@@ -187,5 +185,4 @@ def _stored(checkpoint: Checkpoint, main: bool) -> dict[str, Any] | None:
     broadcast_object_list(state)
     if state[0] is None:
         return None
-    # AdamW keeps its step counts on the CPU, where asking for them does not stop a GPU
     return torch.load(io.BytesIO(state[0]), map_location="cpu", weights_only=True)

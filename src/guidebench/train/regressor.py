@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from guidebench.base.seeds import derive
-from guidebench.data.store import Stored, to_float
+from guidebench.data.store import Stored, to_device, to_float
 from guidebench.models.regressor import Regressor
 from guidebench.pipeline.records.checkpoint import Checkpoint
 from guidebench.pipeline.records.events import Events
@@ -36,7 +36,8 @@ def train(
 
     def loss(network: nn.Module, step: int) -> Tensor:
         index = batches(step)
-        return model.loss(network(to_float(data.images[index], device)), known[index].to(device))
+        wanted = to_device(known[index], device)
+        return model.loss(network(to_float(data.images[index], device)), wanted)
 
     # a minute's work: it begins again rather than resumes
     plan = Plan(

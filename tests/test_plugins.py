@@ -16,11 +16,12 @@ from guidebench.base.seeds import normal
 from guidebench.diffusion.by_name import sampler_of
 from guidebench.diffusion.samplers import SAMPLERS, Prediction, own_options
 from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.guidance.built import GuidedCell, build_guide
 from guidebench.guidance.gradients import ClassifierGradient
 from guidebench.guidance.guides import Unguided
 from guidebench.guidance.networks import BoundDenoiser
 from guidebench.guidance.own import Denoise, Own, TargetClassifier
-from guidebench.guidance.sampling import GuidedCell, Sampler, build_guide
+from guidebench.guidance.sampling import Sampler
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.pipeline.errors import UserError

@@ -104,8 +104,9 @@ class Experiment:
         rows = (torch.tensor(one, device=stage.device).split(size) for one in numbers)
         steps = workload.steps(self.config, dataset, Cell(setup, scale), block)
         with self._threads():
-            sampler = Sampler(
-                self.denoiser(dataset),
+            sampler = Sampler.opened(
+                self._folder(Job("train_denoiser", dataset)),
+                stage.device,
                 stage.schedule(),
                 stage.options.sampling,
                 self._shape(dataset),

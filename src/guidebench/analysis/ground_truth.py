@@ -18,8 +18,8 @@ from guidebench.diffusion.by_name import sampler_of
 from guidebench.diffusion.samplers import Predict, own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
+from guidebench.guidance.built import GuidedCell, build_guide
 from guidebench.guidance.networks import BoundDenoiser
-from guidebench.guidance.sampling import GuidedCell, build_guide
 
 if TYPE_CHECKING:
     from guidebench.pipeline.experiment.sections import Setup, Steps

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from guidebench.base.choices import PREDICTION_TYPES
 from guidebench.base.published import Files
+from guidebench.models.precision import autocast, compiled
 from guidebench.models.shuffle_unet import ShuffleUNet
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.recording import Methods
@@ -160,11 +161,16 @@ class Denoiser:
     """A frozen network as samplers call it: (x [N, C, H, W], t) -> output like x; counts rows.
 
     `backward_rows`: those kept for a backward pass to the input, the only one that there is;
-    `gradient_checkpointing`: `checkpointed`.
+    `gradient_checkpointing`: `checkpointed`; `precision` and `compile`: `models.precision`.
     """
 
     def __init__(
-        self, folder: Path, device: torch.device, gradient_checkpointing: bool = False
+        self,
+        folder: Path,
+        device: torch.device,
+        gradient_checkpointing: bool = False,
+        precision: str = "float32",
+        compile: bool = False,
     ) -> None:
         try:
             config = json.loads((folder / "scheduler/scheduler_config.json").read_text())
@@ -179,6 +185,9 @@ class Denoiser:
         )
         if gradient_checkpointing:
             checkpointed(self.model)
+        if compile:
+            compiled(self.model, device, "sampling.compile")
+        self.precision = precision
         self.rows = self.backward_rows = 0
 
     @property
@@ -194,10 +203,13 @@ class Denoiser:
     def __call__(self, x: Tensor, t: float, label: Tensor | None = None) -> Tensor:
         """One evaluation; a conditional network without labels gets the null token."""
         self.rows += len(x)
-        # UNet2DModel would truncate a fraction that is not in a tensor
-        time = torch.tensor(t, device=x.device) if isinstance(t, float) else t
+        # UNet2DModel would truncate a fraction that is not in a tensor, and be compiled for each t
+        time = torch.as_tensor(t, device=x.device)
         if label is None and self.conditional:
             label = torch.full((len(x),), self.null, device=x.device)
-        output: Tensor = self.model(x, time, class_labels=label, return_dict=False)[0]
+        with autocast(x.device, self.precision):
+            output: Tensor = self.model(x, time, class_labels=label, return_dict=False)[0]
+        if self.precision == "bf16":
+            output = output.to(x.dtype)
         self.backward_rows += len(x) * output.requires_grad
         return output

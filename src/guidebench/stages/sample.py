@@ -15,7 +15,6 @@ from guidebench.data.store import read
 from guidebench.guidance.sampling import Sampler, Samples
 from guidebench.models import classifier as classifiers
 from guidebench.models.classifier import Classifier
-from guidebench.models.denoiser import Denoiser
 from guidebench.pipeline import recording
 from guidebench.pipeline.jobs import slices
 from guidebench.pipeline.jobs.execution import peak_memory, reset_peak_memory
@@ -38,10 +37,10 @@ class _Models:
         """The sampler of all cells."""
         stage, dataset = self.stage, self.stage.job.dataset
         sampling = stage.options.sampling
-        folder, again = stage.layout.denoiser(dataset), sampling.gradient_checkpointing
-        denoiser = Denoiser(folder, stage.device, again)
+        folder = stage.layout.denoiser(dataset)
         _, channels, height, width = read(stage.layout.data(dataset) / "train").images.shape
-        return Sampler(denoiser, stage.schedule(), sampling, (channels, height, width))
+        shape = channels, height, width
+        return Sampler.opened(folder, stage.device, stage.schedule(), sampling, shape)
 
     def guide(self, name: str | None) -> tuple[Classifier | None, set[str]]:
         """A guiding classifier, and the functions that loaded it; nothing without a name."""

@@ -21,9 +21,9 @@ from guidebench.analysis.sensitivity import (
 from guidebench.base.choices import compat_walks
 from guidebench.base.seeds import derive
 from guidebench.data.store import Stored, read, to_float
+from guidebench.guidance.built import clip_gradient
 from guidebench.guidance.gradients import ClassifierGradient
 from guidebench.guidance.networks import BoundDenoiser
-from guidebench.guidance.sampling import clip_gradient
 from guidebench.guidance.stabilizers import Identity, Stabilize, build
 from guidebench.models import classifier as classifiers
 from guidebench.models.denoiser import Denoiser

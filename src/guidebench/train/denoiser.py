@@ -16,6 +16,7 @@ from guidebench.diffusion.continuous import LogSNRCosine
 from guidebench.diffusion.convert import target
 from guidebench.diffusion.schedule import Schedule
 from guidebench.models import denoiser as network
+from guidebench.models.precision import autocast, compiled, products
 from guidebench.pipeline.recording import Methods
 from guidebench.pipeline.records.checkpoint import Checkpoint
 from guidebench.pipeline.records.events import Events
@@ -68,7 +69,7 @@ def train(
             level.float().view(-1, 1, 1, 1) for level in (schedule.alpha(t), schedule.sigma(t))
         )
         objective = target(kind, x0, noise, alpha, sigma)
-        with torch.autocast(device.type, torch.bfloat16, options.mixed_precision == "bf16"):
+        with autocast(device, options.mixed_precision):
             x = (alpha * x0 + sigma * noise).contiguous(memory_format=torch.channels_last)
             output = network(x, schedule.network_time(t), class_labels=label, return_dict=False)[0]
         output = sigma * output.float() if kind == "score" else output.float()
@@ -85,7 +86,10 @@ def train(
         options.rate,
         options.clip_norm,
     )
-    return fit(model, loss, plan, checkpoint, events, device)
+    if options.compile:
+        compiled(model, device, "denoiser.compile")
+    with products(options.mixed_precision):
+        return fit(model, loss, plan, checkpoint, events, device)
 
 
 def times(sampling: str, schedule: Schedule, count: int, chance: torch.Generator) -> Tensor:

@@ -432,3 +432,29 @@ def test_gradient_checkpointing_needs_a_gradient_and_blocks(edited):
     alone = {(*S, "classifiers"): {"judge": {}}, (*S, "setups"): {"unguided": {}}}
     found = mistakes(edited(asked | alone))
     assert found == [f"{key}where no gradient goes through the denoiser"]
+    found = mistakes(edited(asked | {(*S, "sampling", "compile"): True}))
+    assert found == [f"{key}with compile"]
+
+
+def test_compiled_is_diffusers_network_alone(edited):
+    asked = {(*S, "sampling", "compile"): True, (*S, "denoiser", "compile"): True}
+    assert mistakes(edited(asked)) == []
+    shuffled = {"architecture": "shuffle_unet", "channels": [8, 16], "compile": True}
+    sampling, training = (
+        f"datasets.sportballs.{section}.compile: found true, allowed: false "
+        for section in ("sampling", "denoiser")
+    )
+    alone = f"{training}unless architecture is unet2d and gpus is 1"
+    found = mistakes(edited(asked | {(*S, "denoiser"): shuffled}))
+    assert sorted(found) == [alone, f"{sampling}with shuffle_unet"]
+    assert mistakes(edited(asked | {(*S, "denoiser", "gpus"): 2})) == [alone]
+
+
+def test_half_precision_has_a_precision_of_its_own(edited):
+    edits = {(*S, "setups", "clean/x0", "paper_compat"): ["half_precision"]}
+    assert mistakes(edited(edits)) == []
+    assert mistakes(edited(edits | {(*S, "sampling", "precision"): "tf32"})) == []
+    assert mistakes(edited(edits | {(*S, "sampling", "precision"): "bf16"})) == [
+        "datasets.sportballs.sampling.precision: found bf16, allowed: float32 or tf32 with "
+        "half_precision (setups.clean/x0)"
+    ]

@@ -101,6 +101,17 @@ def test_an_attack_is_of_the_classifier_that_trains_on_it_or_of_the_analysis(edi
     assert found == {*(f"sensitivity {BALLS}.{name}" for name in names), "collect all"}
 
 
+@pytest.mark.parametrize(("key", "value"), [("precision", "bf16"), ("compile", True)])
+def test_how_a_network_runs_is_of_those_that_it_gives_numbers(key, value, edited):
+    """The analysis of the forward process is in float32, whatever the samples are."""
+    found = changed(edited({}), edited({(*S, "sampling", key): value}))
+    blocks = {f"sample {BALLS}.{split}-0" for split in ("selection", "evaluation")}
+    assert found == {*blocks, "collect all"}
+    training = {"precision": "mixed_precision"}.get(key, key)
+    found = changed(edited({}), edited({(*S, "denoiser", training): value}))
+    assert found == {f"train_denoiser {BALLS}", "collect all"}
+
+
 def test_a_schedule_retrains_what_sees_noise(edited):
     found = changed(edited({}), edited({(*S, "schedule", "beta_end"): 0.03}))
     assert "train_denoiser sportballs" in found

@@ -133,6 +133,20 @@ def test_checkpointing_is_predicted_to_take_less(repository: Path, monkeypatch) 
         assert less[stage] < 0.75 * more[stage]
 
 
+def test_bf16_is_predicted_to_take_less_where_it_is_asked_for(repository, monkeypatch) -> None:
+    monkeypatch.chdir(repository)
+    key = "datasets.sportballs.sampling.precision"
+    less, more = (
+        predicted(
+            load("workflow/config/sportballs64_small.yaml", ["device=cuda", f"{key}={kind}"]),
+            "sportballs",
+        )
+        for kind in ("bf16", "float32")
+    )
+    assert less["sampling"] < 0.8 * more["sampling"]
+    assert {**less, "sampling": 0} == {**more, "sampling": 0}
+
+
 @pytest.mark.parametrize(("rows", "lines"), [(1, 0), (128, 1)])
 def test_a_run_says_before_its_first_job_what_is_much(
     rows: int, lines: int, repository: Path, tmp_path: Path, monkeypatch

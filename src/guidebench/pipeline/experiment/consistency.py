@@ -97,6 +97,8 @@ def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
         yield "denoiser.gpus", denoiser.gpus, "a divisor of batch_size and a multiple of nodes"
     yield from below("denoiser", unread(denoiser, BY_ARCHITECTURE, "architecture"))
     yield from below("denoiser", unread(denoiser, BY_RATE, "rate"))
+    if denoiser.compile and (denoiser.gpus > 1 or denoiser.architecture != "unet2d"):
+        yield "denoiser.compile", "true", "false unless architecture is unet2d and gpus is 1"
     if denoiser.architecture == "shuffle_unet":
         if denoiser.gpus > 1:  # its batch normalisation needs the whole batch
             yield "denoiser.gpus", denoiser.gpus, "1 with shuffle_unet"
@@ -136,7 +138,7 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
     eps_alone = [name for name in used if ":" not in name and SAMPLERS[name].uses == ("eps",)]
     if eps_alone and (sampling.clip or own_clip) and not sampling.recompute_eps:
         yield "sampling.recompute_eps", "false", f"true: with {eps_alone[0]} clip needs it"
-    yield from _checkpointing(dataset)
+    yield from _running(dataset)
     if sampling.grid_images:
         known = list(expanded_setups(dataset))
         if unknown := [name for name in sampling.grid_setups if name not in known]:
@@ -146,13 +148,21 @@ def _sampling(dataset: Dataset) -> Iterator[Mistake]:
         yield from stabilizer_mistakes(f"sensitivity.stabilizers.{name}", stabilizer)
 
 
-def _checkpointing(dataset: Dataset) -> Iterator[Mistake]:
-    """Gradient checkpointing where no gradient goes through the denoiser, or it has no blocks."""
-    if not dataset.sampling.gradient_checkpointing:
+def _running(dataset: Dataset) -> Iterator[Mistake]:
+    """Ways to run the denoiser that this one has not, or that exclude each other."""
+    sampling, denoiser = dataset.sampling, dataset.denoiser
+    for key in ("gradient_checkpointing", "compile"):
+        if getattr(sampling, key) and not denoiser.checkpoint and denoiser.architecture != "unet2d":
+            yield f"sampling.{key}", "true", f"false with {denoiser.architecture}"
+    halved = [n for n, setup in dataset.setups.items() if "half_precision" in setup.paper_compat]
+    if sampling.precision == "bf16" and halved:
+        allowed = f"float32 or tf32 with half_precision (setups.{halved[0]})"
+        yield "sampling.precision", "bf16", allowed
+    if not sampling.gradient_checkpointing:
         return
-    key, denoiser = "sampling.gradient_checkpointing", dataset.denoiser
-    if denoiser.checkpoint is None and denoiser.architecture != "unet2d":
-        yield key, "true", f"false with {denoiser.architecture}"
+    key = "sampling.gradient_checkpointing"
+    if sampling.compile:
+        yield key, "true", "false with compile"
     clean = [name for name, one in dataset.classifiers.items() if not one.noise_trained]
     setups = dataset.setups.values()
     if clean in ([], ["judge"]) and not any(s.input == "x0" or ":" in s.guidance for s in setups):

@@ -83,8 +83,9 @@ def _network(dataset: Dataset, path: Path, channels: int | None) -> Iterator[Mis
     if (name := content.get("_class_name")) not in NETWORKS:
         yield _refused(path, "_class_name", name, ", ".join(NETWORKS))
         return
-    if dataset.sampling.gradient_checkpointing and name != "UNet2DModel":
-        yield "sampling.gradient_checkpointing", "true", f"false with {name} ({path})"
+    for key in ("gradient_checkpointing", "compile"):
+        if getattr(dataset.sampling, key) and name != "UNet2DModel":
+            yield f"sampling.{key}", "true", f"false with {name} ({path})"
     yield from _unknown(path, content, NETWORK)
     images = content.get("in_channels", 3)
     if images != content.get("out_channels", images):

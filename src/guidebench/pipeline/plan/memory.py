@@ -19,15 +19,17 @@ from guidebench.analysis.sensitivity import BATCH
 from guidebench.base import published
 from guidebench.base.choices import classes
 from guidebench.diffusion.schedules import DDPMLinear
+from guidebench.guidance.built import clip_gradient
 from guidebench.guidance.gradients import ClassifierGradient
-from guidebench.guidance.sampling import clip_gradient
 from guidebench.models import denoiser as denoisers
 from guidebench.models.classifier import Classifier
+from guidebench.models.precision import autocast
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.sections import Setup
 from guidebench.pipeline.jobs.rates import kinds, shape
 
 MIB = 2**20
+CPU = torch.device("cpu")
 # of the images of a sensitivity analysis: themselves, noise, x_t, x_{t-1} and both gradients; and
 # for each stabilizer both of its results and its states
 ALWAYS, STABILIZED = 6, 6
@@ -130,7 +132,7 @@ def _training(options: Dataset) -> int:
         weights: dict[str, Tensor] = {}
         weights |= {key: mode.from_tensor(value) for key, value in network.named_parameters()}
         with Live() as live:
-            with torch.autocast("cpu", torch.bfloat16, denoiser.mixed_precision == "bf16"):
+            with autocast(CPU, denoiser.mixed_precision):
                 output = functional_call(network, weights, (x, torch.zeros(rows)), asked)[0]
             functional.mse_loss(output.float(), x).backward()
     return 4 * _bytes(network) + live.peak
@@ -142,20 +144,27 @@ def _sampling(options: Dataset, setups: Collection[Setup]) -> int:
     through = [setup for setup in setups if setup.input == "x0"]
     rows = options.sampling.micro_batch
     return max(
-        _step(options, one.classifier, one.input, rows * (2 if one.guidance == "cfg" else 1))
+        _step(
+            options,
+            one.classifier,
+            one.input,
+            rows * (2 if one.guidance == "cfg" else 1),
+            options.sampling.precision,
+        )
         for one in through or setups
     )
 
 
-def _step(options: Dataset, guide: str | None, kind: str, rows: int) -> int:
+def _step(options: Dataset, guide: str | None, kind: str, rows: int, precision: str) -> int:
     """Of a step on that many rows: the weights, and what the gradient to x_t keeps."""
     network = _network(options).eval().requires_grad_(False)
     if options.sampling.gradient_checkpointing:
         denoisers.checkpointed(network)
 
     def evaluate(x: Tensor, _: Any) -> Tensor:
-        output: Tensor = network(x, torch.zeros(rows), **_asked(network, rows))[0]
-        return output
+        with autocast(CPU, precision):
+            output: Tensor = network(x, torch.zeros(rows), **_asked(network, rows))[0]
+        return output.to(x.dtype)
 
     if guide is None:
         with FakeTensorMode(allow_non_fake_inputs=True), Live() as live, torch.no_grad():
@@ -191,5 +200,6 @@ def _sensitivity(options: Dataset) -> int:
     guides = [name for name in named if name != "judge"]
     clean = [name for name in guides if not named[name].noise_trained]
     rows, whole = min(BATCH, asked.images), _images(options, asked.images).nbytes
-    steps = [_step(options, name, "x0" if clean else "raw", rows) for name in clean or guides]
+    kind = "x0" if clean else "raw"
+    steps = [_step(options, name, kind, rows, "float32") for name in clean or guides]
     return max(steps, default=0) + whole * (ALWAYS + STABILIZED * len(asked.stabilizers))

@@ -24,7 +24,7 @@ from guidebench.data.store import Stored
 from guidebench.guidance.sampling import Sampler
 from guidebench.metrics.extractors import ClassifierFeatures, extract, inception
 from guidebench.models import classifier_checkpoint
-from guidebench.models.denoiser import Denoiser, adopt, save
+from guidebench.models.denoiser import adopt, save
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.experiment.reading import load
@@ -115,8 +115,7 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
             steps[key] = ticks.step()
         training = peak_memory()
         reset_peak_memory()
-        denoiser = Denoiser(folder, device, options.sampling.gradient_checkpointing)
-        sampler = Sampler(denoiser, schedule, options.sampling, shape(options))
+        sampler = Sampler.opened(folder, device, schedule, options.sampling, shape(options))
     size = options.sampling.micro_batch
     seeds = torch.tensor([derive(0, number) for number in range(size)], device=device)
     labels = torch.zeros(size, dtype=torch.long, device=device)

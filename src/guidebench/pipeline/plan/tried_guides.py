@@ -15,8 +15,8 @@ from torch import Tensor
 from guidebench.base import choices
 from guidebench.diffusion.schedules import build as process
 from guidebench.diffusion.time_grid import times
+from guidebench.guidance.built import GuidedCell, build_guide, clip_gradient
 from guidebench.guidance.networks import BoundDenoiser
-from guidebench.guidance.sampling import GuidedCell, build_guide, clip_gradient
 from guidebench.guidance.stabilizers import build
 from guidebench.models.classifier import Classifier
 from guidebench.pipeline.experiment.config import Dataset

@@ -63,7 +63,12 @@ class Denoiser(Model):
         None, description="null: unconditional; else the share of labels replaced by the null token"
     )
     flip: bool = Field(False, description="random horizontal flips")
-    mixed_precision: Literal["no", "bf16"] = Field("no", description="autocast in training")
+    mixed_precision: Literal["no", "tf32", "bf16"] = Field(
+        "no", description="of the training, as `sampling.precision` (no: float32)"
+    )
+    compile: bool = Field(
+        False, description="train with compiled kernels, as `sampling.compile` (unet2d, one GPU)"
+    )
     gpus: PositiveInt = Field(
         1,
         description="GPUs that train it, each on its part of the batch "

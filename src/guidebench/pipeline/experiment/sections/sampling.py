@@ -86,6 +86,17 @@ class Sampling(Steps):
         "computes the rest again: the same images, less memory, about a quarter more time "
         "(unet2d)",
     )
+    precision: Literal["float32", "tf32", "bf16"] = Field(
+        "float32",
+        description="of the denoiser: float32 as PyTorch has it (on GPUs with convolutions in "
+        "TF32), tf32 with all matrix products in TF32, or bf16 autocast; its output, the "
+        "classifier and the sampler are in float32",
+    )
+    compile: bool = Field(
+        False,
+        description="the denoiser's kernels and those of its gradient are compiled by each job, "
+        "which takes about a minute (torch.compile; unet2d)",
+    )
     grid_images: int = Field(
         0,
         ge=0,

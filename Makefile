@@ -14,7 +14,7 @@ export DO_NOT_TRACK := true
 export CONFIG PROFILE ADDRESS PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run plan report ui server test test-slow slurm-test lint lock clean
+.PHONY: help setup run plan report ui server test test-slow slurm-test bench lint lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ test-slow: setup  ## the slow tests: killed runs, the forecast against the defau
 
 slurm-test: setup  ## the pipeline on a private SLURM (root, Debian's slurm-wlm and munge)
 	GUIDEBENCH_SLURM=required $(BIN)/python -m pytest -m slurm tests/slurm
+
+bench: setup  ## measure every ratio of docs/performance.md and write its table (10 minutes)
+	$(BIN)/python benchmarks/bench.py
 
 lint: setup  ## formatting, style, types, who imports whom, workflow files
 	$(BIN)/ruff format --check src tests benchmarks docs

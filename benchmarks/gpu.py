@@ -1,7 +1,9 @@
-"""What the paper's network does on a GPU: images a second, and the share of the card's peak.
+"""What the paper's network does on a GPU, within ten minutes: images a second, and of what share.
 
-Against the bare network, and a plain diffusers loop in the same run. `--tiny` runs the same code on
-the CPU with a small network. Usage: .venv/bin/python benchmarks/gpu.py [--tiny]
+Each number stands beside the bare network's in the same precision and beside the card's bf16 peak;
+a plain diffusers loop and the quality of bf16 are measured in the same run. `--tiny` runs the same
+code on the CPU with a small network, and compiles nothing.
+Usage: .venv/bin/python benchmarks/gpu.py [--tiny]
 """
 
 import statistics
@@ -12,22 +14,30 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from diffusers import DDPMScheduler
 from torch import Tensor
 
+from guidebench.data.sportballs import draw
+from guidebench.data.store import Stored
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.sampling import Sampler
+from guidebench.metrics.extractors import ClassifierFeatures, extract
+from guidebench.metrics.frechet import Fitted, moments
 from guidebench.models.classifier import Classifier
 from guidebench.models.denoiser import Denoiser, build, save
+from guidebench.models.precision import autocast, products
 from guidebench.pipeline.experiment import sections
 from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer
-from guidebench.train.denoiser import train
+from guidebench.train import classifier as classifiers
+from guidebench.train import denoiser as denoisers
 
 TINY = "--tiny" in sys.argv
+if not TINY and not torch.cuda.is_available():
+    raise SystemExit("benchmarks/gpu.py: found no GPU that torch can use, allowed: --tiny")
 DEVICE = torch.device("cpu" if TINY else "cuda")
 # the paper's CelebA network: 22.41 M parameters
 NETWORK = sections.Denoiser(
@@ -39,11 +49,37 @@ NETWORK = sections.Denoiser(
     checkpoint_every=10**6,
 )
 SIDE, ROWS, STEPS, TIMESTEPS, PRODUCT = 64, 128, 10, 400, 8192
+# for the quality of bf16: training steps, drawn images, samples of each set and their steps
+LEARNT, DRAWN, SAMPLED, FINE = 600, 2000, 512, 50
 if TINY:
     NETWORK = sections.Denoiser(channels=[8, 16], condition_dropout=0.1, checkpoint_every=10**6)
     SIDE, ROWS, STEPS, PRODUCT = 8, 2, 2, 64
+    LEARNT, DRAWN, SAMPLED, FINE = 4, 32, 8, 2
 # of one image: forward, with the backward to the input, and in training
 FORWARD, THROUGH, TRAINED = 18.66e9, 40.27e9, 55.96e9
+SCHEDULE = DDPMLinear(TIMESTEPS, rescale=True, device=DEVICE)
+NOWHERE: Any = SimpleNamespace(
+    path="",
+    load=lambda: None,
+    save=lambda state: None,
+    metric=lambda *at, **values: None,
+    progress=lambda *at: None,
+)
+
+
+class Mode(NamedTuple):
+    """How a network runs: `sampling.precision`, its name in training, and `compile`."""
+
+    precision: str
+    training: str
+    compile: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.precision}{', compiled' if self.compile else ''}"
+
+
+MODES = [Mode("float32", "no"), Mode("tf32", "tf32"), Mode("bf16", "bf16")]
+MODES += [] if TINY else [Mode("bf16", "bf16", compile=True)]
 
 
 def seconds(call: Callable[[], object], repetitions: int = 5) -> float:
@@ -65,38 +101,56 @@ def peak(kind: torch.dtype) -> float:
     return 2 * PRODUCT**3 / seconds(lambda: a @ b)
 
 
-def say(name: str, images: float, operations: float, best: float) -> None:
-    """One line: images a second, and the share of the bf16 peak."""
-    print(f"{name:54} {images:9.3g} images/s, {images * operations / best:.3f} of the bf16 peak")
+def say(
+    name: str, images: float, operations: float, best: float, alone: float | None = None
+) -> None:
+    """One line: images a second, the share of the bf16 peak, and that of the bare network's."""
+    share = "" if alone is None else f", {images / alone:.2f} of the bare network"
+    print(f"{name:44} {images:9.3g} images/s, {images * operations / best:.3f} of the peak{share}")
 
 
-def networks(denoiser: Denoiser, best: float) -> None:
-    """The bare network, forward and with the backward to its input."""
+def bare(denoiser: Denoiser, mode: Mode, best: float) -> tuple[float, float]:
+    """Images a second of the network alone: forward, and with the backward to its input."""
     x = torch.randn(ROWS, 3, SIDE, SIDE, device=DEVICE)
     x = x.contiguous(memory_format=torch.channels_last)
 
     def through() -> Tensor:
         asked = x.detach().requires_grad_()
-        return torch.autograd.grad(denoiser(asked, 200).float().square().sum(), asked)[0]
+        return torch.autograd.grad(denoiser(asked, 200).square().sum(), asked)[0]
 
-    for mixed in (False, True):
-        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=mixed):
-            words = "bf16 autocast" if mixed else "float32"
-            with torch.no_grad():
-                forward = seconds(lambda: denoiser(x, 200))
-            say(f"bare network, {words}, forward", ROWS / forward, FORWARD, best)
-            both = seconds(through)
-            say(f"bare network, {words}, forward and backward", ROWS / both, THROUGH, best)
+    with products(mode.precision):
+        with torch.no_grad():
+            forward = ROWS / seconds(lambda: denoiser(x, 200))
+        both = ROWS / seconds(through)
+    say(f"bare network, {mode}, forward", forward, FORWARD, best)
+    say(f"bare network, {mode}, and backward", both, THROUGH, best)
+    return forward, both
 
 
-def sampling(denoiser: Denoiser, schedule: DDPMLinear, best: float) -> None:
-    """Our sampler by every kind of guidance, and a plain diffusers loop."""
+def plain(denoiser: Denoiser, mode: Mode) -> None:
+    """A diffusers loop, unguided."""
+    scheduler = DDPMScheduler(TIMESTEPS, prediction_type="v_prediction")
+    scheduler.set_timesteps(STEPS)
+    label = torch.full((ROWS,), denoiser.null, device=DEVICE)
+    x = torch.randn(ROWS, 3, SIDE, SIDE, device=DEVICE)
+    with torch.no_grad(), autocast(DEVICE, mode.precision), products(mode.precision):
+        for t in scheduler.timesteps:
+            x = scheduler.step(denoiser.model(x, t, label).sample.float(), t, x).prev_sample
+
+
+def sampling(folder: Path, mode: Mode, best: float) -> None:
+    """Our sampler by every kind of guidance, beside the bare network and a plain loop."""
+    options = Sampling(steps=STEPS, micro_batch=ROWS)
+    how = {"precision": mode.precision, "compile": mode.compile}
+    options = options.model_copy(update=how)
+    sampler = Sampler.opened(folder, DEVICE, SCHEDULE, options, (3, SIDE, SIDE))
+    forward, both = bare(sampler.denoiser, mode, best)
+    if not mode.compile:
+        images = ROWS * STEPS / seconds(partial(plain, sampler.denoiser, mode), 3)
+        name = f"plain diffusers loop, {mode}, T = {TIMESTEPS}"
+        say(name, images / TIMESTEPS, FORWARD * TIMESTEPS, best, forward / TIMESTEPS)
     classifier = Classifier("small_resnet", 4, 64).eval().requires_grad_(False)
     classifier = classifier.to(DEVICE, memory_format=torch.channels_last)
-    options = Sampling(steps=STEPS, micro_batch=ROWS)
-    sampler = Sampler(denoiser, schedule, options, (3, SIDE, SIDE))
-    seeds = torch.arange(ROWS, device=DEVICE)
-    labels = torch.zeros(ROWS, dtype=torch.long, device=DEVICE)
     ema = Setup(guidance="classifier", stabilizer=Stabilizer(name="ema", beta=0.99))
     inputs = {kind: ema.model_copy(update={"input": kind}) for kind in ("raw", "x0_frozen", "x0")}
     calls: dict[str, tuple[Setup, float | None, Any]] = {
@@ -104,70 +158,83 @@ def sampling(denoiser: Denoiser, schedule: DDPMLinear, best: float) -> None:
         "cfg": (Setup(guidance="cfg"), 1.0, None),
         **{kind: (setup, 3.0, classifier) for kind, setup in inputs.items()},
     }
-
-    def plain() -> None:
-        scheduler = DDPMScheduler(TIMESTEPS, prediction_type="v_prediction")
-        scheduler.set_timesteps(STEPS)
-        x = torch.randn(ROWS, 3, SIDE, SIDE, device=DEVICE)
-        with torch.no_grad():
-            for t in scheduler.timesteps:
-                x = scheduler.step(denoiser(x, t), t, x).prev_sample
-
-    images = ROWS * STEPS / TIMESTEPS / seconds(plain, 3)
-    say("plain diffusers loop, unguided, T = 400", images, FORWARD * TIMESTEPS, best)
+    seeds = torch.arange(ROWS, device=DEVICE)
+    labels = torch.zeros(ROWS, dtype=torch.long, device=DEVICE)
     for name, (setup, scale, guide) in calls.items():
+        if mode.compile and name not in ("unguided", "x0"):
+            continue  # each other shape is another minute of compiling
         took = seconds(partial(sampler, setup, scale, guide, seeds, labels), 3)
-        cost = (THROUGH if name == "x0" else FORWARD) * (2 if name == "cfg" else 1)
-        say(f"{name}, T = 400", ROWS * STEPS / TIMESTEPS / took, cost * TIMESTEPS, best)
+        cost, alone = (THROUGH, both) if name == "x0" else (FORWARD, forward)
+        twice = 2 if name == "cfg" else 1
+        images = ROWS * STEPS / TIMESTEPS / took
+        what = f"{name}, {mode}, T = {TIMESTEPS}"
+        say(what, images, twice * cost * TIMESTEPS, best, alone / twice / TIMESTEPS)
 
 
-def training(schedule: DDPMLinear, best: float) -> None:
+def training(data: Stored, mode: Mode, best: float) -> None:
     """Our training loop: a long run less a short one."""
-    chance = np.random.default_rng(0)
-    data: Any = SimpleNamespace(
-        images=chance.integers(0, 255, (2048, 3, SIDE, SIDE), dtype=np.uint8),
-        labels=np.zeros(2048, np.int64),
-        classes=list("abcd"),
-    )
-    nothing: Any = SimpleNamespace(
-        path="",
-        load=lambda: None,
-        save=lambda state: None,
-        metric=lambda *at, **values: None,
-        progress=lambda *at: None,
-    )
-    for mixed in ("no", "bf16"):
-        options = NETWORK.model_copy(update={"batch_size": ROWS, "mixed_precision": mixed})
-        run = partial(
-            train,
-            data,
-            schedule=schedule,
-            seed=0,
-            checkpoint=nothing,
-            events=nothing,
-            device=DEVICE,
-        )
-        short, long = (
-            seconds(partial(run, options.model_copy(update={"steps": steps})), 1)
-            for steps in (STEPS, 4 * STEPS)
-        )
-        say(f"training, mixed_precision {mixed}", 3 * STEPS * ROWS / (long - short), TRAINED, best)
+    how = {"batch_size": ROWS, "mixed_precision": mode.training, "compile": mode.compile}
+    options = NETWORK.model_copy(update=how)
+
+    def run(steps: int) -> None:
+        few = options.model_copy(update={"steps": steps})
+        denoisers.train(data, few, SCHEDULE, 0, NOWHERE, NOWHERE, DEVICE)
+
+    short, long = (seconds(partial(run, steps), 1) for steps in (STEPS, 4 * STEPS))
+    say(f"training, {mode}", 3 * STEPS * ROWS / (long - short), TRAINED, best)
+
+
+def quality(data: Stored, folder: Path) -> None:
+    """The distance of bf16 samples from float32's of the same seeds, and of other seeds from them.
+
+    On features of a classifier that was trained on the same images, as the denoiser was.
+    """
+    options = NETWORK.model_copy(update={"steps": LEARNT, "batch_size": ROWS, "warmup": 2})
+    bf16 = options.model_copy(update={"mixed_precision": "bf16"})
+    model, _ = denoisers.train(data, bf16, SCHEDULE, 0, NOWHERE, NOWHERE, DEVICE)
+    save(model, folder, SCHEDULE.discrete_betas().tolist(), "v")
+    section = sections.Classifier(architecture="small_resnet", steps=LEARNT)
+    judge, _ = classifiers.train(data, section, None, 1, NOWHERE, NOWHERE, DEVICE)
+
+    def features(precision: str, first: int) -> np.ndarray:
+        asked = Sampling(steps=FINE, micro_batch=ROWS, precision=precision)
+        sampler = Sampler.opened(folder, DEVICE, SCHEDULE, asked, (3, SIDE, SIDE))
+        seeds = torch.arange(first, first + SAMPLED, device=DEVICE)
+        images = sampler(Setup(), None, None, seeds, torch.zeros_like(seeds)).images
+        return extract(ClassifierFeatures("judge", judge), images, DEVICE)[0]
+
+    reference = features("float32", 0)
+    fitted = Fitted(reference, np.zeros(len(reference), int), 1)
+    for name, found in {
+        "bf16 against float32, equal seeds": features("bf16", 0),
+        "float32 against float32, other seeds": features("float32", SAMPLED),
+        "bf16 against float32, other seeds": features("bf16", SAMPLED),
+    }.items():
+        print(f"FD of {SAMPLED} samples, {name:40} {fitted.distance(moments(found)):.4g}")
 
 
 def main() -> None:
-    """All of it, in a minute or two."""
+    """All of it."""
+    started = time.perf_counter()
     print(torch.cuda.get_device_name() if DEVICE.type == "cuda" else "CPU", torch.__version__)
     best = peak(torch.bfloat16)
+    float32 = peak(torch.float32)
+    with products("tf32"):
+        tf32 = peak(torch.float32)
     print(
-        f"matrix product: bf16 {best / 1e12:.3g} TFLOP/s, float32 {peak(torch.float32) / 1e12:.3g}"
+        f"matrix product, TFLOP/s: bf16 {best / 1e12:.3g}, tf32 {tf32 / 1e12:.3g}, "
+        f"float32 {float32 / 1e12:.3g}"
     )
-    schedule = DDPMLinear(TIMESTEPS, rescale=True, device=DEVICE)
+    balls = draw(sections.SportBallsData(size=SIDE, canvas=4 * SIDE), DRAWN, 0)
+    data = Stored(balls.images, balls.labels, balls.classes)
     with tempfile.TemporaryDirectory() as folder:
-        save(build(NETWORK, SIDE, 3, 4), Path(folder), schedule.discrete_betas().tolist(), "v")
-        denoiser = Denoiser(Path(folder), DEVICE)
-    networks(denoiser, best)
-    sampling(denoiser, schedule, best)
-    training(schedule, best)
+        betas = SCHEDULE.discrete_betas().tolist()
+        save(build(NETWORK, SIDE, 3, 4), Path(folder), betas, "v")
+        for mode in MODES:
+            sampling(Path(folder), mode, best)
+            training(data, mode, best)
+        quality(data, Path(folder))
+    print(f"{(time.perf_counter() - started) / 60:.1f} minutes")
 
 
 if __name__ == "__main__":

@@ -13,19 +13,7 @@ rule all:
     default_target: True
     input:
         # every result, not the report alone: none may be missing
-        [str(listing.manifest(LAYOUT, job)) for job in listing.jobs(EXPERIMENT)],
-
-
-if workflow.is_main_process:
-    logger.info(
-        "",
-        extra=schedule.announced(
-            EXPERIMENT,
-            LAYOUT,
-            STALE,
-            {rule.name: rule.priority for rule in workflow.rules},
-        ),
-    )
+        lambda wildcards: manifests(listing.jobs(EXPERIMENT)),
 
 
 onstart:

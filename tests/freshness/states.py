@@ -18,7 +18,7 @@ from tiny import Died, apart, configured, experiment, run_job
 
 from guidebench.pipeline import recording
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.jobs import freshness
+from guidebench.pipeline.jobs import sharing
 from guidebench.pipeline.jobs.check import problems
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import inputs, jobs, manifest
@@ -45,8 +45,9 @@ LIMIT = 25
 
 
 class Outcome(NamedTuple):
-    """What a run planned, ran, and could not do."""
+    """What a run foresaw, planned when others' results were taken, ran, and could not do."""
 
+    foreseen: list[Job]
     planned: list[Job]
     ran: list[Job]
     failed: list[str]
@@ -179,32 +180,43 @@ class Experiment:
         self.results = copy
 
     def files(self) -> list[Path]:
-        """Every file of the experiment that somebody may delete or damage."""
-        root = self.results / "tiny"
+        """Every file of the experiments that somebody may delete or damage."""
         return sorted(
             path
-            for path in root.rglob("*")
-            if path.is_file() and path.relative_to(root).parts[0] not in OURS
+            for path in self.results.glob("*/**/*")
+            if path.is_file() and path.relative_to(self.results).parts[1] not in OURS
         )
 
-    def _do(self, work: Callable[[Any, Layout], Any], results: Path | None = None) -> Any:
+    def _do(
+        self,
+        work: Callable[[Any, Layout], Any],
+        results: Path | None = None,
+        name: str = "tiny",
+    ) -> Any:
         def there() -> Any:
             edit_code(self.code)
             folder = results or self.results
             folder.mkdir(parents=True, exist_ok=True)
-            config = configured(self.values, self.root / "experiment.json")
+            config = configured(self.values | {"name": name}, self.root / "experiment.json")
             with drawn_quickly():
-                return work(config, Layout(folder, "tiny"))
+                return work(config, Layout(folder, name))
 
         return apart(there)
 
-    def run(self, results: Path | None = None, at: int = 0, kill: bool = False) -> Outcome | None:
+    def run(
+        self,
+        results: Path | None = None,
+        at: int = 0,
+        kill: bool = False,
+        name: str = "tiny",
+    ) -> Outcome | None:
         """Run what is stale, as Snakemake does with --keep-going; None when it was killed."""
 
         def work(config: Any, layout: Layout) -> Outcome:
-            planned = list(freshness.stale(config, layout))
+            foreseen = list(sharing.survey(config, layout).stale)
             ran, failed, lost = [], [], set()
             with trouble(at, kill):
+                planned = list(sharing.take_over(config, layout).stale)
                 for job in planned:
                     if lost & set(inputs(config, job)):
                         lost.add(job)
@@ -215,19 +227,19 @@ class Experiment:
                     except UserError as error:
                         lost.add(job)
                         failed.append(str(error))
-            return Outcome(planned, ran, failed)
+            return Outcome(foreseen, planned, ran, failed)
 
         try:
-            outcome: Outcome = self._do(work, results)
+            outcome: Outcome = self._do(work, results, name)
         except Died:
             assert kill
             return None
         return outcome
 
-    def finish(self, results: Path | None = None) -> Outcome:
+    def finish(self, results: Path | None = None, name: str = "tiny") -> Outcome:
         """Run until nothing fails, deleting what the messages say should be deleted."""
         for _ in range(LIMIT):
-            outcome = self.run(results)
+            outcome = self.run(results, name=name)
             assert outcome is not None
             if not outcome.failed:
                 return outcome

@@ -25,7 +25,7 @@ SEED = int(os.environ.get("GUIDEBENCH_SEED", "2026"))
 
 
 class People(RuleBasedStateMachine):
-    """Edits, runs, kills, failures, deletions, damage and copies, in any order."""
+    """Edits, runs, kills, failures, deletions, damage, copies, and an experiment beside it."""
 
     @initialize()
     def begin(self) -> None:
@@ -81,10 +81,17 @@ class People(RuleBasedStateMachine):
         self.whole = False
 
     @rule()
+    def run_another(self) -> None:
+        """Beside it: it takes over what is done, and may be taken from."""
+        outcome = self.experiment.finish(name="other")
+        assert outcome.ran == outcome.planned
+
+    @rule()
     def run(self) -> None:
         experiment = self.experiment
         outcome = experiment.finish()
         assert outcome.ran == outcome.planned
+        assert outcome.foreseen == outcome.planned or not self.whole
         assert experiment.digest() == experiment.reference()
         published = any(job.stage == "report" for job in outcome.ran)
         if published or self.whole:

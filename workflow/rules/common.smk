@@ -2,6 +2,7 @@
 import json
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from shlex import quote
 
@@ -15,7 +16,7 @@ from guidebench.workload import REAL
 from guidebench.pipeline import forkserver
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
-from guidebench.pipeline.jobs import cost_model, demands, freshness, listing, slices
+from guidebench.pipeline.jobs import cost_model, demands, listing, sharing, slices
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.plan import schedule, trial
 from guidebench.pipeline.run.killed_runs import MARK
@@ -80,51 +81,89 @@ wildcard_constraints:
 # What is stale is decided in one place (docs/freshness.md), and Snakemake runs just that: its own
 # records do not travel with a copied folder, and do not see code, files from outside or damage.
 # The processes that it starts for single jobs (SLURM) were told what to run.
-STALE = {}
+FOUND = sharing.Survey({}, {}, {})
 try:
     if workflow.is_main_process:
-        STALE = freshness.stale(EXPERIMENT, LAYOUT)
-        demands.check_prepared(EXPERIMENT, CONFIG_FILE, LAYOUT, STALE)
+        FOUND = sharing.survey(EXPERIMENT, LAYOUT)
+        demands.check_prepared(EXPERIMENT, CONFIG_FILE, LAYOUT, FOUND)
         # it may start torch: not where nothing is to do, nor after `guidebench run`, which did it
-        if STALE and MARK not in os.environ:
+        if FOUND.stale and MARK not in os.environ:
             trial.check(EXPERIMENT, CONFIG_FILE)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-if STALE and any(argument.startswith("--report") for argument in sys.argv):
-    raise WorkflowError("--report: some results are missing or stale; run again first")
+if FOUND.stale or FOUND.taken:
+    if any(argument.startswith("--report") for argument in sys.argv):
+        raise WorkflowError(
+            "--report: some results are missing or stale; run again first"
+        )
+
+
+def by_hand():
+    """Whether somebody forces jobs; known when Snakemake asks for input."""
+    settings = workflow.dag_settings
+    return settings.forceall or settings.forcerun or settings.forcetargets
+
+
+@cache
+def decided():
+    """What is stale and what is taken from other experiments, as soon as it is known: in a run it
+    lies in this one's folder then, else a manifest there stands for the one that would.
+    """
+    found = FOUND
+    if by_hand():
+        asked = dict.fromkeys(found.taken, "asked for")
+        found = sharing.Survey(found.stale | asked, {}, {})
+    dry = not workflow.execution_settings or workflow.dryrun or workflow.touch
+    if found.taken and not dry:
+        found = sharing.take_over(EXPERIMENT, LAYOUT)
+    for line in sharing.told(found.taken):
+        logger.info(line, extra={"event": "taken"})
+    if found.taken and not dry:
+        found = found._replace(taken={})
+    if workflow.is_main_process:
+        priorities = {rule.name: rule.priority for rule in workflow.rules}
+        plan = schedule.announced(EXPERIMENT, LAYOUT, found.stale, priorities)
+        logger.info("", extra=plan)
+    return found
+
+
+def manifests(jobs):
+    """Their manifests. The time of one that stands is nobody's business (`ancient`), unless
+    somebody forces jobs by hand.
+    """
+    found = decided()
+    return [
+        path if by_hand() or job in found.stale else ancient(path)
+        for job in jobs
+        for path in [str(listing.manifest(found.place(LAYOUT, job), job))]
+    ]
 
 
 def reads(stage):
     """The manifests that a job of the stage reads.
 
     Snakemake asks for each job's input while it makes up its mind which jobs have to run: that is
-    the moment to tell it which ones do. The time of a manifest that stands is nobody's business
-    (`ancient`), unless somebody forces jobs by hand.
+    the moment to tell it which ones do.
     """
 
-    def manifests(wildcards):
-        job, settings = Job(stage, **wildcards), workflow.dag_settings
-        # nor do its records of interrupted jobs decide anything: a manifest that is there is whole
-        settings.rerun_triggers = {RerunTrigger.MTIME}
+    def asked(wildcards):
+        job = Job(stage, **wildcards)
+        # its records of interrupted jobs decide nothing: a manifest that is there is whole
+        workflow.dag_settings.rerun_triggers = {RerunTrigger.MTIME}
         workflow.dag.ignore_incomplete = True
         if workflow.execution_settings:
             workflow.execution_settings.keep_incomplete = True
-        if job in STALE:
+        if job in decided().stale:
             workflow.dag.forcefiles.add(str(listing.manifest(LAYOUT, job)))
-        by_hand = settings.forceall or settings.forcerun or settings.forcetargets
-        return [
-            path if by_hand or other in STALE else ancient(path)
-            for other in listing.inputs(EXPERIMENT, job)
-            for path in [str(listing.manifest(LAYOUT, other))]
-        ]
+        return manifests(listing.inputs(EXPERIMENT, job))
 
-    return manifests
+    return asked
 
 
 def why(stage):
     """Why a job of the stage runs, for Snakemake's own report."""
-    return lambda wildcards: STALE.get(Job(stage, **wildcards), "asked for")
+    return lambda wildcards: decided().stale.get(Job(stage, **wildcards), "asked for")
 
 
 # where a job's network runs; jobs without one ask for no GPU

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import diffusers
@@ -77,7 +79,13 @@ def build(options: sections.Denoiser, size: int, image_channels: int, classes: i
 
 def save(model: ModelMixin, folder: Path, betas: list[float], prediction: str) -> None:
     """Write the averaged weights and the scheduler as DDPMPipeline.from_pretrained reads them."""
-    model.save_pretrained(folder / "unet", safe_serialization=True)
+    place = (folder / WEIGHTS).parent
+    place.mkdir(parents=True, exist_ok=True)
+    # files are replaced, never changed: another experiment may have the old ones, too
+    with TemporaryDirectory(dir=place) as draft:
+        model.save_pretrained(draft, safe_serialization=True)
+        for path in Path(draft).iterdir():
+            os.replace(path, place / path.name)
     scheduler = {
         "_class_name": "DDPMScheduler",
         "_diffusers_version": diffusers.__version__,

@@ -23,6 +23,7 @@ from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.jobs import demands
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import manifest
+from guidebench.pipeline.jobs.sharing import Source, Survey
 from guidebench.pipeline.run.killed_runs import MARK
 from guidebench.pipeline.run.stage_process import run_stage
 
@@ -338,10 +339,16 @@ def test_data_that_stand_prepared_are_asked_again(edited, tmp_path):
         images = np.zeros((len(labels), 3, 16, 16), np.uint8)
         data = DataSet(images, labels, ["baseball", "basketball", "volleyball", "soccer ball"])
         write(data, layout.data("sportballs") / split)
-    others = {Job("prepare", "mnist"): "not computed yet"}
+    others = Survey({Job("prepare", "mnist"): "not computed yet"}, {}, {})
+    balls = {Job("prepare", "sportballs"): "why"}
     demands.check_prepared(config, "a.yaml", layout, others)
     other = edited({(*BALLS, "target"): "basketball"})
-    demands.check_prepared(other, "a.yaml", layout, others | {Job("prepare", "sportballs"): "why"})
+    demands.check_prepared(other, "a.yaml", layout, Survey(others.stale | balls, {}, {}))
+    # those that another experiment has, as those of one's own
+    sources = {Job("prepare", "sportballs"): Source(layout, {})}
+    elsewhere, taken = Layout(tmp_path, "y"), Survey(others.stale, sources, {})
+    with pytest.raises(UserError, match=r"found 3 images of class 'basketball'"):
+        demands.check_prepared(other, "a.yaml", elsewhere, taken)
     with pytest.raises(UserError, match=r"^a\.yaml: datasets\.sportballs\.data\.train: found 3 im"):
         demands.check_prepared(other, "a.yaml", layout, others)
 

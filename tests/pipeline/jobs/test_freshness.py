@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from checkpoints import write_checkpoint
+from finished_jobs import Results
 
 from guidebench.base import sources
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs import check, freshness, listing
 from guidebench.pipeline.jobs.freshness import Basis, differences, listed, stale
 from guidebench.pipeline.jobs.layout import Job, Layout
@@ -20,9 +20,7 @@ from guidebench.pipeline.jobs.stages import FOLLOWING, STAGES
 from guidebench.pipeline.records import code
 from guidebench.pipeline.records.artifacts import (
     digest_of,
-    ordered_digest,
     read_json,
-    seal,
     sha256,
     write_json,
     write_manifest,
@@ -34,54 +32,6 @@ S = ("datasets", BALLS)
 CLEAN = Job("train_classifier", BALLS, "clean")
 SAMPLE = Job("sample", BALLS, block="evaluation-0")
 NOT_YET, UPSTREAM = "not computed yet", "what it reads runs again"
-
-
-class Results:
-    """Every job's files, manifest and record of code, as a finished run leaves them."""
-
-    def __init__(self, config: Config, root: Path) -> None:
-        self.config, self.layout = config, Layout(root / "results", "smoke")
-        self.layout.root.mkdir(parents=True)
-        for job in jobs(config):
-            self.finish(job)
-
-    def file(self, job: Job) -> Path:
-        return folder(self.layout, job) / f"{job.stage}-{job.name}.npy"
-
-    def finish(self, job: Job, content: bytes = b"content") -> None:
-        """Run a job, with that content of its file."""
-        path = self.file(job)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        spec = listing.spec(self.config, job)
-        write_json(provenance(self.layout, job), {"spec": spec})
-        basis = Basis(
-            ordered_digest(spec),
-            freshness.read(self.config, self.layout, job),
-            code.keep(self.layout.root, {f"stages.{job.stage}:run", "base.seeds:derive"}),
-        )
-        write_manifest(
-            manifest(self.layout, job), folder(self.layout, job), basis._asdict(), [path.name], []
-        )
-
-    def stale(self, config: Config | None = None) -> dict[Job, str]:
-        code.forget()
-        return stale(config or self.config, self.layout)
-
-    def below(self, *above: Job) -> set[Job]:
-        """The jobs that read from these, directly or not."""
-        found = set(above)
-        for job in jobs(self.config):
-            if found & set(inputs(self.config, job)):
-                found.add(job)
-        return found - set(above)
-
-    def changes(self, job: Job, **changes: Any) -> None:
-        """Write other values into a job's manifest."""
-        path = manifest(self.layout, job)
-        content = read_json(path)
-        del content["sha256"]
-        seal(path, content | changes)
 
 
 @pytest.fixture
@@ -422,18 +372,19 @@ def test_code_is_listed_shortly() -> None:
 
 @pytest.fixture
 def cell(tmp_path: Path) -> Path:
-    path = tmp_path / "cell.npz"
+    path = tmp_path / "smoke" / "cell.npz"
+    path.parent.mkdir()
     path.write_bytes(b"images")
-    cost = tmp_path / "cell.cost.json"
+    cost = path.with_suffix(".cost.json")
     cost.write_text('{"seconds": 1.5}')
-    remember(path, "key", tmp_path, {"base.seeds:derive"}, cost)
+    remember(path, "key", path.parent, {"base.seeds:derive"}, cost)
     return path
 
 
-def test_a_finished_cell_stands_with_the_functions_behind_it(cell: Path, tmp_path: Path) -> None:
-    assert "base.seeds:derive" in (standing(cell, "key", tmp_path) or set())
-    assert standing(cell, "another key", tmp_path) is None
-    assert standing(tmp_path / "other.npz", "key", tmp_path) is None
+def test_a_finished_cell_stands_with_the_functions_behind_it(cell: Path) -> None:
+    assert "base.seeds:derive" in (standing(cell, "key", cell.parent) or set())
+    assert standing(cell, "another key", cell.parent) is None
+    assert standing(cell.with_name("other.npz"), "key", cell.parent) is None
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
@@ -451,17 +402,17 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_cell_does_not_stand(damage: str, cell: Path, tmp_path: Path) -> None:
+def test_a_damaged_cell_does_not_stand(damage: str, cell: Path) -> None:
     DAMAGES[damage](cell)
     code.forget()
-    assert standing(cell, "key", tmp_path) is None
+    assert standing(cell, "key", cell.parent) is None
     # of an edit of the same size only the content says so
-    assert (standing(cell, "key", tmp_path, whole=False) is None) == (damage != "edited")
+    assert (standing(cell, "key", cell.parent, whole=False) is None) == (damage != "edited")
 
 
-def test_a_cell_of_other_code_does_not_stand(cell: Path, tmp_path: Path) -> None:
+def test_a_cell_of_other_code_does_not_stand(cell: Path) -> None:
     sidecar = cell.with_suffix(".key.json")
     older = {"base.seeds:derive": "0" * 16}
-    write_json(tmp_path / code.FOLDER / f"{digest_of(older)[:16]}.json", older)
+    write_json(cell.parent / code.FOLDER / f"{digest_of(older)[:16]}.json", older)
     sidecar.write_text(json.dumps(read_json(sidecar) | {"code": digest_of(older)[:16]}))
-    assert standing(cell, "key", tmp_path) is None
+    assert standing(cell, "key", cell.parent) is None

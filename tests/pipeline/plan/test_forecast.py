@@ -10,14 +10,15 @@ from guidebench.base.units import size
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.sections import Attack
-from guidebench.pipeline.jobs import cost_model, freshness, listing, slices
+from guidebench.pipeline.jobs import cost_model, listing, sharing, slices
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import jobs
 from guidebench.pipeline.jobs.rates import STARTUP_SECONDS, Rates, assumed, stated
+from guidebench.pipeline.jobs.sharing import Source, Survey
 from guidebench.pipeline.plan.forecast import Cost, lines
 from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, pending
 from guidebench.pipeline.plan.schedule import Task, makespan
-from guidebench.pipeline.records.artifacts import digest_of, read_json, seal, write_json
+from guidebench.pipeline.records.artifacts import digest_of, read_json, write_json
 from guidebench.pipeline.records.finished_cells import remember
 from guidebench.pipeline.run.runner import Run
 
@@ -125,8 +126,8 @@ def test_a_checkpoint_takes_no_training(smoke) -> None:
 
 def test_without_results_every_cell_is_missing(smoke, tmp_path: Path) -> None:
     layout, job = Layout(tmp_path, "smoke"), Job("sample", "mnist", block="evaluation-0")
-    assert missing_cells(smoke, layout, job, set()) == workload.cells(smoke, "mnist")
-    text = lines(smoke, layout, [Pending(job)], [Cost(1.0)], {}, 2)
+    assert missing_cells(smoke, layout, job, {}) == workload.cells(smoke, "mnist")
+    text = lines(smoke, sharing.survey(smoke, layout), [Pending(job)], [Cost(1.0)], {}, 2)
     assert text[-1] == "sample mnist.evaluation-0: not computed yet"
 
 
@@ -140,20 +141,18 @@ def test_columns_do_not_touch(smoke, tmp_path: Path) -> None:
 def test_a_cell_without_its_images_or_its_key_is_missing(smoke, tmp_path: Path, lost: str) -> None:
     layout, job = Layout(tmp_path, "smoke"), Job("sample", "mnist", block="evaluation-0")
     block, cells = workload.block(smoke, "mnist", "evaluation-0"), workload.cells(smoke, "mnist")
-    models = {}
-    for name, place in {"denoiser": layout.denoiser("mnist")}.items() | {
-        (guide, layout.classifier("mnist", guide)) for guide in workload.used_guides(smoke, "mnist")
-    }:
-        basis = {"spec": "", "inputs": {}, "code": "", "measured": [], "bytes": {}}
-        seal(place / "manifest.json", basis | {"files": {name: "0"}})
-        models[name] = digest_of({name: "0"})
+    guides = workload.used_guides(smoke, "mnist")
+    trained = {name: Job("train_classifier", "mnist", name) for name in guides}
+    trained["denoiser"] = Job("train_denoiser", "mnist")
+    models = {name: digest_of(name) for name in trained}
+    contents = {source: models[name] for name, source in trained.items()}
     for cell in cells:
         path = layout.samples("mnist") / cell.path / f"{block.name}.npz"
         key = slices.cell_key(smoke, "mnist", cell, block, models)
         path.parent.mkdir(parents=True)
         path.write_bytes(b"images")
         remember(path, key, layout.root, {"stages.sample:run", "diffusion.samplers:ddim"})
-    assert missing_cells(smoke, layout, job, set()) == []
+    assert missing_cells(smoke, layout, job, contents) == []
     path = layout.samples("mnist") / cells[0].path / f"{block.name}.npz"
     if lost == "torn":
         path.with_suffix(".key.json").write_text("{")
@@ -164,34 +163,45 @@ def test_a_cell_without_its_images_or_its_key_is_missing(smoke, tmp_path: Path, 
         write_json(path.with_suffix(".key.json"), entry | {"key": "0"})
     else:
         path.with_suffix(lost).unlink()
-    assert missing_cells(smoke, layout, job, set()) == cells[:1]
+    assert missing_cells(smoke, layout, job, contents) == cells[:1]
     # what a network draws is not known before it is trained
-    assert missing_cells(smoke, layout, job, {Job("train_denoiser", "mnist")}) == cells
+    del contents[trained["denoiser"]]
+    assert missing_cells(smoke, layout, job, contents) == cells
 
 
-def test_nothing_to_do_is_said_in_one_line(smoke, tmp_path: Path) -> None:
-    text = lines(smoke, Layout(tmp_path, "smoke"), [], [], {}, 2)
+def test_nothing_to_do_is_said_in_one_line(smoke) -> None:
+    text = lines(smoke, Survey({}, {}, {}), [], [], {}, 2)
     assert text == ["smoke: 31 jobs, 31 up to date, 0 to run", "nothing to do"]
 
 
-def test_reasons_are_those_of_what_is_stale(smoke, tmp_path: Path, monkeypatch) -> None:
+def test_reasons_are_those_of_what_is_stale(smoke) -> None:
     names = ("selection-0", "evaluation-0")
     items = [Pending(Job("sample", "mnist", block=name)) for name in names]
     items.append(Pending(Job("report")))
     reasons = {item.job: "changed: seed: 1 -> 2" for item in items[:2]}
-    monkeypatch.setattr(freshness, "stale", lambda config, layout: reasons)
-    text = lines(smoke, Layout(tmp_path, "smoke"), items, [Cost(1.0)] * 3, {}, 2)
+    text = lines(smoke, Survey(reasons, {}, {}), items, [Cost(1.0)] * 3, {}, 2)
     assert text[-2:] == [
         "sample mnist.selection-0, mnist.evaluation-0: changed: seed: 1 -> 2",
         "report: asked for",
     ]
 
 
-def test_a_better_block_is_named_where_jobs_are_short(smoke, tmp_path: Path) -> None:
+def test_what_is_taken_over_is_neither_up_to_date_nor_to_run(smoke, tmp_path: Path) -> None:
+    source = Source(Layout(tmp_path, "other"), {})
+    taken = [Job("prepare", "mnist"), Job("train_denoiser", "mnist"), Job("prepare", "sportballs")]
+    found = Survey({Job("report"): "not computed yet"}, dict.fromkeys(taken, source), {})
+    text = lines(smoke, found, [Pending(Job("report"))], [Cost(1.0)], {}, 2)
+    assert text[:2] == [
+        "smoke: 31 jobs, 27 up to date, 3 taken, 1 to run",
+        "taken from other: prepare 2, train_denoiser 1",
+    ]
+
+
+def test_a_better_block_is_named_where_jobs_are_short(smoke) -> None:
     job = Job("sample", "mnist", block="evaluation-0")
     text = lines(
         smoke,
-        Layout(tmp_path, "smoke"),
+        Survey({}, {}, {}),
         [Pending(job)] * 80,
         [Cost(60.0, 16, 100.0, 10.0)] * 80,
         {},
@@ -200,7 +210,7 @@ def test_a_better_block_is_named_where_jobs_are_short(smoke, tmp_path: Path) -> 
     assert any("with sampling.block 392 instead of 16" in line for line in text)
     fine = lines(
         smoke,
-        Layout(tmp_path, "smoke"),
+        Survey({}, {}, {}),
         [Pending(job)] * 80,
         [Cost(1200.0, 16, 100.0, 10.0)] * 80,
         {},

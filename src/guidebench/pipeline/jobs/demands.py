@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.image_counts import floorless, short
 from guidebench.pipeline.experiment.sections import CustomData, Denoiser, FolderData
 from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.sharing import Survey
 from guidebench.pipeline.records.artifacts import read_json, sha256
 
 log = logging.getLogger(__name__)
@@ -124,11 +125,11 @@ def check(config: Config, path: str, results: Path) -> None:
     _refuse([f"{path}: {line}" for line in missing(config, results)])
 
 
-def check_prepared(config: Config, path: str, layout: Layout, stale: Container[Job]) -> None:
+def check_prepared(config: Config, path: str, layout: Layout, found: Survey) -> None:
     """Data that stand prepared, for what is asked of them now: UserError with a line a shortage."""
     for name, dataset in config.datasets.items():
-        if Job("prepare", name) not in stale:
-            short_of = prepared(dataset, layout.data(name))
+        if (job := Job("prepare", name)) not in found.stale:
+            short_of = prepared(dataset, found.place(layout, job).data(name))
             _refuse(in_words(below(f"{path}: datasets.{name}", short_of)))
 
 

@@ -24,7 +24,6 @@ from guidebench.pipeline.records.artifacts import (
     digest_of,
     environment,
     ordered_digest,
-    tidy,
     write_manifest,
     write_provenance,
 )
@@ -137,10 +136,7 @@ class Execution:
             },
             measured,
         )
-        listed = [place / name for name in (*names, *measured)]
-        beside_cells = [cell.with_suffix(".key.json") for cell in listed]
-        for own in listing.owned(self.layout, self.job):
-            tidy(own, {path, provenance, *listed, *beside_cells})
+        listing.tidy(self.layout, self.job, [*names, *measured])
         beside = os.path.relpath(provenance, place)
         write_manifest(path, place, basis._asdict(), names, [*measured, beside])
 

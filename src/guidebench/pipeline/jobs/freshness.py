@@ -4,7 +4,8 @@ A result stands while three things are what they were when it was made: its slic
 the content of what it reads, and the code that ran for it. They are its basis, and are written
 with every result: in a job's manifest, beside a finished cell, in a training's checkpoint. A job
 is stale, too, when a file of its manifest is missing, or when a job that it reads from is stale.
-Snakemake runs the jobs that are stale here (workflow/rules/common.smk), and `plan` names them.
+What another experiment has of them is taken over (`sharing`); Snakemake runs the others
+(workflow/rules/common.smk), and `plan` names them.
 """
 
 from __future__ import annotations
@@ -89,15 +90,18 @@ def stale(config: Config, layout: Layout) -> dict[Job, str]:
     reasons: dict[Job, str] = {}
     contents: dict[Job, str] = {}
     for job in jobs(config):
-        if reason := _why(config, layout, job, reasons, contents):
+        if reason := why(config, layout, job, reasons, contents):
             reasons[job] = reason
     return reasons
 
 
-def _why(
+def why(
     config: Config, layout: Layout, job: Job, before: dict[Job, str], contents: dict[Job, str]
 ) -> str:
-    """Why a job is stale; "" when it is not. `before`: the stale ones of the jobs before it."""
+    """Why a job is stale; "" when it is not.
+
+    `before`: the stale ones of the jobs before it; `contents`: as `read` takes it.
+    """
     path = manifest(layout, job)
     if not path.is_file():
         return "not computed yet"

@@ -8,6 +8,7 @@ from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.rates import Rates
 from guidebench.pipeline.jobs.stages import STAGES
+from guidebench.pipeline.records import artifacts
 from guidebench.pipeline.records.artifacts import MANIFEST, PROVENANCE
 
 
@@ -66,3 +67,12 @@ def provenance(layout: Layout, job: Job) -> Path:
 def owned(layout: Layout, job: Job) -> list[Path]:
     """Folders with files of this job alone; none for a seed block: its cells share folders."""
     return STAGES[job.stage].owned(layout, job)
+
+
+def tidy(layout: Layout, job: Job, names: Iterable[str]) -> None:
+    """Remove what lies in the job's own folders but manifest, provenance, and the files `names`."""
+    listed = [folder(layout, job) / name for name in names]
+    kept = {manifest(layout, job), provenance(layout, job), *listed}
+    kept |= {cell.with_suffix(".key.json") for cell in listed}
+    for own in owned(layout, job):
+        artifacts.tidy(own, kept)

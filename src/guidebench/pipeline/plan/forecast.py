@@ -16,11 +16,12 @@ from guidebench.base.choices import classes
 from guidebench.base.units import duration, size
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
-from guidebench.pipeline.jobs import cost_model, freshness, listing
+from guidebench.pipeline.jobs import cost_model, listing, sharing
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import inputs, jobs
 from guidebench.pipeline.jobs.parallel import visible_gpus
 from guidebench.pipeline.jobs.rates import Rates, shape, stated
+from guidebench.pipeline.jobs.sharing import Survey
 from guidebench.pipeline.jobs.stages import STAGES
 from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, pending
 from guidebench.pipeline.plan.schedule import Task, makespan, width
@@ -73,9 +74,13 @@ def probe_all(
 
 
 def cost(
-    config: Config, layout: Layout, job: Job, rates: Mapping[str, Rates], running: set[Job]
+    config: Config,
+    layout: Layout,
+    job: Job,
+    rates: Mapping[str, Rates],
+    contents: Mapping[Job, str],
 ) -> Cost:
-    """Cost of a pending job; `running` are all that will run."""
+    """Cost of a pending job; `contents`: digests of what the jobs wrote that do not run."""
     if not job.dataset:
         return Cost(listing.seconds(config, job, rates), disk=FOLLOWING_BYTES / 4)
     if job.stage != "sample":
@@ -83,7 +88,7 @@ def cost(
             listing.seconds(config, job, rates), disk=_disk(config, job), workers=width(config, job)
         )
     rate = rates[job.dataset]
-    cells = missing_cells(config, layout, job, running)
+    cells = missing_cells(config, layout, job, contents)
     block = workload.block(config, job.dataset, job.block)
     spent = [cost_model.cell_seconds(config, job.dataset, block, cell, rate) for cell in cells]
     count = block.count * len(cells)
@@ -112,7 +117,7 @@ def _disk(config: Config, job: Job) -> float:
 
 def lines(
     config: Config,
-    layout: Layout,
+    found: Survey,
     items: list[Pending],
     costs: list[Cost],
     memory: Mapping[str, Mapping[str, float]],
@@ -120,13 +125,16 @@ def lines(
 ) -> list[str]:
     """The forecast as text."""
     total = list(jobs(config))
-    done = len(total) - len(items)
-    text = [f"{config.name}: {len(total)} jobs, {done} up to date, {len(items)} to run", ""]
+    running = {item.job for item in items}
+    taken = {job: source for job, source in found.taken.items() if job not in running}
+    done, shared = len(total) - len(items) - len(taken), f"{len(taken)} taken, " if taken else ""
+    head = f"{config.name}: {len(total)} jobs, {done} up to date, {shared}{len(items)} to run"
+    text = [head, *sharing.told(taken), ""]
     if not items:
-        return [*text[:1], "nothing to do"]
+        return [*text[:-1], "nothing to do"]
     form = "{:17}{:>6}{:>12}{:>16}{:>14}{:>12}{:>9}{:>10}"
-    head = ("stage", "jobs", "samples", "evaluations", "all jobs", "longest", "memory", "disk")
-    text.append(form.format(*head))
+    columns = ("stage", "jobs", "samples", "evaluations", "all jobs", "longest", "memory", "disk")
+    text.append(form.format(*columns))
     rows: dict[str, list[tuple[Pending, Cost]]] = defaultdict(list)
     for item, price in zip(items, costs, strict=True):
         rows[item.job.stage].append((item, price))
@@ -167,10 +175,9 @@ def lines(
     text += _blocks(config, rows["sample"]) if "sample" in rows else []
     text.append("")
     reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
-    stale = freshness.stale(config, layout)
     place = {job: number for number, job in enumerate(total)}
     for item in sorted(items, key=lambda item: place[item.job]):
-        reason = stale.get(item.job, "asked for")
+        reason = found.stale.get(item.job, "asked for")
         reasons[reason, item.job.stage].append(item.job.name)
     for (reason, stage), names in reasons.items():
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
@@ -231,10 +238,11 @@ def forecast(
         from guidebench.pipeline.plan import memory as need  # starts torch
 
         head += [need.line(config, name) for name in config.datasets if name in networks]
-    running = {item.job for item in items}
-    costs = [cost(config, layout, item.job, speed, running) for item in items]
+    found, running = sharing.survey(config, layout), {item.job for item in items}
+    contents = {job: digest for job, digest in found.contents.items() if job not in running}
+    costs = [cost(config, layout, item.job, speed, contents) for item in items]
     for number, item in enumerate(items):
         if item.job.stage == "train_denoiser" and item.job.dataset in memory:
             weights = memory[item.job.dataset]["weights"] * 2**20
             costs[number] = costs[number]._replace(disk=weights)
-    return [*head, *lines(config, layout, items, costs, memory, workers)]
+    return [*head, *lines(config, found, items, costs, memory, workers)]

@@ -2,7 +2,7 @@
 
 import subprocess
 import tempfile
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +11,7 @@ from guidebench.base.cells import Cell
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs import slices
-from guidebench.pipeline.jobs.freshness import content
 from guidebench.pipeline.jobs.layout import Job, Layout
-from guidebench.pipeline.jobs.listing import manifest
 from guidebench.pipeline.plan.schedule import WRITE_EVENTS
 from guidebench.pipeline.records.events import read
 from guidebench.pipeline.records.failures import last_words
@@ -48,20 +46,21 @@ def pending(command: list[str]) -> list[Pending]:
     ]
 
 
-def missing_cells(config: Config, layout: Layout, job: Job, running: set[Job]) -> list[Cell]:
-    """The cells that a sampling job would compute: those without a finished file of their key."""
+def missing_cells(
+    config: Config, layout: Layout, job: Job, contents: Mapping[Job, str]
+) -> list[Cell]:
+    """The cells that a sampling job would compute: those without a finished file of their key.
+
+    `contents`: digests of what the jobs wrote that do not run.
+    """
     dataset, block = job.dataset, workload.block(config, job.dataset, job.block)
     folder, setups = layout.samples(dataset), config.datasets[dataset].setups
     cells = workload.sampled(config, dataset, block)
-    models: dict[str, str] = {}
     sources = {"denoiser": Job("train_denoiser", dataset)} | {
         name: Job("train_classifier", dataset, name)
         for name in workload.used_guides(config, dataset)
     }
-    for name, source in sources.items():
-        if source not in running:
-            with suppress(UserError):
-                models[name] = content(manifest(layout, source))
+    models = {name: contents[source] for name, source in sources.items() if source in contents}
     missing = []
     for cell in cells:
         guide = setups[cell.setup].classifier

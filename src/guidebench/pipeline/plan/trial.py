@@ -10,7 +10,7 @@ from guidebench.pipeline.experiment.allowed_names import Mistake, below, in_word
 from guidebench.pipeline.experiment.config import ARCHITECTURES, Config, Dataset
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.sections import Classifier, CustomData
-from guidebench.pipeline.jobs import agreement, demands, freshness, parallel
+from guidebench.pipeline.jobs import agreement, demands, parallel, sharing
 from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.jobs.rates import kept, shape
 from guidebench.pipeline.jobs.stages import STAGES
@@ -30,7 +30,7 @@ def ready(path: str, settings: list[str], results: Path) -> Config:
 def gpu(config: Config, path: str, layout: Layout) -> None:
     """UserError where a network is to run on a GPU of this machine and torch has none."""
     needs_gpu = config.device == "cuda" or (config.device == "auto" and parallel.gpus_to_use())
-    if needs_gpu and any(STAGES[job.stage].network for job in freshness.stale(config, layout)):
+    if needs_gpu and any(STAGES[job.stage].network for job in sharing.survey(config, layout).stale):
         try:
             parallel.on_gpu(config.device)
         except UserError as error:
@@ -40,7 +40,7 @@ def gpu(config: Config, path: str, layout: Layout) -> None:
 def memory(config: Config, layout: Layout) -> Iterator[str]:
     """A line on the memory that each data set's networks will need, where that may be much."""
     large = [name for name, dataset in config.datasets.items() if kept(dataset) > LARGE]
-    running = freshness.stale(config, layout) if large else ()
+    running = sharing.survey(config, layout).stale if large else {}
     for name in large:
         if any(job.dataset == name and STAGES[job.stage].network for job in running):
             from guidebench.pipeline.plan import memory as need  # starts torch

@@ -28,6 +28,8 @@ def atomic(path: Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    # left by a killed process of this number, it may be another name of another experiment's file
+    temporary.unlink(missing_ok=True)
     try:
         yield temporary
         flush(temporary)

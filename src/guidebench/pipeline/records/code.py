@@ -66,7 +66,15 @@ def reached(name: str) -> set[str]:
 
 def keep(root: Path, names: Set[str]) -> str:
     """Write the record of `names` below an experiment's folder; returns the record's name."""
-    record = current(names)
+    return _write(root, current(names))
+
+
+def bring(root: Path, other: Path, name: str) -> None:
+    """Write a record of another experiment's folder below this one's; UserError without it."""
+    _write(root, kept(other, name))
+
+
+def _write(root: Path, record: dict[str, str]) -> str:
     name = digest_of(record)[:16]
     try:
         kept(root, name)

@@ -1,11 +1,16 @@
 """Finished cells: beside each lies what it stands on, so that it is not computed again."""
 
+import logging
 from collections.abc import Set
 from pathlib import Path
+from typing import Any
 
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.records import code
+from guidebench.pipeline.records import code, siblings
 from guidebench.pipeline.records.artifacts import read_json, sha256, write_json
+from guidebench.pipeline.records.siblings import ORIGIN
+
+log = logging.getLogger(__name__)
 
 
 def _sidecar(path: Path) -> Path:
@@ -36,17 +41,49 @@ def standing(path: Path, key: str, root: Path, whole: bool = True) -> set[str] |
     """The functions behind a finished cell; None when it has to be computed.
 
     It stands while its key is `key`, its code is unchanged, and its content is that of when it was
-    written (`whole`: by its sha256, else by its size alone).
+    written (`whole`: by its sha256, else by its size alone). Where another experiment has it, it is
+    taken over (`whole`; else it is left there).
     """
-    try:
-        entry = read_json(_sidecar(path))
-        if entry["key"] != key or code.changed(root, entry["code"]):
-            return None
-        if path.stat().st_size != entry["bytes"] or (whole and sha256(path) != entry["sha256"]):
-            return None
-        measured = entry["measured"].items()
-        if any(sha256(path.with_name(name)) != digest for name, digest in measured):
-            return None
-        return set(code.kept(root, entry["code"]))
-    except (UserError, OSError, KeyError, TypeError, AttributeError):
-        return None
+    for place in (root, *siblings.others(root)):
+        cell = place / path.relative_to(root)
+        try:
+            entry = _entry(cell, key, place, whole and place == root)
+            if whole and place != root:
+                _take(cell, path, entry, place, root)
+                log.info("%s: taken from %s", path.relative_to(root), place.name)
+            return set(code.kept(place, entry["code"]))
+        except (UserError, OSError, KeyError, TypeError, AttributeError):
+            continue
+    return None
+
+
+def _entry(path: Path, key: str, root: Path, whole: bool) -> dict[str, Any]:
+    """What is written beside a cell that stands; UserError, or what damage raises, otherwise."""
+    entry: dict[str, Any] = read_json(_sidecar(path))
+    right = entry["key"] == key and not code.changed(root, entry["code"])
+    right = right and path.stat().st_size == entry["bytes"]
+    sums = {path.name: entry["sha256"]} if whole else {}
+    sums |= entry["measured"]
+    if not right or any(sha256(path.with_name(name)) != sums[name] for name in sums):
+        raise UserError(f"{path}: does not stand")
+    return entry
+
+
+def _take(cell: Path, path: Path, entry: dict[str, Any], other: Path, root: Path) -> None:
+    siblings.take(cell, path, entry["sha256"])
+    for name, digest in entry["measured"].items():
+        siblings.take(cell.with_name(name), path.with_name(name), digest)
+    _take_key(entry, path, other, root)
+
+
+def take_key(cell: Path, path: Path, other: Path, root: Path) -> None:
+    """Write beside a cell what is written beside the one of experiment `other` that it came from.
+
+    UserError, OSError, KeyError or TypeError where that is missing or damaged.
+    """
+    _take_key(read_json(_sidecar(cell)), path, other, root)
+
+
+def _take_key(entry: dict[str, Any], path: Path, other: Path, root: Path) -> None:
+    code.bring(root, other, entry["code"])
+    write_json(_sidecar(path), entry | {ORIGIN: [*entry.get(ORIGIN, []), other.name]})

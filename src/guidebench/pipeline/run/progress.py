@@ -50,6 +50,8 @@ class Progress:
             self.after = {s.job: [states[number].job for number in row["after"]] for s, row in rows}
             self.plan = event
             self.states = {(state.job.stage, state.job.name): state for state in states}
+        elif kind == "taken":
+            self.display.line(event["text"])
         elif kind == "resources_info":
             given = {**event, **event.get("provided_resources", {})}
             self.slots |= {name: given[name] for name in ("cores", "nodes", "gpu") if name in given}

@@ -1,8 +1,10 @@
 """Two experiments beside each other, with every stage: what one has, the other does not compute."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from once import once
 from states import Experiment
 from tiny import warm
 

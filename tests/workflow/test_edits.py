@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -256,5 +257,39 @@ def test_new_scale_computes_its_own_cells_only(copy) -> None:
     ]
 
 
-def cells(root: Path) -> list[Path]:
-    return sorted((root / "results/smoke").glob("*/samples/**/*.npz"))
+MORE = """
+base: workflow/config/smoke.yaml
+name: more
+datasets: {sportballs: {setups: {clean/raw: {scales: [1, 3, 10]}}}}
+"""
+
+
+def test_another_experiment_takes_over_what_is_done(copy) -> None:
+    """With one more scale; a dry run, `plan` and the run agree, and nothing is written before."""
+    (copy.root / "more.yaml").write_text(MORE)
+    plan = copy.guidebench("plan", "--config", "more.yaml", "--images-per-second", "1000")
+    assert "31 jobs, 0 up to date, 22 taken, 9 to run" in plan.stdout, plan.stdout + plan.stderr
+    assert "taken from smoke: prepare 2, train_denoiser 2, train_classifier 6" in plan.stdout
+    assert copy.planned("more.yaml") == BALLS
+    assert not (copy.root / "results/more").exists()
+    # by hand all of them run
+    forced = copy.run("--dry-run", "--quiet", "rules", "--forceall", config="more.yaml")
+    assert re.search(r"^train_classifier\s+6$", forced, re.MULTILINE)
+    done = copy.run(config="more.yaml")
+    assert "taken from smoke: prepare 2, " in done
+    jobs = re.search(r"^total\s+(\d+)$", done, re.MULTILINE)
+    assert jobs is not None
+    assert int(jobs[1]) == sum(BALLS.values()) + 1  # and `all`
+    assert copy.planned("more.yaml") == {}
+    assert copy.stale("more.yaml") == {}
+    new = {path.relative_to(copy.root / "results/more") for path in cells(copy.root, "more")}
+    old = {path.relative_to(copy.root / "results/smoke") for path in cells(copy.root)}
+    assert {path.parent.name for path in new - old} == {"scale-3"}
+    assert len(new - old) == 2
+    # each stands without the other
+    shutil.rmtree(copy.root / "results/smoke")
+    assert copy.stale("more.yaml") == {}
+
+
+def cells(root: Path, name: str = "smoke") -> list[Path]:
+    return sorted((root / "results" / name).glob("*/samples/**/*.npz"))

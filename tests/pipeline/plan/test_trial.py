@@ -14,8 +14,9 @@ from conftest import put
 from guidebench.pipeline import commands
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
-from guidebench.pipeline.jobs import freshness, parallel
+from guidebench.pipeline.jobs import parallel, sharing
 from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.sharing import Survey
 from guidebench.pipeline.plan import trial
 
 CLASSIFIER = ("datasets", "mnist", "classifiers", "noise_trained")
@@ -261,7 +262,7 @@ def test_only_jobs_with_a_network_need_one(
     """What a cluster computed can be drawn on a laptop."""
     config, layout = edited({("device",): device}), Layout(tmp_path, "smoke")
     monkeypatch.setattr(parallel, "machine_gpus", lambda: listed)
-    monkeypatch.setattr(freshness, "stale", lambda config, layout: {Job(stage): "why"})
+    monkeypatch.setattr(sharing, "survey", lambda *_: Survey({Job(stage): "why"}, {}, {}))
     if words is None:
         trial.gpu(config, "exp.yaml", layout)
         return
@@ -277,6 +278,6 @@ def test_a_gpu_counts_where_the_driver_has_it_and_nobody_hides_it(
     config, layout = edited({("device",): "auto"}), Layout(tmp_path, "smoke")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
     monkeypatch.setattr(parallel, "machine_gpus", lambda: listed)
-    monkeypatch.setattr(freshness, "stale", lambda config, layout: {Job("sample"): "why"})
+    monkeypatch.setattr(sharing, "survey", lambda *_: Survey({Job("sample"): "why"}, {}, {}))
     trial.gpu(config, "exp.yaml", layout)
     assert not parallel.on_gpu("auto")

@@ -108,12 +108,14 @@ def test_a_job_that_ran_before_does_not_count(told: Told) -> None:
 
 
 def test_lines(told: Told, capsys: pytest.CaptureFixture[str]) -> None:
+    told("taken", text="taken from default: prepare 2")
     told.begins()
     told.job("prepare", "a").end()
     told.job("train", "a").end("data.root: missing")
     progress = Progress(told.path)
     progress.update()
     out = capsys.readouterr().out
+    assert out.startswith("taken from default: prepare 2\n")
     assert "[1/3] prepare a: done in" in out
     (failed,) = [line for line in out.splitlines() if "[2/3] train a: FAILED in" in line]
     assert failed.endswith(": data.root: missing")

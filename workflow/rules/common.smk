@@ -122,8 +122,7 @@ def decided():
     if found.taken and not dry:
         found = found._replace(taken={})
     if workflow.is_main_process:
-        priorities = {rule.name: rule.priority for rule in workflow.rules}
-        plan = schedule.announced(EXPERIMENT, LAYOUT, found.stale, priorities)
+        plan = schedule.announced(EXPERIMENT, LAYOUT, found.stale, PRIORITIES)
         logger.info("", extra=plan)
     return found
 
@@ -164,6 +163,14 @@ def reads(stage):
 def why(stage):
     """Why a job of the stage runs, for Snakemake's own report."""
     return lambda wildcards: decided().stale.get(Job(stage, **wildcards), "asked for")
+
+
+PRIORITIES = schedule.priorities(EXPERIMENT) if workflow.is_main_process else {}
+
+
+def rank(stage):
+    """The priority of a job of the stage."""
+    return lambda wildcards: PRIORITIES.get(Job(stage, **wildcards), 0)
 
 
 # where a job's network runs; jobs without one ask for no GPU

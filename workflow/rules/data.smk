@@ -5,7 +5,7 @@ rule prepare:
         f"{ROOT}/{{dataset}}/data/manifest.json",
     log:
         f"{ROOT}/logs/prepare/{{dataset}}.log",
-    priority: 100
+    priority: rank("prepare")
     threads: THREADS
     resources:
         mem_mb=lambda wildcards, attempt: doubled(

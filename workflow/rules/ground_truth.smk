@@ -6,7 +6,7 @@ rule ground_truth:
         f"{ROOT}/{{dataset}}/truth/manifest.json",
     log:
         f"{ROOT}/logs/ground_truth/{{dataset}}.log",
-    priority: 30
+    priority: rank("ground_truth")
     threads: THREADS
     resources:
         mem_mb=doubled(4000),

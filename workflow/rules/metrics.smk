@@ -5,6 +5,7 @@ rule features:
         f"{ROOT}/{{dataset}}/features/manifests/{{block}}.json",
     log:
         f"{ROOT}/logs/features/{{dataset}}.{{block}}.log",
+    priority: rank("features")
     threads: THREADS
     resources:
         gpu=GPU,
@@ -23,6 +24,7 @@ rule attributes:
         f"{ROOT}/{{dataset}}/attributes/manifest.json",
     log:
         f"{ROOT}/logs/attributes/{{dataset}}.log",
+    priority: rank("attributes")
     threads: THREADS
     resources:
         gpu=GPU,
@@ -50,6 +52,7 @@ rule metrics:
         f"{ROOT}/{{dataset}}/metrics/manifest.json",
     log:
         f"{ROOT}/logs/metrics/{{dataset}}.log",
+    priority: rank("metrics")
     threads: THREADS
     resources:
         mem_mb=doubled(4000 + SCATTERS * WITH_INCEPTION),

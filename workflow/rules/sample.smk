@@ -6,7 +6,7 @@ rule sample:
         f"{ROOT}/{{dataset}}/samples/manifests/{{block}}.json",
     log:
         f"{ROOT}/logs/sample/{{dataset}}.{{block}}.log",
-    priority: 30
+    priority: rank("sample")
     threads: THREADS
     resources:
         gpu=GPU,

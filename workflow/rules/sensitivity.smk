@@ -1,4 +1,3 @@
-# before the samples: how long these jobs take is then known before they are all that is left
 rule sensitivity:
     input:
         reads("sensitivity"),
@@ -6,7 +5,7 @@ rule sensitivity:
         f"{ROOT}/{{dataset}}/sensitivity/{{classifier}}/manifest.json",
     log:
         f"{ROOT}/logs/sensitivity/{{dataset}}.{{classifier}}.log",
-    priority: 35
+    priority: rank("sensitivity")
     threads: THREADS
     resources:
         gpu=GPU,

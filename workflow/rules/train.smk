@@ -26,9 +26,8 @@ rule train_denoiser:
         f"{ROOT}/{{dataset}}/denoiser/manifest.json",
     log:
         f"{ROOT}/logs/train_denoiser/{{dataset}}.log",
-    # the longest chain starts first
-    priority: 50
     # SLURM counts them per GPU (below), or per task where several nodes have one for each process
+    priority: rank("train_denoiser")
     threads:
         lambda wildcards: (
             THREADS
@@ -58,7 +57,7 @@ rule train_classifier:
         f"{ROOT}/{{dataset}}/classifiers/{{classifier}}/manifest.json",
     log:
         f"{ROOT}/logs/train_classifier/{{dataset}}.{{classifier}}.log",
-    priority: 40
+    priority: rank("train_classifier")
     threads: THREADS
     resources:
         gpu=GPU,

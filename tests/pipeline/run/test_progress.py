@@ -15,8 +15,7 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.rates import STARTUP_SECONDS
-from guidebench.pipeline.jobs.stages import STAGES
-from guidebench.pipeline.plan.schedule import announced
+from guidebench.pipeline.plan.schedule import announced, priorities
 from guidebench.pipeline.records import events
 from guidebench.pipeline.records.events import Events, events_path
 from guidebench.pipeline.run import pace
@@ -232,16 +231,7 @@ def test_the_time_left_is_right_after_a_minute(
     """Within a factor of 1.5, on faster and slower machines, with costs that are not right."""
     monkeypatch.chdir(repository)
     config = load("config.yaml", [])
-    ranks = {
-        "prepare": 100,
-        "train_denoiser": 50,
-        "train_classifier": 40,
-        "sensitivity": 35,
-        "sample": 30,
-    }
-    plan = announced(
-        config, Layout(told.folder, "default"), set(), dict.fromkeys(STAGES, 0) | ranks
-    )
+    plan = announced(config, Layout(told.folder, "default"), set(), priorities(config))
     rows = json.loads(json.dumps(plan["jobs"]))
     machine = Machine(told, rows, slower, wrong)
     told.begins(rows, cores=2)

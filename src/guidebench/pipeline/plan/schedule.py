@@ -1,10 +1,11 @@
-"""How long jobs take together, and the event that tells a run's display of all its jobs."""
+"""Which jobs come first, how long they take together, and the event that tells a run of them."""
 
 import heapq
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from guidebench import workload
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import inputs, jobs, seconds
@@ -12,6 +13,20 @@ from guidebench.pipeline.jobs.rates import stated
 
 # options of Snakemake; the next word is the file
 WRITE_EVENTS = ["--logger", "guidebench", "--logger-guidebench-events"]
+# the longest chain starts first, and what ends it (`attributes`) waits for nothing that is short
+RANKS = {
+    "prepare": 100,
+    "train_denoiser": 80,
+    "train_classifier": 70,
+    "features": 60,
+    "metrics": 60,
+    "attributes": 60,
+    "sample": 40,
+    "ground_truth": 40,
+    "sensitivity": 30,
+}
+SELECTION = 10  # more for the seeds that a preview scores first
+FIRST = 1000  # more for all that the first numbers of all need
 
 
 class Task(NamedTuple):
@@ -59,12 +74,44 @@ def makespan(tasks: Sequence[Task], workers: int) -> float:
     return now
 
 
+def priorities(config: Config) -> dict[Job, int]:
+    """The priority of every job; the data set whose first numbers cost least goes ahead."""
+    rates = stated(config, [])
+    ranks = {
+        job: RANKS.get(job.stage, 0)
+        + SELECTION * (job.stage == "sample" and job.block.startswith("selection"))
+        for job in jobs(config)
+    }
+    needed = [_first_numbers(config, dataset) for dataset in config.datasets]
+    costs = [sum(seconds(config, job, rates) for job in every) for every in needed]
+    for job in needed[costs.index(min(costs))] if costs else ():
+        ranks[job] += FIRST
+    return ranks
+
+
+def _first_numbers(config: Config, dataset: str) -> set[Job]:
+    """The features of real images and of samples on selection seeds, and the sensitivities.
+
+    With all jobs that they come from.
+    """
+    blocks = [b.name for b in workload.scored(config, dataset) if b.split == "selection"]
+    left = [Job("features", dataset, block=name) for name in (workload.REAL, *blocks)]
+    # how long these take is then known before they are all that is left
+    left += [Job("sensitivity", dataset, name) for name in workload.guides(config, dataset)]
+    found: set[Job] = set()
+    while left:
+        if (job := left.pop()) not in found:
+            found.add(job)
+            left += inputs(config, job)
+    return found
+
+
 def announced(
-    config: Config, layout: Layout, stale: Container[Job], priorities: Mapping[str, int]
+    config: Config, layout: Layout, stale: Container[Job], priorities: Mapping[Job, int]
 ) -> dict[str, Any]:
     """The workflow's first event: every job of the experiment, and where its own events begin.
 
-    `priorities`: by stage. What a job's events file holds already is of earlier runs.
+    What a job's events file holds already is of earlier runs.
     """
     rates = stated(config, [])
     every = list(jobs(config))
@@ -79,7 +126,7 @@ def announced(
                 "workers": width(config, job),
                 "after": [place[source] for source in inputs(config, job)],
                 "stale": job in stale,
-                "priority": priorities[job.stage],
+                "priority": priorities[job],
                 "offset": path.stat().st_size if path.is_file() else 0,
             }
         )

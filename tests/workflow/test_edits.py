@@ -11,7 +11,7 @@ import pytest
 from checkouts import SMOKE, checkout
 from digits import write_digits
 
-REPORT = {"collect": 1, "findings": 1, "plots": 1, "report": 1}
+REPORT = {"collect": 1, "findings": 1, "plots": 3, "report": 1}
 BALLS = {"sample": 2, "features": 2, "metrics": 1} | REPORT
 BOTH = {"sample": 4, "features": 4, "metrics": 2} | REPORT
 
@@ -67,7 +67,7 @@ CODE = {
         "report/figures/drawing.py",
         "    paths: list[Path] = []",
         "    paths: list[Path] = list()",
-        {"plots": 1, "report": 1},
+        {"plots": 2, "report": 1},
     ),
     "the page's template": Edit(
         "report/pages/page.html.j2", "<body>", "<body><!-- new -->", {"report": 1}
@@ -168,7 +168,7 @@ def test_nothing_changed_runs_nothing(finished) -> None:
         ("tables/results.parquet", "collect"),
         ("findings.json", "findings"),
         ("report.html", "report"),
-        ("plots/provenance.json", "plots"),
+        ("plots/mnist/provenance.json", "plots"),
         ("mnist/samples/cfg/scale-3/evaluation-0.npz", "sample"),
         ("pictures/mnist.npz", "collect"),
     ],

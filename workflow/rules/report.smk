@@ -43,16 +43,16 @@ rule plots:
         reads("plots"),
     output:
         figures=report(
-            directory(f"{ROOT}/figures"),
-            patterns=["{dataset}/{figure}.svg"],
+            directory(f"{ROOT}/figures/{{dataset}}"),
+            patterns=["{figure}.svg"],
             caption="../report/figure.rst",
             category="Figures",
             subcategory="{dataset}",
             labels={"figure": "{figure}"},
         ),
-        manifest=f"{ROOT}/plots/manifest.json",
+        manifest=f"{ROOT}/plots/{{dataset}}/manifest.json",
     log:
-        f"{ROOT}/logs/plots/all.log",
+        f"{ROOT}/logs/plots/{{dataset}}.log",
     threads: THREADS
     resources:
         mem_mb=doubled(2000),
@@ -60,7 +60,7 @@ rule plots:
     params:
         why=why("plots"),
     shell:
-        "guidebench plots {CLI} 2> {log}"
+        "guidebench plots {CLI} --dataset {wildcards.dataset} 2> {log}"
 
 
 rule report:

@@ -1,4 +1,4 @@
-"""Write the self-contained report, and the index of all experiments' reports."""
+"""Write the self-contained report, what all stages cost, and the index of all reports."""
 
 from collections import Counter
 from contextlib import suppress
@@ -8,6 +8,7 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.jobs.check import check
 from guidebench.pipeline.jobs.listing import inputs
 from guidebench.pipeline.records.artifacts import atomic, read_json
+from guidebench.report.figures import drawing
 from guidebench.report.pages import index, page
 from guidebench.report.tables import Tables
 from guidebench.stages.stage import Stage
@@ -19,13 +20,15 @@ def run(stage: Stage) -> None:
     # no report is published unless all results that it rests on are there, fresh and undamaged
     check(stage.config, layout, inputs(stage.config, stage.job))
     tables, findings = Tables.read(layout.tables), read_json(layout.findings)
+    costs = drawing.draw_costs(tables, layout.figures)
     with atomic(layout.report) as temporary:
         temporary.write_text(page.render(layout.root, tables, findings, layout.figures))
     with atomic(layout.root.parent / "index.html") as temporary:
         temporary.write_text(index.render(experiments(layout.root.parent)))
     stage.events.artifact(layout.tables / "results.csv")
     stage.events.artifact(layout.report)
-    stage.finish([], [layout.report.name])
+    measured = [layout.report, *costs]
+    stage.finish([], [path.relative_to(layout.root).as_posix() for path in measured])
 
 
 def experiments(results: Path) -> list[dict[str, object]]:

@@ -27,10 +27,12 @@ def test_jobs_come_after_the_jobs_that_they_need(edited):
     assert len(every) == len(set(every))
     stages = [job.stage for job in every if job.dataset == BALLS]
     order = ["prepare", "train_denoiser", "train_classifier", "sensitivity", "sample", "features"]
-    order.append("metrics")
+    order += ["metrics", "plots"]
     assert list(dict.fromkeys(stages)) == order
     assert all(order.index(a) <= order.index(b) for a, b in pairwise(stages))
-    assert [job.stage for job in every[-4:]] == ["collect", "findings", "plots", "report"]
+    last = ["collect", "findings", "plots", "plots", "plots", "report"]
+    assert [job.stage for job in every[-6:]] == last
+    assert [job.name for job in every[-4:]] == [BALLS, "mnist", "two", "all"]
     for number, job in enumerate(every):
         assert set(inputs(config, job)) <= set(every[:number])
     assert Job("sensitivity", BALLS, "judge") not in every

@@ -18,6 +18,8 @@ def jobs(config: Config) -> Iterator[Job]:
         "dataset": config.datasets,
         "world": config.worlds,
         "experiment": [""],
+        "section": [*config.datasets, *config.worlds],
+        "report": [""],
     }
     for scope, names in scopes.items():
         for name in names:
@@ -55,7 +57,7 @@ def manifest(layout: Layout, job: Job) -> Path:
     if job.block:
         return layout.block_manifest(folder(layout, job), job.block)
     beside = STAGES[job.stage].beside
-    return (layout.root / beside if beside else folder(layout, job)) / MANIFEST
+    return (layout.root / beside / job.dataset if beside else folder(layout, job)) / MANIFEST
 
 
 def provenance(layout: Layout, job: Job) -> Path:

@@ -35,10 +35,11 @@ class Record(NamedTuple):
     reads: Callable[[Config, Job], list[Job] | tuple[str, ...]]
     slice: Callable[[Config, Job], dict[str, Any]]  # keys of the config that its results follow
     seconds: Callable[[Config, Job, Mapping[str, Rates]], float]
-    scope: Literal["dataset", "world", "experiment"] = "dataset"
+    # what there is a job for; `section`: a part of the report, of a data set or world
+    scope: Literal["dataset", "world", "experiment", "section", "report"] = "dataset"
     parts: Callable[[Config, str], list[tuple[str, ...]]] = once  # classifier and block of its jobs
     wildcards: tuple[str, ...] = ("dataset",)  # of its rule; options of its sub-command
-    beside: str = ""  # the folder of the experiment for its manifest, where not with its files
+    beside: str = ""  # the folder of the experiment for manifests that are not with the files
     owned: Callable[[Layout, Job], list[Path]] = whole_folder  # folders for its files alone
     network: bool = False  # runs one: on a GPU where there is one
 
@@ -196,20 +197,23 @@ STAGES = {
         beside="findings",
         owned=lambda layout, job: [],
     ),
-    "plots": _Last(
-        "draw the figures",
-        folder=lambda layout, job: layout.figures,
+    "plots": Record(
+        "draw the figures of a data set or a world",
+        folder=lambda layout, job: layout.figures / job.dataset,
         reads=lambda config, job: [Job("collect")],
         slice=_nothing_more,
         seconds=cost_model.plots,
+        scope="section",
         beside="plots",
     ),
-    "report": _Last(
+    "report": Record(
         "write the HTML report",
         folder=lambda layout, job: layout.root,
         reads=lambda config, job: ("report",),
         slice=_nothing_more,
         seconds=cost_model.last,
+        scope="report",
+        wildcards=(),
         beside="report",
         owned=lambda layout, job: [],
     ),

@@ -19,3 +19,5 @@ rule all:
 onstart:
     if workflow.local_exec:
         forkserver.start(THREADS)
+    if workflow.is_main_process:
+        previews.start(LAYOUT, CLI)

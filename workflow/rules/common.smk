@@ -19,6 +19,7 @@ from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.jobs import cost_model, demands, listing, sharing, slices
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.plan import schedule, trial
+from guidebench.pipeline.run import previews
 from guidebench.pipeline.run.killed_runs import MARK
 
 min_version("9.0")

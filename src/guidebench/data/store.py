@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from guidebench.data.dataset import DataSet
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.artifacts import atomic, read_json, write_json
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 class Chosen:
@@ -99,7 +101,7 @@ def joined(first: Stored, second: Stored) -> Stored:
 
 def to_device(values: Tensor, device: torch.device | str) -> Tensor:
     """`values` on a device; a GPU copies them while the process goes on."""
-    if torch.device(device).type == "cuda":
+    if str(device).startswith("cuda"):
         return values.pin_memory().to(device, non_blocking=True)
     return values.to(device)
 
@@ -110,11 +112,15 @@ def to_float(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
     >>> to_float(np.array([[[[0, 255]]]], np.uint8)).tolist()
     [[[[-1.0, 1.0]]]]
     """
+    import torch  # not for stages without a network
+
     return to_device(torch.from_numpy(np.ascontiguousarray(images)), device).float() / 127.5 - 1
 
 
 def to_uint8(images: Tensor) -> np.ndarray:
     """Float NCHW in [-1, 1] (clipped) to uint8 NCHW, rounded; non-finite values become 0."""
+    import torch
+
     scaled = torch.nan_to_num(images.float().clamp(-1, 1), nan=-1.0).add(1).mul(127.5).round()
     array: np.ndarray = scaled.to(torch.uint8).cpu().numpy()
     return array

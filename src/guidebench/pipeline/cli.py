@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
                 help="instead of a probe: denoiser "
                 "evaluations per second of a worker on the target",
             )
-        if name == "track":
+        if name in ("track", "preview"):
             command.add_argument("--watch", type=int, help="follow until this process ends")
         if name in ("ui", "server"):
             command.add_argument("--port", type=int, default=5000)
@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     add("run", "run the whole pipeline, with progress and tracking", commands.run_pipeline)
     add("plan", "say what would run and why, and what it costs, before it does", commands.plan)
     add("validate", "check the experiment file and say what it would compute", commands.validate)
+    add("preview", "write what is finished of a run as a page, before its report", commands.preview)
     add("track", "follow the event files into the MLflow store", commands.track)
     add("ui", "open the MLflow pages on localhost", commands.ui)
     add("server", "serve an MLflow store to many machines", commands.server)

@@ -50,9 +50,11 @@ def run_pipeline(arguments: argparse.Namespace) -> int:
     for line in trial.memory(config, request.layout):
         sys.stdout.write(f"{line}\n")
     code = runner.run(request)
-    report = Layout(arguments.results, config.name).report
-    if code == 0 and report.is_file():
-        sys.stdout.write(f"report: {report}\n")
+    layout = request.layout
+    if code == 0 and layout.report.is_file():
+        sys.stdout.write(f"report: {layout.report}\n")
+    elif code and layout.preview.is_file():
+        sys.stdout.write(f"preview of what is finished: {layout.preview}\n")
     return code
 
 
@@ -75,6 +77,20 @@ def plan(arguments: argparse.Namespace) -> int:
         arguments.images_per_second,
     )
     sys.stdout.write("".join(f"{line}\n" for line in text))
+    return 0
+
+
+def preview(arguments: argparse.Namespace) -> int:
+    """Write what is finished of a run as one page, once or as long as it goes on."""
+    from guidebench.pipeline.run import previews
+
+    config = load(arguments.config, arguments.set)
+    layout = Layout(arguments.results, config.name)
+    if arguments.watch:
+        previews.follow(config, layout, arguments.watch)
+    else:
+        previews.once(config, layout)
+        sys.stdout.write(f"{layout.preview}\n")
     return 0
 
 

@@ -10,15 +10,16 @@ import pandas as pd
 
 from guidebench import workload
 from guidebench.pipeline.experiment.config import Config
-from guidebench.pipeline.jobs.layout import Layout
-from guidebench.pipeline.jobs.listing import inputs, provenance
+from guidebench.pipeline.experiment.sections import Classifier, Denoiser
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import folder, inputs, jobs, provenance
 from guidebench.pipeline.records.artifacts import atomic, environment, read_json, write_json
 from guidebench.report.chosen import beside
 from guidebench.report.columns import COLUMNS, joined
 from guidebench.report.tables import Tables
 from guidebench.stages.pictures import generated, pictures, pixels, shown
 from guidebench.stages.stage import Stage
-from guidebench.stages.summary import summary
+from guidebench.stages.summary import facts, parameters, summary
 
 # times, memory and versions
 MEASURED = ["cell_costs.parquet", "costs.parquet", "environment.json"]
@@ -31,8 +32,8 @@ TABLES = [
 def run(stage: Stage) -> None:
     """Write the report's tables and pictures."""
     config, layout = stage.config, stage.layout
-    folder = layout.tables
     metrics = [layout.metrics(dataset) for dataset in config.datasets]
+    networks = [job for job in jobs(config) if job.stage == "train_classifier"]
     _check(stage)
     frames = {
         "results": _read([path / "metrics.parquet" for path in metrics]),
@@ -44,8 +45,8 @@ def run(stage: Stage) -> None:
             for dataset, options in config.datasets.items()
             if options.attributes
         ),
-        "classifiers": [pd.DataFrame(_classifiers(config, layout))],
-        "history": _history(config, layout),
+        "classifiers": [pd.DataFrame([classifier(config, layout, job) for job in networks])],
+        "history": [history(layout, job) for job in trained(config)],
         "truth": _read([layout.truth(world) / "errors.parquet" for world in config.worlds]),
         "sensitivity": _read(
             layout.sensitivity(dataset, guide) / "sensitivity.parquet"
@@ -54,7 +55,11 @@ def run(stage: Stage) -> None:
         ),
     }
     tables = {name: joined(name, rows) for name, rows in frames.items()}
-    tables["costs"], told = pd.DataFrame(_costs(stage)), summary(config, layout)
+    tables["costs"] = pd.DataFrame(_costs(stage))
+    told = summary(
+        config,
+        {name: facts(config, layout, name, parameters(layout, name)) for name in config.datasets},
+    )
     known = {name: frame for name, frame in tables.items() if name != "cell_costs"}
     found = Tables(**known, summary=told)
     drawn = {
@@ -63,12 +68,12 @@ def run(stage: Stage) -> None:
     compared = [pixels(config, dataset, arrays) for dataset, arrays in drawn.items()]
     tables["pixels"] = joined("pixels", compared)
     for name, frame in tables.items():
-        with atomic(folder / f"{name}.parquet") as temporary:
+        with atomic(layout.tables / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, index=False)
-    with atomic(folder / "results.csv") as temporary:
+    with atomic(layout.tables / "results.csv") as temporary:
         tables["results"].to_csv(temporary, index=False)
-    write_json(folder / "summary.json", told)
-    write_json(folder / "environment.json", environment() | {"config_text": _text(config)})
+    write_json(layout.tables / "summary.json", told)
+    write_json(layout.tables / "environment.json", environment() | {"config_text": _text(config)})
     for dataset, arrays in drawn.items():
         with atomic(layout.pictures / f"{dataset}.npz") as temporary, open(temporary, "wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
@@ -105,35 +110,41 @@ def _read(paths: Iterable[Path]) -> list[pd.DataFrame]:
     return [pd.read_parquet(path) for path in paths]
 
 
-def _classifiers(config: Config, layout: Layout) -> list[dict[str, Any]]:
+def classifier(config: Config, layout: Layout, job: Job) -> dict[str, Any]:
+    """The row of the table `classifiers` that a training, or a checkpoint, has."""
+    section = config.datasets[job.dataset].classifiers[job.classifier]
+    known = " (a checkpoint)" if section.checkpoint is not None else ""
+    about = {"dataset": job.dataset, "classifier": job.classifier}
+    about["architecture"] = section.architecture + known
+    return about | read_json(layout.classifier(job.dataset, job.classifier) / "metrics.json")
+
+
+def trained(config: Config) -> list[Job]:
+    """The trainings, those of somebody else left out."""
     return [
-        {
-            "dataset": dataset,
-            "classifier": name,
-            "architecture": classifier.architecture
-            + (" (a checkpoint)" if classifier.checkpoint is not None else ""),
-        }
-        | read_json(layout.classifier(dataset, name) / "metrics.json")
-        for dataset, options in config.datasets.items()
-        for name, classifier in options.classifiers.items()
+        job
+        for job in jobs(config)
+        if (section := _network(config, job)) and section.checkpoint is None
     ]
 
 
-def _history(config: Config, layout: Layout) -> list[pd.DataFrame]:
-    histories = []
-    for dataset, options in config.datasets.items():
-        folders = {
-            name: layout.classifier(dataset, name)
-            for name, classifier in options.classifiers.items()
-            if classifier.checkpoint is None
-        }
-        if options.denoiser.checkpoint is None:
-            folders = {"denoiser": layout.denoiser(dataset)} | folders
-        for model, folder in folders.items():
-            history = pd.read_json(folder / "history.jsonl", lines=True)
-            long = history.melt("step", var_name="quantity", value_name="value")
-            histories.append(long.assign(dataset=dataset, model=model))
-    return histories
+def _network(config: Config, job: Job) -> Classifier | Denoiser | None:
+    if job.stage == "train_denoiser":
+        return config.datasets[job.dataset].denoiser
+    if job.stage == "train_classifier":
+        return config.datasets[job.dataset].classifiers[job.classifier]
+    return None
+
+
+def history(layout: Layout, job: Job) -> pd.DataFrame:
+    """The rows of the table `history` that a training has."""
+    return losses(pd.read_json(folder(layout, job) / "history.jsonl", lines=True), job)
+
+
+def losses(table: pd.DataFrame, job: Job) -> pd.DataFrame:
+    """A training's table of steps, a column for each quantity, as rows of the table `history`."""
+    long = table.melt("step", var_name="quantity", value_name="value")
+    return long.assign(dataset=job.dataset, model=job.classifier or "denoiser")
 
 
 def _costs(stage: Stage) -> list[dict[str, Any]]:

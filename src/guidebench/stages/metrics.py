@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from guidebench import workload
+from guidebench.base.cells import Cell
 from guidebench.metrics.collected import Row, Scores
 from guidebench.metrics.own import Metric
 from guidebench.metrics.reference import Real
@@ -37,12 +38,9 @@ def run(stage: Stage) -> None:
         guide = stage.options.setups[cell.setup].classifier
         for split in ("selection", "evaluation"):
             names = [block.name for block in blocks if block.split == split]
-            found = _concatenate([features / cell.path / f"{name}.npz" for name in names])
             row = Row(dataset, cell.setup, cell.scale, split, config.seed)
+            scores.extend(row, scorer.score(features_of(stage, cell, names), guide))
             samples = [layout.samples(dataset) / cell.path / f"{name}.npz" for name in names]
-            if with_images:
-                found["images"] = np.concatenate([_images(path) for path in samples])
-            scores.extend(row, scorer.score(found, guide))
             costs += _cost(row, [read_json(path.with_suffix(".cost.json")) for path in samples])
         stage.events.progress(done + 1, len(cells))
     scores.extend(Row(dataset, "floor", None, "evaluation", config.seed), scorer.floor())
@@ -66,6 +64,19 @@ def scorer_of(stage: Stage, real: list[Path]) -> Scorer:
         config.metrics.jackknife_blocks,
         [Metric(key, one) for key, one in config.metrics.own.items()],
     )
+
+
+def features_of(stage: Stage, cell: Cell, blocks: list[str]) -> dict[str, np.ndarray]:
+    """A cell's features in these seed blocks; with its images where a metric reads them."""
+    layout, dataset = stage.layout, stage.job.dataset
+    folders = layout.features(dataset), layout.samples(dataset)
+    features, samples = (
+        [folder / cell.path / f"{name}.npz" for name in blocks] for folder in folders
+    )
+    found = _concatenate(features)
+    if workload.images_scored(stage.config):
+        found["images"] = np.concatenate([_images(path) for path in samples])
+    return found
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:

@@ -19,6 +19,7 @@ from guidebench.models.time_embedding import time_embedding
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.sections import Discrete
+from guidebench.pipeline.jobs.layout import Layout
 from guidebench.report.columns import columns
 from guidebench.report.paper import GENERATIONS
 from guidebench.stages.stage import Stage
@@ -83,6 +84,18 @@ def embedding(stage: Stage, dataset: str) -> dict[str, np.ndarray]:
     return {"embedding": embedded.numpy(), "embedding_t": received.numpy()}
 
 
+def of_data(config: Config, layout: Layout, dataset: str) -> dict[str, np.ndarray]:
+    """What is drawn of a prepared data set: images uint8 of it, and the forward process."""
+    data = read(layout.data(dataset) / "train")
+    options = config.datasets[dataset]
+    noisy, times = strip(options, data.images[:1], config.seed)
+    arrays = {"real": data.images[:64], "forward": noisy, "forward_t": times}
+    if options.target is not None and not workload.each(options):
+        target = classes(options.data).index(target_name(options))
+        arrays["target"] = data.images[np.flatnonzero(data.labels == target)[:16]]
+    return arrays
+
+
 def pictures(stage: Stage, dataset: str, beside: Sequence[Cell]) -> dict[str, np.ndarray]:
     """What is drawn: images uint8 of data, forward process, samples, films, and the embedding.
 
@@ -90,14 +103,7 @@ def pictures(stage: Stage, dataset: str, beside: Sequence[Cell]) -> dict[str, np
     is the judge's class of each of the former.
     """
     config, layout = stage.config, stage.layout
-    data = read(layout.data(dataset) / "train")
-    options = config.datasets[dataset]
-    noisy, times = strip(options, data.images[:1], config.seed)
-    arrays = {"real": data.images[:64], "forward": noisy, "forward_t": times}
-    arrays |= embedding(stage, dataset)
-    if options.target is not None and not workload.each(options):
-        target = classes(options.data).index(target_name(options))
-        arrays["target"] = data.images[np.flatnonzero(data.labels == target)[:16]]
+    arrays = of_data(config, layout, dataset) | embedding(stage, dataset)
     blocks = workload.blocks(config, dataset)
     first = shown(config, dataset)[0]
     for cell in workload.cells(config, dataset):

@@ -23,6 +23,7 @@ def run(stage: Stage) -> None:
     costs = drawing.draw_costs(tables, layout.figures)
     with atomic(layout.report) as temporary:
         temporary.write_text(page.render(layout.root, tables, findings, layout.figures))
+    layout.preview.unlink(missing_ok=True)
     with atomic(layout.root.parent / "index.html") as temporary:
         temporary.write_text(index.render(experiments(layout.root.parent)))
     stage.events.artifact(layout.tables / "results.csv")

@@ -10,7 +10,7 @@ from guidebench.analysis.sampler import variance_ratios
 from guidebench.base.choices import classes, target_name
 from guidebench.data.store import read
 from guidebench.diffusion.schedule import Schedule
-from guidebench.metrics.own import facts
+from guidebench.metrics import own
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.sections import (
     Classifier,
@@ -31,17 +31,20 @@ IMAGES = {"source", "size", "scale", "diameters", "crop", "paper_compat"}
 DEVIATIONS = [0.1, 0.3, 0.55, 1.0]  # of the Gaussians on which the sampler alone is tried
 
 
-def summary(config: Config, layout: Layout) -> dict[str, Any]:
-    """What the report says of the experiment, each data set and each world, beside the tables."""
-    own = {
-        name: {"name": metric.name} | facts(metric.name)._asdict()
+def summary(config: Config, datasets: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What the report says of the experiment, each data set and each world, beside the tables.
+
+    `datasets`: the `facts` of those that it shows.
+    """
+    metrics = {
+        name: {"name": metric.name} | own.facts(metric.name)._asdict()
         for name, metric in config.metrics.own.items()
     }
-    return ({"metrics": own} if own else {}) | {
+    return ({"metrics": metrics} if metrics else {}) | {
         "name": config.name,
         "seed": config.seed,
         "description": config.description,
-        "datasets": {dataset: _facts(config, layout, dataset) for dataset in config.datasets},
+        "datasets": datasets,
         "worlds": {
             world: _world(options, config.metrics.jackknife_blocks)
             for world, options in config.worlds.items()
@@ -49,18 +52,24 @@ def summary(config: Config, layout: Layout) -> dict[str, Any]:
     }
 
 
-def _facts(config: Config, layout: Layout, dataset: str) -> dict[str, Any]:
+def parameters(layout: Layout, dataset: str) -> int:
+    """How many a data set's denoiser has."""
     from safetensors import safe_open
 
-    from guidebench.diffusion.schedules import build
     from guidebench.models.denoiser import WEIGHTS
+
+    with safe_open(layout.denoiser(dataset) / WEIGHTS, "pt") as file:
+        return sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
+
+
+def facts(config: Config, layout: Layout, dataset: str, parameters: int | None) -> dict[str, Any]:
+    """What the report says of a prepared data set; `parameters`: of its denoiser, None before."""
+    from guidebench.diffusion.schedules import build
 
     options = config.datasets[dataset]
     train, held_out = (read(layout.data(dataset) / name) for name in ("train", "validation"))
     counts = np.bincount(held_out.labels[held_out.labels >= 0], minlength=1)
     schedule = build(options.schedule)
-    with safe_open(layout.denoiser(dataset) / WEIGHTS, "pt") as file:
-        parameters = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
     names, attack = classes(options.data), options.sensitivity.attack
     return {
         "data": options.data.model_dump(mode="json", include=IMAGES),

@@ -16,6 +16,7 @@ class Layout:
         self.figures = self.root / "figures"
         self.findings = self.root / "findings.json"
         self.report = self.root / "report.html"
+        self.preview = self.root / "preview.html"
 
     def data(self, dataset: str) -> Path:
         """Prepared images."""

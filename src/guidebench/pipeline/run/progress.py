@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from guidebench.base.units import duration
-from guidebench.pipeline.jobs.layout import Job
+from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.plan.schedule import Task, makespan
 from guidebench.pipeline.records.events import read
 from guidebench.pipeline.records.failures import own_job
@@ -28,6 +28,7 @@ class Progress:
         self.slots = {"cores": 1}
         self.begun = time.monotonic()
         self.display = display()
+        self.previewed = False
 
     def update(self) -> None:
         """Read new events, and show what they say."""
@@ -39,6 +40,9 @@ class Progress:
                 word, why = ("FAILED", f": {state.error}") if state.error else ("done", "")
                 took = duration(state.seconds)
                 self.display.line(f"[{self._counts()}] {state.title}: {word} in {took}{why}")
+        if self.plan and not self.previewed and (path := self._preview()):
+            self.previewed = True
+            self.display.line(f"preview, until there is a report: {path}")
         if self.needed and self.states and self.display.due():
             self.display.show(*self.look())
 
@@ -62,6 +66,13 @@ class Progress:
             # a job that failed may be tried again, and need not have told its end
             state.submitted = kind == "job_info"
             state.launched = None if "nodes" in self.slots else event["time"]
+
+    def _preview(self) -> Path | None:
+        """The preview, if this run has written one."""
+        folder = Path(self.plan["folder"])
+        path = Layout(folder.parent, folder.name).preview
+        written = path.is_file() and path.stat().st_mtime >= self.plan["time"]
+        return path if written else None
 
     def _counts(self) -> str:
         ended = sum(state.ended for state in self.states.values())

@@ -41,8 +41,7 @@ def render(root: Path, tables: Tables, findings: list[dict[str, Any]], figures: 
     `root` is `results/<name>`; `figures` holds `<data set>/*.svg|png` of `drawing.draw` and
     `sheets.draw`, and `costs.svg`. A picture that is not there is left out.
     """
-    environment = templates()
-    environment.filters["link"] = lambda path: quote(os.path.relpath(path, root))
+    environment = templates(root)
     summary = tables.summary
     page: str = environment.get_template("page.html.j2").render(
         summary=summary,
@@ -67,8 +66,11 @@ def render(root: Path, tables: Tables, findings: list[dict[str, Any]], figures: 
     return page
 
 
-def templates() -> Any:
-    """The jinja2 environment of this folder's templates; undefined names are errors."""
+def templates(root: Path = Path()) -> Any:
+    """The jinja2 environment of this folder's templates; undefined names are errors.
+
+    Links to files are those of a page in `root`.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     folder = Path(__file__).parent
@@ -80,7 +82,9 @@ def templates() -> Any:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "lines": lines}
+    environment.filters["link"] = lambda path: quote(os.path.relpath(path, root))
     environment.globals |= {"plural": plural, "style": (folder / "style.css").read_text()}
+    environment.globals["pieces"] = "pieces.html.j2"
     return environment
 
 
@@ -111,9 +115,10 @@ def _picture(folder: Path, stem: str, caption: captions.Caption) -> dict[str, An
     return {"stem": stem, "uri": inline(files[0]), "files": files} | caption._asdict()
 
 
-def _pictures(folder: Path, captioned: dict[str, captions.Caption]) -> list[dict[str, Any]]:
-    pictures = (_picture(folder, stem, caption) for stem, caption in captioned.items())
-    return [picture for picture in pictures if picture]
+def pictures(folder: Path, captioned: dict[str, captions.Caption]) -> list[dict[str, Any]]:
+    """Those of a folder's pictures that are there, each with its caption."""
+    found = (_picture(folder, stem, caption) for stem, caption in captioned.items())
+    return [picture for picture in found if picture]
 
 
 def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[str, Any]:
@@ -165,7 +170,7 @@ def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:
     return {
         "name": world,
         "facts": tables.summary["worlds"][world],
-        "pictures": _pictures(folder, captions.TRUTH),
+        "pictures": pictures(folder, captions.TRUTH),
         "bias": truth.bias(tables, world),
         "every_sampler": truth.every_sampler(tables, world),
         "gradients": truth.gradients(tables, world),
@@ -180,7 +185,7 @@ def _cells(tables: Tables, dataset: str, folder: Path) -> list[dict[str, Any]]:
             text = "" if scale == "none" else f", {scale}"
             title = captions.Caption(f"{theme.title(setup)}{text}", "")
             captioned[sheets.cell_name(setup, scale)] = title
-    return _pictures(folder, captioned)
+    return pictures(folder, captioned)
 
 
 def _generations(tables: Tables, dataset: str, folder: Path) -> list[dict[str, Any]]:
@@ -190,7 +195,7 @@ def _generations(tables: Tables, dataset: str, folder: Path) -> list[dict[str, A
     for cell in chosen.beside(tables, dataset):
         title = theme.title(cell.setup) + ("" if cell.scale is None else f", {cell.scale:g}")
         captioned[paper_sheets.generations_name(cell)] = captions.generations(title, shown)
-    return _pictures(folder, captioned)
+    return pictures(folder, captioned)
 
 
 def _compared(tables: Tables, dataset: str, folder: Path) -> list[dict[str, Any]]:
@@ -200,7 +205,7 @@ def _compared(tables: Tables, dataset: str, folder: Path) -> list[dict[str, Any]
         for metric in outcome.metrics(tables, dataset)
     }
     setups = len(outcome.points(tables, dataset))
-    return _pictures(folder, captions.compared(found, setups))
+    return pictures(folder, captions.compared(found, setups))
 
 
 def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
@@ -212,23 +217,23 @@ def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
     return {
         "name": dataset,
         "facts": tables.facts(dataset),
-        "data": _pictures(folder, captions.DATA),
-        "forward": _pictures(folder, captions.FORWARD),
-        "guided": _pictures(folder, captions.guided(tables.summary)),
+        "data": pictures(folder, captions.DATA),
+        "forward": pictures(folder, captions.FORWARD),
+        "guided": pictures(folder, captions.guided(tables.summary)),
         "compared": _compared(tables, dataset, folder),
-        "evaluations": _pictures(folder, captions.EVALUATIONS),
+        "evaluations": pictures(folder, captions.EVALUATIONS),
         "few_steps": few_steps.table(tables, dataset),
-        "paper": _pictures(folder, captions.PAPER),
+        "paper": pictures(folder, captions.PAPER),
         "against_paper": against_paper.table(tables, dataset),
         "settings": against_paper.settings(tables, dataset),
         "published": published(tables.facts(dataset)),
         "generations": _generations(tables, dataset, folder),
-        "samples": _pictures(folder, captions.SAMPLES),
-        "scales": _pictures(folder, scales),
+        "samples": pictures(folder, captions.SAMPLES),
+        "scales": pictures(folder, scales),
         "cells": _cells(tables, dataset, folder),
-        "drifted": _pictures(folder, captions.DRIFT),
+        "drifted": pictures(folder, captions.DRIFT),
         "drift": drift.table(tables, dataset),
-        "training": _pictures(folder, captions.TRAINING),
+        "training": pictures(folder, captions.TRAINING),
         "winners": winners.table(tables, dataset),
         "warnings": winners.warnings(tables, dataset),
         "best": rankings.best_setups(tables, dataset),

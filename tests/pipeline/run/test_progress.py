@@ -97,6 +97,19 @@ def test_share_and_rest(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 5.1 + 30 < whole.left < 10.2 + 60
 
 
+def test_an_overdue_job_does_not_make_the_run_less_than_begun(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "time", lambda: now)
+    told.begins()
+    told.job("train", "b")
+    now += 3000
+    progress = Progress(told.path)
+    progress.update()
+    assert 0 <= progress.look()[1].share < 0.1
+
+
 def test_a_job_that_ran_before_does_not_count(told: Told) -> None:
     told.job("prepare", "a").end()
     size = events_path(told.folder, "prepare", "a").stat().st_size

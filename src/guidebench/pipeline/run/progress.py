@@ -105,7 +105,8 @@ class Progress:
         bars, tasks, total = [], [], 0.0
         for state in states:
             left = state.remaining(startup, works[state.job])
-            total += state.expected(startup, works[state.job])
+            # an overdue job takes longer than was expected of all of it
+            total += max(left, state.expected(startup, works[state.job]))
             if state.running:
                 bars.append(Bar(state.title, state.share, state.rate, left))
             if not state.ended:

@@ -63,7 +63,9 @@ CASES = {
     "empty section": Case((*S, "classifiers", "clean"), None, "null", "keys and values"),
     "section that is text": Case((*S, "data"), "balls", '"balls"', "keys and values"),
     "list of the wrong length": Case((*S, "data", "scale"), [0.8], "[0.8]", "list of 2 numbers"),
-    "boolean for a choice": Case((*S, "denoiser", "mixed_precision"), False, "false", "no, bf16"),
+    "boolean for a choice": Case(
+        (*S, "denoiser", "mixed_precision"), False, "false", "no, tf32, bf16"
+    ),
     "number for a name": Case(("name",), 202410, "202410", "a name of letters, digits, _ . and -"),
     "number for text": Case(("description",), 5, "5", "text (in quotes)"),
     "negative size": Case((*S, "data", "size"), -16, "-16", "at least 8 and at most 1024"),

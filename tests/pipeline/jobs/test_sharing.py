@@ -20,7 +20,6 @@ BALLS = "sportballs"
 CLEAN = Job("train_classifier", BALLS, "clean")
 DENOISER = Job("train_denoiser", BALLS)
 SAMPLE = Job("sample", BALLS, block="evaluation-0")
-LAST = {Job(stage) for stage in FOLLOWING}
 SCALES = ("datasets", BALLS, "setups", "clean/raw", "scales")
 
 
@@ -33,6 +32,12 @@ def other(edited, tmp_path: Path) -> Results:
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     return Layout(tmp_path / "results", "smoke")
+
+
+@pytest.fixture
+def last(other: Results) -> set[Job]:
+    """The jobs about the whole of an experiment."""
+    return {job for job in jobs(other.config) if job.stage in FOLLOWING}
 
 
 def files(layout: Layout) -> dict[Path, bytes]:
@@ -53,31 +58,31 @@ def replaced_at(number: int, error: BaseException, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "replace", counted)
 
 
-def test_what_another_experiment_has_is_taken_over(other: Results, layout: Layout) -> None:
+def test_what_another_experiment_has_is_taken_over(other: Results, layout: Layout, last) -> None:
     before = files(other.layout)
     every = set(jobs(other.config))
     found = survey(other.config, layout)
-    assert set(found.stale) == LAST  # which name the experiment
-    assert set(found.taken) == every - LAST
+    assert set(found.stale) == last  # which name the experiment
+    assert set(found.taken) == every - last
     assert not layout.root.exists()
     took = take_over(other.config, layout)
     assert (took.stale, list(took.taken)) == (found.stale, list(found.taken))
     assert files(other.layout) == before
-    assert set(freshness.stale(other.config, layout)) == LAST
-    assert list(check.problems(other.config, layout, every - LAST)) == []
+    assert set(freshness.stale(other.config, layout)) == last
+    assert list(check.problems(other.config, layout, every - last)) == []
     again = survey(other.config, layout)
-    assert (set(again.stale), again.taken) == (LAST, {})
+    assert (set(again.stale), again.taken) == (last, {})
     assert {job: again.contents[job] for job in found.taken} == {
         job: found.contents[job] for job in found.taken
     }
     # the same files, by another name
-    for job in every - LAST:
+    for job in every - last:
         path = other.file(job)
         assert path.samefile(layout.root / path.relative_to(other.layout.root))
         assert manifest(layout, job).read_bytes() == manifest(other.layout, job).read_bytes()
     shutil.rmtree(other.layout.root)
     code.forget()
-    assert list(check.problems(other.config, layout, every - LAST)) == []
+    assert list(check.problems(other.config, layout, every - last)) == []
 
 
 def test_provenance_and_events_say_from_where(other: Results, layout: Layout) -> None:
@@ -171,12 +176,12 @@ def test_a_damaged_record_is_no_result(damage: str, other: Results, layout: Layo
 
 
 def test_of_two_experiments_the_one_that_is_whole_is_taken(
-    other: Results, layout: Layout, tmp_path: Path
+    other: Results, layout: Layout, last, tmp_path: Path
 ) -> None:
     third = Results(other.config, tmp_path, "third")
     other.file(CLEAN).write_bytes(b"CONTENT")
     found = take_over(other.config, layout)
-    assert set(found.stale) == LAST
+    assert set(found.stale) == last
     assert found.taken[CLEAN].layout.root == third.layout.root
     assert found.taken[DENOISER].layout.root == other.layout.root
 
@@ -199,7 +204,9 @@ def test_files_that_are_no_results_go(other: Results, layout: Layout) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 40])
-def test_a_killed_run_goes_on(number: int, other: Results, layout: Layout, monkeypatch) -> None:
+def test_a_killed_run_goes_on(
+    number: int, other: Results, layout: Layout, last, monkeypatch
+) -> None:
     before = files(other.layout)
     with monkeypatch.context() as patched:
         replaced_at(number, KeyboardInterrupt(), patched)
@@ -208,7 +215,7 @@ def test_a_killed_run_goes_on(number: int, other: Results, layout: Layout, monke
     # what has a manifest is whole
     whole = [job for job in jobs(other.config) if manifest(layout, job).exists()]
     assert list(check.problems(other.config, layout, whole)) == []
-    assert set(take_over(other.config, layout).stale) == LAST
+    assert set(take_over(other.config, layout).stale) == last
     assert files(other.layout) == before
 
 
@@ -223,9 +230,9 @@ def test_a_full_disk_takes_nothing_and_says_so(
     assert "prepare sportballs: not taken from other ([Errno 28] No space left" in caplog.text
 
 
-def test_inputs_of_the_whole_experiment_never_name_it(other: Results) -> None:
+def test_inputs_of_the_whole_experiment_never_name_it(other: Results, last) -> None:
     """Else nothing would be shared."""
-    for job in set(jobs(other.config)) - LAST:
+    for job in set(jobs(other.config)) - last:
         assert other.layout.root.name not in json.dumps(
             [
                 *read_json(manifest(other.layout, job))["inputs"],

@@ -131,9 +131,9 @@ def test_without_results_every_cell_is_missing(smoke, tmp_path: Path) -> None:
     assert text[-1] == "sample mnist.evaluation-0: not computed yet"
 
 
-def test_columns_do_not_touch(smoke, tmp_path: Path) -> None:
+def test_columns_do_not_touch(smoke) -> None:
     item = Pending(Job("prepare", "mnist"), mem_mb=13_796)
-    text = lines(smoke, Layout(tmp_path, "smoke"), [item], [Cost(32.0)], {}, 2)
+    text = lines(smoke, Survey({}, {}, {}), [item], [Cost(32.0)], {}, 2)
     assert text[3].split()[:7] == ["prepare", "1", "32", "s", "32", "s", "13.8"]
 
 
@@ -171,7 +171,7 @@ def test_a_cell_without_its_images_or_its_key_is_missing(smoke, tmp_path: Path, 
 
 def test_nothing_to_do_is_said_in_one_line(smoke) -> None:
     text = lines(smoke, Survey({}, {}, {}), [], [], {}, 2)
-    assert text == ["smoke: 31 jobs, 31 up to date, 0 to run", "nothing to do"]
+    assert text == ["smoke: 33 jobs, 33 up to date, 0 to run", "nothing to do"]
 
 
 def test_reasons_are_those_of_what_is_stale(smoke) -> None:
@@ -192,7 +192,7 @@ def test_what_is_taken_over_is_neither_up_to_date_nor_to_run(smoke, tmp_path: Pa
     found = Survey({Job("report"): "not computed yet"}, dict.fromkeys(taken, source), {})
     text = lines(smoke, found, [Pending(Job("report"))], [Cost(1.0)], {}, 2)
     assert text[:2] == [
-        "smoke: 31 jobs, 27 up to date, 3 taken, 1 to run",
+        "smoke: 33 jobs, 29 up to date, 3 taken, 1 to run",
         "taken from other: prepare 2, train_denoiser 1",
     ]
 
@@ -240,6 +240,6 @@ def test_the_command_on_a_stated_target(repository: Path) -> None:
     never = ["--set", "name=never_run", "--set", "seed=20261126"]
     done = module("guidebench", "plan", "--config", SMOKE, *stated_speed, *never, cwd=repository)
     assert done.returncode == 0, done.stderr
-    assert "never_run: 31 jobs, 0 up to date, 31 to run" in done.stdout
+    assert "never_run: 33 jobs, 0 up to date, 33 to run" in done.stdout
     assert "with 4 jobs at a time" in done.stdout
     assert "prepare sportballs, mnist: not computed yet" in done.stdout

@@ -3,6 +3,7 @@
 It is imported before torch, which reads the number of its threads once.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -54,6 +55,7 @@ def _interrupt(*_: int | FrameType | None) -> None:
 
 def pytest_unconfigure() -> None:
     _session.close()
+    gc.unfreeze()  # of tiny.warm: libraries say what was never collected
 
 
 def pytest_report_header() -> str:

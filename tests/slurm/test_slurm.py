@@ -185,12 +185,14 @@ def _survive(cluster, copy) -> SimpleNamespace:
     cluster.kill_node("n2")
     cluster.start_node("n2")
 
-    wait(lambda: list(results.glob("*/samples/*/*/*.npz")), "a sampled cell")
+    wait(lambda: list(results.glob("*/samples/*/*/*.key.json")), "a sampled cell")
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
-    # a group takes its manifests with it when it goes; the cells are what took time
-    files = [*results.rglob("manifest.json"), *results.rglob("*.npz")]
-    finished = {p: p.stat().st_mtime_ns for p in files if not p.name.startswith(".")}
+    # a group takes its manifests with it when it goes; the cells, finished when their keys are
+    # beside them, are what took time
+    cells = [path.with_suffix("").with_suffix(".npz") for path in results.rglob("*.key.json")]
+    files = [*results.rglob("manifest.json"), *cells]
+    finished = {path: path.stat().st_mtime_ns for path in files}
     before = list(cluster.jobs())
     second = _start(copy, command)
     output = _output(second, root)

@@ -190,9 +190,13 @@ def _survive(cluster, copy) -> SimpleNamespace:
     first.wait()
     # a group takes its manifests with it when it goes; the cells, finished when their keys are
     # beside them, are what took time
-    cells = [path.with_suffix("").with_suffix(".npz") for path in results.rglob("*.key.json")]
-    files = [*results.rglob("manifest.json"), *cells]
-    finished = {path: path.stat().st_mtime_ns for path in files}
+    files = [*results.rglob("manifest.json"), *results.rglob("*.npz")]
+    finished = {
+        path: path.stat().st_mtime_ns
+        for path in files
+        if not path.name.startswith(".")
+        and ("samples" not in path.parts or path.with_suffix(".key.json").exists())
+    }
     before = list(cluster.jobs())
     second = _start(copy, command)
     output = _output(second, root)

@@ -91,6 +91,7 @@ TEXTS: dict[str, list[Any]] = {
     "revision": [None],
     "sha256": [None],
     "learned_steps": [0, 3],
+    "compile": [False],  # a minute for each job: tests/models/test_precision.py
     "gpus": [1],
     "nodes": [1],
     "options": [{}],

@@ -118,16 +118,15 @@ print(json.dumps({"finite": bool(finite), "peak": peak_memory()}))
 """
 
 
+def sampled(key: str, *values: str) -> list[dict[str, float]]:
+    """What is predicted with each value of a key of `sampling`."""
+    path, name = "workflow/config/sportballs64_small.yaml", f"datasets.sportballs.sampling.{key}"
+    return [predicted(load(path, ["device=cuda", f"{name}={v}"]), "sportballs") for v in values]
+
+
 def test_checkpointing_is_predicted_to_take_less(repository: Path, monkeypatch) -> None:
     monkeypatch.chdir(repository)
-    key = "datasets.sportballs.sampling.gradient_checkpointing"
-    less, more = (
-        predicted(
-            load("workflow/config/sportballs64_small.yaml", ["device=cuda", f"{key}={on}"]),
-            "sportballs",
-        )
-        for on in ("true", "false")
-    )
+    less, more = sampled("gradient_checkpointing", "true", "false")
     assert less["training"] == more["training"]
     for stage in ("sampling", "sensitivity"):
         assert less[stage] < 0.75 * more[stage]
@@ -135,14 +134,7 @@ def test_checkpointing_is_predicted_to_take_less(repository: Path, monkeypatch) 
 
 def test_bf16_is_predicted_to_take_less_where_it_is_asked_for(repository, monkeypatch) -> None:
     monkeypatch.chdir(repository)
-    key = "datasets.sportballs.sampling.precision"
-    less, more = (
-        predicted(
-            load("workflow/config/sportballs64_small.yaml", ["device=cuda", f"{key}={kind}"]),
-            "sportballs",
-        )
-        for kind in ("bf16", "float32")
-    )
+    less, more = sampled("precision", "bf16", "float32")
     assert less["sampling"] < 0.8 * more["sampling"]
     assert {**less, "sampling": 0} == {**more, "sampling": 0}
 

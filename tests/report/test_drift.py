@@ -96,7 +96,7 @@ def _tables() -> Tables:
 def test_the_table_says_who_resizes_the_ball() -> None:
     tables = _tables()
     found = drift.table(tables, "balls")
-    assert found["errors"] == dict.fromkeys(NAMES, 0.25)
+    assert found["errors"] == [f"0.25 ({name}, px)" for name in NAMES]
     rows = {row["cells"][0]: row["cells"] for row in found["rows"]}
     assert len(rows) == len(tables.guided("balls"))
     assert all(len(row) == len(found["head"]) == 3 + 3 * len(NAMES) for row in rows.values())

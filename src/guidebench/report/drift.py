@@ -23,6 +23,11 @@ class Drift(NamedTuple):
     n: int
 
 
+def unit(attribute: str) -> str:
+    """What an attribute is counted in, as its heads and axes end; the turn's two are of a circle."""
+    return "" if "turn" in attribute else ", px"
+
+
 def values(tables: Tables, dataset: str, cell: Cell, attribute: str) -> np.ndarray:
     """What was read off a cell's images [n], NaN where they diverged; empty where nothing was."""
     table = tables.attributes

@@ -1,4 +1,4 @@
-"""Where the balls of samples lie and how large they are, read by a network trained on true ones."""
+"""Place, size and turn of the balls of samples, read by a network trained on true ones."""
 
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ import pandas as pd
 
 from guidebench import workload
 from guidebench.data.store import Chosen, read, to_float
+from guidebench.pipeline.experiment.sections import SportBallsData
 from guidebench.pipeline.records.artifacts import atomic
 from guidebench.stages.stage import Stage
 from guidebench.stages.training import write_history
@@ -15,14 +16,23 @@ from guidebench.train.regressor import train
 
 FILES = ["attributes.parquet", "history.jsonl"]
 NAMES = ("x", "y", "diameter")  # in pixels, the centre from the upper left corner
+TURN = ("cos turn", "sin turn")  # in the plane, from a zero of each class's own
 BATCH = 256
 REAL = "real"  # in the place of a setup: held-out images
 
 
-def true(folder: Path, size: int) -> np.ndarray:
-    """What the generator drew of a split's images: [N, 3], in the order of NAMES."""
-    centre, scale = (np.load(folder / f"{name}.npy") for name in ("centre", "scale"))
-    return np.column_stack((centre, size * scale))
+def true(folder: Path, size: int, turns: bool) -> np.ndarray:
+    """What the generator drew of a split's images: [N, K], in the order of NAMES and TURN.
+
+    `turns`: with TURN, of balls that turn in the plane alone; one in space is not two numbers.
+    """
+    centre, scale, rotation = (
+        np.load(folder / f"{name}.npy") for name in ("centre", "scale", "rotation")
+    )
+    # a quaternion's w and z turn about the viewing axis by half the angle
+    angle = 2 * np.arctan2(rotation[:, 3], rotation[:, 0])
+    turn = [np.cos(angle), np.sin(angle)] if turns else []
+    return np.column_stack((centre, size * scale, *turn))
 
 
 def run(stage: Stage) -> None:
@@ -31,12 +41,14 @@ def run(stage: Stage) -> None:
     data, folder = layout.data(dataset), layout.attributes(dataset)
     stage.use("prepare", dataset)
     images, held_out = read(data / "train"), read(data / "validation")
-    options, size = stage.options.attributes, images.images.shape[2]
+    drawn, options, size = stage.options.data, stage.options.attributes, images.images.shape[2]
+    assert isinstance(drawn, SportBallsData)
     assert options is not None
+    turns = drawn.rotation == "in_plane"
     checkpoint = stage.resume()
     model, history = train(
         images,
-        true(data / "train", size),
+        true(data / "train", size, turns),
         options,
         stage.seed("attributes"),
         checkpoint,
@@ -48,7 +60,7 @@ def run(stage: Stage) -> None:
         batches = (shown[start : start + BATCH] for start in range(0, len(shown), BATCH))
         return np.concatenate([model(to_float(one, stage.device)).cpu().numpy() for one in batches])
 
-    found, known = seen(held_out.images), true(data / "validation", size)
+    found, known = seen(held_out.images), true(data / "validation", size, turns)
     errors = np.sqrt(((found - known) ** 2).mean(axis=0))
     rows = _rows(dataset, REAL, None, found, errors)
     blocks = [block.name for block in workload.evaluated(config, dataset)]
@@ -72,7 +84,7 @@ def run(stage: Stage) -> None:
 def _rows(
     dataset: str, setup: str, scale: float | None, found: np.ndarray, errors: np.ndarray
 ) -> list[dict[str, Any]]:
-    """A row of the table `attributes` for each number of images [N, 3]; NaN where they diverged."""
+    """A row of the table `attributes` for each number of images [N, K]; NaN where they diverged."""
     return [
         {
             "dataset": dataset,
@@ -82,5 +94,5 @@ def _rows(
             "error": float(error),
             "values": values.astype(np.float32),
         }
-        for name, values, error in zip(NAMES, found.T, errors, strict=True)
+        for name, values, error in zip((*NAMES, *TURN)[: len(errors)], found.T, errors, strict=True)
     ]

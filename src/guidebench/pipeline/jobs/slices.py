@@ -90,6 +90,7 @@ def attributes(config: Config, job: Job) -> dict[str, Any]:
     """Of `attributes`."""
     return _common(config) | {
         "attributes": _dump(config.datasets[job.dataset])["attributes"],
+        "rotation": _dump(config.datasets[job.dataset])["data"]["rotation"],
         "cells": [cell.path for cell in workload.cells(config, job.dataset)],
         "blocks": [list(block) for block in workload.evaluated(config, job.dataset)],
     }

@@ -1,4 +1,4 @@
-"""The figure of attribute drift: where balls lie and how large they are."""
+"""The figure of attribute drift: where balls lie, how large and how turned they are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from guidebench.base.cells import Cell
-from guidebench.report.drift import cells, values
+from guidebench.report.drift import cells, unit, values
 from guidebench.report.figures import theme
 from guidebench.report.tables import Tables
 
@@ -48,7 +48,7 @@ def shares(tables: Tables, dataset: str) -> Figure:
                 scale = "" if cell.scale is None else f", {cell.scale:g}"
                 title = "real images" if cell == REAL else f"{theme.title(cell.setup)}{scale}"
                 axes.plot(curve.value, curve.share, **look.stroke, linewidth=1.3, label=title)
-        axes.set_xlabel(f"{attribute}, pixels")
+        axes.set_xlabel(f"{attribute}{unit(attribute)}")
     np.atleast_1d(panels)[0].set_ylabel("share of images below")
     theme.legend(np.atleast_1d(panels)[-1])
     drawn.suptitle(f"{dataset}: attribute drift", fontsize=10.5)

@@ -13,7 +13,7 @@ from guidebench.analysis.ground_truth import Truth
 from guidebench.analysis.learned import learned
 from guidebench.base.cells import Cell
 from guidebench.data.gaussian_mixture import GaussianMixture
-from guidebench.diffusion.continuous import VPSDE
+from guidebench.diffusion.continuous import VPSDE, LogSNRUniform
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.pipeline.experiment.sections import Setup, Stabilizer
 
@@ -55,6 +55,19 @@ def test_exact_fields_are_gradients(setup: Setup, schedule) -> None:
     """Cfg's as well: of -sigma ((1 + w) log p_t(x | y) - w log p_t(x)), for every fixed t."""
     scale = None if setup.guidance == "none" else 3.0
     assert _rotation(_truth(schedule), setup, scale) < 1e-10
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [DDPMLinear(2), DDPMLinear(4), LogSNRUniform(logsnr_max=300.0), LogSNRUniform(logsnr_max=56.0)],
+)
+def test_times_of_clean_data_are_left_out(schedule) -> None:
+    """There p_t is narrower than a difference can be small, or of no width at all."""
+    assert _rotation(_truth(schedule), CFG, 3.0) < 1e-9
+
+
+def test_a_process_that_is_clean_all_along_has_no_rotation() -> None:
+    assert math.isnan(_rotation(_truth(LogSNRUniform(1000, 200.0, 300.0)), CFG, 3.0))
 
 
 def test_a_held_denoiser_gives_no_gradient() -> None:

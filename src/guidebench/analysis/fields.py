@@ -26,6 +26,7 @@ POINTS = 256  # of a world's, at each of these times
 # h in units of sigma_t, the least width of p_t
 WEIGHTS = {1: 3 / 4, 2: -3 / 20, 3: 1 / 60}
 STEP = 1e-3
+CLEAREST = 1e-6  # sigma_t below which x + h u is x but for its last digits: nothing is measured
 
 
 def is_field(setup: Setup) -> bool:
@@ -85,18 +86,22 @@ def rotation(field: Callable[[Any], Field], truth: Truth, seed: int, blocks: int
     """The antisymmetric share of the Jacobian of `field(t)`: of all, then without each block.
 
     |(J - J^T) / 2| / |J| in Frobenius norm, the root of the mean of its square over x_t of p_t and
-    over TIMES: 0 for a gradient, 1 for a pure rotation, NaN for a field that is 0 everywhere. In
-    two or more dimensions; `blocks` as in `ground_truth.Reference.measure`; [1 + blocks].
+    over TIMES that are not of clean data: 0 for a gradient, 1 for a pure rotation, NaN for a field
+    that is 0 everywhere. In two or more dimensions; `blocks` as in
+    `ground_truth.Reference.measure`; [1 + blocks].
     """
     count = min(POINTS, len(truth.seeds))
     size = torch.Size(truth.mixture.shape).numel()
     member = torch.arange(count) * blocks // count
     kept = [torch.ones(count, dtype=torch.bool), *(member != b for b in range(blocks))]
     generator = torch.Generator().manual_seed(seed)
-    shares = []
+    shares = [torch.full((1 + blocks,), torch.nan, dtype=torch.float64)]
     for time in TIMES:
         t = truth.schedule.at_time(time)
-        x, step = truth.start(t)[:count], STEP * float(truth.schedule.sigma(t))
+        sigma = float(truth.schedule.sigma(t))
+        if sigma < CLEAREST:  # of few timesteps, too: the first of TIMES is CLEAN
+            continue
+        x, step = truth.start(t)[:count], STEP * sigma
         u, v = _orthonormal(count, size, generator)
         along_u, along_v = (
             derivative(field(t), x, axis.view_as(x), step).flatten(1) for axis in (u, v)

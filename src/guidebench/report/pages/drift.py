@@ -49,9 +49,7 @@ def table(tables: Tables, dataset: str) -> dict[str, Any]:
         head = [theme.title(cell.setup), f"{cell.scale:g}"]
         rows.append([*head, *shown, str(n)])
     columns = [
-        f"{attribute}: {what}{unit(attribute)}"
-        for attribute in errors
-        for what in shows(attribute)
+        f"{attribute}: {what}{unit(attribute)}" for attribute in errors for what in shows(attribute)
     ]
     read = [f"{number(error)} ({name}{unit(name)})" for name, error in errors.items()]
     return words.table(["setup", "scale", *columns, "n"], rows) | {"errors": read}

@@ -85,7 +85,8 @@ def results(name: str, noise: float = 0.0) -> tuple[pd.DataFrame, pd.DataFrame]:
             for metric, value in measured.items():
                 se = np.sqrt(value * (1 - value) / n) if metric.startswith("acc") else 0.02 * value
                 score = {"seed": 1, "metric": metric, "value": value, "se": se, "n": n}
-                rows.append(common | score | {"extractor": "judge", "reference": ""})
+                reference = "2000 training images" if "fd" in metric else ""
+                rows.append(common | score | {"extractor": "judge", "reference": reference})
             for metric in METRICS:
                 wobble = generator.normal(size=K) * (0.002 + noise) * max(measured[metric], 0.1)
                 blocks += [

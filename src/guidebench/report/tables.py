@@ -28,7 +28,8 @@ BROKEN = 0.02
 class Measure(NamedTuple):
     """A metric's value with its standard error and the number of images behind it.
 
-    `raw`: not corrected for its bias. Of a distance: images of the reference, and features.
+    `raw`: not corrected for its bias. Of a distance: images of the reference, features, and what
+    the reference is, in words.
     """
 
     value: float
@@ -37,6 +38,7 @@ class Measure(NamedTuple):
     raw: float = math.nan
     reference_n: int = 0
     features: int = 0
+    reference: str = ""
 
     @property
     def few(self) -> bool:
@@ -156,7 +158,7 @@ class Tables:
         rows = rows[_at(rows.scale, cell.scale)]
         if rows.empty:
             return None
-        row = rows.fillna({"reference_n": 0, "features": 0}).iloc[0]
+        row = rows.fillna({"reference_n": 0, "features": 0, "reference": ""}).iloc[0]
         return Measure(
             float(row.value),
             float(row.se),
@@ -164,6 +166,7 @@ class Tables:
             float(row.raw),
             int(row.reference_n),
             int(row.features),
+            row.reference,
         )
 
     def broken(self, dataset: str, setup: str, split: str = EVALUATION) -> list[float]:

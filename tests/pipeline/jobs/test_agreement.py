@@ -15,6 +15,7 @@ from guidebench.pipeline.experiment import sections
 from guidebench.pipeline.experiment.config import Dataset
 from guidebench.pipeline.jobs import agreement
 
+ALL_STEPS = {"steps": 1000}
 RISING = [0.001 + 0.0004 * k for k in range(50)]
 
 
@@ -119,8 +120,16 @@ def test_the_shortest_line(tmp_path: Path) -> None:
         ({"prediction_type": "sample"}, {}, "denoiser.prediction: found eps, allowed: x0"),
         ({"clip_sample": False}, {}, "sampling.clip: found true, allowed: false"),
         ({}, {"sampling": {"clip": False}}, "sampling.clip: found false, allowed: true"),
-        ({"variance_type": "fixed_large"}, {}, "sampling.variance: found 0.0, allowed: 1.0"),
-        ({}, {"sampling": {"variance": 0.5}}, "sampling.variance: found 0.5, allowed: 0.0"),
+        (
+            {"variance_type": "fixed_large"},
+            {"sampling": ALL_STEPS},
+            "sampling.variance: found 0.0, allowed: 1.0",
+        ),
+        (
+            {},
+            {"sampling": ALL_STEPS | {"variance": 0.5}},
+            "sampling.variance: found 0.5, allowed: 0.0",
+        ),
     ],
 )
 def test_other_words_are_one_line_with_both(theirs, changes, line, tmp_path: Path) -> None:
@@ -135,11 +144,14 @@ def test_the_same_words_are_right(tmp_path: Path) -> None:
     _write(tmp_path, SCHEDULER | kinds | {"variance_type": "fixed_large"})
     ours = {
         "denoiser": {"checkpoint": str(tmp_path), "prediction": "v"},
-        "sampling": {"clip": False, "variance": 1.0},
+        "sampling": ALL_STEPS | {"clip": False, "variance": 1.0},
     }
     assert _said(tmp_path, **ours) == []
+    # the file's variance is that of all its steps
+    fewer = {"clip": False, "steps": 50, "variance": 0.3}
+    assert _said(tmp_path, **ours | {"sampling": fewer}) == []
     # only ancestral sampling has that variance
-    ddim = {"clip": False, "sampler": "ddim"}
+    ddim = ALL_STEPS | {"clip": False, "sampler": "ddim"}
     assert _said(tmp_path, **ours | {"sampling": ddim}) == []
 
 

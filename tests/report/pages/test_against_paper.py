@@ -36,7 +36,9 @@ def of(paper: Published) -> Tables:
         rows = getattr(tables, name)
         at = (rows.setup == EMA99) & (rows.scale == 100)
         frames[name] = rows.assign(scale=rows.scale.mask(at, paper.scale))
-    frames["results"] = frames["results"].assign(n=paper.n, extractor="clean")
+    frames["results"] = frames["results"].assign(
+        n=paper.n, extractor="clean", reference=f"{paper.n} draws of training images"
+    )
     rows = tables.classifiers
     frames["classifiers"] = rows.assign(architecture="mobilenet_v3_small")
     return dataclasses.replace(tables, **frames)
@@ -138,7 +140,8 @@ def test_every_pair_says_what_keeps_it_apart() -> None:
     assert rows[5][6] == (
         f"no: at scale 100, the paper's 15; 32 pixels, the paper's 64; {balls}; features of the "
         "judge (small_cnn), the paper's are Inception-v3's: this is no FID; n = 256, the paper's "
-        "50,176, and it corrects no bias of n; 4,000 training images, the paper's 80,000 or more"
+        "50,176, and it corrects no bias of n; from 2000 training images; the paper's code draws "
+        "50,176 of all with replacement; 4,000 training images, the paper's 80,000 or more"
     )
 
 
@@ -151,6 +154,9 @@ def test_an_accuracy_of_the_same_kind_is_comparable_and_a_fid_is_not_quite() -> 
     assert {row[5] for row in fids} == {"Inception-v3 (2015-12-05)"}
     only = "no: the paper's code takes torcheval's Inception-v3, whose weights are others"
     assert {row[6] for row in fids} == {only}
+    whole = dataclasses.replace(tables, results=tables.results.assign(reference="9 images"))
+    wanted = f"{only}; from 9 images; the paper's code draws 50,176 of all with replacement"
+    assert {row[6] for row in cells(whole) if "FID" in row[0]} == {wanted}
     corrected = dataclasses.replace(tables, results=tables.results.assign(raw=99.0))
     wanted = f"{only}; corrected for the bias of n: hold the paper's against the raw value"
     assert {row[6] for row in cells(corrected) if "FID" in row[0]} == {wanted}

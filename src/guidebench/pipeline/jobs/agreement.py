@@ -121,13 +121,20 @@ def _scheduler(dataset: Dataset, path: Path, betas: Sequence[float]) -> Iterator
         "denoiser.prediction": (dataset.denoiser.prediction, _prediction(content)),
         "sampling.clip": (dataset.sampling.clip, content.get("clip_sample", True)),
     }
-    samplers = {setup.sampler or dataset.sampling.sampler for setup in dataset.setups.values()}
-    if "ancestral" in samplers and name == "DDPMScheduler":
+    sampling = dataset.sampling
+    walks = {
+        setup.steps or sampling.steps
+        for setup in dataset.setups.values()
+        if (setup.sampler or sampling.sampler) == "ancestral"
+    }
+    if walks and name == "DDPMScheduler":
         kind = content.get("variance_type", "fixed_small")
         if kind not in VARIANCES:
             yield _refused(path, "variance_type", kind, ", ".join(VARIANCES))
             return
-        said["sampling.variance"] = (dataset.sampling.variance, VARIANCES[kind])
+        # the file's is meant for all of its steps; of fewer, another may be nearer to the truth
+        if len(betas) in walks:
+            said["sampling.variance"] = (sampling.variance, VARIANCES[kind])
     for key, (ours, file) in said.items():
         if ours != file:
             yield key, str(ours).lower(), f"{str(file).lower()}, as {path} says"

@@ -24,6 +24,8 @@ BESIDE = {
     "cfd_judge": ("cfid", "cFID"),
 }
 INCEPTION = ("fid", "cfid")
+# in the words of a reference that was drawn as the public code draws it (`drawn_reference`)
+DRAWS = "draws of"
 
 
 class Extractor(NamedTuple):
@@ -142,5 +144,7 @@ def differences(
         yield f"n = {ours.n:,}, the paper's {paper.n:,}, and it corrects no bias of n"
     elif math.isfinite(ours.raw) and ours.raw != ours.value:
         yield "corrected for the bias of n: hold the paper's against the raw value"
+    if DRAWS not in ours.reference:
+        yield f"from {ours.reference}; the paper's code draws {paper.n:,} of all with replacement"
     if facts["train"] < paper.train:
         yield f"{facts['train']:,} training images, the paper's {paper.train:,} or more"

@@ -141,6 +141,7 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
     models = {"denoiser": 1.0, "clean": 1.4, "noise_trained": 1.4, "judge": 1.4}
     facts = {
         "data": {"source": "sportballs", "size": 32, "scale": [0.6, 0.9]},
+        "paper_compat": [],
         "target": "baseball",
         "classes": ["baseball", "basketball", "volleyball", "soccer ball"],
         "chance": 0.25,

@@ -82,15 +82,32 @@ def test_a_drawn_reference_has_replacement_and_the_samples_number() -> None:
     real = Real({"reference": _set(300, 0)}, 1, drawn=48)
     every = _set(300, 0)["hidden:judge"]
     for conditional, pool in ((False, every), (True, every[1::3])):
-        rows, words = real.rows("judge", conditional)
+        rows, words = real.rows("judge", conditional, drawn=True)
         places = [int(np.flatnonzero((pool == row).all(1))[0]) for row in rows]
         assert len(rows) == 48
         assert len(set(places)) < 48
         assert max(places) > 48
-        assert np.array_equal(rows, real.rows("judge", conditional)[0])
+        assert np.array_equal(rows, real.rows("judge", conditional, drawn=True)[0])
         assert words.startswith("draws of ")
-    assert real.reference("judge", True, BLOCKS).size == 48
-    assert len(Real({"reference": _set(300, 0)}, 1).rows("judge", False)[0]) == 300
+    assert real.reference("judge", True, BLOCKS, drawn=True).size == 48
+    assert real.reference("judge", True, BLOCKS).size == 100
+
+
+def test_distances_from_a_drawn_reference_stand_beside_the_others() -> None:
+    sets, found = {"reference": _set(300, 0), "floor": _set(40, 5)}, _set(48, 3)
+    plain, both = (Scorer(Real(sets, 1, drawn), True, BLOCKS) for drawn in (0, 48))
+    for one in (lambda scorer: scorer.score(found, None), lambda scorer: scorer.floor()):
+        without, beside = ({score.metric: score for score in one(s)} for s in (plain, both))
+        more = {
+            name: beside.pop(name) for name in list(beside) if name.endswith("+drawn_reference")
+        }
+        assert set(beside) == set(without)
+        assert all(beside[name].value == without[name].value for name in without)
+        assert {name.partition("+")[0] for name in more} == {"fd_judge", "cfd_judge"} & set(without)
+        for name, score in more.items():
+            assert score.reference_n == 48
+            assert score.reference.startswith("48 draws of ")
+            assert score.value != without[name.partition("+")[0]].value
 
 
 def test_value_and_error_count_images_and_reference() -> None:

@@ -14,6 +14,8 @@ FORWARD_COMPAT = {
     "shared_state": ("x0",),
     "clean_at_zero": ("raw", "x0"),
 }
+# and of its reference: a switch, and the end of the metric's name that stands beside the corrected
+DRAWN_REFERENCE = "drawn_reference"
 NEIGHBOURS = 3  # of an image, in precision and recall
 FEWEST = 3  # images of a reference: the two that a jackknife leaves have a covariance
 # distance -> the sliced Wasserstein distance in the same features, by which scales are chosen

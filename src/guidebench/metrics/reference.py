@@ -69,32 +69,32 @@ class Reference:
 class Real:
     """The features of real images: `sets` by name, the references' and the floor's.
 
-    `target`: the target class, None where every class is generated in turn. `drawn`: the reference
-    is that many training images, drawn with replacement (the public code, docs/compat.md); None:
-    all of them.
+    `target`: the target class, None where every class is generated in turn. `drawn`: how many
+    training images a second reference has, drawn with replacement (the public code,
+    docs/compat.md); 0: there is none.
     """
 
-    def __init__(
-        self, sets: dict[str, Features], target: int | None, drawn: int | None = None
-    ) -> None:
+    def __init__(self, sets: dict[str, Features], target: int | None, drawn: int = 0) -> None:
         self.sets, self.target, self.drawn = sets, target, drawn
-        self._cache: dict[tuple[str, bool], Reference] = {}
+        self._cache: dict[tuple[str, bool, bool], Reference] = {}
 
-    def reference(self, extractor: str, conditional: bool, blocks: int) -> Reference:
+    def reference(
+        self, extractor: str, conditional: bool, blocks: int, drawn: bool = False
+    ) -> Reference:
         """The training images, of the target class if `conditional`, in an extractor's features."""
-        key = (extractor, conditional)
+        key = (extractor, conditional, drawn)
         if key not in self._cache:
-            self._cache[key] = Reference(*self.rows(extractor, conditional), blocks)
+            self._cache[key] = Reference(*self.rows(*key), blocks)
         return self._cache[key]
 
-    def rows(self, of: str, conditional: bool) -> tuple[np.ndarray, str]:
+    def rows(self, of: str, conditional: bool, drawn: bool = False) -> tuple[np.ndarray, str]:
         """The same in an extractor's features, or (`images`) as they are; and in words."""
         data = self.sets["reference_inception" if of == "inception" else "reference"]
         keep = data["labels"] == self.target if conditional else slice(None)
         words = "target-class training images" if conditional else "training images"
         unseen = ", unseen by the judge" if of == "judge" else ""
         found = data[key_of(of)][keep]
-        if self.drawn is not None:
+        if drawn:
             chance = np.random.Generator(np.random.Philox(SEED))
             found = found[chance.integers(len(found), size=self.drawn)]
             words = f"draws of {words}"

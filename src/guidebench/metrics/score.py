@@ -1,11 +1,12 @@
 """The metrics of one set of images from its features and predicted classes."""
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
-from guidebench.base.choices import CHOSEN_BY
+from guidebench.base.choices import CHOSEN_BY, DRAWN_REFERENCE
 from guidebench.base.jackknife import agresti_coull, blocked, corrected, hit_share, standard_error
 from guidebench.metrics.own import Metric
 from guidebench.metrics.reference import NONE, Real, key_of
@@ -135,20 +136,20 @@ class Scorer:
                 f"features of {extractor}: found {lost} of {len(features)} images "
                 "without finite ones, allowed: none"
             )
-        for conditional in kinds:
+        for conditional, drawn in product(kinds, (False, True) if self.real.drawn else (False,)):
             if conditional and self.real.target is None:
                 continue
-            reference = self.real.reference(extractor, conditional, self.blocks)
+            reference = self.real.reference(extractor, conditional, self.blocks, drawn)
             metric = DISTANCES[extractor][conditional]
-            both = reference.distances(features, block)
-            for name, (raw, least, *replicates) in zip(
-                (metric, CHOSEN_BY[metric]), both, strict=True
-            ):
-                drawn = [values for values in replicates if len(values)]
+            # scales are chosen by the whole reference alone
+            names = [f"{metric}+{DRAWN_REFERENCE}"] if drawn else [metric, CHOSEN_BY[metric]]
+            both = reference.distances(features, block)[: len(names)]
+            for name, (raw, least, *replicates) in zip(names, both, strict=True):
+                made = [values for values in replicates if len(values)]
                 yield Score(
                     name,
-                    corrected(raw, *drawn),
-                    max(standard_error(*drawn), least),
+                    corrected(raw, *made),
+                    max(standard_error(*made), least),
                     len(features),
                     raw,
                     extractor,

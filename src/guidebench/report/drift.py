@@ -24,7 +24,7 @@ class Drift(NamedTuple):
 
 
 def unit(attribute: str) -> str:
-    """What an attribute is counted in, as its heads and axes end; the turn's two are of a circle."""
+    """What an attribute is counted in, as its heads and axes end; a cosine in nothing."""
     return "" if "turn" in attribute else ", px"
 
 

@@ -90,13 +90,14 @@ def published(facts: Mapping[str, Any]) -> Published | None:
     return None
 
 
-def unlike(data: Mapping[str, Any]) -> str:
-    """How the images of a config's data section differ from the paper's; "" where they do not.
+def unlike(facts: Mapping[str, Any]) -> str:
+    """How a data set's images differ from the paper's, by its config; "" where they do not.
 
-    `data`: of a source that the paper has a table of.
+    `facts`: of a source that the paper has a table of.
     """
+    data = facts["data"]
     if data["source"] == "sportballs":
-        if "one_draw" in data.get("paper_compat", []):
+        if "one_draw" in facts["paper_compat"]:
             return f"our own balls, {_diameters(data)}: the paper's are 9 to 25 of 64 pixels wide"
         return (
             f"our own balls, {_diameters(data)}, place and turn independent of the class: the "

@@ -7,6 +7,7 @@ import pandas as pd
 
 from guidebench import workload
 from guidebench.base.cells import Cell
+from guidebench.base.choices import DRAWN_REFERENCE
 from guidebench.metrics.collected import Row, Scores
 from guidebench.metrics.own import Metric
 from guidebench.metrics.reference import Real
@@ -57,9 +58,9 @@ def scorer_of(stage: Stage, real: list[Path]) -> Scorer:
     if workload.images_scored(config):
         for name, data in real_images(stage).items():
             sets[name]["images"] = data.images[:]
-    drawn = "drawn_reference" in config.metrics.paper_compat
+    drawn = DRAWN_REFERENCE in config.metrics.paper_compat
     return Scorer(
-        Real(sets, stage.target, stage.options.sampling.evaluation if drawn else None),
+        Real(sets, stage.target, stage.options.sampling.evaluation if drawn else 0),
         stage.options.target is not None,
         config.metrics.jackknife_blocks,
         [Metric(key, one) for key, one in config.metrics.own.items()],

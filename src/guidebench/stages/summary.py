@@ -27,7 +27,7 @@ from guidebench.pipeline.records.artifacts import canonical
 # by which claims know guidance; its scales are no property of it
 CLAIMED = {"guidance", "classifier", "input", "stabilizer", "name", "beta", "scales"}
 # of a data section: how its images are made, as far as they are compared with the paper's
-IMAGES = {"source", "size", "scale", "diameters", "crop", "paper_compat"}
+IMAGES = {"source", "size", "scale", "diameters", "crop"}
 DEVIATIONS = [0.1, 0.3, 0.55, 1.0]  # of the Gaussians on which the sampler alone is tried
 
 
@@ -73,6 +73,10 @@ def facts(config: Config, layout: Layout, dataset: str, parameters: int | None) 
     names, attack = classes(options.data), options.sensitivity.attack
     return {
         "data": options.data.model_dump(mode="json", include=IMAGES),
+        "paper_compat": [
+            *getattr(options.data, "paper_compat", []),
+            *options.denoiser.paper_compat,
+        ],
         "target": target_name(options),
         "classes": names,
         # an attribute's chance is the share of its larger class

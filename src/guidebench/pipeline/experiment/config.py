@@ -87,8 +87,8 @@ class Metrics(Model):
     )
     paper_compat: list[Literal["drawn_reference"]] = Field(
         default_factory=list,
-        description="choices of the public nrCG code (docs/compat.md): the reference of distances "
-        "is as many training images as evaluation seeds, drawn with replacement",
+        description="choices of the public nrCG code (docs/compat.md): distances are also measured "
+        "from as many training images as evaluation seeds, drawn with replacement",
     )
 
 

@@ -24,7 +24,9 @@ LAW = {
     "paper_compat": [],
 }
 DEFAULT = SimpleNamespace(size=32, canvas=128, poses=192, **LAW)
-LARGE = SimpleNamespace(size=64, canvas=256, poses=256, **LAW)
+# workflow/config/sportballs64.yaml
+PAPER = {"scale": None, "diameters": [9, 12, 16, 19, 22, 25], "offsets": [0, 31]}
+LARGE = SimpleNamespace(size=64, canvas=256, poses=1, **LAW | PAPER | {"rotation": "in_plane"})
 
 
 def render(

@@ -13,7 +13,7 @@ from guidebench.base.seeds import derive
 from guidebench.data.balls import SURFACES, albedo, shade
 from guidebench.data.dataset import DataSet
 
-BATCH = 250
+BATCH = 32
 # how many values each has in the public nrCG code (docs/compat.md)
 VALUES = {"class": 4, "position": 32, "scale": 6, "angle": 360}
 
@@ -55,11 +55,16 @@ def place(views: Tensor, angles: Tensor, scales: Tensor, centres: Tensor, option
 
     angles [N] radians, scales [N] diameters and centres [N, 2] (x, y) as fractions of the side.
     """
-    count, side = len(views), options.canvas
+    count, side, size = len(views), options.canvas, options.size
+    finer = side // size
+    # only a window of the canvas is drawn, whole pixels of the image: the largest ball and its rim
+    window = min(size, int(scales.max() * size) + 4)
+    corner = (size * (centres - scales[:, None] / 2) - 1).floor().clamp(0, size - window).long()
     pixel = (torch.arange(side) + 0.5) / side
-    x = (pixel[None, None, :] - centres[:, 0, None, None]) / (scales[:, None, None] / 2)
-    y = (pixel[None, :, None] - centres[:, 1, None, None]) / (scales[:, None, None] / 2)
-    x, y = x.expand(count, side, side), y.expand(count, side, side)
+    within = finer * corner[:, :, None] + torch.arange(finer * window)  # [N, 2, window]
+    # from the ball's centre, in radii
+    x, y = ((pixel[within] - centres[:, :, None]) / (scales[:, None, None] / 2)).unbind(1)
+    x, y = torch.broadcast_tensors(x[:, None, :], y[:, :, None])
     cos, sin = torch.cos(angles)[:, None, None], torch.sin(angles)[:, None, None]
     # where a pixel of the turned ball lies on the unturned view
     source = torch.stack((cos * x + sin * y, cos * y - sin * x), dim=-1)
@@ -72,7 +77,12 @@ def place(views: Tensor, angles: Tensor, scales: Tensor, centres: Tensor, option
     radius = torch.sqrt(x**2 + y**2)
     cover = ((1 - radius) * (scales[:, None, None] / 2 * side) + 0.5).clamp(0, 1)[:, None]
     scene = cover * colour + (1 - cover)
-    return functional.avg_pool2d(scene, side // options.size).mul(255).round().to(torch.uint8)
+    drawn = functional.avg_pool2d(scene, finer).mul(255).round().to(torch.uint8)
+    images = torch.full((count, 3, size, size), 255, dtype=torch.uint8)
+    rows, columns = (corner[:, axis, None] + torch.arange(window) for axis in (1, 0))
+    batch = torch.arange(count)[:, None, None]
+    images[batch, :, rows[:, :, None], columns[:, None, :]] = drawn.permute(0, 2, 3, 1)
+    return images
 
 
 def diameters(options: Any, numbers: np.ndarray) -> np.ndarray:
@@ -124,8 +134,9 @@ def draw(options: Any, count: int, seed: int) -> DataSet:
     # the whole ball is inside the picture, wherever it lies
     centre = scale[:, None] / 2 + position * (1 - scale[:, None])
     images = np.empty((count, 3, options.size, options.size), dtype=np.uint8)
+    by_size = np.argsort(scale)  # balls of a size share a window
     for start in range(0, count, BATCH):
-        batch = slice(start, start + BATCH)
+        batch = by_size[start : start + BATCH]
         turn, width, middle = (torch.from_numpy(v[batch]).float() for v in (angle, scale, centre))
         chosen = views[torch.from_numpy(pose[batch])]
         images[batch] = place(chosen, turn, width, middle, options).numpy()

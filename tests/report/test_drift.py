@@ -1,6 +1,7 @@
 """Attribute drift of made-up values: what moved, whether chance explains it, and the table."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from guidebench.report.columns import columns
 from guidebench.report.drift import ROUNDS, SWAPS, cells, compared
 from guidebench.report.figures import drift as figure
 from guidebench.report.figures import theme
-from guidebench.report.pages import drift
+from guidebench.report.pages import drift, page
 from guidebench.report.tables import Tables
 
 LEAST = 1 / (1 + ROUNDS * SWAPS)
@@ -109,6 +110,18 @@ def test_the_table_says_who_resizes_the_ball() -> None:
     assert found["head"][10] == "diameter: distance, px"
     assert rows["clean (non-robust), raw"][9].startswith("2 [")
     assert drift.table(synthetic.tables(), "balls")["rows"] == []
+
+
+def test_of_a_turn_the_table_has_the_shift_alone_and_the_page_says_why() -> None:
+    tables = _tables()
+    turned = tables.attributes[tables.attributes.attribute == "x"].assign(attribute="cos turn")
+    tables = dataclasses.replace(tables, attributes=pd.concat([tables.attributes, turned]))
+    found = drift.table(tables, "balls")
+    assert found["head"][-2:] == ["cos turn: shift", "n"]
+    assert all(len(row["cells"]) == len(found["head"]) == 13 for row in found["rows"])
+    text = page.render(Path(), tables, [], Path())
+    assert "0.25 (x, px), 0.25 (y, px), 0.25 (diameter, px), 0.25 (cos turn)." in text
+    assert "<h3>Attribute drift" in text
 
 
 def test_the_figure_has_a_line_for_each_of_them() -> None:

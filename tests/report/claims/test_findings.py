@@ -27,7 +27,7 @@ from table_edits import (
 )
 
 from guidebench.report.claims.findings import decide
-from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
+from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED, UNMEASURED
 from guidebench.report.tables import Tables
 
 
@@ -100,16 +100,16 @@ CASES: list[tuple[int, Edit, str]] = [
     (1, accuracy("clean", "raw", 0.30), HOLDS),
     (1, accuracy("clean", "raw", 0.20), HOLDS),
     (1, accuracy("clean", "raw", 0.25, 40), UNDECIDED),  # at chance, but of 40 images
-    (1, late, UNDECIDED),
+    (1, late, UNMEASURED),
     (2, accuracy("noise_trained", "raw", 0.75), FAILS),
     (2, accuracy("noise_trained", "raw", 0.79), UNDECIDED),
     (2, accuracy("noise_trained", "raw", 0.81), UNDECIDED),
     (2, accuracy("noise_trained", "raw", 0.85), HOLDS),
-    (2, accuracy("clean", "raw", 0.9), UNDECIDED),
+    (2, accuracy("clean", "raw", 0.9), UNMEASURED),
     (3, accuracy("clean", "x0", 0.58), FAILS),
     (3, accuracy("clean", "x0", 0.62), UNDECIDED),
     (3, accuracy("clean", "x0", 0.70), HOLDS),
-    (3, accuracy("clean", "raw", 0.9), UNDECIDED),
+    (3, accuracy("clean", "raw", 0.9), UNMEASURED),
     (4, logs("clean", "raw", "none", -5), FAILS),
     (4, logs("clean", "raw", "none", -np.log(10), noise=1), UNDECIDED),
     (5, logs("clean", "x0", "none", 3), FAILS),
@@ -117,20 +117,20 @@ CASES: list[tuple[int, Edit, str]] = [
     (5, logs("clean", "x0", "none", np.log(10 / 4), noise=1), UNDECIDED),
     (6, logs("clean", "x0", "ema0.99", 3), FAILS),
     (6, logs("clean", "x0", "ema0.9", np.log(2), noise=1), UNDECIDED),
-    (6, drop("ema0.9"), UNDECIDED),
+    (6, drop("ema0.9"), UNMEASURED),
     (7, adam(lambda found, t: found / (1 + t) ** 2), FAILS),
-    (7, adam(lambda found, t: np.ones_like(found)), UNDECIDED),
+    (7, adam(lambda found, t: np.ones_like(found)), UNMEASURED),
     (7, flat, UNDECIDED),
-    (7, drop("adam"), UNDECIDED),
+    (7, drop("adam"), UNMEASURED),
     (8, level("clean/raw", "accuracy_judge", [0.2, 0.41, 0.2, 0.2]), HOLDS),  # its cFD is worse
     (8, level("clean/raw", "accuracy_judge", [0.5, 0.2, 0.2, 0.2]), FAILS),
     (8, every(ON_EDGE, wobble("clean/raw", "accuracy_judge", 0.02)), UNDECIDED),
-    (8, without("clean/raw"), UNDECIDED),
+    (8, without("clean/raw"), UNMEASURED),
     (9, levels((EMA9, EMA99), "accuracy_judge", 0.89), UNDECIDED),
     (9, levels((EMA9, EMA99), "accuracy_judge", 0.91), UNDECIDED),
     (9, levels((EMA9, EMA99), "accuracy_judge", 0.84), FAILS),
     (9, level(EMA9, "accuracy_judge", 0.1), HOLDS),
-    (9, every(without(EMA9), without(EMA99)), UNDECIDED),
+    (9, every(without(EMA9), without(EMA99)), UNMEASURED),
     # ADAM's threshold lies between 0.3 and 1, that of clean/x0 between 1 and 3, or below 1
     (10, LATE_ADAM, UNDECIDED),
     (10, every(LATE_ADAM, EARLY_X0), FAILS),
@@ -141,13 +141,13 @@ CASES: list[tuple[int, Edit, str]] = [
     (10, level(ADAM, "accuracy_guide", 0.89), UNDECIDED),
     (10, levels(("clean/x0", EMA9, EMA99), "accuracy_guide", 0.8), HOLDS),
     (10, levels((ADAM, "clean/x0", EMA9, EMA99), "accuracy_guide", 0.8), UNDECIDED),
-    (10, without(ADAM), UNDECIDED),
+    (10, without(ADAM), UNMEASURED),
     (11, level(NOISE, "fd_judge", [20, 14, 9, 5]), FAILS),
     (11, wobble(NOISE, "fd_judge", 0.0), HOLDS),
     (11, level(NOISE, "fd_judge", [5, 9, 14, 8]), UNDECIDED),  # a hump
     (11, level(NOISE, "fd_judge", [5, 9, 14, 3]), FAILS),
     (11, level(NOISE, "fd_judge", [9, 14, 5, 14.001]), UNDECIDED),  # no order
-    (11, without(NOISE), UNDECIDED),
+    (11, without(NOISE), UNMEASURED),
     (12, level(NOISE, "cfd_judge", [4, 9, 12, 20]), UNDECIDED),  # smaller scales may be better
     (12, level(NOISE, "cfd_judge", [50, 60, 70, 80]), FAILS),  # worse than unguided from the start
     (12, level(NOISE, "cfd_judge", [20, 9, 8, 6]), UNDECIDED),
@@ -157,15 +157,15 @@ CASES: list[tuple[int, Edit, str]] = [
     (13, level("clean/x0", "cfd_judge", 3.0), UNDECIDED),
     # not for certain above
     (13, every(level("clean/x0", "cfd_judge", 3.02), level(EMA9, "cfd_judge", 3.01)), UNDECIDED),
-    (13, without(EMA99), UNDECIDED),
+    (13, without(EMA99), UNMEASURED),
     (14, level(NOISE, "cfd_judge", 1.0), FAILS),
     (14, level(NOISE, "cfd_judge", 3.0), UNDECIDED),
-    (14, without(NOISE), UNDECIDED),
+    (14, without(NOISE), UNMEASURED),
     (20, level(NOISE, "fd_judge", [5, 9, 14, 2000]), FAILS),
     # as much a unit of scale as clean/x0: 25 / 29, over the 0.97 between ADAM's scales
     (20, level(ADAM, "fd_judge", [6, 12, 18, 6 + 0.97 * 25 / 29]), UNDECIDED),
-    (20, without(ADAM), UNDECIDED),
-    (20, without(NOISE), UNDECIDED),
+    (20, without(ADAM), UNMEASURED),
+    (20, without(NOISE), UNMEASURED),
     (20, without(EMA9), HOLDS),
     (21, level("clean/x0", "fd_judge", [5, 9, 14, 30]), FAILS),  # never level
     (21, level("clean/x0", "fd_judge", [5, 9, 9, 9]), UNDECIDED),  # level to the end
@@ -173,14 +173,14 @@ CASES: list[tuple[int, Edit, str]] = [
     (21, level("clean/x0", "fd_judge", [2, 2.05, 2.1, 30]), UNDECIDED),  # did not rise before it
     (21, level("clean/x0", "fd_judge", [5, 9, 2, 30]), FAILS),  # a dip is not level
     (21, level("unguided", "fd_judge", 8.0), FAILS),
-    (21, without("clean/x0"), UNDECIDED),
-    (21, every(without(EMA9), without(EMA99)), UNDECIDED),
+    (21, without("clean/x0"), UNMEASURED),
+    (21, every(without(EMA9), without(EMA99)), UNMEASURED),
     (22, logs("clean", "x0", "ema0.99", 3), FAILS),
     (22, logs("clean", "x0", "ema0.99", -np.log(0.9), noise=1), UNDECIDED),
     (22, half(20, first=False), HOLDS),
     (22, half(20, first=True), FAILS),
-    (22, second_half, UNDECIDED),
-    (22, drop("ema0.99"), UNDECIDED),
+    (22, second_half, UNMEASURED),
+    (22, drop("ema0.99"), UNMEASURED),
 ]
 
 

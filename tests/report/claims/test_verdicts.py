@@ -30,6 +30,7 @@ from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
     UNDECIDED,
+    UNMEASURED,
     Unmeasured,
     contrast,
     difference,
@@ -68,7 +69,7 @@ def test_fewer_images_than_features_have_no_interval(n: int, reference: int) -> 
     few = with_columns(synthetic.tables(), n=n, reference_n=reference, features=64)
     with pytest.raises(Unmeasured, match=f"cfd_judge of {n} images and a reference of {reference}"):
         difference(few, "balls", *pair)
-    assert verdict(few, 14)["verdict"] == UNDECIDED
+    assert verdict(few, 14)["verdict"] == UNMEASURED
 
 
 def test_blocks_that_agree_leave_a_share_its_least_error() -> None:
@@ -170,7 +171,7 @@ def test_a_claim_about_a_grids_end_takes_the_largest_scale_that_did_not_break(nu
     assert "to scale 10" in found["reason"] or "to 10;" in found["reason"]
     broke(tables, NOISE, 10.0, 30.0)
     found = verdict(tables, number)
-    assert found["verdict"] == UNDECIDED
+    assert found["verdict"] == UNMEASURED
     assert found["reason"] == (
         "Not measured: 2 of 4 scales of noise_trained/raw are not broken, 3 are needed."
     )
@@ -253,14 +254,17 @@ def test_a_shared_reference_cancels_in_a_difference_and_counts_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setup", "said"),
-    [(EMA99, "no finite value on selection seeds"), (EMA9, f"Not compared: {EMA9}")],
+    ("setup", "answer", "said"),
+    [
+        (EMA99, UNMEASURED, "no finite value on selection seeds"),
+        (EMA9, UNDECIDED, f"Not compared: {EMA9}"),
+    ],
 )
-def test_a_claim_is_not_won_by_a_broken_cell(setup: str, said: str) -> None:
+def test_a_claim_is_not_won_by_a_broken_cell(setup: str, answer: str, said: str) -> None:
     tables = synthetic.tables()
     diverge(tables, setup, 1.0, "selection", "evaluation")
     found = verdict(tables, 13)
-    assert found["verdict"] == UNDECIDED
+    assert found["verdict"] == answer
     assert said in found["reason"]
 
 
@@ -271,7 +275,7 @@ def test_nothing_is_measured_against_a_broken_unguided() -> None:
     assert tables.is_broken("balls", Cell("unguided"))
     decided = findings.decide(tables)
     found = {one["id"]: one["verdict"] for one in decided}
-    assert (found[8], found[12]) == (UNDECIDED, UNDECIDED)
+    assert (found[8], found[12]) == (UNMEASURED, UNMEASURED)
     assert "(broken)" in page.render(Path(), tables, decided, Path())
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from guidebench.report.claims.kinds import Kind
-from guidebench.report.claims.verdicts import UNDECIDED, Outcome, Unmeasured
+from guidebench.report.claims.verdicts import UNMEASURED, Outcome, Unmeasured
 from guidebench.report.tables import Tables
 
 PAIRED = "paired 95 % interval over images of the log ratio (averaged over t) excludes 0"
@@ -26,9 +26,9 @@ class Claim(NamedTuple):
     needs: tuple[Kind, ...]
 
     def outcome(self, tables: Tables, dataset: str) -> Outcome:
-        """The decision on a data set; undecided, with what is missing, where it lacks some."""
+        """The decision on a data set; where it lacks something, what is missing."""
         try:
             return self.decide(tables, dataset, *self.needs)
         except Unmeasured as missing:
             reason = str(missing)
-            return Outcome(UNDECIDED, {}, f"{reason[:1].upper()}{reason[1:]}.")
+            return Outcome(UNMEASURED, {}, f"{reason[:1].upper()}{reason[1:]}.")

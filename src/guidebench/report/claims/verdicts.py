@@ -15,6 +15,7 @@ from guidebench.report.tables import BROKEN, Measure, Tables
 from guidebench.report.words import number
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
+UNMEASURED = "not measured"
 CONFIDENCE = 0.95
 
 

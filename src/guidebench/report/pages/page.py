@@ -13,7 +13,7 @@ from urllib.parse import quote
 from guidebench.base.cells import Cell
 from guidebench.base.units import duration
 from guidebench.report import chosen, outcome
-from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
+from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED, UNMEASURED
 from guidebench.report.figures import paper_sheets, sheets, theme
 from guidebench.report.pages import (
     against_paper,
@@ -31,7 +31,7 @@ from guidebench.report.tables import BROKEN, FLOOR, Tables
 from guidebench.report.words import lines, measure, number, plural
 
 MIME = {".svg": "image/svg+xml", ".png": "image/png", ".gif": "image/gif"}
-VERDICTS = {HOLDS: "holds", FAILS: "fails", UNDECIDED: "undecided"}
+VERDICTS = {HOLDS: "holds", FAILS: "fails", UNDECIDED: "undecided", UNMEASURED: "missing"}
 
 
 def render(root: Path, tables: Tables, findings: list[dict[str, Any]], figures: Path) -> str:

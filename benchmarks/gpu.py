@@ -2,8 +2,9 @@
 
 Each number stands beside the bare network's in the same precision and beside the card's bf16 peak;
 a plain diffusers loop and the quality of bf16 are measured in the same run. `--tiny` runs the same
-code on the CPU with a small network, and compiles nothing.
-Usage: .venv/bin/python benchmarks/gpu.py [--tiny]
+code on the CPU with a small network, and compiles nothing. With names of `MODES`, these alone, and
+no quality.
+Usage: .venv/bin/python benchmarks/gpu.py [--tiny] [MODE ...]
 """
 
 import statistics
@@ -36,6 +37,7 @@ from guidebench.train import classifier as classifiers
 from guidebench.train import denoiser as denoisers
 
 TINY = "--tiny" in sys.argv
+ASKED = [name for name in sys.argv[1:] if name != "--tiny"]
 if not TINY and not torch.cuda.is_available():
     raise SystemExit("benchmarks/gpu.py: found no GPU that torch can use, allowed: --tiny")
 DEVICE = torch.device("cpu" if TINY else "cuda")
@@ -49,11 +51,12 @@ NETWORK = sections.Denoiser(
     checkpoint_every=10**6,
 )
 SIDE, ROWS, STEPS, TIMESTEPS, PRODUCT = 64, 128, 10, 400, 8192
+LONG = 60  # training steps
 # for the quality of bf16: training steps, drawn images, samples of each set and their steps
-LEARNT, DRAWN, SAMPLED, FINE = 600, 2000, 512, 50
+LEARNT, DRAWN, SAMPLED, FINE = 300, 2000, 256, 50
 if TINY:
     NETWORK = sections.Denoiser(channels=[8, 16], condition_dropout=0.1, checkpoint_every=10**6)
-    SIDE, ROWS, STEPS, PRODUCT = 8, 2, 2, 64
+    SIDE, ROWS, STEPS, LONG, PRODUCT = 8, 2, 2, 20, 64
     LEARNT, DRAWN, SAMPLED, FINE = 4, 32, 8, 2
 # of one image: forward, with the backward to the input, and in training
 FORWARD, THROUGH, TRAINED = 18.66e9, 40.27e9, 55.96e9
@@ -78,21 +81,27 @@ class Mode(NamedTuple):
         return f"{self.precision}{', compiled' if self.compile else ''}"
 
 
-MODES = [Mode("float32", "no"), Mode("tf32", "tf32"), Mode("bf16", "bf16")]
-MODES += [] if TINY else [Mode("bf16", "bf16", compile=True)]
+MODES = {
+    "bf16": Mode("bf16", "bf16"),
+    "compiled": Mode("bf16", "bf16", compile=True),
+    "tf32": Mode("tf32", "tf32"),
+    "float32": Mode("float32", "no"),
+}
+if TINY:
+    del MODES["compiled"]
 
 
-def seconds(call: Callable[[], object], repetitions: int = 5) -> float:
-    """Median seconds of a call, after two that warm up."""
-    found = []
-    for number in range(repetitions + 2):
+def seconds(call: Callable[[], object], repetitions: int = 5, warming: int = 2) -> float:
+    """Median seconds of a call, after some that warm up."""
+    measured = []
+    for number in range(warming + repetitions):
         started = time.perf_counter()
         call()
         if DEVICE.type == "cuda":
             torch.cuda.synchronize()
-        if number > 1:
-            found.append(time.perf_counter() - started)
-    return statistics.median(found)
+        if number >= warming:
+            measured.append(time.perf_counter() - started)
+    return statistics.median(measured)
 
 
 def peak(kind: torch.dtype) -> float:
@@ -146,7 +155,7 @@ def sampling(folder: Path, mode: Mode, best: float) -> None:
     sampler = Sampler.opened(folder, DEVICE, SCHEDULE, options, (3, SIDE, SIDE))
     forward, both = bare(sampler.denoiser, mode, best)
     if not mode.compile:
-        images = ROWS * STEPS / seconds(partial(plain, sampler.denoiser, mode), 3)
+        images = ROWS * STEPS / seconds(partial(plain, sampler.denoiser, mode), 2, 1)
         name = f"plain diffusers loop, {mode}, T = {TIMESTEPS}"
         say(name, images / TIMESTEPS, FORWARD * TIMESTEPS, best, forward / TIMESTEPS)
     classifier = Classifier("small_resnet", 4, 64).eval().requires_grad_(False)
@@ -163,7 +172,7 @@ def sampling(folder: Path, mode: Mode, best: float) -> None:
     for name, (setup, scale, guide) in calls.items():
         if mode.compile and name not in ("unguided", "x0"):
             continue  # each other shape is another minute of compiling
-        took = seconds(partial(sampler, setup, scale, guide, seeds, labels), 3)
+        took = seconds(partial(sampler, setup, scale, guide, seeds, labels), 2, 1)
         cost, alone = (THROUGH, both) if name == "x0" else (FORWARD, forward)
         twice = 2 if name == "cfg" else 1
         images = ROWS * STEPS / TIMESTEPS / took
@@ -180,8 +189,9 @@ def training(data: Stored, mode: Mode, best: float) -> None:
         few = options.model_copy(update={"steps": steps})
         denoisers.train(data, few, SCHEDULE, 0, NOWHERE, NOWHERE, DEVICE)
 
-    short, long = (seconds(partial(run, steps), 1) for steps in (STEPS, 4 * STEPS))
-    say(f"training, {mode}", 3 * STEPS * ROWS / (long - short), TRAINED, best)
+    run(STEPS)
+    short, long = (seconds(partial(run, steps), 1, 0) for steps in (STEPS, LONG))
+    say(f"training, {mode}", (LONG - STEPS) * ROWS / (long - short), TRAINED, best)
 
 
 def quality(data: Stored, folder: Path) -> None:
@@ -225,15 +235,16 @@ def main() -> None:
         f"matrix product, TFLOP/s: bf16 {best / 1e12:.3g}, tf32 {tf32 / 1e12:.3g}, "
         f"float32 {float32 / 1e12:.3g}"
     )
-    balls = draw(sections.SportBallsData(size=SIDE, canvas=4 * SIDE), DRAWN, 0)
+    balls = draw(sections.SportBallsData(source="sportballs", size=SIDE, canvas=4 * SIDE), DRAWN, 0)
     data = Stored(balls.images, balls.labels, balls.classes)
     with tempfile.TemporaryDirectory() as folder:
         betas = SCHEDULE.discrete_betas().tolist()
         save(build(NETWORK, SIDE, 3, 4), Path(folder), betas, "v")
-        for mode in MODES:
-            sampling(Path(folder), mode, best)
-            training(data, mode, best)
-        quality(data, Path(folder))
+        for name in ASKED or MODES:
+            sampling(Path(folder), MODES[name], best)
+            training(data, MODES[name], best)
+        if not ASKED:
+            quality(data, Path(folder))
     print(f"{(time.perf_counter() - started) / 60:.1f} minutes")
 
 

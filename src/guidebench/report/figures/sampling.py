@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDE = 20.0
+LETTERS = 9  # of an axis label, in an inch of a panel's height
 
 
 def bars(rows: pd.DataFrame) -> np.ndarray:
@@ -153,7 +155,8 @@ def value_axis(axes: Any, metric: Metric, levels: list[float]) -> None:
                 axes.set_ylim(2 * min(levels), max(positive) * 2)
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
             label += " (log scale)"
-    axes.set_ylabel(label)
+    height = axes.figure.get_figheight() / axes.get_gridspec().nrows
+    axes.set_ylabel(textwrap.fill(label, round(LETTERS * height)))
 
 
 def cost_rows(table: pd.DataFrame) -> pd.DataFrame:

@@ -5,11 +5,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 from processes import completed
 from tiny import BALLS, DENOISER, SAMPLING, SENSITIVITY, TRAINED, configured, run_job
+from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
+from guidebench.base.cells import Cell
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.jobs import listing
 from guidebench.pipeline.jobs.check import problems
@@ -55,14 +59,15 @@ except SystemExit as end:
 
 
 class Run:
-    """The experiment, of which some jobs have run."""
+    """An experiment, of which some jobs have run."""
 
-    def __init__(self, root: Path) -> None:
-        self.file = root / "one.json"
-        self.config = configured(EXPERIMENT, self.file)
-        self.layout = Layout(root / "results", "one")
+    def __init__(self, root: Path, experiment: dict[str, Any] = EXPERIMENT) -> None:
+        name = experiment["name"]
+        self.file = root / f"{name}.json"
+        self.config = configured(experiment, self.file)
+        self.layout = Layout(root / "results", name)
         self.left = list(jobs(self.config))
-        self.preview = Preview(self.config, self.layout, root / "pictures")
+        self.preview = Preview(self.config, self.layout, root / f"pictures of {name}")
 
     def __call__(self, *stages: str, block: str | None = None) -> None:
         for job in [job for job in self.left if job.stage in stages]:
@@ -134,7 +139,9 @@ def test_a_preview_grows_until_the_report_takes_its_place(run: Run, tmp_path: Pa
     assert "n = 4 selection seeds</strong>, on which the scales are chosen" in text
     assert "Accuracy by the judge against the scale" in text
     run("features", block="evaluation-0")
-    assert "n = 8 of 8 evaluation seeds" in run.page()
+    text = run.page()
+    assert "n = 8 of 8 evaluation seeds" in text
+    assert "Missing here" not in text
     run("sensitivity")
     assert "Accuracy against t" in run.page()
     # what is shown of whole blocks is what the report shows
@@ -182,3 +189,105 @@ def test_a_report_that_was_published_meanwhile_stays_alone(
     monkeypatch.setattr("guidebench.report.pages.preview.render", published)
     assert not run.preview.write()
     assert not run.layout.preview.exists()
+
+
+def _cell(run: Run, scale: float) -> Path:
+    """The samples of a cell in the first evaluation block."""
+    return run.layout.samples("balls") / Cell("clean/raw", scale).path / "evaluation-0.npz"
+
+
+def test_samples_that_another_experiment_has_are_shown_as_they_lie_there(tmp_path: Path) -> None:
+    balls = EXPERIMENT["datasets"]["balls"]
+    more = balls["setups"] | {"clean/raw": CLEAN | {"scales": [1, 10, 100]}}
+    one = Run(tmp_path)
+    two = Run(
+        tmp_path, EXPERIMENT | {"name": "two", "datasets": {"balls": balls | {"setups": more}}}
+    )
+    for run in (one, two):
+        run("prepare", "train_denoiser", "train_classifier")
+    one("sample", block="evaluation-0")
+    # what one is looked for in two, where there is nothing, and then another file
+    for kept in (None, np.zeros((8, 3, 8, 8), np.uint8)):
+        if kept is not None:
+            _cell(two, 1).parent.mkdir(parents=True)
+            np.savez(_cell(two, 1), images=kept)
+        assert "Setups at the scales that were sampled so far" in two.page()
+        assert one.preview.write()
+        block, shown = two.preview._samples("balls")
+        assert (block, list(shown)) == (
+            "evaluation-0",
+            ["sample:unguided:none", "sample:clean/raw:1", "sample:clean/raw:10"],
+        )
+        for name, images in one.preview._samples("balls")[1].items():
+            np.testing.assert_array_equal(shown[name], images)
+    # a sampling job would not take this one
+    content = bytearray(_cell(one, 10).read_bytes())
+    content[len(content) // 2] ^= 1
+    _cell(one, 10).write_bytes(content)
+    assert two.preview.write()
+    assert list(two.preview._samples("balls")[1]) == ["sample:unguided:none", "sample:clean/raw:1"]
+
+
+class Brightness(FeatureExtractorBase):  # type: ignore[misc]
+    """Stands for Inception: features of two dimensions."""
+
+    def __init__(self) -> None:
+        super().__init__("brightness", ["2"])
+
+    @staticmethod
+    def get_provided_features_list() -> tuple[str, ...]:
+        return ("2",)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        values = x.float().flatten(1)
+        return (torch.stack([values.mean(1), values.std(1)], 1),)
+
+
+METRIC = """
+def gap(samples, reference):
+    return float(abs(samples.mean(0) - reference.mean(0)).max())
+gap.title, gap.caption, gap.smaller_is_better = "gap", "Of means.", True
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "missing"),
+    [("baseball", "FID, cFID, gap_all, gap_target"), ("each", "FID, gap_all")],
+)
+def test_with_inception_the_judges_numbers_are_shown_and_the_others_named(
+    target: str, missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "previewed_metric.py").write_text(METRIC)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("guidebench.stages.features.inception", lambda _: Brightness())
+    own = {
+        "gap_all": {"of": "inception"},
+        "gap_target": {"of": "inception", "reference": "target"},
+        "gap_judge": {"of": "judge"},
+        "gap_images": {"of": "images"},
+    }
+    if target == "each":
+        del own["gap_target"]
+    balls = EXPERIMENT["datasets"]["balls"] | {"target": target, "sampling": SAMPLING}
+    run = Run(
+        tmp_path,
+        EXPERIMENT
+        | {
+            "metrics": {
+                "jackknife_blocks": 4,
+                "inception": {"download": True},
+                "own": {key: {"name": "previewed_metric:gap"} | one for key, one in own.items()},
+            },
+            "datasets": {"balls": balls},
+        },
+    )
+    run("prepare", "train_denoiser", "train_classifier", "sample", "features")
+    text = run.page()
+    assert "n = 8 of 8 evaluation seeds" in text
+    assert f"Missing here: {missing}</strong>" in text
+    tables, _ = run.preview._tables(["balls"])
+    run("metrics")
+    measured = pd.read_parquet(run.layout.metrics("balls") / "metrics.parquet")
+    assert {"fid", "gap_all", "fd_judge", "gap_judge", "gap_images"} <= {*measured.metric}
+    of_judge = measured[measured.extractor != "inception"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(tables.results, of_judge)

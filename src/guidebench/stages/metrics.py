@@ -1,5 +1,6 @@
 """Every metric of every cell, with standard errors and jackknife replicates."""
 
+from collections.abc import Set
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +53,9 @@ def run(stage: Stage) -> None:
     stage.finish(FILES, [COST])
 
 
-def scorer_of(stage: Stage, real: list[Path]) -> Scorer:
-    """The data set's scorer, on files of real images' features."""
-    config, sets = stage.config, {path.stem: _load(path) for path in real}
+def scorer_of(stage: Stage, real: list[Path], without: Set[str] = frozenset()) -> Scorer:
+    """The data set's scorer, on files of real images' features, but for the arrays `without`."""
+    config, sets = stage.config, {path.stem: _load(path, without) for path in real}
     if workload.images_scored(config):
         for name, data in real_images(stage).items():
             sets[name]["images"] = data.images[:]
@@ -67,22 +68,27 @@ def scorer_of(stage: Stage, real: list[Path]) -> Scorer:
     )
 
 
-def features_of(stage: Stage, cell: Cell, blocks: list[str]) -> dict[str, np.ndarray]:
-    """A cell's features in these seed blocks; with its images where a metric reads them."""
+def features_of(
+    stage: Stage, cell: Cell, blocks: list[str], without: Set[str] = frozenset()
+) -> dict[str, np.ndarray]:
+    """A cell's features in these seed blocks; with its images where a metric reads them.
+
+    But for the arrays `without`, whose metrics the scorer then leaves out.
+    """
     layout, dataset = stage.layout, stage.job.dataset
     folders = layout.features(dataset), layout.samples(dataset)
     features, samples = (
         [folder / cell.path / f"{name}.npz" for name in blocks] for folder in folders
     )
-    found = _concatenate(features)
+    found = _concatenate(features, without)
     if workload.images_scored(stage.config):
         found["images"] = np.concatenate([_images(path) for path in samples])
     return found
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
+def _load(path: Path, without: Set[str]) -> dict[str, np.ndarray]:
     with np.load(path) as file:
-        return dict(file)
+        return {key: file[key] for key in file if key not in without}
 
 
 def _images(path: Path) -> np.ndarray:
@@ -91,8 +97,8 @@ def _images(path: Path) -> np.ndarray:
     return images
 
 
-def _concatenate(paths: list[Path]) -> dict[str, np.ndarray]:
-    parts = [_load(path) for path in paths]
+def _concatenate(paths: list[Path], without: Set[str]) -> dict[str, np.ndarray]:
+    parts = [_load(path, without) for path in paths]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 

@@ -11,16 +11,20 @@ import pandas as pd
 
 from guidebench import workload
 from guidebench.metrics.collected import Row, Scores
+from guidebench.metrics.reference import key_of
+from guidebench.metrics.score import DISTANCES
 from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.experiment.metric_consistency import measured
 from guidebench.pipeline.jobs import freshness, listing, slices
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import jobs, manifest
 from guidebench.pipeline.jobs.stages import FOLLOWING
 from guidebench.pipeline.records.artifacts import atomic, environment, read_manifest
 from guidebench.pipeline.records.events import Events, read
-from guidebench.pipeline.records.finished_cells import standing
+from guidebench.pipeline.records.finished_cells import where
 from guidebench.report.columns import joined
 from guidebench.report.figures import drawing, sheets, theme
+from guidebench.report.metrics import METRICS
 from guidebench.report.pages import preview
 from guidebench.report.tables import EVALUATION, FLOOR, SELECTION, Tables
 from guidebench.stages.collect import classifier, history, losses, trained
@@ -32,6 +36,7 @@ from guidebench.stages.summary import facts, parameters, summary
 
 SCORES = ("results", "jackknife", "reference_jackknife")
 MOST = 1024  # images of a split that are scored: a preview is no second evaluation
+UNREAD = {key_of("inception")}  # its matrices are gigabytes
 
 
 class Preview:
@@ -135,10 +140,10 @@ class Preview:
     def _scorable(self, dataset: str) -> list[workload.Block]:
         """The seed blocks whose features are there, up to MOST images of each split.
 
-        None before those of real images, and none of Inception's: their matrices are gigabytes.
+        None before those of real images.
         """
         real = Job("features", dataset, block=workload.REAL)
-        if real not in self.done or slices.inception(self.config)["used"]:
+        if real not in self.done:
             return []
         found: dict[str, list[workload.Block]] = {SELECTION: [], EVALUATION: []}
         for block in workload.scored(self.config, dataset):
@@ -153,7 +158,7 @@ class Preview:
     def _scores(
         self, dataset: str, blocks: Sequence[workload.Block]
     ) -> tuple[dict[str, pd.DataFrame], preview.Scored]:
-        """The tables of scores on these blocks.
+        """The tables of scores on these blocks, without those of Inception's features.
 
         As long as there are no evaluation seeds, those of selection stand for them, too.
         """
@@ -161,7 +166,8 @@ class Preview:
         job = Job("metrics", dataset)
         stage = Stage(config, job, layout, Events(Path(os.devnull), job.stage, job.name))
         real = read_manifest(manifest(layout, Job("features", dataset, block=workload.REAL)))
-        scorer = scorer_of(stage, [layout.features(dataset) / name for name in real["files"]])
+        files = [layout.features(dataset) / name for name in real["files"]]
+        scorer = scorer_of(stage, files, UNREAD)
         scores = Scores()
         counts = {
             split: _images([block for block in blocks if block.split == split])
@@ -171,14 +177,15 @@ class Preview:
             guide = stage.options.setups[cell.setup].classifier
             for split in filter(counts.get, counts):
                 names = [block.name for block in blocks if block.split == split]
-                found = list(scorer.score(features_of(stage, cell, names), guide))
+                found = list(scorer.score(features_of(stage, cell, names, UNREAD), guide))
                 for shown in [split] if counts[EVALUATION] else [SELECTION, EVALUATION]:
                     row = Row(dataset, cell.setup, cell.scale, shown, config.seed)
                     scores.extend(row, iter(found))
         scores.extend(Row(dataset, FLOOR, None, EVALUATION, config.seed), scorer.floor())
         tables = [scores.results(), scores.jackknife(), scores.reference()]
         split = EVALUATION if counts[EVALUATION] else SELECTION
-        of = preview.Scored(split, counts[split], stage.options.sampling.evaluation)
+        planned, missing = stage.options.sampling.evaluation, _missing(config, dataset)
+        of = preview.Scored(split, counts[split], planned, missing)
         return dict(zip(SCORES, tables, strict=True)), of
 
     def _draw(self, tables: Tables, dataset: str) -> None:
@@ -198,7 +205,10 @@ class Preview:
             self.drawn[folder] = of
 
     def _samples(self, dataset: str) -> tuple[str, dict[str, np.ndarray]]:
-        """The first samples of the cells that stand in one seed block, which has most of them."""
+        """The first samples of the cells that stand in one seed block, which has most of them.
+
+        Also of those that a sampling job will take over from another experiment.
+        """
         config, layout, done = self.config, self.layout, self.done
         sources = {"denoiser": Job("train_denoiser", dataset)} | {
             name: Job("train_classifier", dataset, name)
@@ -212,18 +222,32 @@ class Preview:
         most: tuple[str, dict[str, np.ndarray]] = ("", {})
         first = [block for block in workload.scored(config, dataset) if block.number == 0]
         for block in reversed(first if "denoiser" in models else []):  # evaluation first
-            found = {}
+            images = {}
             for cell in workload.cells(config, dataset):
                 path = layout.samples(dataset) / cell.path / f"{block.name}.npz"
                 guide = config.datasets[dataset].setups[cell.setup].classifier
                 if guide is None or guide in models:
                     key = slices.cell_key(config, dataset, cell, block, models)
-                    if standing(path, key, layout.root, whole=False) is not None:
-                        with np.load(path) as file:
-                            found[f"sample:{cell.key}"] = file["images"][:SHOWN]
-            if len(found) > len(most[1]):
-                most = block.name, found
+                    if (place := where(path, key, layout.root)) is not None:
+                        with np.load(place) as file:
+                            images[f"sample:{cell.key}"] = file["images"][:SHOWN]
+            if len(images) > len(most[1]):
+                most = block.name, images
         return most
+
+
+def _missing(config: Config, dataset: str) -> list[str]:
+    """The report's metrics that a preview has no numbers of: those of Inception's features."""
+    if not slices.inception(config)["used"]:
+        return []
+    options, own = config.datasets[dataset], config.metrics.own
+    of_all, of_target = (METRICS[name].column for name in DISTANCES["inception"])
+    named = options.target is not None and not workload.each(options)
+    return [
+        of_all,
+        *([of_target] if named else []),
+        *(k for k, one in own.items() if one.of == "inception" and measured(one, options)),
+    ]
 
 
 def _images(blocks: Sequence[workload.Block]) -> int:

@@ -25,7 +25,7 @@ from guidebench.pipeline.records.artifacts import (
     write_json,
     write_manifest,
 )
-from guidebench.pipeline.records.finished_cells import remember, standing
+from guidebench.pipeline.records.finished_cells import remember, standing, where
 
 BALLS = "sportballs"
 S = ("datasets", BALLS)
@@ -407,7 +407,7 @@ def test_a_damaged_cell_does_not_stand(damage: str, cell: Path) -> None:
     code.forget()
     assert standing(cell, "key", cell.parent) is None
     # of an edit of the same size only the content says so
-    assert (standing(cell, "key", cell.parent, whole=False) is None) == (damage != "edited")
+    assert (where(cell, "key", cell.parent, whole=False) is None) == (damage != "edited")
 
 
 def test_a_cell_of_other_code_does_not_stand(cell: Path) -> None:

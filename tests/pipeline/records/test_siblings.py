@@ -9,7 +9,7 @@ import pytest
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records import code
 from guidebench.pipeline.records.artifacts import atomic, read_json, sha256, write_json
-from guidebench.pipeline.records.finished_cells import remember, standing
+from guidebench.pipeline.records.finished_cells import remember, standing, where
 from guidebench.pipeline.records.siblings import others, take
 
 
@@ -99,8 +99,9 @@ def test_a_cell_that_another_experiment_has_stands(cell: Path, tmp_path: Path) -
     root = tmp_path / "results" / "here"
     path = root / "samples" / "cell.npz"
     assert standing(path, "another key", root) is None
-    # as `plan` asks
-    assert "base.seeds:derive" in (standing(path, "key", root, whole=False) or set())
+    # who only asks takes nothing
+    assert [where(path, "key", root, whole) for whole in (False, True)] == [cell, cell]
+    assert where(path, "another key", root) is None
     assert not root.exists()
     assert "base.seeds:derive" in (standing(path, "key", root) or set())
     for suffix in (".npz", ".cost.json"):
@@ -108,6 +109,7 @@ def test_a_cell_that_another_experiment_has_stands(cell: Path, tmp_path: Path) -
     assert read_json(path.with_suffix(".key.json")) == read_json(cell.with_suffix(".key.json")) | {
         "taken_from": ["other"]
     }
+    assert where(path, "key", root) == path
     # by itself, too
     cell.with_suffix(".key.json").unlink()
     assert standing(path, "key", root) is not None
@@ -115,8 +117,10 @@ def test_a_cell_that_another_experiment_has_stands(cell: Path, tmp_path: Path) -
 
 def test_a_damaged_cell_of_another_experiment_is_computed(cell: Path, tmp_path: Path) -> None:
     root = tmp_path / "results" / "here"
+    path = root / "samples" / "cell.npz"
     cell.write_bytes(b"IMAGES")
-    assert standing(root / "samples" / "cell.npz", "key", root) is None
+    assert standing(path, "key", root) is None
+    assert [where(path, "key", root, whole) for whole in (False, True)] == [cell, None]
     cell.write_bytes(b"images")
     cell.with_suffix(".cost.json").write_text('{"seconds": 9.5}')
     assert standing(root / "samples" / "cell.npz", "key", root) is None

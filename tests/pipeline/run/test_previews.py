@@ -61,6 +61,20 @@ def test_previews_come_soon_and_cost_little(
     assert len(clock.written) < 60
 
 
+def test_a_file_that_goes_meanwhile_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone:
+        def write(self) -> bool:
+            (tmp_path / "cell.npz").read_bytes()
+            return True
+
+    monkeypatch.setattr(previews, "_preview", lambda *arguments: Gone())
+    config: Any = None
+    with pytest.raises(UserError, match=r"x: found a file .* \(.*cell\.npz'\), allowed: results"):
+        previews.once(config, Layout(tmp_path, "x"))
+
+
 @pytest.mark.usefixtures("handlers")
 def test_what_ends_the_process_ends_it_quietly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -15,7 +15,7 @@ from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.plan.schedule import WRITE_EVENTS
 from guidebench.pipeline.records.events import read
 from guidebench.pipeline.records.failures import last_words
-from guidebench.pipeline.records.finished_cells import standing
+from guidebench.pipeline.records.finished_cells import where
 
 
 class Pending(NamedTuple):
@@ -67,7 +67,7 @@ def missing_cells(
         path = folder / cell.path / f"{block.name}.npz"
         if "denoiser" in models and (guide is None or guide in models):
             key = slices.cell_key(config, dataset, cell, block, models)
-            if standing(path, key, layout.root, whole=False) is not None:
+            if where(path, key, layout.root, whole=False) is not None:
                 continue
         missing.append(cell)
     return missing

@@ -1,7 +1,7 @@
 """Finished cells: beside each lies what it stands on, so that it is not computed again."""
 
 import logging
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ from guidebench.pipeline.records.artifacts import read_json, sha256, write_json
 from guidebench.pipeline.records.siblings import ORIGIN
 
 log = logging.getLogger(__name__)
+
+# what reading a cell raises that does not stand
+DAMAGE = (UserError, OSError, KeyError, TypeError, AttributeError)
 
 
 def _sidecar(path: Path) -> Path:
@@ -37,24 +40,41 @@ def remember(
     )
 
 
-def standing(path: Path, key: str, root: Path, whole: bool = True) -> set[str] | None:
+def standing(path: Path, key: str, root: Path) -> set[str] | None:
     """The functions behind a finished cell; None when it has to be computed.
 
-    It stands while its key is `key`, its code is unchanged, and its content is that of when it was
-    written (`whole`: by its sha256, else by its size alone). Where another experiment has it, it is
-    taken over (`whole`; else it is left there).
+    It stands while its key is `key`, its code is unchanged, and its sha256 is that of when it was
+    written. Where another experiment has it, it is taken over.
     """
-    for place in (root, *siblings.others(root)):
-        cell = place / path.relative_to(root)
+    for place, cell in _places(path, root):
         try:
-            entry = _entry(cell, key, place, whole and place == root)
-            if whole and place != root:
+            entry = _entry(cell, key, place, whole=place == root)  # others': as it is taken
+            if place != root:
                 _take(cell, path, entry, place, root)
                 log.info("%s: taken from %s", path.relative_to(root), place.name)
             return set(code.kept(place, entry["code"]))
-        except (UserError, OSError, KeyError, TypeError, AttributeError):
+        except DAMAGE:
             continue
     return None
+
+
+def where(path: Path, key: str, root: Path, whole: bool = True) -> Path | None:
+    """Where a cell lies that stands, here or in another experiment, which keeps it; else None.
+
+    `whole`: its content is known by its sha256, else by its size alone.
+    """
+    for place, cell in _places(path, root):
+        try:
+            _entry(cell, key, place, whole)
+            return cell
+        except DAMAGE:
+            continue
+    return None
+
+
+def _places(path: Path, root: Path) -> Iterator[tuple[Path, Path]]:
+    """Each experiment, this one first, and where it would have the cell."""
+    return ((place, place / path.relative_to(root)) for place in (root, *siblings.others(root)))
 
 
 def _entry(path: Path, key: str, root: Path, whole: bool) -> dict[str, Any]:

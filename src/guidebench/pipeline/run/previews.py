@@ -51,7 +51,14 @@ def start(layout: Layout, arguments: str) -> None:
 def once(config: Config, layout: Layout) -> None:
     """Write the preview; UserError where there is nothing to show, or nothing missing."""
     with tempfile.TemporaryDirectory() as folder:
-        if not _preview(config, layout, folder).write():
+        try:
+            written = _preview(config, layout, folder).write()
+        except OSError as error:  # a job that runs again removes its files
+            raise UserError(
+                f"{layout.root}: found a file that cannot be read or written ({error}), allowed: "
+                "results that no job is replacing just now; try again"
+            ) from error
+        if not written:
             raise UserError(
                 f"{layout.root}: found nothing to preview, allowed: a run with at least one "
                 "prepared data set, of which more is missing than tables and report"

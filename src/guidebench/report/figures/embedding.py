@@ -13,7 +13,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73")
 
 
 def draw(pictures: dict[str, np.ndarray], dataset: str, folder: Path) -> list[Path]:
-    """Draw `time_embedding` into `folder`: three times as curves, and all of them as rows."""
+    """Draw `time_embedding` into `folder`: times at CURVES as curves, and all of them as rows."""
     embedded, received = pictures["embedding"], pictures["embedding_t"]
     with theme.settings():
         drawn, (curves, every) = theme.figure(8.6, 3.4, columns=2)

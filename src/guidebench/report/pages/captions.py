@@ -18,8 +18,8 @@ class Caption(NamedTuple):
 DATA = {
     "sheet_real": Caption(
         "Real images",
-        "The first 64 training images, enlarged by repeating "
-        "pixels, as in every picture of this page.",
+        "The first training images, up to 64 of them, enlarged by repeating pixels, as in every "
+        "picture of this page.",
     ),
     "sheet_target": Caption(
         "The target class",
@@ -32,10 +32,11 @@ DATA = {
     ),
     "time_embedding": Caption(
         "The time as the network sees it",
-        "The denoiser's own embedding of t, before any trained layer. Left: three times (10, 12 "
-        "and 30 of 200, as in the DDPM notebook), near ones alike; right: all times, from clean "
-        "upwards. Of a UNet2DModel one half of the dimensions are sines, the other cosines, each "
-        "slower than the one before.",
+        "The denoiser's own embedding of t, before any trained layer. Left: up to three times, at "
+        "5, 6 and 15 % of the process (10, 12 and 30 of the DDPM notebook's 200), near ones alike; "
+        "right: times over the whole process, up to 200 of them, from clean upwards. Of a "
+        "UNet2DModel one half of the dimensions are sines, the other cosines, each slower than the "
+        "one before.",
     ),
 }
 
@@ -168,10 +169,10 @@ PAPER = {
         "Metrics and first samples, unconditional beside best conditional (the paper's tables 1-3)",
         "Unguided; the setup that is best on selection seeds; and, where that is another one, the "
         "paper's best, clean/x0+ema0.99, at the paper's scale if it was sampled, else at its "
-        "selected one. The same seeds at the same places: the first ten, and, where there is one "
-        "target class, the first of which the judge calls the unguided sample another class. The "
-        "paper picked those of its table 3 by hand (male); here code does. Brackets: 95 % "
-        "intervals; ±: one standard error; raw: not corrected for the bias of n.",
+        "selected one. The same seeds at the same places: the first, up to ten, and, where there "
+        "is one target class, the first, up to ten, of which the judge calls the unguided sample "
+        "another class. The paper picked those of its table 3 by hand (male); here code does. "
+        "Brackets: 95 % intervals; ±: one standard error; raw: not corrected for the bias of n.",
     ),
 }
 
@@ -236,8 +237,8 @@ TRUTH = {
 TRAINING = {
     "loss": Caption(
         "Loss curves",
-        "Thin: as logged; thick: running mean of 25 points. The noise-trained classifier's loss "
-        "usually stays higher: part of its images are almost noise.",
+        "Thin: as logged; thick: running mean of up to 25 points. The noise-trained "
+        "classifier's loss usually stays higher: part of its images are almost noise.",
     ),
 }
 

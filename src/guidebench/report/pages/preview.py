@@ -28,6 +28,7 @@ class Scored(NamedTuple):
     split: str
     n: int
     planned: int  # of the evaluation seeds
+    missing: list[str]  # metrics that only the report has
 
 
 class Count(NamedTuple):

@@ -142,6 +142,7 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
     facts = {
         "data": {"source": "sportballs", "size": 32, "scale": [0.6, 0.9]},
         "paper_compat": [],
+        "corrected": None,
         "target": "baseball",
         "classes": ["baseball", "basketball", "volleyball", "soccer ball"],
         "chance": 0.25,
@@ -174,6 +175,7 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
                 "stabilizer_options": ADAM | {"beta": 0.99 if setup.endswith("0.99") else 0.9},
                 "asked": entry[0] != "unguided",
                 "variant": {},
+                "clip_gradient": "straight_through" if entry[2] == "x0" else None,
             }
             for setup, entry in SETUPS.items()
         },

@@ -6,7 +6,7 @@ import json
 
 from guidebench.pipeline.experiment.sections import Attack, Classifier, Sampling, Setup
 from guidebench.pipeline.experiment.world_section import World
-from guidebench.stages.summary import _temperatures, _trained, _variant
+from guidebench.stages.summary import _clip_gradient, _temperatures, _trained, _variant
 
 
 def test_a_setups_variant_is_what_claims_do_not_ask_for() -> None:
@@ -33,6 +33,27 @@ def test_a_setups_variant_is_what_claims_do_not_ask_for() -> None:
     ):
         setup = Setup.model_validate_json(json.dumps(plain | keys))
         assert _variant(setup, Sampling(steps=20, clip_gradient="zero")) == expected
+
+
+def test_a_setups_clip_gradient_is_the_one_that_acts() -> None:
+    x0 = {"guidance": "classifier", "classifier": "clean", "input": "x0", "scales": [1]}
+    straight = {"clip_gradient": "straight_through"}
+    for setup, sampling, expected in (
+        (x0, {}, "straight_through"),
+        (x0, {"clip_gradient": "zero"}, "zero"),
+        (x0 | straight, {"clip_gradient": "zero"}, "straight_through"),
+        (x0 | {"clip_gradient": "zero"}, {}, "zero"),
+        (x0 | {"input": "x0_frozen"}, {"clip_gradient": "zero"}, "zero"),
+        (x0, {"clip": False, "clip_gradient": "zero"}, None),
+        (x0 | {"clip": False}, {"clip_gradient": "zero"}, None),
+        (x0 | {"clip": True}, {"clip": False, "clip_gradient": "zero"}, "zero"),
+        (x0 | {"input": "raw"}, {"clip_gradient": "zero"}, None),
+        ({}, {"clip_gradient": "zero"}, None),
+        ({"guidance": "cfg", "scales": [1]}, {"clip_gradient": "zero"}, None),
+        ({"guidance": "mine:Guide", "scales": [1]}, {"clip_gradient": "zero"}, "zero"),
+    ):
+        own = Setup.model_validate_json(json.dumps(setup))
+        assert _clip_gradient(own, Sampling(**sampling)) == expected
 
 
 def test_temperatures_are_compared_where_they_differ_and_act() -> None:

@@ -10,6 +10,7 @@ from guidebench.analysis.sampler import variance_ratios
 from guidebench.base.choices import classes, target_name
 from guidebench.data.store import read
 from guidebench.diffusion.schedule import Schedule
+from guidebench.guidance.built import clip_gradient
 from guidebench.metrics import own
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.sections import (
@@ -23,6 +24,7 @@ from guidebench.pipeline.experiment.sections import (
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.records.artifacts import canonical
+from guidebench.stages.corrected import corrected, switches
 
 # by which claims know guidance; its scales are no property of it
 CLAIMED = {"guidance", "classifier", "input", "stabilizer", "name", "beta", "scales"}
@@ -73,10 +75,8 @@ def facts(config: Config, layout: Layout, dataset: str, parameters: int | None) 
     names, attack = classes(options.data), options.sensitivity.attack
     return {
         "data": options.data.model_dump(mode="json", include=IMAGES),
-        "paper_compat": [
-            *getattr(options.data, "paper_compat", []),
-            *options.denoiser.paper_compat,
-        ],
+        "paper_compat": switches(options),
+        "corrected": corrected(config, dataset),
         "target": target_name(options),
         "classes": names,
         # an attribute's chance is the share of its larger class
@@ -114,6 +114,7 @@ def facts(config: Config, layout: Layout, dataset: str, parameters: int | None) 
                 "scales": setup.scales,
                 "asked": setup.guidance != "none" or setup.conditional,
                 "variant": _variant(setup, options.sampling),
+                "clip_gradient": _clip_gradient(setup, options.sampling),
             }
             for name, setup in options.setups.items()
         },
@@ -145,6 +146,16 @@ def _variant(setup: Setup, sampling: Sampling) -> dict[str, Any]:
     keys = ("sampler", "steps", "clip", "clip_gradient")
     shared = {key: getattr(sampling, key) for key in keys}
     return {key: value for key, value in own.items() if (key, value) not in shared.items()}
+
+
+def _clip_gradient(setup: Setup, sampling: Sampling) -> str | None:
+    """The gradient of x0_pred's clip in a setup's guidance; None where no gradient passes a clip.
+
+    A user's own guide may take its gradient through x0_pred.
+    """
+    takes_none = setup.guidance in ("none", "cfg")
+    on_raw = setup.guidance == "classifier" and setup.input == "raw"
+    return None if takes_none or on_raw else clip_gradient(sampling, setup)
 
 
 def _changed(section: Model, but: set[str]) -> dict[str, Any]:

@@ -12,11 +12,12 @@ import synthetic_tables as synthetic
 from table_edits import EMA99, NOISE, broke
 
 from guidebench.base.cells import Cell
-from guidebench.base.jackknife import standard_error
+from guidebench.base.jackknife import agresti_coull, standard_error
 from guidebench.report.claims.verdicts import Interval, difference, quantile, times
 from guidebench.report.figures import theme
 from guidebench.report.pages import compat, compat_forward, page
 from guidebench.report.tables import Tables
+from guidebench.report.words import distance
 
 RAW = f"{EMA99}+raw_logit"
 
@@ -24,7 +25,8 @@ RAW = f"{EMA99}+raw_logit"
 def _with(tables: Tables, setup: str, variant: dict[str, Any], **keys: Any) -> Tables:
     """A setup with EMA 0.99's numbers, 0.1 and a wobble of each block higher."""
     facts = tables.facts("balls")["setups"]
-    facts[setup] = facts[EMA99] | {"variant": variant} | keys
+    own = {key: variant[key] for key in ("clip_gradient",) if key in variant}
+    facts[setup] = facts[EMA99] | {"variant": variant} | own | keys
     frames = {}
     for name in ("results", "jackknife"):
         rows = getattr(tables, name)
@@ -41,11 +43,40 @@ def test_a_switch_is_paired_with_the_setup_that_lacks_it() -> None:
     tables = _with(tables, RAW, {"paper_compat": ["raw_logit"]})
     tables = _with(tables, "steps", {"paper_compat": ["raw_logit"], "steps": 9})
     tables = _with(tables, "hot", {"temperature": 2.0})
-    assert compat.switched(tables, "balls") == [
+    assert _switched(tables) == [
         ("all", EMA99, "raw_logit, carried_state, clip_gradient: zero"),
         (RAW, EMA99, "raw_logit"),
     ]
-    assert compat.switched(synthetic.tables(), "balls") == []
+    assert _switched(synthetic.tables()) == []
+
+
+def _switched(tables: Tables) -> list[compat.Pair]:
+    return [pair for pair in compat.pairs(tables, "balls", "balls") if pair.switches]
+
+
+def test_the_clips_switch_is_the_zero_gradient_whatever_the_other_setups_have() -> None:
+    """As where `sampling.clip_gradient` is zero, and one setup's own is straight_through."""
+    tables = synthetic.tables()
+    for setup in tables.facts("balls")["setups"].values():
+        setup["clip_gradient"] = setup["clip_gradient"] and "zero"
+    assert _switched(tables) == []
+    tables = _with(tables, "ours", {"clip_gradient": "straight_through"})
+    tables = _with(tables, RAW, {"paper_compat": ["raw_logit"]})
+    assert _switched(tables) == [
+        (EMA99, "ours", "clip_gradient: zero"),
+        (RAW, "ours", "raw_logit, clip_gradient: zero"),
+    ]
+
+
+def test_where_none_is_corrected_the_setup_with_the_fewest_switches_is() -> None:
+    tables = synthetic.tables()
+    for setup in tables.facts("balls")["setups"].values():
+        setup["clip_gradient"] = setup["clip_gradient"] and "zero"
+    tables = _with(tables, RAW, {"paper_compat": ["raw_logit"]})
+    tables = _with(tables, "state", {"paper_compat": ["carried_state"]})
+    assert _switched(tables) == [(RAW, EMA99, "raw_logit"), ("state", EMA99, "carried_state")]
+    rows = compat.reverse(tables, "balls")["rows"]
+    assert {row["cells"][0] for row in rows} == {f"{theme.title(EMA99)} (clip_gradient: zero)"}
 
 
 def test_differences_are_paired_at_the_same_scale() -> None:
@@ -73,14 +104,14 @@ def test_a_switch_that_breaks_its_images_says_so() -> None:
     assert row["cells"][4] != "broken"  # a share counts what diverged
 
 
-def _walked(tables: Tables, factor: float) -> Tables:
+def _walked(tables: Tables, factor: float, kept: int = 0) -> Tables:
     """Walks with switches: x0_pred's sensitivities times a factor, and an accuracy at one t."""
     rows = tables.sensitivity
     x0 = rows[(rows.input == "x0") & rows.quantity.isin(["grad_sensitivity", "logit_sensitivity"])]
     own = x0.assign(input="x0+same_time", values=[factor * value for value in x0["values"]])
     first = rows[(rows.quantity == "accuracy") & (rows.t == rows.t.min())]
-    zero = first[first.classifier == "noise_trained"]
-    zero = zero.assign(input="raw+clean_at_zero", values=[value * 0 for value in zero["values"]])
+    zero = first[(first.classifier == "noise_trained") & (first.input == "raw")]
+    zero = zero.assign(input="raw+clean_at_zero", values=[value * kept for value in zero["values"]])
     return dataclasses.replace(tables, sensitivity=pd.concat([rows, own, zero], ignore_index=True))
 
 
@@ -98,6 +129,13 @@ def test_ratios_are_of_means_over_t_and_images() -> None:
     assert zero[0].startswith("noise-trained")
     assert zero[3] == f"accuracy at t = {synthetic.TIMES[0]}: change in points"
     assert zero[4].startswith("-9")
+    (same,) = (
+        row["cells"]
+        for row in compat_forward.forward(_walked(synthetic.tables(), 2.0, 1), "balls")["rows"]
+        if row["cells"][1] == "clean_at_zero"
+    )
+    half = 100 * quantile(511) * agresti_coull(0, 512)
+    assert same[4] == str(Interval(0.0, -half, half))
     assert compat_forward.forward(synthetic.tables(), "balls")["rows"] == []
 
 
@@ -125,9 +163,12 @@ def test_the_page_shows_both_tables_where_there_are_switches(tmp_path) -> None:
     assert NOISE in shown
 
 
-def _second(tables: Tables, name: str, **facts: Any) -> Tables:
-    """The data set once more under another name: cfd 2 higher, its facts changed."""
-    tables.summary["datasets"][name] = copy.deepcopy(tables.facts("balls")) | facts
+def _second(tables: Tables, name: str, corrected: str | None = "balls") -> Tables:
+    """The data set once more, with switches of its own: under another name, cfd 2 higher."""
+    tables.summary["datasets"][name] = copy.deepcopy(tables.facts("balls")) | {
+        "paper_compat": ["validation_images"],
+        "corrected": corrected,
+    }
     frames = {}
     for one in ("results", "jackknife"):
         rows = getattr(tables, one)
@@ -137,61 +178,101 @@ def _second(tables: Tables, name: str, **facts: Any) -> Tables:
     return dataclasses.replace(tables, **frames)
 
 
-def test_a_data_set_with_switches_is_held_against_the_corrected_one() -> None:
-    switched = {"paper_compat": ["validation_images"]}
-    tables = _second(synthetic.tables(), "all", **switched)
-    assert compat.corrected_data(tables, "all") == "balls"
-    assert compat.corrected_data(tables, "balls") is None
+def _row(tables: Tables, dataset: str, setup: str, at: str) -> list[str]:
+    rows = [row["cells"] for row in compat.data(tables, dataset)["rows"]]
+    (found,) = [row for row in rows if row[0] == theme.title(setup) and row[2] == at]
+    return found
+
+
+def test_a_data_set_with_switches_stands_beside_the_corrected_one() -> None:
+    tables = _second(synthetic.tables(), "all")
     assert compat.data(tables, "balls")["rows"] == []
-    table = compat.data(tables, "all")
-    rows = {(row["cells"][0], row["cells"][2]): row["cells"] for row in table["rows"]}
-    assert ("unguided", "") in rows
-    cell = rows[theme.title(EMA99), "100"]
-    assert len(cell) == len(table["head"])
-    base = tables.measure("balls", Cell(EMA99, 100.0), "cfd_judge")
+    head = compat.data(tables, "all")["head"]
+    assert head[3:5] == ["corrected: accuracy by judge, %", "change"]
+    assert head[7:] == ["corrected: cfd_judge", "with switches: cfd_judge"]
+    assert head.count("change") == 1  # two judges' distances have no difference
+    _row(tables, "all", "unguided", "")
+    cell = _row(tables, "all", EMA99, "100")
+    assert len(cell) == len(head)
+    base = tables.measure("balls", Cell(EMA99, 100.0), "accuracy_judge")
     assert base
-    blocks = len(tables.left_out("balls", Cell(EMA99, 100.0), "cfd_judge"))
-    half = quantile(blocks - 1) * base.se * 2**0.5
-    assert cell[8] == str(Interval(2.0, 2.0 - half, 2.0 + half))
-    assert cell[6].startswith("0 [")
+    blocks = len(tables.left_out("balls", Cell(EMA99, 100.0), "accuracy_judge"))
+    half = 100 * quantile(blocks - 1) * base.se * 2**0.5
+    assert cell[4] == str(Interval(0.0, -half, half))
+    both = [tables.measure(name, Cell(EMA99, 100.0), "cfd_judge") for name in ("balls", "all")]
+    assert cell[7:] == [distance(value) for value in both]
     text = page.render(Path(), tables, [], Path())
-    assert "(validation_images), to the cells of the same name of\nballs, not paired" in text
+    assert "(validation_images), beside the same guidance in\nballs," in text
 
 
-@pytest.mark.parametrize("other", [{"steps": 7}, {"n": 1}, {"target": "volleyball"}])
-def test_another_experiment_is_no_corrected_one(other: dict[str, Any]) -> None:
-    tables = _second(synthetic.tables(), "all", paper_compat=["one_draw"], **other)
-    assert compat.corrected_data(tables, "all") is None
-    assert compat.data(tables, "all")["rows"] == []
+@pytest.mark.parametrize("corrected", [None, "not yet sampled"])
+def test_without_a_corrected_data_set_there_are_no_rows(corrected: str | None) -> None:
+    assert compat.data(_second(synthetic.tables(), "all", corrected), "all")["rows"] == []
+
+
+def test_setups_of_two_data_sets_are_paired_by_what_they_do() -> None:
+    tables = _second(synthetic.tables(), "all")
+    setups = tables.facts("all")["setups"]
+    options = setups[EMA99]["stabilizer_options"]
+    setups[EMA99]["stabilizer_options"] = options | {"beta": 0.5}  # called as before
+    setups["clean/x0"]["variant"] = {"steps": 7}
+    setups["plain"] = setups.pop("clean/raw")
+    found = {pair.setup: pair.corrected for pair in compat.pairs(tables, "all", "balls")}
+    assert EMA99 not in found
+    assert "clean/x0" not in found
+    assert found["plain"] == "clean/raw"
+    assert found["unguided"] == "unguided"
+
+
+def test_guided_setups_without_a_common_scale_have_no_row() -> None:
+    tables = _second(synthetic.tables(), "all")
+    tables.facts("all")["setups"][EMA99]["scales"] = [7.0]
+    rows = [row["cells"][0] for row in compat.data(tables, "all")["rows"]]
+    assert theme.title(EMA99) not in rows
+    assert "unguided" in rows
 
 
 def test_a_data_sets_table_names_the_setups_switches_and_what_broke() -> None:
-    tables = _second(synthetic.tables(), "public", paper_compat=["one_draw"])
-    tables.facts("public")["setups"][EMA99]["variant"] = {"paper_compat": ["raw_logit"]}
+    tables = _second(synthetic.tables(), "public")
+    tables.facts("public")["setups"][EMA99] |= {
+        "variant": {"paper_compat": ["raw_logit"]},
+        "clip_gradient": "zero",
+    }
     results = tables.results
     here = (results.dataset == "public") & (results.setup == EMA99)
     at = here & (results.scale == 100) & (results.metric == "diverged")
     results.loc[at, "value"] = 1.0
-    table = compat.data(tables, "public")
-    (row,) = [r["cells"] for r in table["rows"] if r["cells"][:3:2] == [theme.title(EMA99), "100"]]
-    assert row[1] == "raw_logit"
-    assert row[8] == "broken"
+    row = _row(tables, "public", EMA99, "100")
+    assert row[1] == "raw_logit, clip_gradient: zero"
+    assert row[4].startswith("0 [")  # a share counts what diverged
+    assert row[7] != "broken"
+    assert row[6] == row[8] == "broken"
 
 
-def test_a_drawn_reference_stands_beside_the_whole_one() -> None:
+INCEPTION = {"fd_judge": "fid", "cfd_judge": "cfid"}
+
+
+@pytest.mark.parametrize("extra", [{}, INCEPTION])
+def test_a_drawn_reference_stands_beside_the_whole_one(extra: dict[str, str]) -> None:
     tables = synthetic.tables()
     assert compat.references(tables, "balls")["rows"] == []
     frames = {}
     for one in ("results", "jackknife"):
         rows = getattr(tables, one)
-        own = rows[rows.metric.isin(["fd_judge", "cfd_judge"])]
+        judged = rows[rows.metric.isin(INCEPTION)]
+        whole = judged[judged.metric.isin(extra)]
+        whole = whole.assign(metric=whole.metric.replace(extra))
+        own = pd.concat([judged, whole])
         own = own.assign(metric=own.metric + "+drawn_reference", value=own.value + 0.5)
-        frames[one] = pd.concat([rows, own], ignore_index=True)
+        frames[one] = pd.concat([rows, whole, own], ignore_index=True)
     tables = dataclasses.replace(tables, **frames)
     table = compat.references(tables, "balls")
     assert table["rows"][0]["cells"][0] == "unguided"
     assert len(table["rows"]) == 1 + len(tables.guided("balls"))
+    distances = 2 + len(extra)
     for row in table["rows"]:
-        assert len(row["cells"]) == len(table["head"]) == 8
-        assert row["cells"][4] == row["cells"][7] == "0.5 [0.5, 0.5]"
+        assert len(row["cells"]) == len(table["head"]) == 2 + 3 * distances
+        assert row["cells"][4::3] == ["0.5 [0.5, 0.5]"] * distances
+    named = ["fd_judge", "cfd_judge", *(["FID", "cFID"] if extra else [])]
+    assert table["head"][2::3] == [f"corrected: {name}" for name in named]
     assert "drawn_reference" in page.render(Path(), tables, [], Path())

@@ -69,16 +69,23 @@ def quantile(degrees: int, tests: int = 1) -> float:
     return float(stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / tests, degrees))
 
 
-def mean(values: np.ndarray, minus: float = 0.0, error: float = 0.0, tests: int = 1) -> Interval:
+def mean(
+    values: np.ndarray,
+    minus: float = 0.0,
+    error: float = 0.0,
+    tests: int = 1,
+    least: float = 0.0,
+) -> Interval:
     """Mean over images with Student's interval; `minus` is taken off, `error` its standard error.
 
+    The mean's own standard error is at least `least`: of shares, which may agree in all images.
     One of `tests` intervals that hold together. Raises Unmeasured with fewer than two images.
     """
     values = values[np.isfinite(values)]
     if len(values) < 2:
         raise Unmeasured(f"not measured: {len(values)} paired images, at least 2 are needed")
     estimate = float(values.mean()) - minus
-    of_mean = float(values.std(ddof=1)) / len(values) ** 0.5
+    of_mean = max(least, float(values.std(ddof=1)) / len(values) ** 0.5)
     half = quantile(len(values) - 1, tests) * math.hypot(of_mean, error)
     return Interval(estimate, estimate - half, estimate + half)
 

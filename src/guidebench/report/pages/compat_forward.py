@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from guidebench.base.choices import FORWARD_COMPAT
-from guidebench.base.jackknife import standard_error
+from guidebench.base.jackknife import agresti_coull, standard_error
 from guidebench.report.claims.verdicts import Interval, mean, quantile, times
 from guidebench.report.figures import theme
 from guidebench.report.tables import Tables
@@ -52,7 +52,9 @@ def _effects(
         pair = [np.stack(list(rows[common])).astype(float) for rows in (found, base)]
         if quantity == "accuracy":
             words = f"accuracy at t = {common[0]:g}: change in points"
-            effect = str(times(mean((pair[0] - pair[1]).mean(0)), 100))
+            change = (pair[0] - pair[1]).mean(0)
+            # where no image changes, as `verdicts.contrast` has it
+            effect = str(times(mean(change, least=agresti_coull(0, len(change))), 100))
         else:
             words, effect = f"mean {quantity}: ratio", str(ratio(*pair))
         yield theme.title(f"{classifier}/{plain}"), ", ".join(switches), stabilizer, words, effect

@@ -242,7 +242,6 @@ def _dataset(tables: Tables, dataset: str, folder: Path) -> dict[str, Any]:
         "compat_forward": compat_forward.forward(tables, dataset),
         "compat_references": compat.references(tables, dataset),
         "compat_data": compat.data(tables, dataset),
-        "corrected_data": compat.corrected_data(tables, dataset),
         "cost": rankings.sampling_cost(tables, dataset),
         "classifiers": rankings.classifiers(tables, dataset),
     }

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 
-from guidebench.pipeline.experiment.sections import Attack, Classifier, Sampling, Setup
+from guidebench.pipeline.experiment.sections import Attack, Classifier, Denoiser, Sampling, Setup
 from guidebench.pipeline.experiment.world_section import World
-from guidebench.stages.summary import _clip_gradient, _temperatures, _trained, _variant
+from guidebench.stages.summary import (
+    _clip_gradient,
+    _temperatures,
+    _trained,
+    _training,
+    _variant,
+)
 
 
 def test_a_setups_variant_is_what_claims_do_not_ask_for() -> None:
@@ -81,3 +87,11 @@ def test_a_classifiers_kind_is_what_it_was_trained_on() -> None:
     assert _trained(Classifier(adversarial=attack)) == "adversarial"
     robust = Classifier(architecture="resnet18", checkpoint="robust.pth", adversarial=attack)
     assert _trained(robust) == "adversarial"
+
+
+def test_epochs_are_of_the_images_that_the_denoiser_sees() -> None:
+    plain = Denoiser(steps=300, batch_size=64)
+    assert _training(plain, 4000, 800) == {"epochs": 4.8}
+    more = Denoiser(steps=300, batch_size=64, paper_compat=["validation_images"])
+    assert _training(more, 4000, 800) == {"epochs": 4.0}
+    assert _training(Denoiser(checkpoint="models/one"), 4000, 800) == {"denoiser_trained": False}

@@ -26,14 +26,15 @@ class Published(NamedTuple):
     train: int  # training images, at least
     n: int  # samples
     scale: float  # guidance scale of the conditional ones: clean, x0, EMA 0.99
-    timesteps: int
+    timesteps: int  # of the forward process, and as many sampling steps
+    parameters: int  # of the denoiser
+    epochs: int | None  # of its training; None: read from a checkpoint
     unguided: Numbers
     conditional: Numbers
 
 
 GENERATIONS = 256  # of each kind, in figure 9
 CLASSIFIER = "mobilenet_v3_small"
-DENOISER = {64: "22.41 million", 256: "google/ddpm-celebahq-256"}  # parameters by size
 PAPER = [
     Published(
         name="CelebA",
@@ -45,6 +46,8 @@ PAPER = [
         n=50_176,
         scale=150,
         timesteps=400,
+        parameters=22_411_843,
+        epochs=1000,
         unguided=Numbers(55.67, 17.68, 30.96),
         conditional=Numbers(99.99, 29.37, 13.90),
     ),
@@ -58,6 +61,8 @@ PAPER = [
         n=50_176,
         scale=15,
         timesteps=400,
+        parameters=22_411_843,
+        epochs=1000,
         unguided=Numbers(29.63, 54.37, 155.19),
         conditional=Numbers(91.05, 69.64, 18.52),
     ),
@@ -71,6 +76,8 @@ PAPER = [
         n=1024,
         scale=10,
         timesteps=1000,
+        parameters=113_673_219,  # google/ddpm-celebahq-256
+        epochs=None,
         unguided=Numbers(77.1, 45.57, 49.70),
         conditional=Numbers(99.02, 50.67, 42.18),
     ),

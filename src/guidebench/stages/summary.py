@@ -16,6 +16,7 @@ from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.sections import (
     Classifier,
     DDPMLinear,
+    Denoiser,
     Model,
     Pictures,
     Sampling,
@@ -97,7 +98,7 @@ def facts(config: Config, layout: Layout, dataset: str, parameters: int | None) 
         "train": len(train.images),
         "validation": len(held_out.images),
         "denoiser_parameters": parameters,
-        **({"denoiser_trained": False} if options.denoiser.checkpoint else {}),
+        **_training(options.denoiser, len(train.images), len(held_out.images)),
         "trained": {name: _trained(one) for name, one in options.classifiers.items()},
         **({"attack": attack.model_dump(mode="json")} if attack else {}),
         "stabilizers": {
@@ -119,6 +120,14 @@ def facts(config: Config, layout: Layout, dataset: str, parameters: int | None) 
             for name, setup in options.setups.items()
         },
     }
+
+
+def _training(denoiser: Denoiser, train: int, held_out: int) -> dict[str, Any]:
+    """How often a denoiser saw each of its images; of a checkpoint, that it was not trained."""
+    if denoiser.checkpoint:
+        return {"denoiser_trained": False}
+    images = train + held_out * ("validation_images" in denoiser.paper_compat)
+    return {"epochs": denoiser.steps * denoiser.batch_size / images}
 
 
 def _trained(classifier: Classifier) -> str:

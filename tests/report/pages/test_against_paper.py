@@ -29,6 +29,11 @@ def of(paper: Published) -> Tables:
         "classes": [paper.targets[0], "another"],
         "image_size": paper.size,
         "train": paper.train,
+        "timesteps": paper.timesteps,
+        "rescaled": False,
+        "steps": paper.timesteps,
+        "denoiser_parameters": paper.parameters,
+        "epochs": 1000.0004,
         "n": paper.n,
     }
     frames = {}
@@ -133,15 +138,18 @@ def test_every_pair_says_what_keeps_it_apart() -> None:
         "our own balls, 0.6 to 0.9 of the side wide, place and turn independent of the class: the "
         "paper's code draws all from one reseeded generator, 9 to 25 of 64 pixels wide"
     )
-    assert rows[0][6] == (
-        f"no: 32 pixels, the paper's 64; {balls}; rated by a small_cnn, the paper's is a "
-        "mobilenet_v3_small"
+    made = (
+        "32 pixels, the paper's 64; 4,000 training images, the paper's 80,000 or more; "
+        "ddpm_linear, T = 100, betas times 1000 / T, the paper's ddpm_linear, T = 400, betas as "
+        "they are; 50 sampling steps, the paper's 400; denoiser of 262,531 parameters, the "
+        f"paper's 22.41 million; n = 256, the paper's 50,176; {balls}"
     )
+    assert rows[0][6] == f"no: {made}; rated by a small_cnn, the paper's is a mobilenet_v3_small"
     assert rows[5][6] == (
-        f"no: at scale 100, the paper's 15; 32 pixels, the paper's 64; {balls}; features of the "
-        "judge (small_cnn), the paper's are Inception-v3's: this is no FID; n = 256, the paper's "
-        "50,176, and it corrects no bias of n; from 2000 training images; the paper's code draws "
-        "50,176 of all with replacement; 4,000 training images, the paper's 80,000 or more"
+        f"no: at scale 100, the paper's 15; {made}; guided by a small_cnn, the paper's is a "
+        "mobilenet_v3_small; features of the judge (small_cnn), the paper's are Inception-v3's: "
+        "this is no FID; the paper's is not corrected for the bias of its n; from 2000 training "
+        "images; the paper's code draws 50,176 of all with replacement"
     )
 
 
@@ -167,6 +175,32 @@ def test_an_accuracy_of_the_same_kind_is_comparable_and_a_fid_is_not_quite() -> 
     [
         ({"image_size": 32}, "32 pixels, the paper's 64"),
         ({"target": "Smiling: true"}, "target Smiling: true, the paper's Male: false"),
+        ({"train": 500}, "500 training images, the paper's 160,000 or more"),
+        (
+            {"timesteps": 1000},
+            "ddpm_linear, T = 1000, betas as they are, the paper's ddpm_linear, T = 400, betas as "
+            "they are",
+        ),
+        (
+            {"rescaled": True},
+            "ddpm_linear, T = 400, betas times 1000 / T, the paper's ddpm_linear, T = 400, betas "
+            "as they are",
+        ),
+        (
+            {"schedule": "vp_cosine"},
+            "vp_cosine, T = 400, the paper's ddpm_linear, T = 400, betas as they are",
+        ),
+        ({"steps": 5}, "5 sampling steps, the paper's 400"),
+        ({"sampler": "ddim"}, "sampler ddim, the paper's ancestral"),
+        (
+            {"denoiser_parameters": 262_531},
+            "denoiser of 262,531 parameters, the paper's 22.41 million",
+        ),
+        ({"epochs": 0.53}, "denoiser trained for 0.5 epochs, the paper's trained for 1,000 epochs"),
+        (
+            {"denoiser_trained": False},
+            "denoiser read from a checkpoint, the paper's trained for 1,000 epochs",
+        ),
         (
             {"data": {"source": "celeba", "crop": None}},
             "faces cut to a central square as large as it fits: the paper's code presses 178 x 218 "
@@ -178,6 +212,79 @@ def test_each_difference_alone_keeps_an_accuracy_apart(edit: dict[str, Any], rea
     tables = of(PAPER[0])
     tables.facts("balls").update(edit)
     assert {row[6] for row in cells(tables) if row[0].startswith("accuracy")} == {f"no: {reason}"}
+
+
+def test_fewer_samples_than_the_papers_keep_an_accuracy_apart() -> None:
+    tables = of(PAPER[0])
+    tables = dataclasses.replace(tables, results=tables.results.assign(n=1024))
+    (found,) = {row[6] for row in cells(tables) if row[0].startswith("accuracy")}
+    assert found == "no: n = 1,024, the paper's 50,176"
+
+
+def test_a_setups_own_steps_and_keys_keep_its_row_apart() -> None:
+    """Others than its choices of the public code."""
+    tables = of(PAPER[0])
+    setups = tables.facts("balls")["setups"]
+    public = {"clip_gradient": "zero", "per_step": "literal", "paper_compat": ["carried_state"]}
+    setups[EMA99]["variant"] = {"steps": 20, "temperature": 2.0} | public
+    assert [row[6] for row in cells(tables) if row[0].startswith("accuracy")] == [
+        "yes",
+        "no: its setup has temperature: 2.0, the paper's has not; 20 sampling steps, the paper's "
+        "400",
+    ]
+
+
+def test_an_unguided_accuracy_is_by_a_clean_classifier_in_the_paper() -> None:
+    tables = of(PAPER[0])
+    facts = tables.facts("balls")
+    facts["trained"] = {"clean": "adversarial", "noise_trained": "clean"}
+    facts["setups"][EMA99]["classifier"] = "noise_trained"
+    only = "no: rated by a classifier of kind adversarial, the paper's is clean"
+    assert cells(tables)[0][6] == only
+
+
+def test_the_papers_celebahq_denoiser_is_one_of_published_weights() -> None:
+    tables = of(PAPER[2])
+    facts = tables.facts("balls")
+    trained_here = "denoiser trained for 1,000 epochs, the paper's read from a checkpoint"
+    unknown = "that the folder holds CelebA-HQ is not known here"
+    assert cells(tables)[0][6] == f"no: {trained_here}; {unknown}"
+    facts |= {"denoiser_trained": False, "rescaled": True}  # of T = 1000, times 1
+    assert cells(tables)[0][6] == f"no: {unknown}"
+
+
+def test_another_guide_keeps_a_guided_distance_apart() -> None:
+    tables = with_inception(of(PAPER[0]))
+    rows = tables.classifiers
+    rows.loc[rows.classifier == "clean", "architecture"] = "resnet18"
+    fids = [row[6] for row in cells(tables) if row[0].startswith("FID")]
+    said = "guided by a resnet18, the paper's is a mobilenet_v3_small"
+    assert [said in reasons for reasons in fids] == [False, True]
+
+
+def test_a_drawn_reference_is_named_and_must_be_of_all_images() -> None:
+    tables = of(PAPER[0])
+    plain = cells(tables)[2]
+    frames = {}
+    for name in ("results", "jackknife"):
+        rows = getattr(tables, name)
+        own = rows[rows.metric.isin(["fd_judge", "cfd_judge"])]
+        own = own.assign(metric=own.metric + "+drawn_reference", value=own.value + 5)
+        frames[name] = pd.concat([rows, own], ignore_index=True)
+    drawn = frames["results"].metric.str.contains("cfd_judge.drawn", regex=True)
+    half = f"{PAPER[0].n} draws of target-class training images, unseen by the judge"
+    frames["results"].loc[drawn, "reference"] = half
+    tables = dataclasses.replace(tables, **frames)
+    rows = cells(tables)
+    assert [row[2] for row in rows[:3]] == [
+        "accuracy_guide of unguided",
+        "fd_judge of unguided, reference drawn as in the public code",
+        "cfd_judge of unguided, reference drawn as in the public code",
+    ]
+    assert plain[2:4] == ["cfd_judge of unguided", "40.0\u00a0±\u00a00.8"]
+    assert rows[2][3] == "45.0\u00a0±\u00a00.8"
+    assert "draws of" not in rows[1][6]
+    assert f"; from {half}; the paper's code draws 50,176 of all with replacement" in rows[2][6]
 
 
 def test_the_papers_own_diameters_are_said() -> None:
@@ -204,10 +311,12 @@ def test_a_winner_beside_the_papers_setup_is_compared_too_and_a_gap_is_said() ->
     assert found[4][6].startswith("no: another setup than the paper's, clean/x0+ema0.99; 32 pixels")
 
 
-def test_a_broken_cell_is_called_so() -> None:
-    tables = synthetic.tables()
-    diverge(tables, "unguided", 1.0, "evaluation")
-    assert [row[2] for row in cells(tables)[:1]] == ["accuracy_guide of unguided (broken)"]
+def test_a_broken_cell_is_called_so_and_not_comparable() -> None:
+    tables = of(PAPER[0])
+    diverge(tables, "unguided", 0.4, "evaluation")
+    row = cells(tables)[0]
+    assert row[2] == "accuracy_guide of unguided (broken)"
+    assert row[6] == "no: broken: 40 % of its images diverged"
 
 
 def test_the_settings_stand_side_by_side() -> None:
@@ -216,6 +325,7 @@ def test_the_settings_stand_side_by_side() -> None:
         for row in against_paper.settings(synthetic.tables(), "balls")["rows"]
     }
     assert rows["training images"] == ["80,000 or more", "4,000"]
+    assert rows["samples"] == ["50,176", "256"]
     assert rows["forward process"] == [
         "ddpm_linear, T = 400, betas as they are",
         "ddpm_linear, T = 100, betas times 1000 / T",
@@ -229,6 +339,7 @@ def test_the_page_has_the_table_where_the_paper_has_one() -> None:
     text = page.render(Path(), tables, [], Path())
     assert "By its config this data set is the paper's SportBalls (table 2)" in text
     assert text.count("<td>no: ") == 6
+    assert "see one half of the training images" in text
     tables.facts("balls")["data"]["source"] = "mnist"
     text = page.render(Path(), tables, [], Path())
     assert "numbers against ours" not in text

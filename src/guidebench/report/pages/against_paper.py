@@ -1,7 +1,7 @@
 """The paper's numbers against ours: each pair with all that keeps it from being compared."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -12,9 +12,9 @@ from guidebench.report.chosen import beside, papers
 from guidebench.report.claims.intervals import proportion
 from guidebench.report.claims.verdicts import name, times
 from guidebench.report.figures.paper_sheets import scored
-from guidebench.report.paper import CLASSIFIER, DENOISER, Published, published, unlike
+from guidebench.report.paper import CLASSIFIER, Published, published, unlike
 from guidebench.report.tables import EVALUATION, Measure, Tables
-from guidebench.report.words import MISSING, distance, number
+from guidebench.report.words import MISSING, distance
 
 # what a metric of ours stands beside: field of the paper's `Numbers`, and its title
 BESIDE = {
@@ -25,8 +25,20 @@ BESIDE = {
     "cfd_judge": ("cfid", "cFID"),
 }
 INCEPTION = ("fid", "cfid")
-# in the words of a reference that was drawn as the public code draws it
-DRAWS = "draws of"
+OVERRIDES = ("sampler", "steps")  # a setup may have its own in the place of the data set's
+# what a setup may say and be the paper's: choices of its public code (docs/compat.md)
+PUBLIC = {"clip_gradient": "zero", "per_step": "literal"}
+CHECKPOINT = "read from a checkpoint"
+
+
+class Setting(NamedTuple):
+    """What the paper says of its experiment, beside ours; `phrase` turns ours into a reason."""
+
+    what: str
+    phrase: str
+    theirs: str
+    ours: str
+    alike: bool
 
 
 class Extractor(NamedTuple):
@@ -55,22 +67,59 @@ def settings(tables: Tables, dataset: str) -> dict[str, Any]:
     head = ["", "the paper", "ours"]
     if paper is None:
         return words.table(head, [])
-    betas = "betas times 1000 / T" if facts["rescaled"] else "betas as they are"
-    lines = [
-        ("image size", f"{paper.size}", str(facts["image_size"])),
-        ("target", paper.targets[0], str(facts["target"])),
-        ("training images", f"{paper.train:,} or more", f"{facts['train']:,}"),
-        (
-            "forward process",
-            f"ddpm_linear, T = {paper.timesteps}, betas as they are",
-            f"{facts['schedule']}, T = {facts['timesteps']}, {betas}",
-        ),
-        ("sampling steps", f"{paper.timesteps}", f"{facts['steps']} ({facts['sampler']})"),
-        ("denoiser's parameters", DENOISER[paper.size], number(facts["denoiser_parameters"])),
-        ("guiding classifiers", CLASSIFIER, ", ".join(_architectures(tables, dataset))),
-        ("samples", f"{paper.n:,}", f"{facts['n']:,}"),
+    lines = [(line.what, line.theirs, line.ours) for line in _made(facts, paper)]
+    guides = ", ".join(_architectures(tables, dataset))
+    lines += [
+        ("guiding classifiers", CLASSIFIER, guides),
+        ("their training images", "all", "one half, of those that were trained here"),
     ]
     return words.table(head, lines)
+
+
+def _made(facts: Mapping[str, Any], paper: Published) -> Iterator[Setting]:
+    """All that the paper says of its experiment and the summary of ours."""
+
+    def line(what: str, phrase: str, theirs: object, ours: object) -> Setting:
+        return Setting(what, phrase, str(theirs), str(ours), theirs == ours)
+
+    yield line("image size", "{} pixels", paper.size, facts["image_size"])
+    target, least = facts["target"], f"{paper.train:,} or more"
+    yield Setting("target", "target {}", paper.targets[0], str(target), target in paper.targets)
+    enough = facts["train"] >= paper.train
+    yield Setting("training images", "{} training images", least, f"{facts['train']:,}", enough)
+    theirs = _process("ddpm_linear", paper.timesteps, rescaled=False)
+    ours = _process(*(facts[key] for key in ("schedule", "timesteps", "rescaled")))
+    yield line("forward process", "{}", theirs, ours)
+    yield line("sampling steps", "{} sampling steps", f"{paper.timesteps:,}", f"{facts['steps']:,}")
+    yield line("sampler", "sampler {}", "ancestral", facts["sampler"])
+    sizes = (_count(paper.parameters), _count(facts["denoiser_parameters"]))
+    yield line("denoiser's parameters", "denoiser of {} parameters", *sizes)
+    if trained := _training(facts):
+        theirs = CHECKPOINT if paper.epochs is None else _epochs(paper.epochs)
+        yield line("denoiser's training", "denoiser {}", theirs, trained)
+    yield line("samples", "n = {}", f"{paper.n:,}", f"{facts['n']:,}")
+
+
+def _process(schedule: str, timesteps: int, rescaled: bool) -> str:
+    """The forward process; of T = 1000, rescaled betas are as they are."""
+    betas = "times 1000 / T" if rescaled and timesteps != 1000 else "as they are"
+    about = f", betas {betas}" if schedule == "ddpm_linear" else ""
+    return f"{schedule}, T = {timesteps}{about}"
+
+
+def _count(parameters: int) -> str:
+    return f"{parameters / 1e6:.2f} million" if parameters >= 1e6 else f"{parameters:,}"
+
+
+def _training(facts: Mapping[str, Any]) -> str:
+    """How our denoiser was trained; "" where the summary does not say it."""
+    if not facts.get("denoiser_trained", True):
+        return CHECKPOINT
+    return _epochs(facts["epochs"]) if "epochs" in facts else ""
+
+
+def _epochs(count: float) -> str:
+    return f"trained for {round(count, 1):,g} epochs"
 
 
 def _architectures(tables: Tables, dataset: str) -> list[str]:
@@ -83,25 +132,21 @@ def _row(tables: Tables, dataset: str, paper: Published, cell: Cell, metric: str
     field, title = BESIDE[metric]
     numbers = paper.unguided if cell.scale is None else paper.conditional
     half = "unconditional" if cell.scale is None else f"conditional, scale {paper.scale:g}"
-    own = papers(tables, dataset)
-    its = " (the paper's setup)" if cell == own else ""
+    its = " (the paper's setup)" if cell == papers(tables, dataset) else ""
     its += " (broken)" if tables.is_broken(dataset, cell) else ""
+    # as the paper's code measures, where that was done, too
+    drawn = tables.measure(dataset, cell, f"{metric}+{DRAWN_REFERENCE}")
+    its += ", reference drawn as in the public code" if drawn else ""
     about = [
         f"{title}: table {paper.table}, {half}",
         f"{numbers._asdict()[field]:g}",
         f"{metric} of {name(cell)}{its}",
     ]
-    # as the paper's code measures, where that was done, too
-    ours = tables.measure(dataset, cell, f"{metric}+{DRAWN_REFERENCE}")
-    ours = ours or tables.measure(dataset, cell, metric)
+    ours = drawn or tables.measure(dataset, cell, metric)
     if ours is None:
         return [*about, MISSING, MISSING, MISSING, "no: not measured"]
     extractor = _extractor(tables, dataset, cell, metric)
-    reasons = list(differences(tables, dataset, paper, metric, ours, extractor))
-    if cell.scale is not None and (own is None or cell.setup != own.setup):
-        reasons.insert(0, "another setup than the paper's, clean/x0+ema0.99")
-    elif cell.scale not in (None, paper.scale):
-        reasons.insert(0, f"at scale {cell.scale:g}, the paper's {paper.scale:g}")
+    reasons = list(differences(tables, dataset, paper, cell, metric, ours, extractor))
     share = metric == "accuracy_guide"
     return [
         *about,
@@ -115,39 +160,71 @@ def _row(tables: Tables, dataset: str, paper: Published, cell: Cell, metric: str
 def _extractor(tables: Tables, dataset: str, cell: Cell, metric: str) -> Extractor:
     if metric in INCEPTION:
         return Extractor("Inception-v3 (2015-12-05)")
-    rows, known = tables.results, tables.classifiers
+    rows = tables.results
     keep = (rows.dataset == dataset) & (rows.setup == cell.setup) & (rows.metric == metric)
     keep &= rows.split == EVALUATION
     # an accuracy says whose it is: where none guides, the clean classifier's
     rater = str(rows.extractor[keep].iloc[0]) if metric == "accuracy_guide" else "judge"
-    built = known.architecture[(known.dataset == dataset) & (known.classifier == rater)]
-    return Extractor(rater, *map(str, built[:1]))
+    return Extractor(rater, _architecture(tables, dataset, rater))
+
+
+def _architecture(tables: Tables, dataset: str, classifier: str) -> str:
+    known = tables.classifiers
+    built = known.architecture[(known.dataset == dataset) & (known.classifier == classifier)]
+    return next(iter(built), "network that is not known")
 
 
 def differences(
-    tables: Tables, dataset: str, paper: Published, metric: str, ours: Measure, extractor: Extractor
+    tables: Tables,
+    dataset: str,
+    paper: Published,
+    cell: Cell,
+    metric: str,
+    ours: Measure,
+    extractor: Extractor,
 ) -> Iterator[str]:
     """What keeps a number of ours from being compared with the paper's, each in words."""
     facts = tables.facts(dataset)
-    if facts["image_size"] != paper.size:
-        yield f"{facts['image_size']} pixels, the paper's {paper.size}"
-    if facts["target"] not in paper.targets:
-        yield f"target {facts['target']}, the paper's {paper.targets[0]}"
+    setup = facts["setups"][cell.setup]
+    yield from _of_cell(tables, dataset, paper, cell)
+    own = {key: setup["variant"][key] for key in OVERRIDES if key in setup["variant"]}
+    for line in _made(facts | own | {"n": ours.n}, paper):
+        if not line.alike:
+            yield f"{line.phrase.format(line.ours)}, the paper's {line.theirs}"
     if reason := unlike(facts):
         yield reason
     if metric == "accuracy_guide":
         if extractor.architecture != CLASSIFIER:
             yield f"rated by a {extractor.architecture}, the paper's is a {CLASSIFIER}"
+        if (kind := facts["trained"][extractor.name]) != "clean":
+            yield f"rated by a classifier of kind {kind}, the paper's is clean"
         return
+    guide = setup["classifier"]
+    if guide and (built := _architecture(tables, dataset, guide)) != CLASSIFIER:
+        yield f"guided by a {built}, the paper's is a {CLASSIFIER}"
     if metric in INCEPTION:
         yield "the paper's code takes torcheval's Inception-v3, whose weights are others"
     else:
         yield f"features of the {extractor}, the paper's are Inception-v3's: this is no FID"
     if ours.n != paper.n:
-        yield f"n = {ours.n:,}, the paper's {paper.n:,}, and it corrects no bias of n"
+        yield "the paper's is not corrected for the bias of its n"
     elif math.isfinite(ours.raw) and ours.raw != ours.value:
         yield "corrected for the bias of n: hold the paper's against the raw value"
-    if DRAWS not in ours.reference:
+    drawn_from_all = f"{paper.n} draws of training images"
+    if ours.reference.replace("target-class ", "") != drawn_from_all:
         yield f"from {ours.reference}; the paper's code draws {paper.n:,} of all with replacement"
-    if facts["train"] < paper.train:
-        yield f"{facts['train']:,} training images, the paper's {paper.train:,} or more"
+
+
+def _of_cell(tables: Tables, dataset: str, paper: Published, cell: Cell) -> Iterator[str]:
+    """How a cell is not what the paper sampled."""
+    own = papers(tables, dataset)
+    if cell.scale is not None and (own is None or cell.setup != own.setup):
+        yield "another setup than the paper's, clean/x0+ema0.99"
+    elif cell.scale not in (None, paper.scale):
+        yield f"at scale {cell.scale:g}, the paper's {paper.scale:g}"
+    for key, value in tables.facts(dataset)["setups"][cell.setup]["variant"].items():
+        if key not in (*OVERRIDES, "paper_compat") and (key, value) not in PUBLIC.items():
+            yield f"its setup has {key}: {value}, the paper's has not"
+    lost = tables.measure(dataset, cell, "diverged")
+    if lost and tables.is_broken(dataset, cell):
+        yield f"broken: {100 * lost.value:.3g} % of its images diverged"

@@ -16,17 +16,20 @@ from table_edits import (
     NOISE,
     Edit,
     broke,
+    diverge,
     drop,
     every,
     level,
     values,
     verdict,
+    with_columns,
     with_every_class,
     without,
     wobble,
 )
 
 from guidebench.report.claims.findings import decide
+from guidebench.report.claims.intervals import proportion
 from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED, UNMEASURED
 from guidebench.report.tables import Tables
 
@@ -82,8 +85,42 @@ def levels(setups: tuple[str, ...], metric: str, value: float) -> Edit:
     return every(*(level(setup, metric, value) for setup in setups))
 
 
+def no_accuracy(classifier: str, source: str) -> Edit:
+    def edit(tables: Tables) -> None:
+        rows = tables.sensitivity
+        keep = (rows.quantity == "accuracy") & (rows.classifier == classifier)
+        rows.drop(rows.index[keep & (rows.input == source)], inplace=True)
+
+    return edit
+
+
+def no_loss(tables: Tables) -> None:
+    """On clean images, too, the clean classifier is at chance."""
+    tables.classifiers["accuracy"] = 0.25
+    accuracy("clean", "raw", 0.25)(tables)
+
+
+def partly(setup: str) -> Edit:
+    """A tenth of all images diverged at every scale."""
+    return lambda tables: diverge(tables, setup, 0.1, "selection", "evaluation")
+
+
+def gone(setup: str, who: str, at: int) -> Edit:
+    """No accuracy on selection seeds at one scale, counted from the smallest."""
+
+    def edit(tables: Tables) -> None:
+        rows = tables.results
+        keep = (rows.setup == setup) & (rows.metric == f"accuracy_{who}")
+        keep &= rows.split == "selection"
+        rows.loc[keep & (rows.scale == sorted(rows.scale[keep])[at]), "value"] = np.nan
+
+    return edit
+
+
+LAST_CFD_GONE = level("clean/raw", "cfd_judge", [39, 60, 80, np.nan])
 ON_EDGE = level("clean/raw", "accuracy_judge", [0.41, 0.2, 0.2, 0.2])
 LATE_ADAM = level(ADAM, "accuracy_guide", [0.5, 0.5, 0.5, 0.98])
+SLOW = (LATE_ADAM, level("clean/x0", "accuracy_guide", 0.5))
 EARLY_X0 = level("clean/x0", "accuracy_guide", [0.98, 1, 1, 1])
 
 
@@ -105,11 +142,16 @@ CASES: list[tuple[int, Edit, str]] = [
     (2, accuracy("noise_trained", "raw", 0.79), UNDECIDED),
     (2, accuracy("noise_trained", "raw", 0.81), UNDECIDED),
     (2, accuracy("noise_trained", "raw", 0.85), HOLDS),
-    (2, accuracy("clean", "raw", 0.9), UNMEASURED),
+    # never near chance: all was measured, and there is no t to compare at
+    (2, accuracy("clean", "raw", 0.9), UNDECIDED),
+    (2, every(accuracy("clean", "raw", 0.9), no_accuracy("noise_trained", "raw")), UNMEASURED),
     (3, accuracy("clean", "x0", 0.58), FAILS),
     (3, accuracy("clean", "x0", 0.62), UNDECIDED),
     (3, accuracy("clean", "x0", 0.70), HOLDS),
-    (3, accuracy("clean", "raw", 0.9), UNMEASURED),
+    (3, accuracy("clean", "raw", 0.9), UNDECIDED),
+    (3, every(accuracy("clean", "raw", 0.9), no_accuracy("clean", "x0")), UNMEASURED),
+    (3, no_loss, UNDECIDED),
+    (3, every(no_loss, no_accuracy("clean", "x0")), UNMEASURED),
     (4, logs("clean", "raw", "none", -5), FAILS),
     (4, logs("clean", "raw", "none", -np.log(10), noise=1), UNDECIDED),
     (5, logs("clean", "x0", "none", 3), FAILS),
@@ -119,18 +161,27 @@ CASES: list[tuple[int, Edit, str]] = [
     (6, logs("clean", "x0", "ema0.9", np.log(2), noise=1), UNDECIDED),
     (6, drop("ema0.9"), UNMEASURED),
     (7, adam(lambda found, t: found / (1 + t) ** 2), FAILS),
-    (7, adam(lambda found, t: np.ones_like(found)), UNMEASURED),
+    (7, adam(lambda found, t: np.ones_like(found)), UNDECIDED),
     (7, flat, UNDECIDED),
     (7, drop("adam"), UNMEASURED),
     (8, level("clean/raw", "accuracy_judge", [0.2, 0.41, 0.2, 0.2]), HOLDS),  # its cFD is worse
     (8, level("clean/raw", "accuracy_judge", [0.5, 0.2, 0.2, 0.2]), FAILS),
     (8, every(ON_EDGE, wobble("clean/raw", "accuracy_judge", 0.02)), UNDECIDED),
     (8, without("clean/raw"), UNMEASURED),
+    (8, every(level("clean/raw", "accuracy_judge", 0.9), partly("clean/raw")), UNMEASURED),
+    (8, partly("clean/raw"), HOLDS),  # by its accuracy alone
+    # a cFD that is missing where the accuracy fails for certain is not needed
+    (8, every(ON_EDGE, wobble("clean/raw", "accuracy_judge", 0.02), LAST_CFD_GONE), UNDECIDED),
     (9, levels((EMA9, EMA99), "accuracy_judge", 0.89), UNDECIDED),
     (9, levels((EMA9, EMA99), "accuracy_judge", 0.91), UNDECIDED),
     (9, levels((EMA9, EMA99), "accuracy_judge", 0.84), FAILS),
     (9, level(EMA9, "accuracy_judge", 0.1), HOLDS),
     (9, every(without(EMA9), without(EMA99)), UNMEASURED),
+    (9, every(level(EMA9, "accuracy_judge", 0.8), partly(EMA99)), UNMEASURED),
+    (9, partly(EMA99), HOLDS),
+    (9, every(partly(EMA9), partly(EMA99)), UNMEASURED),
+    # the scale that was not measured may have been the best
+    (9, every(levels((EMA9, EMA99), "accuracy_judge", 0.8), gone(EMA99, "guide", 2)), UNMEASURED),
     # ADAM's threshold lies between 0.3 and 1, that of clean/x0 between 1 and 3, or below 1
     (10, LATE_ADAM, UNDECIDED),
     (10, every(LATE_ADAM, EARLY_X0), FAILS),
@@ -142,11 +193,21 @@ CASES: list[tuple[int, Edit, str]] = [
     (10, levels(("clean/x0", EMA9, EMA99), "accuracy_guide", 0.8), HOLDS),
     (10, levels((ADAM, "clean/x0", EMA9, EMA99), "accuracy_guide", 0.8), UNDECIDED),
     (10, without(ADAM), UNMEASURED),
+    # without the accuracies on the way to it, nothing tells where the threshold lies
+    (10, every(*SLOW, level(EMA9, "accuracy_guide", 0.5)), HOLDS),
+    (10, every(*SLOW, level(EMA9, "accuracy_guide", [0.5, np.nan, 0.5, 0.5])), UNMEASURED),
+    (10, every(*SLOW, level(EMA9, "accuracy_guide", [0.5, 0.5, np.nan, 0.5])), HOLDS),
+    (10, level(EMA99, "accuracy_guide", [np.nan, 0.98, 0.99, 1]), UNMEASURED),
+    (10, every(EARLY_X0, level("clean/x0", "accuracy_guide", [0.98, np.nan, 1, 1])), UNDECIDED),
+    (10, every(level(ADAM, "accuracy_guide", 0.8), partly(EMA9)), FAILS),
+    (10, partly(EMA9), UNMEASURED),
+    (10, partly(ADAM), UNMEASURED),
     (11, level(NOISE, "fd_judge", [20, 14, 9, 5]), FAILS),
     (11, wobble(NOISE, "fd_judge", 0.0), HOLDS),
     (11, level(NOISE, "fd_judge", [5, 9, 14, 8]), UNDECIDED),  # a hump
     (11, level(NOISE, "fd_judge", [5, 9, 14, 3]), FAILS),
     (11, level(NOISE, "fd_judge", [9, 14, 5, 14.001]), UNDECIDED),  # no order
+    (11, level(NOISE, "fd_judge", 5.0), UNDECIDED),
     (11, without(NOISE), UNMEASURED),
     (12, level(NOISE, "cfd_judge", [4, 9, 12, 20]), UNDECIDED),  # smaller scales may be better
     (12, level(NOISE, "cfd_judge", [50, 60, 70, 80]), FAILS),  # worse than unguided from the start
@@ -158,6 +219,8 @@ CASES: list[tuple[int, Edit, str]] = [
     # not for certain above
     (13, every(level("clean/x0", "cfd_judge", 3.02), level(EMA9, "cfd_judge", 3.01)), UNDECIDED),
     (13, without(EMA99), UNMEASURED),
+    (13, level("clean/x0", "cfd_judge", [25, np.nan, 11, 22], "selection"), UNMEASURED),
+    (13, level(EMA99, "cfd_judge", [np.nan, 8, 3, 12], "selection"), UNMEASURED),
     (14, level(NOISE, "cfd_judge", 1.0), FAILS),
     (14, level(NOISE, "cfd_judge", 3.0), UNDECIDED),
     (14, without(NOISE), UNMEASURED),
@@ -219,6 +282,44 @@ def test_claim_10_says_whether_adams_normalisation_or_its_eps_acts(
     assert found["values"]["share of steps in which ADAM's root exceeds eps"] == share
     assert says in found["reason"]
     assert ("change of units" in found["reason"]) == (share < 0.5)
+
+
+def test_claim_8_says_which_cfd_it_lacks() -> None:
+    tables = synthetic.tables()
+    level("clean/raw", "accuracy_judge", 0.9)(tables)
+    partly("clean/raw")(tables)
+    found = verdict(tables, 8)
+    for scale in (1, 3, 10, 30):
+        assert f"Not measured: clean/raw at scale {scale} is broken" in str(found["reason"])
+    # of fewer images than features, one sentence for all scales
+    tables = with_columns(synthetic.tables(), features=512)
+    level("clean/raw", "accuracy_judge", 0.9)(tables)
+    found = verdict(tables, 8)
+    assert found["verdict"] == UNMEASURED
+    assert str(found["reason"]).count("Not measured: cfd_judge of 256 images") == 1
+
+
+def test_claim_9_names_and_counts_a_setup_that_it_could_not_compare() -> None:
+    tables = synthetic.tables()
+    partly(EMA99)(tables)
+    # of 256 images 240 are above 0.90 as one of one setup, and not as one of two
+    level(EMA9, "accuracy_judge", 240 / 256)(tables)
+    assert proportion(240 / 256, 256).low >= 0.90 > proportion(240 / 256, 256, 2).low
+    found = verdict(tables, 9)
+    assert found["verdict"] == UNMEASURED
+    assert str(found["reason"]).endswith(f"Not compared: {EMA99}.")
+    without(EMA99)(tables)
+    assert verdict(tables, 9)["verdict"] == HOLDS
+
+
+def test_claims_9_and_13_name_the_scales_that_were_not_chosen_from() -> None:
+    tables = synthetic.tables()
+    rows = tables.results
+    keep = (rows.setup == EMA9) & (rows.metric == "diverged") & (rows.split == "selection")
+    rows.loc[keep & (rows.scale == 100), "value"] = 0.1
+    said = f"Of {EMA9} scale 100 is broken on selection seeds; the largest unbroken is 30."
+    for number in (9, 13):
+        assert said in str(verdict(tables, number)["reason"])
 
 
 def test_unmeasured_setup_is_named() -> None:
@@ -329,7 +430,7 @@ def test_findings_are_json_even_where_nothing_is_finite() -> None:
     tables.results.loc[tables.results.setup == "clean/raw", "value"] = np.inf
     values(tables, tables.sensitivity.classifier == "clean", lambda found, t: found * np.nan)
     text = json.dumps(decide(tables), allow_nan=False)
-    assert "undecided" in text
+    assert "not measured" in text
 
 
 def test_all_diverged_counts_as_failing_guidance() -> None:

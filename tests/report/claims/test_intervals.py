@@ -13,8 +13,10 @@ from guidebench.report.claims.verdicts import (
     HOLDS,
     UNDECIDED,
     Interval,
+    Undecided,
     Unmeasured,
     quantile,
+    rank_correlation,
 )
 
 
@@ -76,6 +78,13 @@ def test_noise_alone_says_nothing_of_how_high_a_correlation_is() -> None:
 def test_too_few_points_have_no_rank_correlation(shape: tuple[int, int]) -> None:
     with pytest.raises(Unmeasured, match="no rank correlation"):
         rank_correlation_along(pd.DataFrame(np.random.default_rng(3).normal(size=shape)))
+
+
+def test_a_constant_curve_was_measured_and_has_no_rank_correlation() -> None:
+    with pytest.raises(Undecided, match="the same at all 10 t"):
+        rank_correlation_along(pd.DataFrame(np.ones((10, 4))))
+    with pytest.raises(Undecided, match="all 4 values are equal"):
+        rank_correlation(range(4), [2.0] * 4)
 
 
 @pytest.mark.parametrize(

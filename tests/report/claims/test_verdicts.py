@@ -29,7 +29,6 @@ from guidebench.report.claims.tradeoff import attack, ends
 from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
-    UNDECIDED,
     UNMEASURED,
     Unmeasured,
     contrast,
@@ -226,7 +225,7 @@ def test_a_rival_that_could_not_be_compared_is_named_and_nothing_holds() -> None
     diverge(tables, "clean/x0", 1.0, "selection")
     level("clean/x0+ema0.9", "cfd_judge", np.nan, "evaluation")(tables)
     found = verdict(tables, 13)
-    assert found["verdict"] == UNDECIDED
+    assert found["verdict"] == UNMEASURED
     assert found["reason"].endswith("above for certain. Not compared: clean/x0, clean/x0+ema0.9.")
     # one that is better for certain is enough
     level(ADAM, "cfd_judge", 1.0)(tables)
@@ -257,7 +256,7 @@ def test_a_shared_reference_cancels_in_a_difference_and_counts_alone() -> None:
     ("setup", "answer", "said"),
     [
         (EMA99, UNMEASURED, "no finite value on selection seeds"),
-        (EMA9, UNDECIDED, f"Not compared: {EMA9}"),
+        (EMA9, UNMEASURED, f"Not compared: {EMA9}"),
     ],
 )
 def test_a_claim_is_not_won_by_a_broken_cell(setup: str, answer: str, said: str) -> None:
@@ -276,7 +275,9 @@ def test_nothing_is_measured_against_a_broken_unguided() -> None:
     decided = findings.decide(tables)
     found = {one["id"]: one["verdict"] for one in decided}
     assert (found[8], found[12]) == (UNMEASURED, UNMEASURED)
-    assert "(broken)" in page.render(Path(), tables, decided, Path())
+    text = page.render(Path(), tables, decided, Path())
+    assert "(broken)" in text
+    assert f"not measured: {list(found.values()).count(UNMEASURED)} (a number that" in text
 
 
 def test_a_rival_that_broke_late_hides_no_loss() -> None:

@@ -1,5 +1,6 @@
 """Claims 8 to 10: accuracy of guided samples against the scale (nrCG, figures 5 and 8a)."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,14 +20,19 @@ from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
     UNDECIDED,
+    UNKNOWN,
     Interval,
     Outcome,
     Unmeasured,
     Values,
     difference,
     measured,
+    name,
+    not_compared,
     scales,
+    sentence,
     unbroken,
+    unless_missing,
 )
 from guidebench.report.tables import SELECTION, Tables
 
@@ -34,7 +40,6 @@ SHIFT = 0.15
 DIVERGED = 0.5
 REACHED = 0.90
 FIFTH = 5
-UNKNOWN = Interval(np.nan, -np.inf, np.inf)  # of what was not measured
 
 
 def _share(tables: Tables, dataset: str, cell: Cell, metric: str, tests: int = 1) -> Interval:
@@ -43,11 +48,15 @@ def _share(tables: Tables, dataset: str, cell: Cell, metric: str, tests: int = 1
 
 
 class AgainstUnguided(NamedTuple):
-    """The share of a cell that diverged, and judge's accuracy and cFD minus unguided's."""
+    """The share of a cell that diverged, and judge's accuracy and cFD minus unguided's.
+
+    `missing`: what was not measured of these.
+    """
 
     diverged: Interval
     accuracy: Interval
     cfd: Interval
+    missing: list[str]
 
     @property
     def fails(self) -> bool:
@@ -61,16 +70,19 @@ class AgainstUnguided(NamedTuple):
 
 
 def _against_unguided(tables: Tables, dataset: str, cell: Cell, tests: int) -> AgainstUnguided:
-    gains = []
+    measures = [partial(_share, tables, dataset, cell, "diverged", tests)]
     for metric in ("accuracy_judge", "cfd_judge"):
         pair = (cell, metric), (tables.unguided(dataset), metric)
+        measures.append(partial(difference, tables, dataset, *pair, tests))
+    found, missing = [], []
+    for measure in measures:
         try:
-            gains.append(difference(tables, dataset, *pair, tests))
-        except Unmeasured:
-            gains.append(UNKNOWN)
-    share = tables.measure(dataset, cell, "diverged")
-    diverged = proportion(share.value, share.n, tests) if share else UNKNOWN
-    return AgainstUnguided(diverged, *gains)
+            found.append(measure())
+        except Unmeasured as error:
+            found.append(UNKNOWN)
+            missing.append(sentence(error))
+    diverged, accuracy, cfd = found
+    return AgainstUnguided(diverged, accuracy, cfd, missing)
 
 
 def clean_raw_fails(tables: Tables, dataset: str, clean_raw: Kind) -> Outcome:
@@ -81,8 +93,11 @@ def clean_raw_fails(tables: Tables, dataset: str, clean_raw: Kind) -> Outcome:
         raise Unmeasured("not measured: unguided is broken, and all scales are compared with it")
     cells = scales(tables, dataset, setup_of(tables, dataset, clean_raw))
     values: Values = {}
+    missing: dict[str, list[Cell]] = {}
     for cell in cells:
         alone, at = _against_unguided(tables, dataset, cell, 1), f"at scale {cell.scale:g}"
+        for gap in alone.missing:
+            missing.setdefault(gap, []).append(cell)
         values |= alone.diverged.values(f"diverged {at}")
         values |= alone.accuracy.values(f"accuracy_judge above unguided {at}")
         values |= alone.cfd.values(f"cfd_judge above unguided {at}")
@@ -94,42 +109,48 @@ def clean_raw_fails(tables: Tables, dataset: str, clean_raw: Kind) -> Outcome:
         ", ".join(f"{cell.scale:g}" for cell in certain) or "none" for certain in (fails, works)
     )
     verdict = FAILS if works else HOLDS if len(fails) == len(cells) else UNDECIDED
+    # where a scale fails for certain, what is missing there would change nothing
+    gaps = [gap for gap, of in missing.items() if not set(of) <= set(fails)]
     return Outcome(
-        verdict,
+        unless_missing(verdict, gaps),
         values,
         f"Of {len(cells)} scales it fails for certain at {at_fails} and works for certain at "
-        f"{at_works}.{which(tables, dataset, clean_raw)}",
+        f"{' '.join([at_works + '.', *gaps])}{which(tables, dataset, clean_raw)}",
     )
 
 
-def _chosen(tables: Tables, dataset: str, setup: str) -> Cell | None:
+def _chosen(tables: Tables, dataset: str, setup: str) -> tuple[Cell, str]:
     """The unbroken scale at which the smaller accuracy of guide and judge is highest.
 
-    On selection seeds; of equal ones the smallest scale.
+    On selection seeds; of equal ones the smallest scale. With a sentence on the broken ones.
     """
-    smaller, broken = {}, tables.broken(dataset, setup, SELECTION)
-    for cell in [cell for cell in scales(tables, dataset, setup) if cell.scale not in broken]:
-        pair = [
-            tables.measure(dataset, cell, f"accuracy_{who}", SELECTION)
+    cells, on_broken = unbroken(tables, dataset, setup, split=SELECTION)
+    smaller = {
+        cell: min(
+            measured(tables, dataset, cell, f"accuracy_{who}", SELECTION).value
             for who in ("guide", "judge")
-        ]
-        if pair[0] and pair[1]:
-            smaller[cell] = min(pair[0].value, pair[1].value)
-    return max(smaller, key=lambda cell: smaller[cell], default=None)
+        )
+        for cell in cells
+    }
+    return max(smaller, key=lambda cell: smaller[cell]), on_broken
 
 
 def ema_reaches(tables: Tables, dataset: str, clean_ema: Kind) -> Outcome:
     """Claim 9: clean/x0 with EMA convinces both the guide and the judge."""
     setups = one_of_each(tables, dataset, clean_ema)
-    cells = [cell for setup in setups if (cell := _chosen(tables, dataset, setup))]
-    if not cells:
-        raise Unmeasured(f"not measured: no accuracies of {clean_ema} on selection seeds")
     values: Values = {}
-    sentences, reached, missed = [], [], []
-    for cell in cells:
-        guide, judge = (
-            _share(tables, dataset, cell, f"accuracy_{who}") for who in ("guide", "judge")
-        )
+    sentences, reached, missed, on_broken = [], [], [], ""
+    missing: dict[str, Unmeasured] = {}
+    for setup in setups:
+        try:
+            cell, said = _chosen(tables, dataset, setup)
+            guide, judge = (
+                _share(tables, dataset, cell, f"accuracy_{who}") for who in ("guide", "judge")
+            )
+        except Unmeasured as error:  # one setup does not decide what the others say
+            missing[setup] = error
+            continue
+        on_broken += said
         values[f"scale {cell.setup}"] = cell.scale
         values |= guide.values(f"accuracy_guide {cell.setup}")
         values |= judge.values(f"accuracy_judge {cell.setup}")
@@ -137,40 +158,52 @@ def ema_reaches(tables: Tables, dataset: str, clean_ema: Kind) -> Outcome:
         # "reached" takes any of the setups, "missed" any of the two accuracies of a setup
         among_setups, of_two = (
             [_share(tables, dataset, cell, f"accuracy_{who}", tests) for who in ("guide", "judge")]
-            for tests in (len(cells), 2)
+            for tests in (len(setups), 2)
         )
         reached.append(all(share.low >= REACHED for share in among_setups))
         missed.append(any(share.high < REACHED for share in of_two))
-    verdict = HOLDS if any(reached) else FAILS if all(missed) else UNDECIDED
-    return Outcome(verdict, values, f"{'; '.join(sentences)}.")
+    if not sentences:
+        raise missing[setups[-1]]
+    verdict = HOLDS if any(reached) else FAILS if all(missed) and not missing else UNDECIDED
+    return Outcome(
+        unless_missing(verdict, missing),
+        values,
+        f"{'; '.join(sentences)}.{on_broken}{not_compared(missing)}",
+    )
 
 
 class Threshold(NamedTuple):
     """Scales between which a setup's accuracy by the guide first reaches 90 %.
 
     `below`: the largest scale up to which it is below 90 % for certain, 0 without one; `at`: the
-    smallest at which it is above for certain; None, at no scale.
+    smallest at which it is above for certain; None, at no scale. `missing`: up to there, the cells
+    without an accuracy.
     """
 
     below: float
     at: float | None
+    missing: list[Cell]
 
     def __str__(self) -> str:
         return f"above {self.below:g}" + (f", at most {self.at:g}" if self.at is not None else "")
 
 
-def _threshold(tables: Tables, dataset: str, setup: str, tests: int) -> Threshold:
+def _threshold(tables: Tables, dataset: str, cells: list[Cell], tests: int) -> Threshold:
     below, below_so_far = 0.0, True
+    missing: list[Cell] = []
     # an image that diverged is of no class: where many did, a miss says nothing of the scale
-    for cell in unbroken(tables, dataset, setup).cells:
-        value = tables.measure(dataset, cell, "accuracy_guide")
-        share = proportion(value.value, value.n, tests) if value else UNKNOWN
+    for cell in cells:
+        try:
+            share = _share(tables, dataset, cell, "accuracy_guide", tests)
+        except Unmeasured:
+            share = UNKNOWN
+            missing.append(cell)
         if share.low >= REACHED:
-            return Threshold(below, cell.scale)
-        below_so_far = below_so_far and (value is None or share.high < REACHED)
-        if value and below_so_far and cell.scale is not None:
+            return Threshold(below, cell.scale, missing)
+        below_so_far = below_so_far and share.high < REACHED
+        if below_so_far and cell.scale is not None:
             below = cell.scale
-    return Threshold(below, None)
+    return Threshold(below, None, missing)
 
 
 def adam_needs_less(tables: Tables, dataset: str, with_adam: Kind, stabilized: Kind) -> Outcome:
@@ -183,9 +216,14 @@ def adam_needs_less(tables: Tables, dataset: str, with_adam: Kind, stabilized: K
             f"not measured: no {stabilized} setup beside {adam} in this data set's config"
         )
     # the verdict may rest on any of these intervals, so all of them are to hold together
-    unbroken_of = [unbroken(tables, dataset, setup) for setup in (adam, *others)]
-    tests = sum(len(cells) for cells, _ in unbroken_of)
-    thresholds = {setup: _threshold(tables, dataset, setup, tests) for setup in (adam, *others)}
+    unbroken_of = {setup: unbroken(tables, dataset, setup, least=0) for setup in (adam, *others)}
+    tests = sum(len(cells) for cells, _ in unbroken_of.values())
+    thresholds = {
+        setup: _threshold(tables, dataset, cells, tests)
+        for setup, (cells, _) in unbroken_of.items()
+    }
+    all_broken = [setup for setup, (cells, _) in unbroken_of.items() if not cells]
+    missing = [name(cell) for threshold in thresholds.values() for cell in threshold.missing]
     values: Values = {f"smallest scale {setup}": t.at for setup, t in thresholds.items()}
     values |= {f"largest scale before it {setup}": t.below for setup, t in thresholds.items()}
     own = thresholds.pop(adam)
@@ -197,11 +235,12 @@ def adam_needs_less(tables: Tables, dataset: str, with_adam: Kind, stabilized: K
         verdict = FAILS
     acts, share = _what_acts(tables, dataset, adam)
     rest = "; ".join(f"{setup} {threshold}" for setup, threshold in thresholds.items())
+    gaps = f" Not measured: accuracy_guide of {', '.join(missing)}." if missing else ""
     return Outcome(
-        verdict,
+        unless_missing(verdict, [*missing, *all_broken]),
         values | share,
         f"90 % needs a scale {own} with ADAM; others: {rest}."
-        f"{''.join(on_broken for _, on_broken in unbroken_of)} {acts}"
+        f"{''.join(on_broken for _, on_broken in unbroken_of.values())}{gaps} {acts}"
         f"{which(tables, dataset, with_adam)}",
     )
 

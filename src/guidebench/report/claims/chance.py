@@ -18,6 +18,7 @@ from guidebench.report.claims.verdicts import (
     UNDECIDED,
     Interval,
     Outcome,
+    Undecided,
     Unmeasured,
     Values,
     against,
@@ -90,19 +91,16 @@ def _first_time(tables: Tables, dataset: str, kind: Kind) -> FirstTime:
     return FirstTime(early, candidates, bool(inside), t)
 
 
-def _compared_at(tables: Tables, dataset: str, kind: Kind) -> FirstTime:
-    """The first t of claim 1; Unmeasured where there is none to compare others at."""
-    first = _first_time(tables, dataset, kind)
+def _over_candidates(first: FirstTime, at: dict[int, Interval], kind: Kind) -> Interval:
+    """An interval that holds whichever candidate is the first t; the estimate is that at `t`.
+
+    Undecided where claim 1 found none.
+    """
     if not first.candidates:
-        raise Unmeasured(
+        raise Undecided(
             "claim 1 found no t at which the clean classifier is near chance, "
             "so there is no t to compare at"
         )
-    return first
-
-
-def _over_candidates(first: FirstTime, at: dict[int, Interval], kind: Kind) -> Interval:
-    """An interval that holds whichever candidate is the first t; the estimate is that at `t`."""
     missing = sorted(set(first.candidates) - set(at))
     if missing:
         raise Unmeasured(f"not measured: no accuracy of {kind} at t = {missing[0]}")
@@ -138,7 +136,7 @@ def noise_trained_accurate(
     tables: Tables, dataset: str, clean: Kind, noise_trained: Kind
 ) -> Outcome:
     """Claim 2: the noise-trained classifier is accurate where the clean one is not."""
-    first = _compared_at(tables, dataset, clean)
+    first = _first_time(tables, dataset, clean)
     accuracies = _accuracies(tables, dataset, noise_trained)
     accuracy = _over_candidates(first, accuracies, noise_trained)
     values = first.values | accuracy.values(f"accuracy {noise_trained}")
@@ -147,7 +145,7 @@ def noise_trained_accurate(
 
 def x0_restores(tables: Tables, dataset: str, raw: Kind, x0: Kind) -> Outcome:
     """Claim 3: x0_pred before the clean classifier restores at least half of the loss."""
-    first = _compared_at(tables, dataset, raw)
+    first = _first_time(tables, dataset, raw)
     on_x0, on_raw = (along(tables, dataset, "accuracy", kind) for kind in (x0, raw))
     on_clean_images = [
         tables.clean_accuracy(dataset, name) for name in raw.classifiers(tables.facts(dataset))
@@ -155,13 +153,6 @@ def x0_restores(tables: Tables, dataset: str, raw: Kind, x0: Kind) -> Outcome:
     clean = next(iter(on_clean_images), None)
     if clean is None:
         raise Unmeasured("not measured: no accuracy of the clean classifier on clean images")
-    before = {t: row.mean() for t, row in _rows(on_raw) if t in first.candidates}
-    t = max(before, key=lambda t: before[t])
-    if before[t] >= clean.value:
-        raise Unmeasured(
-            f"the clean classifier loses nothing: {clean.value:.3f} on clean images, "
-            f"{before[t]:.3f} at t = {t}"
-        )
     # above 0 where at least half is restored; x0 and raw are of the same images
     beyond = on_x0 - (1 - RESTORED) * on_raw
     surpluses = {
@@ -169,6 +160,13 @@ def x0_restores(tables: Tables, dataset: str, raw: Kind, x0: Kind) -> Outcome:
         for t, row in _rows(beyond.dropna())
     }
     surplus = _over_candidates(first, surpluses, x0)
+    before = {t: row.mean() for t, row in _rows(on_raw) if t in first.candidates}
+    t = max(before, key=lambda t: before[t])
+    if before[t] >= clean.value:
+        raise Undecided(
+            f"the clean classifier loses nothing: {clean.value:.3f} on clean images, "
+            f"{before[t]:.3f} at t = {t}"
+        )
     restored, lost = float(on_x0.T[first.t].mean()), float(before[first.t])
     share = (restored - lost) / (clean.value - lost)
     values = (

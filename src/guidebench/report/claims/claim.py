@@ -4,7 +4,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from guidebench.report.claims.kinds import Kind
-from guidebench.report.claims.verdicts import UNMEASURED, Outcome, Unmeasured
+from guidebench.report.claims.verdicts import (
+    UNDECIDED,
+    UNMEASURED,
+    Outcome,
+    Undecided,
+    Unmeasured,
+    sentence,
+)
 from guidebench.report.tables import Tables
 
 PAIRED = "paired 95 % interval over images of the log ratio (averaged over t) excludes 0"
@@ -26,9 +33,10 @@ class Claim(NamedTuple):
     needs: tuple[Kind, ...]
 
     def outcome(self, tables: Tables, dataset: str) -> Outcome:
-        """The decision on a data set; where it lacks something, what is missing."""
+        """The decision on a data set; where there is none to make, the reason."""
         try:
             return self.decide(tables, dataset, *self.needs)
         except Unmeasured as missing:
-            reason = str(missing)
-            return Outcome(UNMEASURED, {}, f"{reason[:1].upper()}{reason[1:]}.")
+            return Outcome(UNMEASURED, {}, sentence(missing))
+        except Undecided as reason:
+            return Outcome(UNDECIDED, {}, sentence(reason))

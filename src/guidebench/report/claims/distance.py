@@ -1,24 +1,32 @@
 """Claims 11 to 14: Frechet distances of guided samples (nrCG, figures 6, 7, 8b and 8c)."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
+from guidebench.base.cells import Cell
 from guidebench.report.claims.intervals import all_above, holm
 from guidebench.report.claims.kinds import Kind, one_of_each, setup_of, which
 from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
     UNDECIDED,
+    UNKNOWN,
+    Interval,
     Outcome,
+    Undecided,
     Unmeasured,
     Values,
     by_sign,
     difference,
     measured,
+    not_compared,
     rank_correlation,
     selected,
     unbroken,
+    unless_missing,
 )
-from guidebench.report.tables import Tables
+from guidebench.report.tables import SELECTION, Tables
 from guidebench.report.words import number
 
 RISING = 0.5
@@ -32,12 +40,15 @@ def _judges_and_leading(tables: Tables, dataset: str, kind: str) -> list[str]:
 def fd_rises(tables: Tables, dataset: str, noise_trained: Kind) -> Outcome:
     """Claim 11: the unconditional distance rises with the noise-trained classifier's scale."""
     setup = setup_of(tables, dataset, noise_trained)
+    *beside, leading = _judges_and_leading(tables, dataset, "fd")
+    outcome = _rise(tables, dataset, setup, leading)
     values: Values = {}
-    for metric in _judges_and_leading(tables, dataset, "fd"):
-        verdict, numbers, reason = _rise(tables, dataset, setup, metric)
-        values |= numbers
-    # of the leading distance
-    return Outcome(verdict, values, reason + which(tables, dataset, noise_trained))
+    for metric in beside:
+        with suppress(Unmeasured, Undecided):  # it does not decide
+            values |= _rise(tables, dataset, setup, metric).values
+    values |= outcome.values
+    reason = outcome.reason + which(tables, dataset, noise_trained)
+    return Outcome(outcome.verdict, values, reason)
 
 
 def _rise(tables: Tables, dataset: str, setup: str, metric: str) -> Outcome:
@@ -117,8 +128,10 @@ def _below(tables: Tables, dataset: str, champion: str, rivals: list[str], metri
         f"{metric} {champion}": own.value,
         f"scale {champion} by {metric}": best.scale,
     }
-    levels, gaps_among = {}, {}
-    reason: Unmeasured | None = None
+    on_broken = unbroken(tables, dataset, champion, split=SELECTION).on_broken
+    levels: dict[Cell, float] = {}
+    gaps_among: dict[Cell, Callable[[int], Interval]] = {}
+    missing: dict[str, Unmeasured] = {}
     for setup in rivals:
         try:
             cell = selected(tables, dataset, setup, metric)
@@ -127,31 +140,28 @@ def _below(tables: Tables, dataset: str, champion: str, rivals: list[str], metri
             gap_among(1)
         except Unmeasured as error:  # one rival does not decide what the others say
             values[f"{metric} {setup}"] = None
-            reason = error
+            missing[setup] = error
+            gaps_among[Cell(setup)] = lambda tests: UNKNOWN  # the others are corrected for it, too
             continue
+        on_broken += unbroken(tables, dataset, setup, split=SELECTION).on_broken
         values |= {f"{metric} {setup}": level.value, f"scale {setup} by {metric}": cell.scale}
         levels[cell] = level.value
         gaps_among[cell] = gap_among
     if not levels:
-        assert reason is not None
-        raise reason
+        raise missing[rivals[-1]]
     gaps = holm(gaps_among)
-    for cell, gap in gaps.items():
-        values |= gap.values(f"{metric} {cell.setup} minus {champion}")
+    for cell in levels:
+        values |= gaps[cell].values(f"{metric} {cell.setup} minus {champion}")
     better = [cell for cell, gap in gaps.items() if gap.negative]
-    nearest = min(better or gaps, key=lambda cell: levels[cell])
-    verdict = by_sign(list(gaps.values()))
-    compared = {cell.setup for cell in gaps}
-    if missing := ", ".join(setup for setup in rivals if setup not in compared):
-        verdict = UNDECIDED if verdict == HOLDS else verdict
+    nearest = min(better or levels, key=lambda cell: levels[cell])
     return Outcome(
-        verdict,
+        unless_missing(by_sign(list(gaps.values())), missing),
         values,
         f"{metric} is {number(own.value)} for "
         f"{champion} (scale {best.scale:g}) and {number(levels[nearest])} for "
         f"{nearest.setup} (scale {nearest.scale:g}); difference {gaps[nearest]}; "
-        f"{sum(gap.positive for gap in gaps.values())} of {len(gaps)} above for "
-        f"certain.{f' Not compared: {missing}.' if missing else ''}",
+        f"{sum(gap.positive for gap in gaps.values())} of {len(levels)} above for "
+        f"certain.{on_broken}{not_compared(missing)}",
     )
 
 
@@ -161,7 +171,8 @@ def _compared(tables: Tables, dataset: str, champion: str, rivals: list[str]) ->
     outcome = _below(tables, dataset, champion, rivals, metric)
     values = dict(outcome.values)
     if metric != "cfd_judge":
-        values |= _below(tables, dataset, champion, rivals, "cfd_judge").values
+        with suppress(Unmeasured):
+            values |= _below(tables, dataset, champion, rivals, "cfd_judge").values
     return Outcome(outcome.verdict, values, outcome.reason)
 
 

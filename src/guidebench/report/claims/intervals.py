@@ -15,6 +15,7 @@ from guidebench.report.claims.verdicts import (
     HOLDS,
     UNDECIDED,
     Interval,
+    Undecided,
     Unmeasured,
     quantile,
 )
@@ -78,12 +79,14 @@ def rank_correlation_along(curve: pd.DataFrame) -> Interval:
     of the percentile and the basic bootstrap the wider end counts. Noise pulls a rank correlation
     towards 0, so a high end above 0 is divided by the reliability's root (Spearman 1904), and is 1
     where the reliability is below a quarter.
-    Raises Unmeasured with fewer than 3 t or 2 images, or a constant curve.
+    Raises Unmeasured with fewer than 3 t or 2 images, Undecided with a constant curve.
     """
     times, n = curve.shape
     mean = curve.mean(axis=1).to_numpy()
-    if times < 3 or n < 2 or len(set(mean)) < 2:
+    if times < 3 or n < 2:
         raise Unmeasured(f"not measured: {times} points of {n} images give no rank correlation")
+    if len(set(mean)) < 2:
+        raise Undecided(f"the mean is the same at all {times} t, so it has no rank correlation")
     weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
     drawn = ranks(weights @ curve.to_numpy(float).T)
     of_mean, of_index = ranks(mean), ranks(curve.index.to_numpy())

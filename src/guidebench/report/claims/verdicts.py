@@ -1,7 +1,7 @@
 """How a verdict is reached: intervals, paired differences, and values that count."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy import stats
 from guidebench.base.cells import Cell
 from guidebench.base.jackknife import agresti_coull, standard_error
 from guidebench.report.metrics import METRICS, exact_share
-from guidebench.report.tables import BROKEN, Measure, Tables
+from guidebench.report.tables import BROKEN, EVALUATION, SELECTION, Measure, Tables
 from guidebench.report.words import number
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
@@ -20,7 +20,17 @@ CONFIDENCE = 0.95
 
 
 class Unmeasured(Exception):
-    """What a claim needs is not in the tables; the message says what."""
+    """A number that a claim needs is not in the tables, or does not count; the message says why."""
+
+
+class Undecided(Exception):
+    """All was measured, and what a claim asks about does not occur; the message says why."""
+
+
+def sentence(error: Unmeasured | Undecided) -> str:
+    """What it says, as a sentence of a reason."""
+    said = str(error)
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 Values = dict[str, float | None]  # what a verdict rests on, under readable keys
@@ -57,6 +67,9 @@ class Interval(NamedTuple):
 
     def __str__(self) -> str:
         return f"{number(self.estimate)} [{number(self.low)}, {number(self.high)}]"
+
+
+UNKNOWN = Interval(np.nan, -np.inf, np.inf)  # of what was not measured
 
 
 def times(interval: Interval, factor: float) -> Interval:
@@ -154,6 +167,16 @@ def by_sign(intervals: Sequence[Interval]) -> str:
     return HOLDS if all(interval.positive for interval in intervals) else UNDECIDED
 
 
+def unless_missing(verdict: str, missing: Collection[object]) -> str:
+    """The verdict; not measured where it is open and what is missing might decide it."""
+    return UNMEASURED if missing and verdict == UNDECIDED else verdict
+
+
+def not_compared(setups: Collection[str]) -> str:
+    """The end of a reason: the setups that a claim ranges over and could not compare."""
+    return f" Not compared: {', '.join(setups)}." if setups else ""
+
+
 def against(interval: Interval, limit: float) -> str:
     """Holds when all of the interval is at or above `limit`, does not when all is below."""
     if interval.high < limit:
@@ -181,9 +204,11 @@ class Unbroken(NamedTuple):
     on_broken: str
 
 
-def unbroken(tables: Tables, dataset: str, setup: str, least: int = 1) -> Unbroken:
-    """`scales` without those that broke on evaluation seeds: what is compared at the ends."""
-    cells, broken = scales(tables, dataset, setup, least), tables.broken(dataset, setup)
+def unbroken(
+    tables: Tables, dataset: str, setup: str, least: int = 1, split: str = EVALUATION
+) -> Unbroken:
+    """`scales` without those that broke: what is chosen from, or compared at the ends."""
+    cells, broken = scales(tables, dataset, setup, least), tables.broken(dataset, setup, split)
     kept = [cell for cell in cells if cell.scale not in broken]
     if len(kept) < least:
         raise Unmeasured(
@@ -196,14 +221,15 @@ def unbroken(tables: Tables, dataset: str, setup: str, least: int = 1) -> Unbrok
     ends = [
         f"; the {end} unbroken is {kept[at].scale:g}"
         for end, at in (("smallest", 0), ("largest", -1))
-        if kept[at] != cells[at]
+        if kept and kept[at] != cells[at]
     ]
+    on = " on selection seeds" if split == SELECTION else ""
     verb = "scales {} are" if gone[1:] else "scale {} is"
-    return Unbroken(kept, f" Of {setup} {verb.format(', '.join(gone))} broken{''.join(ends)}.")
+    return Unbroken(kept, f" Of {setup} {verb.format(', '.join(gone))} broken{on}{''.join(ends)}.")
 
 
 def measured(
-    tables: Tables, dataset: str, cell: Cell, metric: str, split: str = "evaluation"
+    tables: Tables, dataset: str, cell: Cell, metric: str, split: str = EVALUATION
 ) -> Measure:
     """The value of a cell; Unmeasured when there is none, it is not finite, or the cell broke."""
     value = tables.measure(dataset, cell, metric, split)
@@ -218,17 +244,24 @@ def measured(
 
 
 def selected(tables: Tables, dataset: str, setup: str, metric: str) -> Cell:
-    """The setup at the scale with the lowest `metric` on selection seeds; else Unmeasured."""
+    """The setup at the unbroken scale with the lowest `metric` on selection seeds.
+
+    Unmeasured where one of these has no value: it may have been the lowest.
+    """
     cell = tables.best(dataset, setup, metric)
     if cell is None:
         raise Unmeasured(
             f"not measured: {metric} of {setup} has no finite value on selection seeds"
         )
+    for other in unbroken(tables, dataset, setup, split=SELECTION).cells:
+        measured(tables, dataset, other, tables.chooser(dataset, metric), SELECTION)
     return cell
 
 
 def rank_correlation(x: Sequence[float] | pd.Series, y: Sequence[float] | pd.Series) -> float:
-    """Spearman's correlation; Unmeasured with fewer than 3 points or a constant."""
-    if len(x) < 3 or len(set(y)) < 2:
+    """Spearman's correlation; Unmeasured with fewer than 3 points, Undecided with a constant."""
+    if len(x) < 3:
         raise Unmeasured(f"not measured: {len(x)} points give no rank correlation")
+    if len(set(y)) < 2:
+        raise Undecided(f"all {len(x)} values are equal, so they have no rank correlation")
     return float(stats.spearmanr(x, y).statistic)

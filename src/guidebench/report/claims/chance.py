@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from guidebench.base.jackknife import agresti_coull
 from guidebench.report.claims.intervals import proportion
 from guidebench.report.claims.kinds import Kind, along
 from guidebench.report.claims.verdicts import (
@@ -156,7 +157,8 @@ def x0_restores(tables: Tables, dataset: str, raw: Kind, x0: Kind) -> Outcome:
     # above 0 where at least half is restored; x0 and raw are of the same images
     beyond = on_x0 - (1 - RESTORED) * on_raw
     surpluses = {
-        t: mean(row, RESTORED * clean.value, RESTORED * clean.se)
+        # of shares, which may agree in all images
+        t: mean(row, RESTORED * clean.value, RESTORED * clean.se, least=agresti_coull(0, len(row)))
         for t, row in _rows(beyond.dropna())
     }
     surplus = _over_candidates(first, surpluses, x0)

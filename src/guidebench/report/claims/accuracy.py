@@ -63,7 +63,7 @@ class AgainstUnguided(NamedTuple):
 def _against_unguided(tables: Tables, dataset: str, cell: Cell, tests: int) -> AgainstUnguided:
     gains = []
     for metric in ("accuracy_judge", "cfd_judge"):
-        pair = (cell, metric), (tables.unguided(dataset), metric)
+        pair = (cell, metric), (tables.unguided(dataset, cell.setup), metric)
         try:
             gains.append(difference(tables, dataset, *pair, tests))
         except Unmeasured:
@@ -75,11 +75,12 @@ def _against_unguided(tables: Tables, dataset: str, cell: Cell, tests: int) -> A
 
 def clean_raw_fails(tables: Tables, dataset: str, clean_raw: Kind) -> Outcome:
     """Claim 8: guidance by the clean classifier on x_t fails at every scale."""
-    unguided = tables.unguided(dataset)
+    setup = setup_of(tables, dataset, clean_raw)
+    unguided = tables.unguided(dataset, setup)
     measured(tables, dataset, unguided, "accuracy_judge")
     if tables.is_broken(dataset, unguided):
         raise Unmeasured("not measured: unguided is broken, and all scales are compared with it")
-    cells = scales(tables, dataset, setup_of(tables, dataset, clean_raw))
+    cells = scales(tables, dataset, setup)
     values: Values = {}
     for cell in cells:
         alone, at = _against_unguided(tables, dataset, cell, 1), f"at scale {cell.scale:g}"
@@ -93,12 +94,14 @@ def clean_raw_fails(tables: Tables, dataset: str, clean_raw: Kind) -> Outcome:
     at_fails, at_works = (
         ", ".join(f"{cell.scale:g}" for cell in certain) or "none" for certain in (fails, works)
     )
+    base = tables.against(dataset, setup)
+    otherwise = "" if base == unguided.setup else f" Compared with {base}."
     verdict = FAILS if works else HOLDS if len(fails) == len(cells) else UNDECIDED
     return Outcome(
         verdict,
         values,
         f"Of {len(cells)} scales it fails for certain at {at_fails} and works for certain at "
-        f"{at_works}.{which(tables, dataset, clean_raw)}",
+        f"{at_works}.{otherwise}{which(tables, dataset, clean_raw)}",
     )
 
 

@@ -149,7 +149,8 @@ def compared(correlations: Mapping[str, str], setups: int) -> dict[str, Caption]
 SAMPLES = {
     "sheet_best": Caption(
         "Unguided beside every setup at its selected scale",
-        "Column by column the same seed, so the same start noise: what differs is guidance alone. "
+        "Column by column the same seed, so the same start noise: what differs is guidance alone, "
+        "between setups of the same sampler and steps. "
         "Nothing is picked: these are the first evaluation seeds.",
     ),
     "sheet_film": Caption(
@@ -166,7 +167,8 @@ SAMPLES = {
 PAPER = {
     "sheet_table": Caption(
         "Metrics and first samples, unconditional beside best conditional (the paper's tables 1-3)",
-        "Unguided; the setup that is best on selection seeds; and, where that is another one, the "
+        "Unguided (once more where one of the others has another sampler or other steps); the "
+        "setup that is best on selection seeds; and, where that is another one, the "
         "paper's best, clean/x0+ema0.99, at the paper's scale if it was sampled, else at its "
         "selected one. The same seeds at the same places: the first ten, and, where there is one "
         "target class, the first of which the judge calls the unguided sample another class. The "

@@ -189,12 +189,12 @@ def generations(title: str, shown: int) -> Caption:
 
 DRIFT = {
     "attribute_drift": Caption(
-        "Where the balls lie, how large and how turned they are",
-        "Share of images whose ball lies further left, further up, is smaller, or has a smaller "
-        "cosine or sine of its turn, than a value, as read by a network that was trained on "
-        "true values. Dashed: unguided samples of the same "
-        "seeds; dotted: held-out real images. Guidance that changes the class alone leaves the "
-        "dashed line where it is.",
+        "Where the balls lie and how large they are",
+        "Share of images whose ball lies further left, further up, or is smaller than a value, as "
+        "read by a network that was trained on true values. Dashed: unguided samples of the same "
+        "seeds, once for each sampler and number of steps of the setups; dotted: held-out real "
+        "images. Of guidance that changes the class alone the line lies on the dashed one. A guide "
+        "that is sampled in several ways is drawn once; the table has all.",
     ),
 }
 

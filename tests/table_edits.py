@@ -44,6 +44,23 @@ def level(setup: str, metric: str, value: float | list[float], split: str | None
     return edit
 
 
+def another(
+    tables: Tables, setup: str, way: str, variant: dict[str, Any], evaluations: float = 50.0
+) -> Tables:
+    """A setup's numbers again, as another way of sampling with its guide."""
+    facts = tables.facts("balls")["setups"]
+    new = f"{setup}@{way}"
+    facts[new] = facts[setup] | {"variant": facts[setup]["variant"] | variant}
+    frames = {}
+    for name in ("results", "jackknife", "attributes"):
+        table = getattr(tables, name)
+        own = table[table.setup == setup].assign(setup=new)
+        if name == "results":
+            own.loc[own.metric == "denoiser_evaluations", "value"] = evaluations
+        frames[name] = pd.concat([table, own], ignore_index=True)
+    return dataclasses.replace(tables, **frames)
+
+
 def every(*edits: Edit) -> Edit:
     """One edit after the other."""
 

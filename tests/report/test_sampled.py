@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import synthetic_tables as synthetic
-from table_edits import EMA9, EMA99, diverge, level
+from table_edits import EMA9, EMA99, another, diverge, level
 
 from guidebench.base.cells import Cell
 from guidebench.report.claims.verdicts import difference
@@ -22,27 +20,13 @@ from guidebench.report.tables import FLOOR, Tables
 X0 = "clean/x0"
 
 
-def _another(tables: Tables, setup: str, way: str, variant: dict[str, Any], cost: float) -> Tables:
-    """A setup's numbers again, as another way of sampling with its guide."""
-    facts = tables.facts("balls")["setups"]
-    new = f"{setup}@{way}"
-    facts[new] = facts[setup] | {"variant": facts[setup]["variant"] | variant}
-    frames = {}
-    for name in ("results", "jackknife"):
-        table = getattr(tables, name)
-        own = table[table.setup == setup].assign(setup=new)
-        own.loc[own.metric == "denoiser_evaluations", "value"] = cost
-        frames[name] = pd.concat([table, own], ignore_index=True)
-    return dataclasses.replace(tables, **frames)
-
-
 @pytest.fixture
 def tables() -> Tables:
     """The paper's setups by `ancestral` in 50 steps, two of them by others and in 10, too."""
     tables = synthetic.tables()
     for setup in (X0, EMA99):
-        tables = _another(tables, setup, "10", {"steps": 10}, 10.0)
-        tables = _another(tables, setup, "heun-10", {"sampler": "heun", "steps": 10}, 19.0)
+        tables = another(tables, setup, "10", {"steps": 10}, 10.0)
+        tables = another(tables, setup, "heun-10", {"sampler": "heun", "steps": 10}, 19.0)
     return tables
 
 
@@ -57,7 +41,7 @@ def test_ways_are_known_by_what_differs_and_not_by_names(tables) -> None:
     assert {way.guide for way in found} == {X0, EMA99}
     # a setup that differs in something else, too, is another guide
     other = {"steps": 10, "temperature": 2.0}
-    more = _another(tables, EMA9, "other", other, 10.0)
+    more = another(tables, EMA9, "other", other, 10.0)
     assert {way.guide for way in ways(more, "balls")} == {X0, EMA99}
     assert ways(synthetic.tables(), "balls") == []
 

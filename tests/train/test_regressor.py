@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from guidebench.base.choices import BALL_NUMBERS
 from guidebench.data.dataset import DataSet
 from guidebench.data.sportballs import draw, turned, uniform_quaternions
 from guidebench.data.store import Stored, to_float, write
@@ -13,7 +14,7 @@ from guidebench.pipeline import recording
 from guidebench.pipeline.experiment.sections import Attributes, SportBallsData
 from guidebench.pipeline.records.checkpoint import Checkpoint
 from guidebench.pipeline.records.events import Events
-from guidebench.stages.attributes import NAMES, TURN, true
+from guidebench.stages.attributes import TURN, true
 from guidebench.train.regressor import train
 
 OPTIONS = SportBallsData(
@@ -26,7 +27,7 @@ def test_the_truth_is_what_the_pixels_show(tmp_path: Path) -> None:
     data = draw(OPTIONS, 24, 0)
     write(data, tmp_path)
     known = true(tmp_path, OPTIONS.size, True)
-    assert known.shape == (24, len(NAMES) + len(TURN))
+    assert known.shape == (24, len(BALL_NUMBERS) + len(TURN))
     for image, (x, y, diameter) in zip(data.images, known[:, :3], strict=True):
         inside = image.min(axis=0) < 250
         for axis, centre in ((0, x), (1, y)):
@@ -68,7 +69,7 @@ def test_it_learns_them_to_a_fraction_of_a_pixel(tmp_path: Path) -> None:
     found = model(to_float(held_out.images)).numpy()
     errors = np.sqrt(((found - folders["held_out"]) ** 2).mean(axis=0))
     spread = folders["held_out"].std(axis=0)
-    assert len(errors) == len(NAMES) + len(TURN)
+    assert len(errors) == len(BALL_NUMBERS) + len(TURN)
     assert (errors[:3] < 0.7).all(), errors
     assert (errors[:3] < 0.35 * spread[:3]).all(), errors
     assert history[-1]["loss"] < 0.5

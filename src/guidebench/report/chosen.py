@@ -62,9 +62,10 @@ def papers(tables: Tables, dataset: str) -> Cell | None:
 def beside(tables: Tables, dataset: str) -> list[Cell]:
     """Unguided, the winner, and the paper's best setup where it is another (tables 1 to 3).
 
-    Those that there are.
+    Those that there are; unguided once more where one of the others is sampled as another is.
     """
-    won, unguided = winner(tables, dataset), tables.unguided(dataset)
-    plain = unguided if unguided.setup in tables.facts(dataset)["setups"] else None
-    cells = [plain, won and won[0], papers(tables, dataset)]
-    return list(dict.fromkeys(cell for cell in cells if cell))
+    won = winner(tables, dataset)
+    guided = [cell for cell in (won and won[0], papers(tables, dataset)) if cell]
+    plain = [tables.unguided(dataset, like) for like in (None, *(cell.setup for cell in guided))]
+    known = tables.facts(dataset)["setups"]
+    return list(dict.fromkeys(cell for cell in (*plain, *guided) if cell.setup in known))

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 _FLOOR = (
-    "Dotted line: floor, held-out real images scored like samples; dashed: unguided samples; "
-    "their bands and all bars are 95 % intervals. Crosses: broken, too many "
-    "images diverged. "
+    "Dotted line: floor, held-out real images scored like samples; dashed: unguided samples, "
+    "once for each sampler and number of steps of the setups; their bands and all bars are 95 % "
+    "intervals. Crosses: broken, too many images diverged. "
 )
 _CORRECTED = (
     "Corrected for the bias of n images by the jackknife, with the reference's error "

@@ -23,6 +23,8 @@ FLOOR, UNGUIDED = "floor", "unguided"
 # above this share of diverged images a cell is broken: the others are no longer a sample of what
 # its setup draws, and none of its numbers can win; one image of 64 may still be chance
 BROKEN = 0.02
+# keys of a setup that change its samples without guidance, too
+SAMPLED = ("sampler", "steps", "clip")
 
 
 class Measure(NamedTuple):
@@ -115,13 +117,27 @@ class Tables:
             if setup["kind"] != "unguided" and kind in (None, setup["kind"])
         ]
 
-    def unguided(self, dataset: str) -> Cell:
-        """The plainest setup without guidance whose denoiser gets no label either."""
+    def unguided(self, dataset: str, like: str | None = None) -> Cell:
+        """The plainest setup without guidance whose denoiser gets no label either.
+
+        Of several that which is sampled most as the setup `like` is (None: as `sampling` says).
+        """
         setups = self.facts(dataset)["setups"].items()
         names = plainest_first(
             {name: s for name, s in setups if s["kind"] == "unguided" and not s["asked"]}
         )
-        return Cell(names[0] if names else UNGUIDED)
+        return Cell(min(names, key=lambda name: self._apart(dataset, name, like), default=UNGUIDED))
+
+    def against(self, dataset: str, setup: str) -> str:
+        """The name of `unguided` for a setup; `(sampled otherwise)` where none is sampled as it."""
+        plain = self.unguided(dataset, setup).setup
+        return f"{plain} (sampled otherwise)" if self._apart(dataset, plain, setup) else plain
+
+    def _apart(self, dataset: str, first: str, second: str | None) -> int:
+        """In how many keys of SAMPLED two setups differ."""
+        setups = self.facts(dataset)["setups"]
+        variants = [setups[name]["variant"] if name in setups else {} for name in (first, second)]
+        return sum(variants[0].get(key) != variants[1].get(key) for key in SAMPLED)
 
     def without_guidance(self, dataset: str) -> list[Cell]:
         """That one, then all other setups without guidance."""

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from guidebench import workload
+from guidebench.base.choices import BALL_NUMBERS
 from guidebench.data.store import Chosen, read, to_float
+from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.sections import SportBallsData
 from guidebench.pipeline.records.artifacts import atomic
 from guidebench.stages.stage import Stage
@@ -15,14 +17,14 @@ from guidebench.stages.training import write_history
 from guidebench.train.regressor import train
 
 FILES = ["attributes.parquet", "history.jsonl"]
-NAMES = ("x", "y", "diameter")  # in pixels, the centre from the upper left corner
 TURN = ("cos turn", "sin turn")  # in the plane, from a zero of each class's own
 BATCH = 256
+LEAST = 1e-3  # standard deviation of what varies at all
 REAL = "real"  # in the place of a setup: held-out images
 
 
 def true(folder: Path, size: int, turns: bool) -> np.ndarray:
-    """What the generator drew of a split's images: [N, K], in the order of NAMES and TURN.
+    """What the generator drew of a split's images: [N, K], in the order of BALL_NUMBERS and TURN.
 
     `turns`: with TURN, of balls that turn in the plane alone; one in space is not two numbers.
     """
@@ -45,10 +47,17 @@ def run(stage: Stage) -> None:
     assert isinstance(drawn, SportBallsData)
     assert options is not None
     turns = drawn.rotation == "in_plane"
+    known, expected = (true(data / split, size, turns) for split in ("train", "validation"))
+    varies = known.std(axis=0) > LEAST  # of what is always the same there is nothing to learn
+    if not varies.any():
+        key = f"datasets.{dataset}.attributes: found a section"
+        raise UserError(f"{key}, allowed: null: all training images have one place and diameter")
+    names = [name for name, one in zip((*BALL_NUMBERS, *TURN), varies, strict=False) if one]
+    known, expected = (numbers.compress(varies, axis=1) for numbers in (known, expected))
     checkpoint = stage.resume()
     model, history = train(
         images,
-        true(data / "train", size, turns),
+        known,
         options,
         stage.seed("attributes"),
         checkpoint,
@@ -60,8 +69,8 @@ def run(stage: Stage) -> None:
         batches = (shown[start : start + BATCH] for start in range(0, len(shown), BATCH))
         return np.concatenate([model(to_float(one, stage.device)).cpu().numpy() for one in batches])
 
-    found, known = seen(held_out.images), true(data / "validation", size, turns)
-    errors = np.sqrt(((found - known) ** 2).mean(axis=0))
+    found = seen(held_out.images)
+    errors = dict(zip(names, np.sqrt(((found - expected) ** 2).mean(axis=0)), strict=True))
     rows = _rows(dataset, REAL, None, found, errors)
     blocks = [block.name for block in workload.evaluated(config, dataset)]
     for block in blocks:
@@ -82,9 +91,12 @@ def run(stage: Stage) -> None:
 
 
 def _rows(
-    dataset: str, setup: str, scale: float | None, found: np.ndarray, errors: np.ndarray
+    dataset: str, setup: str, scale: float | None, found: np.ndarray, errors: dict[str, float]
 ) -> list[dict[str, Any]]:
-    """A row of the table `attributes` for each number of images [N, K]; NaN where they diverged."""
+    """A row of the table `attributes` for each number of images [N, K]; NaN where they diverged.
+
+    `errors`: the root mean square error of each, by its name.
+    """
     return [
         {
             "dataset": dataset,
@@ -94,5 +106,5 @@ def _rows(
             "error": float(error),
             "values": values.astype(np.float32),
         }
-        for name, values, error in zip((*NAMES, *TURN)[: len(errors)], found.T, errors, strict=True)
+        for (name, error), values in zip(errors.items(), found.T, strict=True)
     ]

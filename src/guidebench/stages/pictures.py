@@ -100,7 +100,7 @@ def pictures(stage: Stage, dataset: str, beside: Sequence[Cell]) -> dict[str, np
     """What is drawn: images uint8 of data, forward process, samples, films, and the embedding.
 
     `beside`: unguided, and the cells that are shown beside it with more of their samples. `judged`
-    is the judge's class of each of the former.
+    is the judge's class of each of the first's.
     """
     config, layout = stage.config, stage.layout
     arrays = of_data(config, layout, dataset) | embedding(stage, dataset)
@@ -121,7 +121,7 @@ def pictures(stage: Stage, dataset: str, beside: Sequence[Cell]) -> dict[str, np
     for cell in beside:
         images = _parts(layout.samples(dataset), cell, names, "images")
         arrays[f"first:{cell.key}"] = np.concatenate(images)[:GENERATIONS]
-        if cell.scale is None:
+        if cell.scale is None and cell == beside[0]:
             arrays["judged"] = _judged(layout.features(dataset), cell, names)
     return arrays
 

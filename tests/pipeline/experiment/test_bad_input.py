@@ -421,6 +421,28 @@ def test_attributes_are_known_of_drawn_balls_alone(edited):
     )
 
 
+@pytest.mark.parametrize(
+    ("balls", "varies"),
+    [
+        ({"diameters": [5]}, True),
+        ({"diameters": [5, 5], "offsets": [3, 3]}, False),
+        ({"diameters": [5, 6], "offsets": [3, 3]}, True),
+        ({"diameters": [5], "offsets": [3, 4]}, True),
+        ({"diameters": [5], "offsets": [3, 3], "rotation": "in_plane"}, True),
+        ({"scale": [0.5, 0.5]}, True),
+        ({"scale": [0.5, 0.5], "offsets": [1, 1]}, False),
+        ({"scale": [1.0, 1.0]}, False),
+        ({"diameters": [16]}, False),
+        ({"scale": [0.9, 1.0], "offsets": [0, 0]}, True),
+    ],
+)
+def test_attributes_that_are_read_vary(edited, balls, varies):
+    data = {"source": "sportballs", "size": 16, "canvas": 32, "train": 16, "validation": 16}
+    found = mistakes(edited({(*S, "data"): data | balls, (*S, "attributes"): {}}))
+    said = "found a section, allowed: null: of all balls place and diameter are the same"
+    assert found == ([] if varies else [f"datasets.sportballs.attributes: {said}"])
+
+
 def test_gradient_checkpointing_needs_a_gradient_and_blocks(edited):
     """Of a clean classifier's sensitivity, a setup on x0_pred, or a guide of the user's."""
     asked = {(*S, "sampling", "gradient_checkpointing"): True}

@@ -17,6 +17,8 @@ def data_mistakes(dataset: Dataset) -> Iterator[Mistake]:
     data = dataset.data
     if isinstance(data, SportBallsData):
         yield from _balls(data)
+        if dataset.attributes is not None and not _vary(data):
+            yield "attributes", "a section", "null: of all balls place and diameter are the same"
     elif dataset.attributes is not None:
         yield "attributes", "a section", "null: of sportballs alone the true ones are known"
     if isinstance(data, IdxData):
@@ -47,6 +49,13 @@ def _balls(data: SportBallsData) -> Iterator[Mistake]:
         if not 0 <= data.offsets[0] <= data.offsets[1] <= most:
             allowed = f"0 <= low <= high <= {most}, so that the largest ball is in the picture"
             yield "data.offsets", list(data.offsets), allowed
+
+
+def _vary(data: SportBallsData) -> bool:
+    """Whether balls differ in place, diameter or turn in the plane."""
+    sizes = [width / data.size for width in data.diameters or ()] or data.scale
+    placed = data.offsets[0] < data.offsets[1] if data.offsets else min(sizes) < 1
+    return placed or min(sizes) < max(sizes) or data.rotation == "in_plane"
 
 
 def _idx(data: IdxData) -> Iterator[Mistake]:

@@ -72,7 +72,7 @@ class AgainstUnguided(NamedTuple):
 def _against_unguided(tables: Tables, dataset: str, cell: Cell, tests: int) -> AgainstUnguided:
     measures = [partial(_share, tables, dataset, cell, "diverged", tests)]
     for metric in ("accuracy_judge", "cfd_judge"):
-        pair = (cell, metric), (tables.unguided(dataset), metric)
+        pair = (cell, metric), (tables.unguided(dataset, cell.setup), metric)
         measures.append(partial(difference, tables, dataset, *pair, tests))
     found, missing = [], []
     for measure in measures:
@@ -87,11 +87,12 @@ def _against_unguided(tables: Tables, dataset: str, cell: Cell, tests: int) -> A
 
 def clean_raw_fails(tables: Tables, dataset: str, clean_raw: Kind) -> Outcome:
     """Claim 8: guidance by the clean classifier on x_t fails at every scale."""
-    unguided = tables.unguided(dataset)
+    setup = setup_of(tables, dataset, clean_raw)
+    unguided = tables.unguided(dataset, setup)
     measured(tables, dataset, unguided, "accuracy_judge")
     if tables.is_broken(dataset, unguided):
         raise Unmeasured("not measured: unguided is broken, and all scales are compared with it")
-    cells = scales(tables, dataset, setup_of(tables, dataset, clean_raw))
+    cells = scales(tables, dataset, setup)
     values: Values = {}
     missing: dict[str, list[Cell]] = {}
     for cell in cells:
@@ -108,6 +109,8 @@ def clean_raw_fails(tables: Tables, dataset: str, clean_raw: Kind) -> Outcome:
     at_fails, at_works = (
         ", ".join(f"{cell.scale:g}" for cell in certain) or "none" for certain in (fails, works)
     )
+    base = tables.against(dataset, setup)
+    otherwise = "" if base == unguided.setup else f" Compared with {base}."
     verdict = FAILS if works else HOLDS if len(fails) == len(cells) else UNDECIDED
     # where a scale fails for certain, what is missing there would change nothing
     gaps = [gap for gap, of in missing.items() if not set(of) <= set(fails)]
@@ -115,7 +118,7 @@ def clean_raw_fails(tables: Tables, dataset: str, clean_raw: Kind) -> Outcome:
         unless_missing(verdict, gaps),
         values,
         f"Of {len(cells)} scales it fails for certain at {at_fails} and works for certain at "
-        f"{' '.join([at_works + '.', *gaps])}{which(tables, dataset, clean_raw)}",
+        f"{' '.join([at_works + '.', *gaps])}{otherwise}{which(tables, dataset, clean_raw)}",
     )
 
 

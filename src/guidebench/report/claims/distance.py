@@ -77,13 +77,13 @@ def _turn(tables: Tables, dataset: str, setup: str, metric: str) -> Outcome:
     """Whether the cFD of one setup falls below unguided's, then rises again."""
     cells, on_broken = unbroken(tables, dataset, setup, least=3)
     lowest = selected(tables, dataset, setup, metric)
-    fall_among = partial(
-        difference, tables, dataset, (tables.unguided(dataset), metric), (lowest, metric)
-    )
+    unguided = tables.unguided(dataset, setup)
+    fall_among = partial(difference, tables, dataset, (unguided, metric), (lowest, metric))
     fall = fall_among(1)
     values: Values = {f"{metric} {setup}: scale of the minimum": lowest.scale}
     values |= fall.values(f"{metric} {setup}: fall from unguided")
-    start = f"On selection seeds scale {lowest.scale:g} is best; fall from unguided {fall}"
+    base = tables.against(dataset, setup)
+    start = f"On selection seeds scale {lowest.scale:g} is best; fall from {base} {fall}"
     if lowest == cells[-1]:
         verdict = FAILS if fall.negative else UNDECIDED
         return Outcome(

@@ -147,7 +147,7 @@ class Step(NamedTuple):
 def _level_step(tables: Tables, dataset: str, setup: str, metric: str) -> tuple[Step, str]:
     """The step whose least condition is highest on selection seeds, by the metric's chooser."""
     cells, on_broken = _guided(tables, dataset, setup, least=3)
-    chooser, unguided = tables.chooser(dataset, metric), tables.unguided(dataset)
+    chooser, unguided = tables.chooser(dataset, metric), tables.unguided(dataset, setup)
     levels = {
         cell: measured(tables, dataset, cell, chooser, SELECTION).value
         for cell in (unguided, *cells)
@@ -175,9 +175,10 @@ def levels_off(tables: Tables, dataset: str, x0: Kind, ema: Kind) -> Outcome:
         for title, weights in step.conditions.items():
             compared.append(partial(_sum, tables, dataset, metric, weights))
             values |= compared[-1](1).values(f"{setup}: {title}")
+        base = tables.against(dataset, setup)
         shown = [number(measured(tables, dataset, cell, metric, EVALUATION).value) for cell in step]
         sentences.append(
-            f"{setup}: {metric} is {shown[0]} unguided, {shown[1]} and {shown[2]} at scales "
+            f"{setup}: {metric} is {shown[0]} {base}, {shown[1]} and {shown[2]} at scales "
             f"{step.start.scale:g} and {step.end.scale:g}, {shown[3]} at {step.largest.scale:g}."
             f"{on_broken}"
         )

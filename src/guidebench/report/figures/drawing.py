@@ -104,7 +104,7 @@ def plots(tables: Tables, dataset: str) -> dict[str, Plot]:
         found["outcome"] = OUTCOME
     if ways(tables, dataset) and evaluations.shown(tables, dataset):
         found["evaluations"] = EVALUATIONS
-    if (tables.attributes.dataset == dataset).any():
+    if drift.attributes(tables, dataset):
         found["attribute_drift"] = DRIFT
     if (tables.history.dataset == dataset).any():
         found["loss"] = LOSS

@@ -1,4 +1,4 @@
-"""The figure of attribute drift: where balls lie, how large and how turned they are."""
+"""The figure of attribute drift: where balls lie and how large they are."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from guidebench.base.cells import Cell
-from guidebench.report.drift import cells, unit, values
+from guidebench.report.drift import cells, errors, unit, values
 from guidebench.report.figures import theme
+from guidebench.report.figures.rows import unguided
+from guidebench.report.sampled import plain
 from guidebench.report.tables import Tables
 
 if TYPE_CHECKING:
@@ -19,11 +21,27 @@ REAL = Cell("real")
 POINTS = 500  # of a curve at most, evenly spaced by rank: at the paper's n a page would not open
 
 
+def attributes(tables: Tables, dataset: str) -> list[str]:
+    """Those whose distribution a changed class leaves as it is: not the turn."""
+    return [attribute for attribute in errors(tables, dataset) if unit(attribute)]
+
+
+def looks(tables: Tables, dataset: str) -> dict[Cell, theme.Style]:
+    """Real images, those without guidance, and one way of sampling with each guide."""
+    setups = plain(tables, dataset)
+    guided = [cell for cell in cells(tables, dataset) if cell.setup in setups]
+    return (
+        {REAL: theme.FLOOR}
+        | dict.fromkeys(unguided(tables, dataset, setups), theme.UNGUIDED)
+        | {cell: theme.style(cell.setup, n) for n, cell in enumerate(guided)}
+    )
+
+
 def rows(tables: Tables, dataset: str) -> pd.DataFrame:
     """Columns setup, scale, attribute, value, share: images of the cell below that value."""
     parts = []
-    for cell in (REAL, tables.unguided(dataset), *cells(tables, dataset)):
-        for attribute in dict.fromkeys(tables.attributes.attribute):
+    for cell in looks(tables, dataset):
+        for attribute in attributes(tables, dataset):
             read = np.sort(values(tables, dataset, cell, attribute))
             read = read[np.isfinite(read)]
             rank = np.linspace(0, len(read) - 1, min(POINTS, len(read))).round().astype(int)
@@ -36,13 +54,10 @@ def rows(tables: Tables, dataset: str) -> pd.DataFrame:
 
 def shares(tables: Tables, dataset: str) -> Figure:
     """The distribution of each attribute: its share below a value, by setup at its best scale."""
-    table = rows(tables, dataset)
-    attributes = list(dict.fromkeys(table.attribute))
-    drawn, panels = theme.figure(4 * len(attributes), 4.2, columns=len(attributes))
-    looks = {REAL: theme.FLOOR, tables.unguided(dataset): theme.UNGUIDED}
-    looks |= {cell: theme.style(cell.setup, n) for n, cell in enumerate(cells(tables, dataset))}
-    for axes, attribute in zip(np.atleast_1d(panels), attributes, strict=True):
-        for cell, look in looks.items():
+    table, shown = rows(tables, dataset), attributes(tables, dataset)
+    drawn, panels = theme.figure(4 * len(shown), 4.2, columns=len(shown))
+    for axes, attribute in zip(np.atleast_1d(panels), shown, strict=True):
+        for cell, look in looks(tables, dataset).items():
             curve = table[(table.attribute == attribute) & (table.setup == cell.setup)]
             if len(curve):
                 scale = "" if cell.scale is None else f", {cell.scale:g}"

@@ -107,8 +107,9 @@ def generations_name(cell: Cell) -> str:
 
 def _rows(tables: Tables, dataset: str, cells: Sequence[Cell]) -> pd.DataFrame:
     """What `rows.against_scale` has of these cells."""
+    guided = [cell.setup for cell in cells if cell.scale is not None]
     table = pd.concat(
-        [rows.against_scale(tables, dataset, metric) for metric in scored(tables, dataset)]
+        [rows.against_scale(tables, dataset, metric, guided) for metric in scored(tables, dataset)]
     )
     found = [
         table[

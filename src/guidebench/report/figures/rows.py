@@ -82,18 +82,23 @@ def half_width(tables: Tables, dataset: str) -> float:
     return quantile(blocks - 1) if blocks > 1 else 1.96
 
 
+def unguided(tables: Tables, dataset: str, setups: Sequence[str]) -> list[Cell]:
+    """The plainest setup without guidance, then those that are sampled as any of `setups` is."""
+    return list(dict.fromkeys(tables.unguided(dataset, like) for like in (None, *setups)))
+
+
 def against_scale(
     tables: Tables, dataset: str, metric: str, setups: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Columns setup, scale, metric, broken, low, high and those of a `Measure`.
 
-    Of guided setups at every scale, then of unguided and floor, which have none. `setups`: None for
-    `sampled.plain`. NaN where a broken cell has no value, or a value no error: `low` and `high` are
-    ends of 95 % intervals, of shares of samples exact ones.
+    Of guided setups at every scale, then of `unguided` and floor, which have none. `setups`: None
+    for `sampled.plain`. NaN where a broken cell has no value, or a value no error: `low` and `high`
+    are ends of 95 % intervals, of shares of samples exact ones.
     """
     frames = []
     drawn = plain(tables, dataset) if setups is None else setups
-    for setup in [*drawn, tables.unguided(dataset).setup, FLOOR]:
+    for setup in [*drawn, *(cell.setup for cell in unguided(tables, dataset, drawn)), FLOOR]:
         rows, broken = tables.curve(dataset, setup, metric), tables.broken(dataset, setup)
         lost = [scale for scale in broken if np.isfinite(scale) and scale not in set(rows.scale)]
         rows = pd.concat([rows, pd.DataFrame({"scale": lost})]) if lost else rows

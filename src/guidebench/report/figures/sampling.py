@@ -67,13 +67,12 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
 
 
 def _references(tables: Tables, dataset: str) -> list[tuple[Cell, theme.Style, str]]:
-    """Unguided samples and the floor, with look and label."""
-    unguided = tables.unguided(dataset)
-    broken = " (broken)" if tables.is_broken(dataset, unguided) else ""
-    return [
-        (unguided, theme.UNGUIDED, f"{unguided.setup}{broken}"),
-        (Cell(FLOOR), theme.FLOOR, "floor (held-out real images)"),
-    ]
+    """Unguided samples, by each way in which the setups are sampled, and the floor."""
+    found = []
+    for cell in tidy.unguided(tables, dataset, plain(tables, dataset)):
+        broken = " (broken)" if tables.is_broken(dataset, cell) else ""
+        found.append((cell, theme.UNGUIDED, f"{cell.setup}{broken}"))
+    return [*found, (Cell(FLOOR), theme.FLOOR, "floor (held-out real images)")]
 
 
 def tradeoff(tables: Tables, dataset: str) -> Figure:

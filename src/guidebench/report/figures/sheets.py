@@ -95,7 +95,7 @@ def _scales(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, setup
         for scale, key in keys.items()
         if key in pictures
     ]
-    unguided = tables.unguided(dataset)
+    unguided = tables.unguided(dataset, setup)
     images = pictures.get(f"sample:{unguided.key}")
     return [(unguided.setup, images[:PER_ROW]), *rows] if rows and images is not None else rows
 

@@ -150,7 +150,8 @@ def compared(correlations: Mapping[str, str], setups: int) -> dict[str, Caption]
 SAMPLES = {
     "sheet_best": Caption(
         "Unguided beside every setup at its selected scale",
-        "Column by column the same seed, so the same start noise: what differs is guidance alone. "
+        "Column by column the same seed, so the same start noise: what differs is guidance alone, "
+        "between setups of the same sampler and steps. "
         "Nothing is picked: these are the first evaluation seeds.",
     ),
     "sheet_film": Caption(
@@ -167,7 +168,8 @@ SAMPLES = {
 PAPER = {
     "sheet_table": Caption(
         "Metrics and first samples, unconditional beside best conditional (the paper's tables 1-3)",
-        "Unguided; the setup that is best on selection seeds; and, where that is another one, the "
+        "Unguided (once more where one of the others has another sampler or other steps); the "
+        "setup that is best on selection seeds; and, where that is another one, the "
         "paper's best, clean/x0+ema0.99, at the paper's scale if it was sampled, else at its "
         "selected one. The same seeds at the same places: the first, up to ten, and, where there "
         "is one target class, the first, up to ten, of which the judge calls the unguided sample "
@@ -188,12 +190,12 @@ def generations(title: str, shown: int) -> Caption:
 
 DRIFT = {
     "attribute_drift": Caption(
-        "Where the balls lie, how large and how turned they are",
-        "Share of images whose ball lies further left, further up, is smaller, or has a smaller "
-        "cosine or sine of its turn, than a value, as read by a network that was trained on "
-        "true values. Dashed: unguided samples of the same "
-        "seeds; dotted: held-out real images. Guidance that changes the class alone leaves the "
-        "dashed line where it is.",
+        "Where the balls lie and how large they are",
+        "Share of images whose ball lies further left, further up, or is smaller than a value, as "
+        "read by a network that was trained on true values. Dashed: unguided samples of the same "
+        "seeds, once for each sampler and number of steps of the setups; dotted: held-out real "
+        "images. Of guidance that changes the class alone the line lies on the dashed one. A guide "
+        "that is sampled in several ways is drawn once; the table has all.",
     ),
 }
 

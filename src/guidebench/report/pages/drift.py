@@ -1,15 +1,24 @@
 """The table of attribute drift."""
 
+from contextlib import suppress
 from typing import Any
 
+from guidebench.base.choices import BALL_NUMBERS
 from guidebench.report import words
 from guidebench.report.claims.verdicts import Unmeasured
-from guidebench.report.drift import cells, compared, unit, values
+from guidebench.report.drift import (
+    CLEAR,
+    cells,
+    chance,
+    compared,
+    errors,
+    paired,
+    unit,
+    values,
+)
 from guidebench.report.figures import theme
 from guidebench.report.tables import Tables
 from guidebench.report.words import MISSING, number
-
-CLEAR = 0.05
 
 
 def shows(attribute: str) -> tuple[str, ...]:
@@ -22,34 +31,44 @@ def shows(attribute: str) -> tuple[str, ...]:
 
 
 def table(tables: Tables, dataset: str) -> dict[str, Any]:
-    """Head and rows: each setup at its selected scale against the unguided images of its seeds."""
-    found = tables.attributes[tables.attributes.dataset == dataset]
-    errors = dict(zip(found.attribute, found.error, strict=True))
-    chosen, plain = cells(tables, dataset), tables.unguided(dataset)
-    tests = len(chosen) * len(errors)
+    """Head and rows: each setup at its selected scale against unguided images of its seeds.
+
+    `errors`: of what was read, in words; `constant`: what was not, as all training images agree.
+    """
+    found = errors(tables, dataset)
+    chosen = cells(tables, dataset) if found else []
+    pairs = {}
+    for cell in chosen:
+        both = cell, tables.unguided(dataset, cell.setup)
+        for attribute in found:
+            with suppress(Unmeasured):
+                pairs[cell, attribute] = paired(
+                    *(values(tables, dataset, one, attribute) for one in both)
+                )
+    # of all that is shown: intervals of shifts hold together, and so do tests of distances
+    distances = sum("distance" in shows(attribute) for _, attribute in pairs)
     rows = []
-    for cell in chosen if errors else []:
+    for cell in chosen:
         shown: list[str] = []
         n = 0
-        for attribute in errors:
-            guided, without = (values(tables, dataset, one, attribute) for one in (cell, plain))
-            try:
-                drift = compared(guided, without, tests)
-            except Unmeasured:
+        for attribute in found:
+            if (cell, attribute) not in pairs:
                 shown += [MISSING] * len(shows(attribute))
                 continue
-            clear = " *" if drift.chance * tests < CLEAR else ""
-            told = {
-                "moved": number(drift.moved),
-                "shift": str(drift.shift),
-                "distance": f"{number(drift.distance)} (p = {number(drift.chance)}){clear}",
-            }
+            drift = compared(pairs[cell, attribute], len(pairs))
+            told = {"moved": number(drift.moved), "shift": str(drift.shift)}
+            if "distance" in shows(attribute):
+                p = chance(pairs[cell, attribute], distances)
+                clear = " *" if p * distances < CLEAR else ""
+                told["distance"] = f"{number(drift.distance)} (p = {number(p)}){clear}"
             shown += [told[what] for what in shows(attribute)]
             n = drift.n
-        head = [theme.title(cell.setup), f"{cell.scale:g}"]
+        head = [theme.title(cell.setup), f"{cell.scale:g}", tables.against(dataset, cell.setup)]
         rows.append([*head, *shown, str(n)])
     columns = [
-        f"{attribute}: {what}{unit(attribute)}" for attribute in errors for what in shows(attribute)
+        f"{attribute}: {what}{unit(attribute)}" for attribute in found for what in shows(attribute)
     ]
-    read = [f"{number(error)} ({name}{unit(name)})" for name, error in errors.items()]
-    return words.table(["setup", "scale", *columns, "n"], rows) | {"errors": read}
+    return words.table(["setup", "scale", "against", *columns, "n"], rows) | {
+        "errors": [f"{number(error)} ({name}{unit(name)})" for name, error in found.items()],
+        "constant": [name for name in BALL_NUMBERS if name not in found],
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,7 @@ def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[
     """What the summary says of one data set: winners, unguided, floor, and the verdicts."""
     metric = tables.distance(dataset, "cfd")
     floor = tables.measure(dataset, Cell(FLOOR), metric)
-    unguided, setups = tables.unguided(dataset), tables.facts(dataset)["setups"]
+    setups = tables.facts(dataset)["setups"]
     rows: list[dict[str, Any]] = []
     for who, classifier in (*((words, name) for name, words in theme.WORDS.items()), ("any", None)):
         won = chosen.winner(tables, dataset, classifier)
@@ -148,8 +149,7 @@ def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[
         "metric": metric,
         "rows": rows,
         "tied": tied,
-        "unguided": measure(tables.measure(dataset, unguided, metric))
-        + (" (broken)" if tables.is_broken(dataset, unguided) else ""),
+        "unguided": _unguided(tables, dataset, metric, [row["setup"] for row in rows]),
         "floor": measure(floor)
         if floor
         else (
@@ -164,6 +164,23 @@ def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[
             for verdict in VERDICTS
         },
     }
+
+
+def _unguided(tables: Tables, dataset: str, metric: str, setups: Sequence[str]) -> str:
+    """The distance without guidance, and what a setup that is sampled otherwise compares with."""
+
+    def value(cell: Cell) -> str:
+        broken = " (broken)" if tables.is_broken(dataset, cell) else ""
+        return measure(tables.measure(dataset, cell, metric)) + broken
+
+    plain = tables.unguided(dataset)
+    named = {setup: tables.against(dataset, setup) for setup in setups}
+    others = [
+        f"{setup} compares with {base}, {value(tables.unguided(dataset, setup))}"
+        for setup, base in named.items()
+        if base != plain.setup
+    ]
+    return "; ".join([value(plain), *others])
 
 
 def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:

@@ -85,13 +85,15 @@ def best_setups(tables: Tables, dataset: str) -> dict[str, Any]:
 def sampling_cost(tables: Tables, dataset: str) -> dict[str, Any]:
     """Head and rows: passes through the denoiser per setup at its selected scale, and seconds."""
     rows = []
-    base = _passes(tables, dataset, tables.unguided(dataset))
     for cell in cells(tables, dataset)[1:]:
         costs = {name: tables.measure(dataset, cell, name) for name in COSTS}
         passes = _passes(tables, dataset, cell)
         if passes is None:
             continue
+        plain, named = tables.unguided(dataset, cell.setup), tables.against(dataset, cell.setup)
+        base = _passes(tables, dataset, plain)
         times = number(passes / base if base else None)
+        times += f", of {named}" if base and named != plain.setup else ""
         evaluations, backward, memory, load = (
             number(cost.value if (cost := costs[name]) else None)
             for name in ("denoiser_evaluations", "backward_passes", "peak_memory", "load")

@@ -213,7 +213,7 @@ def adam_needs_less(tables: Tables, dataset: str, with_adam: Kind, stabilized: K
     """Claim 10: ADAM needs at most a fifth of the others' scale for 90 %."""
     adam = setup_of(tables, dataset, with_adam)
     adams = setups_of(tables, dataset, with_adam)
-    others = [name for name in one_of_each(tables, dataset, stabilized) if name not in adams]
+    others = [setup for setup in one_of_each(tables, dataset, stabilized) if setup not in adams]
     if not others:
         raise Unmeasured(
             f"not measured: no {stabilized} setup beside {adam} in this data set's config"

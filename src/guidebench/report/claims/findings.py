@@ -5,7 +5,15 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from guidebench.report.claims import accuracy, chance, distance, growth, smoothness, tradeoff
+from guidebench.report.claims import (
+    accuracy,
+    chance,
+    distance,
+    growth,
+    smoothness,
+    thresholds,
+    tradeoff,
+)
 from guidebench.report.claims.claim import CHOSEN, EXACT, FIRST, JACKKNIFE, PAIRED, Claim
 from guidebench.report.claims.kinds import (
     CFG,
@@ -89,7 +97,7 @@ CLAIMS = [
         "with every other stabiliser was measured not to; fails where ADAM does not reach it at "
         f"a scale >= 1/5 of one at which another does; {EXACT}, shared by all scales "
         "(Bonferroni)",
-        accuracy.adam_needs_less,
+        thresholds.adam_needs_less,
         (CLEAN_ADAM, CLEAN_X0_ANY),
     ),
     Claim(

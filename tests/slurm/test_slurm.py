@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from patience import slowness, until
 from processes import completed, ended
 
 from guidebench.pipeline import forkserver
+from guidebench.pipeline.run.slurm import prefix
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
@@ -247,11 +249,25 @@ def test_the_job_of_a_node_that_died_was_done_again(survived) -> None:
 
 
 def test_a_killed_controller_leaves_no_second_writer(survived) -> None:
-    orphans = {job["id"] for job in survived.before if job["state"] in ("RUNNING", "PENDING")}
+    before, jobs = (
+        [job for job in found if job["name"].startswith(prefix(survived.results))]
+        for found in (survived.before, survived.jobs)  # other experiments have jobs, too
+    )
+    orphans = {job["id"] for job in before if job["state"] in ("RUNNING", "PENDING")}
     assert orphans
-    assert f"cancelled {len(orphans)} SLURM jobs that an earlier run left" in survived.output
-    ended = {job["id"]: job["state"] for job in survived.jobs}
-    assert {ended[number] for number in orphans} <= {"CANCELLED", "COMPLETED"}
+    ended = {job["id"]: job for job in jobs if job["id"] in orphans}
+    states = [job["state"] for job in ended.values()]
+    assert set(ended) == orphans
+    assert set(states) <= {"CANCELLED", "COMPLETED"}
+    # one may end by itself before the second controller looks, or as it is being cancelled
+    told = re.search(r"cancelled (\d+) SLURM jobs that an earlier run left", survived.output)
+    assert told
+    assert states.count("CANCELLED") <= int(told[1]) <= len(orphans)
+    # and the second controller's jobs began when all of them were gone
+    known = {job["id"] for job in before}
+    began = [job["start"] for job in jobs if job["id"] not in known]
+    assert began
+    assert min(began) >= max(job["end"] for job in ended.values())
 
 
 def test_nothing_finished_was_run_twice(survived) -> None:

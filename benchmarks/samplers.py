@@ -6,11 +6,14 @@ Prints the tables of docs/samplers.md. Usage: .venv/bin/python benchmarks/sample
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from guidebench.analysis.ground_truth import Reference, Truth
 from guidebench.analysis.sampler import variance_ratios
 from guidebench.data.gaussian_mixture import GaussianMixture
+from guidebench.diffusion import samplers
 from guidebench.diffusion.continuous import LogSNRCosine
+from guidebench.diffusion.samplers import Prediction
 from guidebench.diffusion.schedule import CLEAN, Schedule
 from guidebench.diffusion.schedules import build
 from guidebench.diffusion.time_grid import times
@@ -78,9 +81,9 @@ class Bench:
         self.schedule, self.mixture = schedule, mixture()
         self.truth = Truth(self.mixture, schedule, list(range(POINTS)))
         self.reference = Reference(self.mixture, 0, 0.0, seed=0)
-        self.ends: dict[Any, torch.Tensor] = {}
+        self.ends: dict[Any, Tensor] = {}
 
-    def flow(self, t: Any) -> torch.Tensor:
+    def flow(self, t: Any) -> Tensor:
         """The exact ends of the first start points at t."""
         if t not in self.ends:
             start, schedule = self.truth.start(t)[:FOLLOWED], self.schedule
@@ -104,7 +107,21 @@ class Bench:
         )
 
 
-def share(bench: Bench, points: torch.Tensor) -> float:
+def evaluations(options: dict[str, Any], steps: int) -> int:
+    """How often a sampler asks the denoiser in `steps` steps, counted."""
+    section, schedule, calls = Steps(steps=steps, **options), SCHEDULES["ddpm_linear"], 0
+
+    def predict(x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
+        nonlocal calls
+        calls += 1
+        return Prediction(x, x)
+
+    name, x = section.sampler, torch.zeros(1)
+    samplers.SAMPLERS[name](predict, x, schedule, times(name, schedule, steps), lambda step: x)
+    return calls
+
+
+def share(bench: Bench, points: Tensor) -> float:
     """Share of points that the exact classifier takes for class 0."""
     classes = bench.mixture.log_posterior(points, 1.0, 0.0).argmax(1)
     return float((classes == 0).double().mean())
@@ -165,15 +182,15 @@ def main() -> None:
     row(*["---"] * (5 + len(DEVIATIONS)))
     bench = benches["ddpm_linear"]
     for title, options in SAMPLERS.items():
-        for evaluations in (10, 25, 50, 100, 400):
-            steps = (evaluations + 1) // 2 if title == "heun" else evaluations
+        for most in (10, 25, 50, 100, 400):
+            steps = (most + 1) // 2 if title == "heun" else most
             error = bench.error(options, steps)
             section = Steps(steps=steps, **options)
             ratios = variance_ratios(bench.schedule, section, DEVIATIONS)
             row(
                 title,
                 str(steps),
-                str(evaluations),
+                str(evaluations(options, steps)),
                 f"{error.law:.3f}",
                 f"{error.covariance:.3f}",
                 *(f"{ratio:.2f}" for ratio in ratios),

@@ -78,6 +78,20 @@ def test_the_last_evaluation(title: str) -> None:
     assert bench.endings(title) == pytest.approx(_written(title, section), abs=2e-3)
 
 
+@pytest.mark.parametrize("title", [title for title in bench.SAMPLERS if title != "ddim, eta = 1"])
+def test_error_against_evaluations(title: str) -> None:
+    """What docs/samplers.md says: evaluations, counted, and variance ratios, which are exact."""
+    section = PAGE.partition("## Error against evaluations")[2].partition("\n## ")[0]
+    found = re.findall(rf"^\| {re.escape(title)} \|(.*)\|$", section, re.MULTILINE)
+    assert len(found) == 5
+    for cells in (row.split("|") for row in found):
+        steps = int(cells[0])
+        assert bench.evaluations(bench.SAMPLERS[title], steps) == int(cells[1])
+        options = Steps(steps=steps, **bench.SAMPLERS[title])
+        ratios = variance_ratios(bench.SCHEDULES["ddpm_linear"], options, bench.DEVIATIONS)
+        assert [float(cell) for cell in cells[4:]] == pytest.approx(ratios, abs=0.0051)
+
+
 def test_the_flow_keeps_quantiles() -> None:
     """In one dimension the exact map is known: from each quantile of p_t to that of the data."""
     means, deviations, weights = [-1.5, 0.2, 1.0], [0.4, 0.2, 0.5], [0.3, 0.5, 0.2]

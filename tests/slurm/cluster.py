@@ -1,7 +1,6 @@
 """A private SLURM with two nodes on this machine, for tests: started, broken and stopped again.
 
     with Cluster(folder) as cluster:
-        job = cluster.submit("sleep 60", "--mem=100")
         cluster.kill_node("n1")
 
 Whatever pipeline still uses it when it stops is ended first: one that is left would wait for its
@@ -104,11 +103,6 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self._held.close()
 
-    def submit(self, script: str, *options: str) -> str:
-        """Submit a shell command; its output goes to job-<id>.out in the cluster's folder."""
-        output = f"--output={self.folder}/job-%j.out"
-        return _client("sbatch", "--parsable", output, *options, f"--wrap={script}").strip()
-
     def jobs(self) -> list[dict[str, str]]:
         """Every job with the keys of FIELDS, finished ones too for five minutes."""
         blocks = re.findall(r"^JobId=.*(?:\n.+)*", _client("scontrol", "show", "job"), re.M)
@@ -119,9 +113,6 @@ class Cluster:
             }
             for block in blocks
         ]
-
-    def job(self, job_id: str) -> dict[str, str]:
-        return next(job for job in self.jobs() if job["id"] == job_id)
 
     def nodes(self) -> dict[str, str]:
         """State of each node, such as idle, mixed or down; with a * where it does not answer."""
@@ -140,15 +131,6 @@ class Cluster:
                 problem = f"ended: {', '.join(ended)}" if ended else f"not within {seconds:g} s"
                 raise RuntimeError(f"waiting for {what}, {problem}\n{self._logs()}")
             time.sleep(0.1)
-
-    def wait_idle(self, *nodes: str, seconds: float = 60) -> None:
-        """Wait until the nodes (all, if none is named) answer and run nothing."""
-        wanted = set(nodes or NODES)
-        self.wait_until(
-            lambda: all(self.nodes().get(node) == "idle" for node in wanted),
-            f"{' and '.join(sorted(wanted))} to be idle",
-            seconds,
-        )
 
     def kill_node(self, node: str) -> None:
         """As if its power had gone: the node's slurmd and everything that it runs die at once."""
@@ -191,7 +173,8 @@ class Cluster:
         self._spawn("slurmctld", "slurmctld", "-D", "-c")
         for node in NODES:
             self._spawn(node, "slurmd", "-D", "-N", node)
-        self.wait_idle()
+        idle = dict.fromkeys(NODES, "idle")
+        self.wait_until(lambda: self.nodes() == idle, "the nodes to be idle")
 
     def _stop(self) -> None:
         # gently first; whatever goes wrong here, the daemons and the jobs are ended below

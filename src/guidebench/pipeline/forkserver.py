@@ -110,24 +110,20 @@ def environment(threads: int) -> dict[str, str]:
     """What the libraries read when they are imported: threads for each job, and none here."""
     from guidebench.pipeline.threads import POOLS
 
-    pools = dict.fromkeys(POOLS, str(threads))
-    return os.environ | NO_THREAD | pools
+    return os.environ | NO_THREAD | dict.fromkeys(POOLS, str(threads))
 
 
 def _ask(address: str) -> None:
     """Let a fork do this process's work and end like it; return where no server answers."""
+    variables = dict(os.environ)
+    if not {*sys.argv[1:2]} & STARTING:
+        del variables[ADDRESS]
+    request = json.dumps([sys.argv, sys.path, os.getcwd(), variables]).encode()
     with socket.socket(socket.AF_UNIX) as server:
         try:
             server.connect(f"\0{address}")
-        except OSError:
-            return
-        if not _same_user(server):
-            return
-        variables = dict(os.environ)
-        if not {*sys.argv[1:2]} & STARTING:
-            del variables[ADDRESS]
-        request = json.dumps([sys.argv, sys.path, os.getcwd(), variables]).encode()
-        try:
+            if not _same_user(server):
+                return
             socket.send_fds(server, [struct.pack("Q", len(request))], [0, 1, 2])
             server.sendall(request)
             if server.recv(1) != FORKED:
@@ -138,8 +134,7 @@ def _ask(address: str) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         answer = server.recv(4)
     if len(answer) < 4:
-        sys.stderr.write("the process that starts this run's jobs has ended, and they with it\n")
-        sys.exit(1)
+        sys.exit("the process that starts this run's jobs has ended, and they with it")
     (code,) = struct.unpack("i", answer)
     if code < 0:
         if -code != signal.SIGKILL:
@@ -189,13 +184,13 @@ def _accept(listener: socket.socket, events: selectors.BaseSelector, libraries: 
             raise OSError("another user's")
         head, streams, _, _ = socket.recv_fds(connection, 8, 3)
         with connection.makefile("rb") as file:
-            arguments, path, folder, variables = json.loads(file.read(*struct.unpack("Q", head)))
+            request = json.loads(file.read(*struct.unpack("Q", head)))
         load(libraries)
         pid = os.fork()
         if not pid:
             servers = {key.fd for key in events.get_map().values()}
             # `connection` stays open, so that who asked hears of the server's end after the fork's
-            _work(arguments, path, folder, variables, streams, servers)
+            _work(request, streams, servers)
     except (OSError, ValueError, struct.error):
         connection.close()
         return
@@ -218,14 +213,7 @@ def load(libraries: Iterable[str]) -> None:
     gc.freeze()
 
 
-def _work(
-    arguments: list[str],
-    path: list[str],
-    folder: str,
-    variables: dict[str, str],
-    streams: list[int],
-    servers: set[int],
-) -> NoReturn:
+def _work(request: list[Any], streams: list[int], servers: set[int]) -> NoReturn:
     """Be the process that asked: run its command line, and end."""
     code = 1
     try:
@@ -237,12 +225,12 @@ def _work(
             os.close(descriptor)
         sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
         sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
+        sys.argv, sys.path[:], folder, variables = request
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(variables)
-        sys.argv, sys.path[:] = arguments, path
         with suppress(OSError):
-            Path("/proc/self/comm").write_text(" ".join(["guidebench", *arguments[1:2]]))
+            Path("/proc/self/comm").write_text(" ".join(["guidebench", *sys.argv[1:2]]))
         resource.setrlimit(resource.RLIMIT_NOFILE, FILES)
         # anew, what libraries drew or looked up when the server imported them
         random.seed()

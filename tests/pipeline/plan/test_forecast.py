@@ -1,5 +1,6 @@
 """The forecast: pending jobs and reasons, costs, the makespan, and the words for all of it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -132,9 +133,23 @@ def test_without_results_every_cell_is_missing(smoke, tmp_path: Path) -> None:
 
 
 def test_columns_do_not_touch(smoke) -> None:
-    item = Pending(Job("prepare", "mnist"), mem_mb=13_796)
-    text = lines(smoke, Survey({}, {}, {}), [item], [Cost(32.0)], {}, 2)
-    assert text[3].split()[:7] == ["prepare", "1", "32", "s", "32", "s", "13.8"]
+    """Whatever is long: times of days, many samples, jobs by the thousand."""
+    item = Pending(Job("train_classifier", "mnist", "judge"), mem_mb=1_013_796)
+    price = Cost(135.64 * 3600, 123_456_789, 12_345_678_901_234.0, 1.5e9)
+    text = lines(smoke, Survey({}, {}, {}), [item] * 1000, [price] * 1000, {}, 2)
+    columns = ["stage", "jobs", "samples", "evaluations", "all jobs", "longest", "memory", "disk"]
+    assert re.split(r"  +", text[2]) == columns
+    assert re.split(r"  +", text[3]) == [
+        "train_classifier",
+        "1,000",
+        "123,456,789,000",
+        "12,345,678,901,234,000",
+        "135640 h 0 min",
+        "135 h 38 min",
+        "1.01 TB",
+        "1.5 TB",
+    ]
+    assert len(text[2]) == len(text[3])
 
 
 @pytest.mark.parametrize("lost", [".npz", ".key.json", "torn", "truncated", "another key"])

@@ -38,6 +38,17 @@ def test_a_line_for_each_job_in_every_width(width: int) -> None:
     assert ("train_classifier sportballs.noise_trained" in lines[0]) == (width == 200)
 
 
+@pytest.mark.parametrize("width", [64, 80, 200])
+def test_long_times_and_fast_steps_are_not_cut(width: int) -> None:
+    file = io.StringIO()
+    console = Console(file=file, width=width, force_terminal=True, color_system=None)
+    console.print(drawn([Bar("train_denoiser celeba", 0.01, 12_345.6, 1000.5 * 3600)], width))
+    (line,) = file.getvalue().splitlines()
+    assert len(line) <= width
+    assert "12,346/s" in line
+    assert "1000 h 30 min left" in line
+
+
 def test_a_log_has_whole_lines_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
     found = display()
     assert type(found) is Log

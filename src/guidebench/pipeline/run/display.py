@@ -88,13 +88,17 @@ def drawn(bars: list[Bar], width: int) -> RenderableType:
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     wide = width >= WIDE
     for size in [width // 6, 4, 8, 16] if wide else [4, 16]:
-        table.add_column(width=size, no_wrap=True, justify="right")
+        table.add_column(min_width=size, no_wrap=True, justify="right")
     for bar in bars:
         line = ProgressBar(total=1, completed=bar.share, width=width // 6)
-        rate = "" if bar.rate is None else f"{bar.rate:.3g}/s"
+        rate = "" if bar.rate is None else _rate(bar.rate)
         middle = [line, f"{bar.share:.0%}", rate] if wide else [f"{bar.share:.0%}"]
         table.add_row(Text(bar.title), *middle, f"{duration(bar.left)} left")
     return table
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:,.0f}/s" if per_second >= 999.5 else f"{per_second:.3g}/s"
 
 
 def display() -> Log:

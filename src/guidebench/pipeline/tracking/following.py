@@ -22,6 +22,7 @@ POLL_SECONDS = 0.2
 ATTEMPT_SECONDS = 20.0
 LAST_SYNC_SECONDS = 20.0
 LONGEST_LAST_SYNC_SECONDS = 50.0
+PAUSE_SECONDS = 2.0  # between two syncs
 LONGEST_PAUSE_SECONDS = 60.0
 BUSY_SECONDS = 1.0
 # thousands of event files are looked at less often: 200 a second, for a file system of many users
@@ -133,16 +134,16 @@ class Sync:
         self.error = ""
         self._warned = False
 
-    def watch(self, pid: int, interval: float) -> bool:
-        """Sync every `interval` seconds while a process lives; False if no event came meanwhile."""
+    def watch(self, pid: int) -> bool:
+        """Sync every few seconds while a process lives; False if no event came meanwhile."""
         before = self.follower.sizes()
         changed = False
-        pause, due = interval, 0.0
+        pause, due = PAUSE_SECONDS, 0.0
         while process_alive(pid):
             if time.monotonic() >= due:
                 sizes = self.follower.sizes()
                 changed = changed or sizes != before
-                calm = max(interval, SECONDS_PER_FILE * len(sizes))
+                calm = max(PAUSE_SECONDS, SECONDS_PER_FILE * len(sizes))
                 pause = calm if not changed or self.attempt() else 2 * max(pause, calm)
                 due = time.monotonic() + min(pause, LONGEST_PAUSE_SECONDS)
             time.sleep(POLL_SECONDS)

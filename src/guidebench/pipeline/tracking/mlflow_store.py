@@ -45,17 +45,17 @@ def store(results: Path) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or default
 
 
-def track(results: Path, uri: str, watch_pid: int | None, interval: float = 2.0) -> str | None:
+def track(results: Path, uri: str, watch_pid: int | None) -> str | None:
     """Follow `results/*/events/**/*.jsonl` into the store until process `watch_pid` is gone.
 
-    `interval` is in seconds; `watch_pid` None means one sync. MLflow is not imported before an
-    event arrives. Trouble with the store is never raised: the return value is None, or the line
-    (also logged) that says what is not yet in the store.
+    `watch_pid` None means one sync. MLflow is not imported before an event arrives. Trouble with
+    the store is never raised: the return value is None, or the line (also logged) that says what is
+    not yet in the store.
     """
     sync = Sync(Path(results), uri, lambda: _Store(Path(results), uri))
     if watch_pid is None:
         return sync.finish(float("inf"))
-    return sync.finish(LONGEST_LAST_SYNC_SECONDS) if sync.watch(watch_pid, interval) else None
+    return sync.finish(LONGEST_LAST_SYNC_SECONDS) if sync.watch(watch_pid) else None
 
 
 def check(uri: str) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
+from torchvision.models import get_model
 
-from guidebench.models.classifier import Classifier, load, predicted
+from guidebench.models.classifier import Classifier, check_values, load, predicted
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.artifacts import write_json
 
@@ -106,3 +108,38 @@ def test_weights_of_another_classifier_are_a_user_error(tmp_path: Path) -> None:
     write_json(tmp_path / "config.json", {"architecture": "small_cnn", "classes": 5, "hidden": 6})
     with pytest.raises(UserError, match="not these weights"):
         load(tmp_path, CPU)
+
+
+BROKEN = {
+    "type int8": torch.ones(3, dtype=torch.int8),
+    "type int64": torch.ones(3, dtype=torch.int64),
+    "type bool": torch.ones(3, dtype=torch.bool),
+    "type complex64": torch.ones(3, dtype=torch.complex64),
+    "NaN or infinite in 2 of 3": torch.tensor([float("nan"), 0, float("inf")]),
+    "NaN or infinite in 1 of 3": torch.tensor([1e39, 0, 0], dtype=torch.float64),
+}
+
+
+@pytest.mark.parametrize("said", BROKEN)
+def test_weights_are_finite_numbers(said: str) -> None:
+    model, path = Classifier("small_resnet", 3, 6), Path("a.pth")
+    weights = dict(model.state_dict())
+    check_values(model, weights, path)
+    check_values(model, {name: value.double() for name, value in weights.items()}, path)
+    check_values(model, {name: value.to(torch.bfloat16) for name, value in weights.items()}, path)
+    with pytest.raises(UserError) as caught:
+        check_values(model, weights | {"head.bias": BROKEN[said]}, path)
+    line = str(caught.value)
+    assert line.startswith("checkpoint: found a.pth (head.bias is ")
+    assert said in line
+    assert line.endswith("), allowed: finite floating-point numbers")
+
+
+def test_whole_numbers_of_a_network_may_be_of_any_type() -> None:
+    """Counts of batches, and the places of a Swin transformer's patches."""
+    swin = get_model("swin_t", num_classes=2)
+    model = nn.Sequential(nn.BatchNorm2d(2), swin.features[1])
+    names = [name for name, value in model.state_dict().items() if not value.is_floating_point()]
+    assert any(name.endswith("num_batches_tracked") for name in names)
+    assert any(name.endswith("relative_position_index") for name in names)
+    check_values(model, model.state_dict(), Path("a.pth"))

@@ -322,6 +322,27 @@ def test_names_and_shapes_of_another_network_are_one_line(
     assert f"found {path} below 'classifier.' ({said}), allowed: " in _refused(path)
 
 
+@pytest.mark.parametrize("ending", [".pth", ".safetensors"])
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        (torch.int8, 1, "of type int8"),
+        (torch.float32, float("nan"), "NaN or infinite in 1 of 3 values as float32"),
+        (torch.float16, float("inf"), "NaN or infinite in 1 of 3 values as float32"),
+    ],
+)
+def test_weights_that_are_no_finite_numbers_are_one_line(
+    kind, value, said, ending, mobilenet, tmp_path: Path
+) -> None:
+    bias = torch.tensor([value, 0, 1]).to(kind)
+    state = OrderedDict(mobilenet.state_dict()) | {"classifier.3.bias": bias}
+    path = write_content(tmp_path / f"weights{ending}", state)
+    assert _refused(path) == (
+        f"checkpoint: found {path} (classifier.3.bias is {said}), allowed: finite floating-point "
+        "numbers"
+    )
+
+
 def test_another_architecture_is_one_line(mobilenet, tmp_path: Path) -> None:
     path = write(tmp_path, mobilenet)
     line = _refused(path, "resnet18")

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,11 +113,6 @@ def _narrow(path: Path) -> None:
     save_file(load_file(path) | {"conv_in.bias": torch.ones(31)}, path, {"format": "pt"})
 
 
-def _class(path: Path) -> None:
-    config = path.with_name("config.json")
-    config.write_text(json.dumps(NETWORK | {"down_block_types": ["DownBlock2D", "No2D"]}))
-
-
 class _Code:
     def __reduce__(self) -> object:
         return print, ("run by a pickle",)
@@ -127,25 +123,79 @@ def _pickled(path: Path) -> None:
     path.with_suffix(".bin").write_bytes(pickle.dumps(_Code(), protocol=2))
 
 
-@pytest.mark.parametrize(
-    ("damage", "said"),
-    [
-        (_cut, "allowed: weights of"),
-        (_without, r"2 \(conv_in.bias, ...\) missing and 1 \(other.weight\) left over, allowed:"),
-        (_narrow, "size mismatch for conv_in.bias"),
-        (_class, "No2D"),
-        (_pickled, "allowed: weights of"),
-    ],
-)
-def test_other_weights_are_one_line(damage, said, tmp_path, capsys) -> None:
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _no_torch(path: Path) -> None:
+    path.unlink()
+    path.with_suffix(".bin").write_bytes(b"no weights")
+
+
+def _bias(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        keys = load_file(path)
+        save_file(keys | {"conv_in.bias": change(keys["conv_in.bias"])}, path, {"format": "pt"})
+
+    return damage
+
+
+def _with(value: float) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda bias: torch.cat((bias[:-1], bias.new_tensor([value])))
+
+
+DAMAGES = {
+    "cut": (_cut, "allowed: a state dict of tensors alone"),
+    "empty": (_empty, "allowed: a state dict of tensors alone"),
+    "missing and left over": (
+        _without,
+        r"\(no conv_in.bias and 1 more; left over other.weight\), allowed: the tensors of ",
+    ),
+    "shape": (_narrow, r"\(conv_in.bias is \[31\], not \[32\]\), allowed: the tensors of "),
+    "code": (_pickled, "allowed: a state dict of tensors alone"),
+    "no torch file": (_no_torch, "allowed: a state dict of tensors alone"),
+    "int8": (
+        _bias(lambda bias: bias.to(torch.int8)),
+        r"\(conv_in.bias is of type int8\), allowed: finite floating-point numbers$",
+    ),
+    "NaN": (
+        _bias(_with(float("nan"))),
+        r"\(conv_in.bias is NaN or infinite in 1 of 32 values as float32\), allowed: finite float",
+    ),
+    "infinite": (_bias(_with(float("-inf"))), "NaN or infinite in 1 of 32 values"),
+    "half": (_bias(lambda bias: _with(float("inf"))(bias.half())), "NaN or infinite in 1 of 32"),
+    "too large": (_bias(lambda bias: _with(1e39)(bias.double())), "in 1 of 32 values as float32"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGES)
+def test_other_weights_are_one_line(case, tmp_path, capsys) -> None:
     write_checkpoint(tmp_path / "theirs")
     path = tmp_path / "theirs/unet/diffusion_pytorch_model.safetensors"
+    damage, said = DAMAGES[case]
     damage(path)
     with pytest.raises(UserError, match=said) as caught:
         adopt(at(tmp_path / "theirs"), tmp_path / "ours", BETAS, "eps")
-    assert "\n" not in str(caught.value)
-    assert str(caught.value).startswith(f"{path.parent}/diffusion_pytorch_model.")
+    line = str(caught.value)
+    assert "\n" not in line
+    assert line.startswith(f"checkpoint: found {path.parent}/diffusion_pytorch_model.")
+    for words in ("ignore_mismatched_sizes", "TRAIN", "from_pretrained", "trusted"):
+        assert words not in line
     assert "run by a pickle" not in capsys.readouterr().out
+    assert not (tmp_path / "ours").exists()
+
+
+@pytest.mark.parametrize(
+    "change", [{"norm_num_groups": 5}, {"act_fn": "tanh"}, {"_class_name": "Other"}]
+)
+def test_settings_of_no_network_are_one_line(change, tmp_path) -> None:
+    write_checkpoint(tmp_path)
+    path = tmp_path / "unet/config.json"
+    path.write_text(json.dumps(NETWORK | change))
+    with pytest.raises(UserError, match=r"allowed: settings of a network") as caught:
+        adopt(at(tmp_path), tmp_path / "ours", BETAS, "eps")
+    assert str(caught.value).startswith(f"checkpoint: found {path} (")
+    assert "\n" not in str(caught.value)
 
 
 def test_of_two_weights_the_safe_ones(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 from shlex import quote
 
-from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.enums import RerunTrigger
 from snakemake.utils import min_version
+from snakemake_interface_logger_plugins.common import LogEvent
 
 from guidebench import workload
 from guidebench.workload import REAL
@@ -29,9 +29,16 @@ os.environ["PATH"] = os.pathsep.join(
     [str(Path(sys.executable).parent), os.environ["PATH"]]
 )
 
+
+def refuse(said):
+    """End with these lines alone: of an exception Snakemake would tell the place in this file."""
+    logger.error(said, extra={"event": LogEvent.ERROR, "exception": UserError.__name__})
+    sys.exit(1)
+
+
 CONFIG_FILE = str(workflow.configfiles[0]) if workflow.configfiles else "config.yaml"
 if len(workflow.configfiles) > 1:
-    raise WorkflowError(
+    refuse(
         f"--configfile: found {len(workflow.configfiles)} files, allowed: one; "
         "a file that begins with `base: OTHER.yaml` lays its keys over the other's"
     )
@@ -40,7 +47,7 @@ OVERRIDES = dict(workflow.config_settings.config)
 BELOW = OVERRIDES.pop("set", [])
 for key in {"name", "description"} & set(OVERRIDES):
     if not isinstance(OVERRIDES[key], str):
-        raise WorkflowError(
+        refuse(
             f"--config {key}: found {OVERRIDES[key]} (Snakemake takes it for a number), allowed: "
             f'text, as --config \'set=["{key}=\\"TEXT\\""]\''
         )
@@ -54,7 +61,7 @@ try:
     if workflow.is_main_process:
         demands.check(EXPERIMENT, CONFIG_FILE, RESULTS)
 except UserError as error:
-    raise WorkflowError(str(error)) from None
+    refuse(str(error))
 
 CLI = " ".join(
     [
@@ -91,13 +98,11 @@ try:
         if FOUND.stale and MARK not in os.environ:
             trial.check(EXPERIMENT, CONFIG_FILE)
 except UserError as error:
-    raise WorkflowError(str(error)) from None
+    refuse(str(error))
 
 if FOUND.stale or FOUND.taken:
     if any(argument.startswith("--report") for argument in sys.argv):
-        raise WorkflowError(
-            "--report: some results are missing or stale; run again first"
-        )
+        refuse("--report: some results are missing or stale; run again first")
 
 
 def by_hand():

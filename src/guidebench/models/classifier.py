@@ -136,6 +136,25 @@ def difference(model: nn.Module, weights: Mapping[str, Tensor]) -> str | None:
     return "; ".join(words) or None
 
 
+def check_values(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """UserError where weights of a file are no finite numbers as the network keeps them.
+
+    What the network has of whole numbers, as counts of batches and positions, may be of any type.
+    """
+    for name, wanted in model.state_dict().items():
+        if name not in weights or not wanted.is_floating_point():
+            continue
+        found, said = weights[name], ""
+        if not found.is_floating_point():
+            said = f"of type {str(found.dtype).removeprefix('torch.')}"
+        elif broken := int((~found.to(wanted.dtype).isfinite()).sum()):
+            kept = str(wanted.dtype).removeprefix("torch.")
+            said = f"NaN or infinite in {broken} of {found.numel()} values as {kept}"
+        if said:
+            allowed = "finite floating-point numbers"
+            raise UserError(f"checkpoint: found {path} ({name} is {said}), allowed: {allowed}")
+
+
 def load(folder: Path, device: torch.device) -> Classifier:
     """A classifier as its stage wrote it, frozen and in eval mode."""
     model, path = Classifier(**read_json(folder / "config.json")), folder / "model.safetensors"

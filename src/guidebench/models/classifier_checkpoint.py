@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from guidebench.models.classifier import COUNTER, Classifier, difference, fill
+from guidebench.models.classifier import COUNTER, Classifier, check_values, difference, fill
 from guidebench.pipeline.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def read(options: sections.Classifier, classes: int) -> Classifier:
             f"checkpoint: found {path}{below} ({said}), allowed: the weights of "
             f"{options.architecture}{other}"
         )
+    check_values(network, found, path)
     fill(network, found)
     return model.eval().requires_grad_(False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,8 @@ from torch.utils.checkpoint import checkpoint
 
 from guidebench.base.choices import PREDICTION_TYPES
 from guidebench.base.published import Files
+from guidebench.models.classifier import check_values, difference, fill
+from guidebench.models.classifier_checkpoint import tensors
 from guidebench.models.precision import autocast, compiled
 from guidebench.models.shuffle_unet import ShuffleUNet
 from guidebench.pipeline.errors import UserError
@@ -67,6 +70,9 @@ def shuffle_unet(
 NETWORKS: Methods[Callable[[sections.Denoiser, int, int, int | None], ModelMixin]] = Methods(
     unet2d=unet2d, shuffle_unet=shuffle_unet
 )
+# of attention in the files of diffusers' first versions, and today
+PRESENT = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+EARLY = re.compile(rf"(?<=\.)({'|'.join(PRESENT)})(?=\.(?:weight|bias)$)")
 # by the name that `save` writes
 SAVED: Methods[Any] = Methods(UNet2DModel=UNet2DModel, ShuffleUNet=ShuffleUNet)
 
@@ -108,47 +114,44 @@ def save(model: ModelMixin, folder: Path, betas: list[float], prediction: str) -
 def adopt(files: Files, folder: Path, betas: list[float], prediction: str) -> None:
     """`save` a network that somebody else trained, in float32; its config stays as it is.
 
-    UserError for weights that are not those of its config, or are more than numbers.
+    UserError as `of_config` and `weights`.
     """
-    model = _published(files)
-    save(model.float(), folder, betas, prediction)
+    model = of_config(files.config)
+    fill(model, weights(files, model))
+    save(model, folder, betas, prediction)
     with atomic(folder / "unet/config.json") as temporary:
         temporary.write_bytes(files.config.read_bytes())
 
 
 def of_config(path: Path) -> ModelMixin:
-    """The untrained network of a `config.json` in diffusers' layout."""
-    config = json.loads(path.read_text())
-    return SAVED[config["_class_name"]].from_config(config)
+    """The untrained network of a `config.json` in diffusers' layout.
 
-
-def _published(files: Files) -> ModelMixin:
+    UserError `checkpoint: found ..., allowed: ...` for settings that are of no network.
+    """
     try:
-        kind = SAVED[json.loads(files.config.read_text())["_class_name"]]
-        # diffusers gives the keys of its early versions their present names
-        model, found = kind.from_pretrained(
-            files.config.parent,
-            use_safetensors=files.weights.suffix == ".safetensors",
-            low_cpu_mem_usage=False,
-            output_loading_info=True,
-        )
-    except Exception as error:  # whatever a config of another version, or a damaged file, raises
-        said = " ".join(str(error).split())[:300]
-        allowed = f"weights of {files.config} alone"
-        raise UserError(
-            f"{files.weights}: found {type(error).__name__}: {said}, allowed: {allowed}"
-        ) from error
-    missing, others = sorted(found["missing_keys"]), sorted(found["unexpected_keys"])
-    if missing or others:
-        said = f"{_some(missing)} missing and {_some(others)} left over"
-        allowed = f"the keys of {files.config}, all and no others"
-        raise UserError(f"{files.weights}: found {said}, allowed: {allowed}")
-    return model
+        config = json.loads(path.read_text())
+        return SAVED[config["_class_name"]].from_config(config)
+    except Exception as error:  # whatever a network says of settings that do not fit each other
+        said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        allowed = "settings of a network that diffusers can build"
+        raise UserError(f"checkpoint: found {path} ({said}), allowed: {allowed}") from error
 
 
-def _some(keys: list[str]) -> str:
-    """`none`, or how many keys and the first."""
-    return f"{len(keys)} ({keys[0]}{', ...' if len(keys) > 1 else ''})" if keys else "none"
+def weights(files: Files, network: ModelMixin) -> dict[str, Tensor]:
+    """What a checkpoint's file has for its network, by the network's names.
+
+    UserError `checkpoint: found ..., allowed: ...` for weights that are not those of its config, or
+    no finite numbers, and for a file that is none, or has more than tensors.
+    """
+    found = {
+        EARLY.sub(lambda name: PRESENT[name[1]], name): tensor
+        for name, tensor in tensors(files.weights).items()
+    }
+    if said := difference(network, found):
+        allowed = f"the tensors of {files.config}'s network, in their shapes, and no others"
+        raise UserError(f"checkpoint: found {files.weights} ({said}), allowed: {allowed}")
+    check_values(network, found, files.weights)
+    return found
 
 
 def checkpointed(model: ModelMixin) -> ModelMixin:

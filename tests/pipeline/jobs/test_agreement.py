@@ -1,19 +1,23 @@
 """What a checkpoint says of itself is what the experiment says, or one line names both."""
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from checkpoints import CONFIG, NETWORK, SCHEDULER
+from diffusers import DDIMScheduler, DDPMScheduler, UNet2DModel
 
 from guidebench.diffusion.schedules import build
 from guidebench.models.denoiser import build as network
 from guidebench.models.denoiser import save
+from guidebench.models.shuffle_unet import ShuffleUNet
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment import sections
 from guidebench.pipeline.experiment.config import Dataset
-from guidebench.pipeline.jobs import agreement
+from guidebench.pipeline.jobs import agreement, published_keys
+from guidebench.pipeline.jobs.published_keys import Scheduler
 
 ALL_STEPS = {"steps": 1000}
 RISING = [0.001 + 0.0004 * k for k in range(50)]
@@ -160,16 +164,16 @@ def test_the_same_words_are_right(tmp_path: Path) -> None:
     [
         (
             {"beta_schedule": "sigmoid"},
-            "beta_schedule sigmoid",
+            'beta_schedule "sigmoid"',
             "linear, scaled_linear, squaredcos",
         ),
-        ({"prediction_type": "flow"}, "prediction_type flow", "epsilon, v_prediction, sample"),
-        ({"thresholding": True}, "thresholding True", "False"),
-        ({"rescale_betas_zero_snr": True}, "rescale_betas_zero_snr True", "False"),
+        ({"prediction_type": "flow"}, 'prediction_type "flow"', "epsilon, v_prediction, sample"),
+        ({"thresholding": True}, "thresholding true", "false"),
+        ({"rescale_betas_zero_snr": True}, "rescale_betas_zero_snr true", "false"),
         ({"clip_sample_range": 2.0}, "clip_sample_range 2.0", "1.0"),
-        ({"variance_type": "learned_range"}, "variance_type learned_range", "fixed_small, "),
-        ({"variance_type": "fixed_large_log"}, "variance_type fixed_large_log", "fixed_small, "),
-        ({"_class_name": "ScoreSdeVeScheduler"}, "_class_name ScoreSdeVe", "DDPMScheduler, DDIM"),
+        ({"variance_type": "learned_range"}, 'variance_type "learned_range"', "fixed_small, "),
+        ({"variance_type": "fixed_large_log"}, 'variance_type "fixed_large_log"', "fixed_small, "),
+        ({"_class_name": "ScoreSdeVeScheduler"}, '_class_name "ScoreSdeVe', "DDPMScheduler, DDIM"),
     ],
 )
 def test_a_scheduler_that_is_not_ours_is_one_line(theirs, found, allowed, tmp_path: Path) -> None:
@@ -179,15 +183,22 @@ def test_a_scheduler_that_is_not_ours_is_one_line(theirs, found, allowed, tmp_pa
     assert f" in scheduler/scheduler_config.json, allowed: {allowed}" in line
 
 
+IMAGES, SIDE = "3, as the images have", "the side of data's images (8)"
+LEVELS = "2 of them, as many as down_block_types"
 NETWORKS: list[tuple[dict[str, Any], str, str]] = [
-    ({"in_channels": 1, "out_channels": 1}, "in_channels 1", "3, as the images have"),
+    ({"in_channels": 1, "out_channels": 1}, "in_channels 1", IMAGES),
+    ({"in_channels": 1}, "in_channels 1", IMAGES),
     ({"out_channels": 6}, "out_channels 6", "in_channels (3)"),
-    ({"sample_size": 256}, "sample_size 256", "the side of data's images (8)"),
-    ({"sample_size": [8, 16]}, "sample_size [8, 16]", "the side of data's images (8)"),
+    ({"sample_size": 256}, "sample_size 256", SIDE),
+    ({"sample_size": [8, 16]}, "sample_size [8, 16]", SIDE),
     ({"num_class_embeds": 10}, "num_class_embeds 10", "null or 5 (data's classes and the null"),
-    ({"class_embed_type": "timestep"}, "class_embed_type timestep", "None"),
-    ({"time_embedding_type": "fourier"}, "time_embedding_type fourier", "positional, learned"),
-    ({"_class_name": "UNet2DConditionModel"}, "_class_name UNet2DCond", "UNet2DModel, ShuffleUNet"),
+    ({"class_embed_type": "timestep"}, 'class_embed_type "timestep"', "null"),
+    ({"time_embedding_type": "fourier"}, 'time_embedding_type "fourier"', "positional, learned"),
+    ({"_class_name": "UNet2DConditionModel"}, '_class_name "UNet2DCond', "UNet2DModel, Shuffle"),
+    ({"_class_name": ["UNet2DModel"]}, '_class_name ["UNet2DModel"]', "UNet2DModel, ShuffleUNet"),
+    ({"up_block_types": ["UpBlock2D"]}, 'up_block_types ["UpBlock2D"]', LEVELS),
+    ({"block_out_channels": [32]}, "block_out_channels [32]", LEVELS),
+    ({"time_embedding_type": "learned"}, "num_train_timesteps null", "at least the 1000 of"),
 ]
 
 
@@ -197,6 +208,108 @@ def test_a_network_for_other_data_is_one_line(changes, found, allowed, tmp_path:
     (line,) = _said(tmp_path)
     assert line.startswith(f"denoiser.checkpoint: found {found}")
     assert f" in unet/config.json, allowed: {allowed}" in line
+
+
+# keys of a network and of a scheduler, values of another type or range, and what is allowed
+SIZE = "integer, at least 1 and at most 100000"
+SIZES = f"{SIZE} or list of integers, each at least 1 and at most 100000 or null"
+SHARE = "number, at least 0 and at most 1"
+WRONG: list[tuple[str, Any, str]] = [
+    ("in_channels", "3", SIZE),
+    ("out_channels", None, SIZE),
+    ("out_channels", 3.5, SIZE),
+    ("in_channels", True, SIZE),
+    ("sample_size", "8", SIZES),
+    ("sample_size", [[8]], SIZES),
+    ("num_class_embeds", -5, f"{SIZE} or null"),
+    ("block_out_channels", 32, "list of integers, each at least 1 and at most 100000"),
+    ("block_out_channels", [], "list of integers, each at least 1 and at most 100000"),
+    ("down_block_types", "DownBlock2D", "list of names, each DownBlock2D, AttnDownBlock2D, "),
+    ("down_block_types", ["DownBlock2D", "No2D"], "list of names, each DownBlock2D, "),
+    ("up_block_types", ["CrossAttnUpBlock2D"], "list of names, each UpBlock2D, AttnUpBlock2D, "),
+    ("layers_per_block", 0, SIZE),
+    ("norm_eps", float("nan"), "number, above 0 and at most 1"),
+    ("mid_block_scale_factor", 0, "number, above 0 and at most 1000"),
+    ("flip_sin_to_cos", "false", "true or false"),
+    ("act_fn", "tanh", "silu, swish, mish, gelu, relu"),
+    ("resnet_time_scale_shift", None, "default, scale_shift"),
+    ("attention_head_dim", "8", f"{SIZE} or null"),
+    ("num_train_timesteps", "100", SIZE),
+    ("num_train_timesteps", None, SIZE),
+    ("num_train_timesteps", 0, SIZE),
+    ("num_train_timesteps", [1000], SIZE),
+    ("beta_start", "0.0001", SHARE),
+    ("beta_start", -0.1, SHARE),
+    ("beta_end", float("nan"), SHARE),
+    ("beta_end", 2, SHARE),
+    ("trained_betas", 0.1, "list of numbers, each at least 0 and at most 1"),
+    ("trained_betas", [], "list of numbers, each at least 0 and at most 1"),
+    ("clip_sample", None, "true or false"),
+    ("clip_sample", "true", "true or false"),
+    ("clip_sample_range", "1.0", "number"),
+    ("thresholding", 0, "true or false"),
+    ("prediction_type", None, "epsilon, v_prediction, sample"),
+    ("prediction_type", ["epsilon"], "epsilon, v_prediction, sample"),
+    ("variance_type", ["fixed_small"], "text"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "allowed"), WRONG)
+def test_a_value_of_another_type_is_shown_as_it_stands(key, value, allowed, tmp_path) -> None:
+    """Text in its quotes, so that `"16"` is not told that 16 is allowed; and that key alone."""
+    of_scheduler = key in Scheduler.model_fields
+    if of_scheduler:
+        _write(tmp_path, SCHEDULER | {key: value})
+    else:
+        _write(tmp_path, SCHEDULER, **{key: value})
+    (line,) = _said(tmp_path)
+    name = "scheduler/scheduler_config.json" if of_scheduler else "unet/config.json"
+    named = isinstance(value, list) and key in ("down_block_types", "up_block_types")
+    found = f'{key}[{len(value) - 1}] "{value[-1]}"' if named else f"{key} {json.dumps(value)}"
+    if value == [[8]]:
+        found = "sample_size[0] [8]"
+    assert line.startswith(f"denoiser.checkpoint: found {found} in {name}, allowed: {allowed}")
+
+
+def test_of_a_long_list_the_entry_is_named(tmp_path: Path) -> None:
+    """A list itself is cut."""
+    _write(tmp_path, SCHEDULER | {"trained_betas": [0.01] * 70 + ["0.01"]})
+    (line,) = _said(tmp_path)
+    assert line.startswith('denoiser.checkpoint: found trained_betas[70] "0.01" in scheduler/')
+    _write(tmp_path, SCHEDULER, sample_size=[16] * 100)
+    (line,) = _said(tmp_path)
+    assert f"found sample_size {str([16] * 100)[:57]}... in unet/config.json, allowed: " in line
+
+
+def test_a_key_that_is_left_out_is_diffusers_default(tmp_path: Path) -> None:
+    _write(tmp_path, {"_class_name": "DDPMScheduler"}, in_channels=1)
+    path = tmp_path / "unet/config.json"
+    content = json.loads(path.read_text())
+    del content["out_channels"], content["sample_size"]
+    path.write_text(json.dumps(content))
+    (line,) = _said(tmp_path, channels=1)
+    assert line.startswith("denoiser.checkpoint: found out_channels 3 in unet/config.json, allowed")
+    assert line.endswith("in_channels (1)")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (published_keys.UNet2DModel, UNet2DModel),
+        (published_keys.ShuffleUNet, ShuffleUNet),
+        (Scheduler, DDPMScheduler),
+        (Scheduler, DDIMScheduler),
+    ],
+)
+def test_the_defaults_are_those_of_the_class(ours, theirs) -> None:
+    parameters = inspect.signature(theirs.__init__).parameters
+    for key, field in ours.model_fields.items():
+        if key in parameters:
+            default = parameters[key].default
+            default = list(default) if isinstance(default, tuple) else default
+            assert field.default == default, key
+    networks = [key for key in parameters if key != "self"] if ours is not Scheduler else []
+    assert sorted(networks) == sorted(ours.model_fields if networks else [])
 
 
 def test_sizes_that_fit_in_any_form(tmp_path: Path) -> None:

@@ -377,6 +377,18 @@ def test_a_checkpoint_that_is_not_whole_is_one_line(missing, edited, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("name", ["unet/config.json", "unet/diffusion_pytorch_model.safetensors"])
+def test_a_folder_in_a_files_place_is_one_line(name, edited, tmp_path):
+    write_checkpoint(tmp_path / "theirs")
+    path = tmp_path / "theirs" / name
+    path.unlink()
+    path.mkdir()
+    assert _said(_published(edited, tmp_path / "theirs")) == [
+        f"a.yaml: datasets.sportballs.denoiser.checkpoint: found a folder at {path}, allowed: a "
+        "file there; see docs/checkpoints.md"
+    ]
+
+
 @pytest.mark.parametrize("name", ["nowhere", "model.safetensors"])
 def test_a_checkpoint_that_is_no_folder_is_one_line(name, edited, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"weights")

@@ -2,6 +2,7 @@
 
 import argparse
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 import tiny
 import torch
 import yaml
+from checkpoints import CONFIG, NETWORK, write_checkpoint
 from conftest import put
+from safetensors.torch import load_file, save_file
 
 from guidebench.pipeline import commands
 from guidebench.pipeline.errors import UserError
@@ -92,6 +95,81 @@ def test_a_checkpoint_is_opened_and_given_an_image(smoke, tmp_path) -> None:
     Path(path).write_bytes(b"no weights")
     (line,) = said(smoke, tmp_path, **every)
     assert line.startswith(f"{key}.checkpoint: found {path} (")
+
+
+BALLS = "datasets.sportballs.denoiser.checkpoint: found"
+
+
+def _balls(values: dict[str, Any], folder: Path) -> tuple[dict[str, Any], Path]:
+    """The smoke experiment with a network of 16 x 16 that somebody else trained, and its file."""
+    write_checkpoint(folder / "theirs", sample_size=16)
+    values["datasets"]["sportballs"] |= CONFIG
+    theirs = {"checkpoint": str(folder / "theirs"), "prediction": "eps"}
+    values["datasets"]["sportballs"]["denoiser"] = theirs
+    return values, folder / "theirs/unet/diffusion_pytorch_model.safetensors"
+
+
+def _without_some(path: Path) -> None:
+    keys = load_file(path)
+    del keys["conv_out.bias"]
+    save_file(keys | {"more": torch.ones(1)}, path)
+
+
+DAMAGES: dict[str, tuple[Any, str]] = {
+    "half a file": (lambda path: path.write_bytes(path.read_bytes()[:-100]), "SafetensorError: "),
+    "empty": (lambda path: path.write_bytes(b""), "SafetensorError: "),
+    "other names": (_without_some, "no conv_out.bias; left over more), allowed: the tensors of "),
+    "shape": (
+        lambda path: save_file(load_file(path) | {"conv_in.bias": torch.ones(31)}, path),
+        "conv_in.bias is [31], not [32]), allowed: the tensors of ",
+    ),
+    "whole numbers": (
+        lambda path: save_file(load_file(path) | {"conv_in.bias": torch.ones(32).char()}, path),
+        "conv_in.bias is of type int8), allowed: finite floating-point numbers",
+    ),
+    "NaN": (
+        lambda path: save_file(load_file(path) | {"conv_in.bias": torch.ones(32) / 0}, path),
+        "conv_in.bias is NaN or infinite in 32 of 32 values as float32), allowed: finite ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGES)
+def test_a_denoisers_weights_are_opened(case, smoke, tmp_path) -> None:
+    values, path = _balls(smoke, tmp_path)
+    assert said(values, tmp_path) == []
+    damage, words = DAMAGES[case]
+    damage(path)
+    (line,) = said(values, tmp_path)
+    assert line.startswith(f"{BALLS} {path} ({words}")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"norm_num_groups": 5}, "ValueError: num_channels "),
+        ({"down_block_types": ["DownBlock2D", "No2D"]}, 'down_block_types[1] "No2D" in '),
+        ({"block_out_channels": [32]}, "block_out_channels [32] in "),
+        ({"block_out_channels": [32, 32]}, "no "),
+    ],
+)
+def test_a_denoisers_network_is_built(change, words, smoke, tmp_path) -> None:
+    values, path = _balls(smoke, tmp_path)
+    config = path.with_name("config.json")
+    config.write_text(json.dumps(NETWORK | {"sample_size": 16} | change))
+    (line,) = said(values, tmp_path)
+    assert line.startswith(BALLS)
+    assert words in line
+
+
+def test_a_denoisers_network_is_given_an_image(smoke, tmp_path) -> None:
+    """Of 9 x 9 pixels, a level down and up again are 8 x 8."""
+    values, _ = _balls(smoke, tmp_path)
+    values["datasets"]["sportballs"]["data"] |= {"size": 9, "canvas": 9}
+    write_checkpoint(tmp_path / "theirs", sample_size=9)
+    (line,) = said(values, tmp_path)
+    assert line.startswith(f"{BALLS} {tmp_path}/theirs/unet/config.json (RuntimeError: ")
+    assert line.endswith("allowed: a network that takes images of 9 x 9")
 
 
 def test_batches_of_one_image_need_more_than_one_pixel_left(smoke, tmp_path) -> None:

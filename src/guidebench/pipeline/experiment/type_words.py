@@ -8,7 +8,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 LEAVES = {int: "integer", float: "number", str: "text", bool: "true or false", NoneType: "null"}
-PLURALS = {"integer": "integers", "number": "numbers", "text": "texts", "choice": "choices"}
+PLURALS = {
+    "integer": "integers",
+    "number": "numbers",
+    "text": "texts",
+    "choice": "choices",
+    "name": "names",
+}
 BOUNDS = {
     "ge": "at least {}",
     "gt": "above {}",

@@ -17,18 +17,16 @@ from guidebench.base.choices import PREDICTION_TYPES, classes, side
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.allowed_names import Mistake, below, in_words
 from guidebench.pipeline.experiment.config import Dataset
+from guidebench.pipeline.jobs import published_keys
+from guidebench.pipeline.jobs.published_keys import Scheduler, ShuffleUNet, UNet2DModel, refused
 
-NETWORKS = ("UNet2DModel", "ShuffleUNet")
-SCHEDULERS = ("DDPMScheduler", "DDIMScheduler")
-# of a network or scheduler: what we have; defaults, which a file may leave out, come first
-NETWORK = {"class_embed_type": (None,), "time_embedding_type": ("positional", "learned")}
-SCHEDULER = {
-    "beta_schedule": ("linear", "scaled_linear", "squaredcos_cap_v2"),
-    "prediction_type": tuple(PREDICTION_TYPES.values()),
-    "thresholding": (False,),
-    "rescale_betas_zero_snr": (False,),
-    "clip_sample_range": (1.0,),
+NETWORKS: dict[str, type[UNet2DModel | ShuffleUNet]] = {
+    "UNet2DModel": UNet2DModel,
+    "ShuffleUNet": ShuffleUNet,
 }
+SCHEDULERS = ("DDPMScheduler", "DDIMScheduler")
+# what we have none of but the default
+SCHEDULER = {"thresholding": False, "rescale_betas_zero_snr": False, "clip_sample_range": 1.0}
 # as `sampling.variance`
 VARIANCES = {"fixed_small": 0.0, "fixed_small_log": 0.0, "fixed_large": 1.0}
 # float32 betas in a file
@@ -66,60 +64,73 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _refused(path: Path, key: str, found: object, allowed: str) -> Mistake:
-    return "denoiser.checkpoint", f"{key} {found} in {path}", allowed
-
-
-def _unknown(
-    path: Path, content: dict[str, Any], table: dict[str, tuple[Any, ...]]
-) -> Iterator[Mistake]:
-    for key, allowed in table.items():
-        if (setting := content.get(key, allowed[0])) not in allowed:
-            yield _refused(path, key, setting, ", ".join(str(value) for value in allowed))
-
-
 def _network(dataset: Dataset, path: Path, channels: int | None) -> Iterator[Mistake]:
     content = _read(path)
-    if (name := content.get("_class_name")) not in NETWORKS:
-        yield _refused(path, "_class_name", name, ", ".join(NETWORKS))
+    if (name := content.get("_class_name")) not in list(NETWORKS):
+        yield refused(path, "_class_name", name, ", ".join(NETWORKS))
         return
     for key in ("gradient_checkpointing", "compile"):
         if getattr(dataset.sampling, key) and name != "UNet2DModel":
             yield f"sampling.{key}", "true", f"false with {name} ({path})"
-    yield from _unknown(path, content, NETWORK)
-    images = content.get("in_channels", 3)
-    if images != content.get("out_channels", images):
-        yield _refused(path, "out_channels", content["out_channels"], f"in_channels ({images})")
-    elif channels is not None and images != channels:
-        yield _refused(path, "in_channels", images, f"{channels}, as the images have")
-    sides, size = content.get("sample_size"), side(dataset.data)
-    if sides is not None and set(sides if isinstance(sides, list) else [sides]) != {size}:
-        yield _refused(path, "sample_size", sides, f"the side of data's images ({size})")
-    names = classes(dataset.data)
-    tokens = content.get("num_class_embeds")
+    if wrong := list(published_keys.mistakes(path, content, NETWORKS[name])):
+        yield from wrong
+        return
+    network = NETWORKS[name].model_validate(content)
+    if channels is not None and network.in_channels != channels:
+        allowed = f"{channels}, as the images have"
+        yield refused(path, "in_channels", network.in_channels, allowed)
+    elif isinstance(network, UNet2DModel) and network.out_channels != network.in_channels:
+        allowed = f"in_channels ({network.in_channels})"
+        yield refused(path, "out_channels", network.out_channels, allowed)
+    if isinstance(network, UNet2DModel):
+        yield from _lengths(network, path, dataset.schedule.timesteps)
+        sides, size = network.sample_size, side(dataset.data)
+        if sides is not None and set(sides if isinstance(sides, list) else [sides]) != {size}:
+            yield refused(path, "sample_size", sides, f"the side of data's images ({size})")
+    names, tokens = classes(dataset.data), network.num_class_embeds
     if tokens is not None and (not names or tokens != len(names) + 1):
         labelled = f" or {len(names) + 1} (data's classes and the null token)" if names else ""
-        yield _refused(path, "num_class_embeds", tokens, f"null{labelled}")
-    for name, setup in dataset.setups.items():
+        yield refused(path, "num_class_embeds", tokens, f"null{labelled}")
+    for setup_name, setup in dataset.setups.items():
         by_label = {"guidance": setup.guidance == "cfg", "conditional": setup.conditional}
         for key in (key for key, needed in by_label.items() if tokens is None and needed):
             value = str(getattr(setup, key)).lower()
-            yield f"setups.{name}.{key}", value, f"none of a network without labels ({path})"
+            yield f"setups.{setup_name}.{key}", value, f"none of a network without labels ({path})"
+
+
+def _lengths(network: UNet2DModel, path: Path, timesteps: int) -> Iterator[Mistake]:
+    """Keys without an entry for each of the network's levels, or for each time."""
+    count = len(network.down_block_types)
+    for key in ("up_block_types", "block_out_channels"):
+        if len(entries := getattr(network, key)) != count:
+            yield refused(path, key, entries, f"{count} of them, as many as down_block_types")
+    if network.time_embedding_type == "learned" and (network.num_train_timesteps or 0) < timesteps:
+        allowed = f"at least the {timesteps} of schedule.timesteps"
+        yield refused(path, "num_train_timesteps", network.num_train_timesteps, allowed)
 
 
 def _scheduler(dataset: Dataset, path: Path, betas: Sequence[float]) -> Iterator[Mistake]:
     content = _read(path)
     if (name := content.get("_class_name")) not in SCHEDULERS:
-        yield _refused(path, "_class_name", name, ", ".join(SCHEDULERS))
+        yield refused(path, "_class_name", name, ", ".join(SCHEDULERS))
         return
-    if wrong := list(_unknown(path, content, SCHEDULER)):
+    if wrong := list(published_keys.mistakes(path, content, Scheduler)):
         yield from wrong
         return
-    if not _equal(betas, theirs := _betas(content)):
-        yield "schedule", _shown(dataset), f"{_ours(content, len(theirs))}, as {path} says"
+    scheduler = Scheduler.model_validate(content)
+    if wrong := [
+        refused(path, key, found, json.dumps(ours))
+        for key, ours in SCHEDULER.items()
+        if (found := getattr(scheduler, key)) != ours
+    ]:
+        yield from wrong
+        return
+    if not _equal(betas, theirs := _betas(scheduler)):
+        yield "schedule", _shown(dataset), f"{_ours(scheduler, len(theirs))}, as {path} says"
+    names = {value: key for key, value in PREDICTION_TYPES.items()}
     said: dict[str, tuple[object, object]] = {
-        "denoiser.prediction": (dataset.denoiser.prediction, _prediction(content)),
-        "sampling.clip": (dataset.sampling.clip, content.get("clip_sample", True)),
+        "denoiser.prediction": (dataset.denoiser.prediction, names[scheduler.prediction_type]),
+        "sampling.clip": (dataset.sampling.clip, scheduler.clip_sample),
     }
     sampling = dataset.sampling
     walks = {
@@ -128,9 +139,9 @@ def _scheduler(dataset: Dataset, path: Path, betas: Sequence[float]) -> Iterator
         if (setup.sampler or sampling.sampler) == "ancestral"
     }
     if walks and name == "DDPMScheduler":
-        kind = content.get("variance_type", "fixed_small")
+        kind = scheduler.variance_type
         if kind not in VARIANCES:
-            yield _refused(path, "variance_type", kind, ", ".join(VARIANCES))
+            yield refused(path, "variance_type", kind, ", ".join(VARIANCES))
             return
         # the file's is meant for all of its steps; of fewer, another may be nearer to the truth
         if len(betas) in walks:
@@ -140,21 +151,12 @@ def _scheduler(dataset: Dataset, path: Path, betas: Sequence[float]) -> Iterator
             yield key, str(ours).lower(), f"{str(file).lower()}, as {path} says"
 
 
-def _prediction(content: dict[str, Any]) -> str:
-    names = {value: key for key, value in PREDICTION_TYPES.items()}
-    return names[content.get("prediction_type", "epsilon")]
-
-
-def _betas(content: dict[str, Any]) -> list[float]:
+def _betas(scheduler: Scheduler) -> list[float]:
     """The betas as diffusers makes them."""
     from diffusers import DDPMScheduler
 
-    keys = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas")
-    try:
-        scheduler = DDPMScheduler(**{key: content[key] for key in keys if key in content})
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"betas of {content} ({error})") from error
-    betas: list[float] = scheduler.betas.tolist()
+    keys = {"num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas"}
+    betas: list[float] = DDPMScheduler(**scheduler.model_dump(include=keys)).betas.tolist()
     return betas
 
 
@@ -168,16 +170,13 @@ def _shown(dataset: Dataset) -> str:
     return "{" + ", ".join(f"{key}: {str(value).lower()}" for key, value in keys.items()) + "}"
 
 
-def _ours(content: dict[str, Any], timesteps: int) -> str:
+def _ours(scheduler: Scheduler, timesteps: int) -> str:
     """The schedule of a scheduler's config as an experiment says it."""
-    if content.get("trained_betas") is not None:
+    if scheduler.trained_betas is not None:
         return f"{{name: ddpm_betas, timesteps: {timesteps}, betas: the trained_betas}}"
-    kind = content.get("beta_schedule", "linear")
-    if kind == "squaredcos_cap_v2":
+    if scheduler.beta_schedule == "squaredcos_cap_v2":
         return f"{{name: ddpm_cosine, timesteps: {timesteps}}}"
-    ends = (
-        f"beta_start: {content.get('beta_start', 1e-4)}, beta_end: {content.get('beta_end', 0.02)}"
-    )
-    if kind == "scaled_linear":
+    ends = f"beta_start: {scheduler.beta_start}, beta_end: {scheduler.beta_end}"
+    if scheduler.beta_schedule == "scaled_linear":
         return f"{{name: ddpm_scaled_linear, timesteps: {timesteps}, {ends}}}"
     return f"{{name: ddpm_linear, timesteps: {timesteps}, {ends}, rescale: false}}"

@@ -99,12 +99,14 @@ def _unpublished(denoiser: Denoiser) -> Iterator[Mistake]:
         return
     if absent:
         allowed = f"a folder with {absent[0]}{'' if there else f', or {hub_id}'}"
+        if (place := published.files(denoiser).folder / absent[0]).is_dir():
+            held, allowed = f"a folder at {place}", "a file there"
         yield "checkpoint", held, f"{allowed}; see docs/checkpoints.md"
 
 
 def _missing_files(denoiser: Denoiser) -> list[str]:
     files = published.files(denoiser).named().items()
-    return [name for name, path in files if not os.access(path, os.R_OK)]
+    return [name for name, path in files if not (path.is_file() and os.access(path, os.R_OK))]
 
 
 def _held(root: str) -> str:

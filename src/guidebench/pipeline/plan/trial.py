@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from guidebench.base import published
 from guidebench.base.choices import classes, side
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.allowed_names import Mistake, below, in_words
@@ -54,8 +55,8 @@ def check(config: Config, path: str) -> None:
     torch is imported only for a config that names a method of the user's own, a classifier of
     torchvision, a checkpoint, or batches of one image.
     """
-    mistakes = [*own_methods.mistakes(config), *_classifiers(config), *_checkpoints(config)]
-    if lines := [*in_words(mistakes), *_classifier_files(config)]:
+    mistakes = [*own_methods.mistakes(config), *_classifiers(config)]
+    if lines := [*in_words(mistakes), *_denoiser_files(config), *_classifier_files(config)]:
         raise UserError("\n".join(f"{path}: {line}" for line in lines))
 
 
@@ -94,15 +95,42 @@ def _misfit(options: Classifier, dataset: Dataset) -> str | None:
     return None
 
 
-def _checkpoints(config: Config) -> Iterator[Mistake]:
-    """Denoisers of somebody else that are not what the config says."""
+def _denoiser_files(config: Config) -> Iterator[str]:
+    """A line for all that a denoiser's checkpoint contradicts, or has no weights for."""
     for name, dataset in config.datasets.items():
         if dataset.denoiser.checkpoint:
             from guidebench.diffusion.schedules import build
 
             betas = build(dataset.schedule).discrete_betas().tolist()
             channels = None if isinstance(dataset.data, CustomData) else shape(dataset)[0]
-            yield from below(f"datasets.{name}", agreement.mistakes(dataset, channels, betas))
+            mistakes = list(agreement.mistakes(dataset, channels, betas))
+            yield from in_words(below(f"datasets.{name}", mistakes))
+            # of files that are not what they should be, one thing is enough
+            if "denoiser.checkpoint" not in [key for key, *_ in mistakes]:
+                said = _unfit(published.files(dataset.denoiser), side(dataset.data))
+                yield from [f"datasets.{name}.denoiser.{said}"] if said else []
+
+
+def _unfit(files: published.Files, size: int) -> str | None:
+    """What is wrong with a denoiser's network or weights: key, found, allowed; None: nothing."""
+    import torch
+
+    from guidebench.models import denoiser
+
+    try:
+        # on "meta", without numbers, it takes neither time nor memory
+        with torch.device("meta"), torch.no_grad():
+            network = denoiser.of_config(files.config)
+            label = torch.tensor([0]) if network.config.num_class_embeds else None
+            image = torch.zeros(1, network.config.in_channels, size, size)
+            network(image, torch.tensor(0), class_labels=label)
+        denoiser.weights(files, network)
+    except UserError as error:
+        return str(error)
+    except Exception as error:  # whatever a network says
+        allowed = f"a network that takes images of {size} x {size}"
+        return f"checkpoint: found {files.config} ({own_methods.words(error)}), allowed: {allowed}"
+    return None
 
 
 def _classifiers(config: Config) -> Iterator[Mistake]:

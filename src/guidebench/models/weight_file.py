@@ -61,10 +61,12 @@ def _state_dict(content: Any) -> dict[str, Tensor] | None:
         return None
     if all(isinstance(value, Tensor) for value in content.values()):
         return {str(name): tensor for name, tensor in content.items()}
-    usual = {key: state for key in NESTED if (state := _state_dict(content.get(key)))}
+    usual: dict[str, Any] = {
+        key: state for key in NESTED if (state := _state_dict(content.get(key)))
+    }
     if len(usual) == 1:
         return next(iter(usual.values()))
-    every = usual or {
+    every: dict[str, Mapping[Any, Tensor]] = usual or {
         str(key): value
         for key, value in content.items()
         if isinstance(value, Mapping) and all(isinstance(one, Tensor) for one in value.values())

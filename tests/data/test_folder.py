@@ -163,10 +163,13 @@ def test_what_will_not_do_is_one_line(tmp_path: Path) -> None:
     said = refused(_options(tmp_path))
     assert said.startswith("data.table: found null, allowed: the table that says which pictures")
     (tmp_path / "t.csv").write_text("name,Male\n2.png,1\n")
-    assert "names none of the pictures" in refused(_options(tmp_path, table="t.csv"))
+    assert refused(_options(tmp_path, table="t.csv")) == (
+        f"{tmp_path}/t.csv: found 2.png, and none of the pictures of {tmp_path}, as 1.png, "
+        "allowed: their file names"
+    )
     (tmp_path / "t.csv").write_text("name,Male\n1.png,perhaps\n")
     said = refused(_options(tmp_path, table="t.csv"))
-    assert "line 2: found 'perhaps' for 1.png, allowed: -1, 0, 1, false, true" in said
+    assert "line 2, column Male: found 'perhaps' for 1.png, allowed: -1, 0, 1, false, true" in said
     assert "cannot be read" in refused(_options(tmp_path, table="none.csv"))
     (tmp_path / "t.parquet").write_bytes(b"PAR1 and no more")
     assert "t.parquet: cannot be read" in refused(_options(tmp_path, table="t.parquet"))
@@ -188,4 +191,31 @@ def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
     _pictures(tmp_path, [f"{number}.png" for number in range(COUNT)])
     (tmp_path / "7.png").write_bytes(_png(7)[:-30])
     said = refused(_options(tmp_path, attribute=None))
-    assert said.startswith(f"{tmp_path}: 7.png is truncated or damaged")
+    assert said == (
+        f"{tmp_path}/7.png: found no whole picture (image file is truncated), allowed: one that "
+        "Pillow reads"
+    )
+
+
+@pytest.mark.parametrize("damage", [b"no picture", None])
+def test_a_picture_in_a_row_is_named_by_its_file_and_row(
+    damage: bytes | None, tmp_path: Path
+) -> None:
+    """It was `<_io.BytesIO object at 0x...>`."""
+    from pyarrow import parquet
+
+    for shard in range(2):
+        rows = _embedded(10 * shard, 10 * shard + 10).to_pylist()
+        if shard:
+            rows[2]["image"]["bytes"] = damage
+        parquet.write_table(pa.Table.from_pylist(rows), tmp_path / f"{shard}.parquet")
+    assert refused(_options(tmp_path, attribute="label")) == (
+        f"{tmp_path}/1.parquet: row 3: found no whole picture ({len(damage or b'')} bytes), "
+        "allowed: one that Pillow reads"
+    )
+    rows[4]["label"] = None
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "1.parquet")
+    assert refused(_options(tmp_path, attribute="label")) == (
+        f"{tmp_path}/1.parquet: row 5, column label: found an empty cell for its picture, "
+        "allowed: -1, 0, 1, false, true"
+    )

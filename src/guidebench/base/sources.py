@@ -137,6 +137,12 @@ def packed(data: Any) -> list[Path]:
     return below(data, PACKED) if data.table is None else []
 
 
+def held(data: Any) -> str:
+    """What a folder may hold its pictures in, in words."""
+    plain = f"pictures ({', '.join(SUFFIXES)}) or a {ARCHIVE} of them"
+    return plain if data.table else f"{plain}, or both in {' or '.join(PACKED)}"
+
+
 def zipped(data: Any) -> list[Path]:
     """The archives in a folder, which are read where it has no other pictures."""
     return below(data, (ARCHIVE,))

@@ -81,6 +81,14 @@ def load(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     return pair(*splits, options)
 
 
+def check_lists(options: Any, seed: int) -> None:
+    """UserError where pictures' lists and tables are not what `load` will take; decodes none."""
+    from guidebench.data import celeba, folder
+
+    source = celeba if options.source == "celeba" else folder
+    source.chosen(options, derive(seed, options.source))
+
+
 def _split(data: DataSet, options: Any, seed: int) -> tuple[DataSet, DataSet]:
     return split(data, options.train, options.validation, derive(seed, "split"))
 

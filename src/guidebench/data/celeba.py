@@ -9,7 +9,7 @@ from guidebench.base.choices import attribute_values
 from guidebench.base.seeds import derive
 from guidebench.data.dataset import DataSet, subset
 from guidebench.data.lists import has, one_of, rows, said
-from guidebench.data.pictures import Opened, archived, decoded, numbered
+from guidebench.data.pictures import Chosen, Opened, archived, decoded, numbered
 from guidebench.pipeline.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,11 @@ def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     Classes are `<attribute>: false` and `<attribute>: true`; without an attribute labels are -1.
     UserError where the folder, its lists or its pictures are missing or damaged.
     """
+    return decoded(chosen(options, seed), options)
+
+
+def chosen(options: Any, seed: int) -> Chosen:
+    """The pictures of `read` before they are decoded; UserError where folder or lists are wrong."""
     root = Path(options.root)
     if not root.is_dir():
         raise UserError(
@@ -33,7 +38,7 @@ def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     parts = partitions(options, seed)
     labels, classes = dict.fromkeys(parts, -1), attribute_values(options)
     if options.attribute is not None:
-        labels = has(options.attribute, sources.listing(options, "attributes"))
+        labels = has(options.attribute, sources.listing(options, "attributes"), lambda: names)
     _count(root, {name for name in parts if name in labels}, set(names))
     splits = []
     for number, key in enumerate(("train", "validation")):
@@ -45,9 +50,8 @@ def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
             )
         # chosen before they are decoded: the full set has 160,000 training pictures
         every = numbered(listed, labels, classes)
-        chosen = subset(every, getattr(options, key), derive(seed, key), key)
-        splits.append(decoded(chosen, listed, opened, options))
-    return splits[0], splits[1]
+        splits.append((subset(every, getattr(options, key), derive(seed, key), key), listed))
+    return Chosen(splits[0], splits[1], opened)
 
 
 def partitions(options: Any, seed: int) -> dict[str, int]:
@@ -56,10 +60,10 @@ def partitions(options: Any, seed: int) -> dict[str, int]:
     By identity, a person and the seed decide, whichever pictures are there; none is for a test.
     """
     path = sources.listing(options, sources.split_list(options))
-    listed = rows(path)[1]
+    listed = rows(path, lambda: pictures(options)[0])[1]
     if options.split == "official":
-        return {row.picture: one_of(PARTS, path, row, 0, 1) for row in listed}
-    persons = {row.picture: said(path, row, 0, 1) for row in listed}
+        return {row.picture: one_of(PARTS, path, row, 0, ["partition"]) for row in listed}
+    persons = {row.picture: said(path, row, 0, ["identity"]) for row in listed}
     held_out = {
         person: int(derive(seed, "identity", person) < HELD_OUT * 2**63)
         for person in set(persons.values())
@@ -82,7 +86,7 @@ def _count(root: Path, listed: set[str], found: set[str]) -> None:
 def pictures(options: Any) -> tuple[list[str], Opened]:
     """Sorted names of the pictures, and a function that reads the bytes of a name."""
     if paths := sources.pictures(options):
-        return list(paths), lambda name: paths[name].read_bytes()
+        return list(paths), Opened(lambda name: paths[name].read_bytes(), paths.__getitem__)
     packed = sources.archive(options)
     if not packed.is_file():
         raise UserError(

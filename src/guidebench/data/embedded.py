@@ -21,19 +21,21 @@ def pictures(paths: list[Path], attribute: str | None) -> tuple[dict[str, int], 
     """
     labels: dict[str, int] = {}
     places: dict[str, tuple[Group, str, int]] = {}
+    where: dict[str, str] = {}
     for path in paths:
+        count = 0
         try:
             groups, column, others = _opened(path)
             if attribute:
                 column_of(attribute, others, path)
-            # without one, any column says how many rows there are
-            asked = attribute or (others or [column])[0]
             for group in groups:
-                for number, said in enumerate(group([asked]).column(0).to_pylist()):
-                    name = f"{len(labels):09d}"
-                    row = Row(len(labels) + 1, name, [str(said)])
-                    labels[name] = one_of(VALUES, path, row, 0, 1) if attribute else -1
-                    places[name] = group, column, number
+                table = group([attribute] if attribute else [])
+                values = table.column(0).to_pylist() if attribute else [None] * table.num_rows
+                for number, said in enumerate(values):
+                    name, count = f"{len(labels):09d}", count + 1
+                    row = Row(f"row {count}", "its picture", ["" if said is None else str(said)])
+                    labels[name] = one_of(VALUES, path, row, 0, [attribute]) if attribute else -1
+                    places[name], where[name] = (group, column, number), f"{path}: {row.place}"
         except BROKEN as error:
             raise UserError(f"{path}: truncated or damaged ({error}); fetch it again") from error
     held: dict[Group, Any] = {}
@@ -44,10 +46,10 @@ def pictures(paths: list[Path], attribute: str | None) -> tuple[dict[str, int], 
             held.clear()
             held[group] = group([column]).column(0)
         cell = held[group][number].as_py()
-        found: bytes = cell["bytes"] if isinstance(cell, dict) else cell
-        return found
+        found: bytes | None = cell["bytes"] if isinstance(cell, dict) else cell
+        return found or b""  # a row without a picture, or with its path alone
 
-    return labels, read
+    return labels, Opened(read, where.__getitem__)
 
 
 def _opened(path: Path) -> tuple[list[Group], str, list[str]]:

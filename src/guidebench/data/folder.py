@@ -9,7 +9,7 @@ from guidebench.base.seeds import derive
 from guidebench.data import embedded
 from guidebench.data.dataset import DataSet, split
 from guidebench.data.lists import has
-from guidebench.data.pictures import Opened, archived, decoded, numbered
+from guidebench.data.pictures import Chosen, Opened, archived, decoded, numbered
 from guidebench.pipeline.errors import UserError
 
 
@@ -19,6 +19,11 @@ def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     Classes are `<attribute>: false` and `<attribute>: true`; without an attribute labels are -1.
     UserError where the folder, its table or its pictures are missing or damaged.
     """
+    return decoded(chosen(options, seed), options)
+
+
+def chosen(options: Any, seed: int) -> Chosen:
+    """The pictures of `read` before they are decoded; UserError where folder or table is wrong."""
     if files := sources.packed(options):
         labels, opened = embedded.pictures(files, options.attribute)
     else:
@@ -26,9 +31,9 @@ def read(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     names = sorted(labels)
     every = numbered(names, labels, attribute_values(options))
     # split before they are decoded
-    parts = split(every, options.train, options.validation, derive(seed, "split"))
-    train, validation = (decoded(part, names, opened, options) for part in parts)
-    return train, validation
+    # split before they are decoded
+    train, validation = split(every, options.train, options.validation, derive(seed, "split"))
+    return Chosen((train, names), (validation, names), opened)
 
 
 def _files(options: Any) -> tuple[dict[str, int], Opened]:
@@ -42,13 +47,13 @@ def _files(options: Any) -> tuple[dict[str, int], Opened]:
                 f"data.table: found null, allowed: the table that says which pictures of {root} "
                 f"have {options.attribute}"
             )
-        said = has(options.attribute, root / options.table)
+        said = has(options.attribute, root / options.table, lambda: names)
         labels = {name: said[name] for name in names if name in said}
-    if not labels:
-        raise UserError(
-            f"{root / options.table}: names none of the pictures of {root}, as "
-            f"{names[0]}; allowed: their file names in its first column"
-        )
+        if not labels:
+            raise UserError(
+                f"{root / options.table}: found {next(iter(said))}, and none of the pictures of "
+                f"{root}, as {names[0]}, allowed: their file names"
+            )
     return labels, opened
 
 
@@ -61,7 +66,7 @@ def _found(options: Any) -> tuple[list[str], Opened]:
             raise UserError(f"{root}: found {other} and {path}, allowed: one picture of a name")
         paths[path.name] = path
     if paths:
-        return list(paths), lambda name: paths[name].read_bytes()
+        return list(paths), Opened(lambda name: paths[name].read_bytes(), paths.__getitem__)
     zipped = sources.zipped(options)
     if zipped[1:]:
         raise UserError(f"{root}: found {zipped[0]} and {zipped[1]}, allowed: one archive")
@@ -69,5 +74,4 @@ def _found(options: Any) -> tuple[list[str], Opened]:
         names, opened = archived(packed)
         if names:
             return names, opened
-    kinds = f"{', '.join(sources.SUFFIXES)} files, or a {sources.ARCHIVE} of them"
-    raise UserError(f"{root}: found no picture, allowed: {kinds}")
+    raise UserError(f"{root}: found no picture, allowed: {sources.held(options)}")

@@ -1,111 +1,178 @@
 """Lists of pictures with what is said of each: CelebA's, separated by blanks, and tables."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from statistics import mode
 from typing import NamedTuple
 
 from guidebench.base.sources import SUFFIXES
 from guidebench.pipeline.errors import UserError
 
 VALUES = {"-1": 0, "0": 0, "1": 1, "false": 0, "true": 1}  # of an attribute
+SEPARATORS = ",;\t"  # of a table; without one, blanks
+UNNAMED = ("", "Unnamed: 0")  # what a column of row numbers is called
+# names of the pictures that there are
+Known = Callable[[], Iterable[str]]
 
 
 class Row(NamedTuple):
     """One line that names a picture."""
 
-    line: int
+    place: str  # `line 5`
     picture: str
     values: list[str]
 
 
-def rows(path: Path) -> tuple[list[str], list[Row]]:
+def rows(path: Path, known: Known) -> tuple[list[str], list[Row]]:
     """(names of the columns, rows) of a list; no names where it has no header.
 
-    UserError when it cannot be read, names no picture or one twice, or has lines of another kind
-    below the first picture.
+    The column of names is the first in which a line has a picture's, with its ending or, of the
+    `known` pictures, without; one without a name before it counts the lines. UserError when it
+    cannot be read, names no picture or one twice, or has lines of another kind below the first.
     """
-    table, lines = _lines(path)
-    header: list[str] = []
+    lines = [(place, fields) for place, fields in _lines(path) if any(fields)]
+    first, column, names = _begin(path, lines, known)
+    width, header = _header(lines, first)
+    counted = column == 1 and (not header or header[0] in UNNAMED)
+    start = 0 if counted else column  # the columns from here to the names are no values
     by_picture: dict[str, Row] = {}
-    for number, fields in enumerate(lines, 1):
-        name, *values = (field.strip() for field in fields or [""])
-        if not name.lower().endswith(SUFFIXES):
-            if name and by_picture:
-                raise UserError(
-                    f"{path}: line {number}: found {name[:40]!r}, allowed: a picture's "
-                    "name; fetch it again"
-                )
-            # the last line before the pictures; a table's may name their own column, too
-            if name or (any(values) and not by_picture):
-                header = values if table else [name, *values]
-            continue
-        if not values:
-            raise UserError(f"{path}: line {number}: found no value for {name}; fetch it again")
+    for place, fields in lines[first:]:
+        said = fields[column] if column < len(fields) else ""
+        name = names.get(said, said)
+        if not said or not (names or name.lower().endswith(SUFFIXES)):
+            raise UserError(f"{path}: {place}: found {said[:40]!r}, allowed: a picture's name")
         if name in by_picture:
-            raise UserError(
-                f"{path}: line {number}: found {name} again, allowed: each picture once"
-            )
-        by_picture[name] = Row(number, name, values)
-    if not by_picture:
-        raise UserError(f"{path}: found no line that names a picture; fetch it again")
-    return header, list(by_picture.values())
+            raise UserError(f"{path}: {place}: found {said} again, allowed: each picture once")
+        if len(fields) != width or width < 2:
+            allowed = "a name and a value" if width < 2 else f"{width}, as most lines have"
+            raise UserError(f"{path}: {place}: found {len(fields)} fields, allowed: {allowed}")
+        del fields[start : column + 1]
+        by_picture[name] = Row(place, name, fields)
+    return header[:start] + header[column + 1 :], list(by_picture.values())
 
 
-def _lines(path: Path) -> tuple[bool, list[list[str]]]:
-    """(whether it is a table, its first line naming all columns; the fields of each line)."""
+def _header(lines: list[tuple[str, list[str]]], first: int) -> tuple[int, list[str]]:
+    """(how many fields most rows have, the names of these columns, if the line before has them)."""
+    width = mode(len(fields) for _, fields in lines[first:])
+    header = lines[first - 1][1] if first else []
+    if len(header) == width - 1:  # the column of names has none, or the one that counts
+        header = ["", *header]
+    return width, header if len(header) == width else []
+
+
+def _begin(
+    path: Path, lines: list[tuple[str, list[str]]], known: Known
+) -> tuple[int, int, dict[str, str]]:
+    """(the first line of a picture, the column of names, what names without an ending mean)."""
+    for number, (_, fields) in enumerate(lines):
+        for column, field in enumerate(fields):
+            if field.lower().endswith(SUFFIXES):
+                return number, column, {}
+    pictures = sorted(known())
+    names = {Path(name).stem: name for name in pictures}
+    first = next((n for n, (_, fields) in enumerate(lines) if any(map(_value, fields[1:]))), 0)
+    header = _header(lines, first)[1] if lines else []
+    found = {}
+    for column in (0, 1) if header and header[0] in UNNAMED else (0,):
+        said = [fields[column] for _, fields in lines[first:] if column < len(fields)]
+        if not names.keys().isdisjoint(said):
+            found[column] = len(set(said)) == len(said)
+    # a picture `1.jpg` may lend its name to an attribute's values, which are not all different
+    places = [column for column, distinct in found.items() if distinct] or list(found)
+    if len(places) == 1 and len(names) == len(pictures):
+        return first, places[0], names
+    shown = " and ".join(repr(",".join(fields)[:60]) for _, fields in lines[:2]) or "nothing"
+    example = f", as {pictures[0]}" if pictures else ""
+    raise UserError(
+        f"{path}: found {shown} in its first lines, allowed: a column of pictures' names{example}, "
+        "and others beside it, separated by commas, semicolons, tabs or blanks"
+    )
+
+
+def _value(field: str) -> bool:
+    return field.lower() in VALUES or field.isdigit()
+
+
+def _lines(path: Path) -> list[tuple[str, list[str]]]:
+    """Each line's place in words, and its fields."""
     if path.suffix == ".parquet":
-        import pandas as pd
-
+        return _of_parquet(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    if b"\0" in content:
+        raise UserError(f"{path}: found zero bytes, as UTF-16 has them, allowed: a text in UTF-8")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        byte = f"0x{content[error.start]:02x}"
+        raise UserError(f"{path}: line {line}: found byte {byte}, allowed: UTF-8") from error
+    # a count may come first
+    head = "".join([line for line in text.splitlines() if line.strip()][:2])
+    separator = max(SEPARATORS, key=head.count)
+    if separator not in head:
+        every = [line.split() for line in text.splitlines()]
+    else:
         try:
-            frame = pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path}: cannot be read ({error})") from error
-        return True, [list(map(str, frame.columns)), *frame.astype(str).to_numpy().tolist()]
+            read = csv.reader(text.splitlines(), delimiter=separator, strict=True)
+            every = [[field.strip() for field in fields] for fields in read]
+        except csv.Error as error:
+            raise UserError(f"{path}: not a list of pictures ({error})") from error
+    return [(f"line {number}", fields) for number, fields in enumerate(every, 1)]
+
+
+def _of_parquet(path: Path) -> list[tuple[str, list[str]]]:
+    import pandas as pd
+
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
-    if "," not in text:
-        return False, [line.split() for line in text.splitlines()]
-    try:
-        return True, list(csv.reader(text.splitlines(), strict=True))
-    except csv.Error as error:
-        raise UserError(f"{path}: not a list of pictures ({error})") from error
+    if not isinstance(frame.index, pd.RangeIndex):  # the names may be there
+        frame = frame.reset_index()
+    cells = frame.astype(object).where(frame.notna(), "").to_numpy().tolist()
+    every = [list(frame.columns), *cells]
+    return [(f"row {n}", [str(field).strip() for field in one]) for n, one in enumerate(every)]
 
 
-def has(attribute: str, path: Path) -> dict[str, int]:
+def has(attribute: str, path: Path, known: Known) -> dict[str, int]:
     """Picture -> 0 or 1, whether it has the attribute; UserError where the list has no such one."""
-    header, listed = rows(path)
+    header, listed = rows(path, known)
     column = column_of(attribute, header, path)
-    return {row.picture: one_of(VALUES, path, row, column, len(header)) for row in listed}
+    return {row.picture: one_of(VALUES, path, row, column, header) for row in listed}
 
 
 def column_of(attribute: str, header: list[str], path: Path) -> int:
     """The place of the attribute among the columns of a table; UserError where it is none."""
+    if not header:
+        raise UserError(f"{path}: found no line with a name for each column, allowed: one")
     if attribute not in header:
-        raise UserError(
-            f"data.attribute: found {attribute!r}, allowed: one of {path} ({', '.join(header)})"
-        )
+        names = ", ".join(filter(None, header))
+        raise UserError(f"data.attribute: found {attribute!r}, allowed: one of {path} ({names})")
     return header.index(attribute)
 
 
-def one_of(values: Mapping[str, int], path: Path, row: Row, column: int, columns: int) -> int:
+def one_of(values: Mapping[str, int], path: Path, row: Row, column: int, header: list[str]) -> int:
     """The number that a row's value in a column stands for; UserError for one that is unknown."""
-    found = said(path, row, column, columns)
-    if found.lower() not in values:
+    found = said(path, row, column, header)
+    known = found.lower().removesuffix(".0")
+    if known not in values:
+        what = repr(found) if found else "an empty cell"
         raise UserError(
-            f"{path}: line {row.line}: found {found!r} for {row.picture}, "
+            f"{path}: {row.place}, column {header[column]}: found {what} for {row.picture}, "
             f"allowed: {', '.join(values)}"
         )
-    return values[found.lower()]
+    return values[known]
 
 
-def said(path: Path, row: Row, column: int, columns: int) -> str:
+def said(path: Path, row: Row, column: int, header: list[str]) -> str:
     """The text of a row in a column; UserError for another number of columns."""
-    if len(row.values) != columns:
+    if len(row.values) != len(header):
         raise UserError(
-            f"{path}: line {row.line}: found {len(row.values)} values, allowed: "
-            f"{columns}, one for each column; fetch it again"
+            f"{path}: {row.place}: found {len(row.values)} values for {row.picture}, allowed: "
+            f"{len(header)} ({', '.join(header)})"
         )
     return row.values[column]

@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -27,7 +27,24 @@ BROKEN = (
     IndexError,
     Image.DecompressionBombError,
 )
-Opened = Callable[[str], bytes]
+
+
+class Opened(NamedTuple):
+    """Pictures by name."""
+
+    read: Callable[[str], bytes]  # the bytes of a file
+    where: Callable[[str], object]  # that file, or the row, for whoever looks for it
+
+
+Part = tuple[DataSet, Sequence[str]]  # its images are still numbers of these names
+
+
+class Chosen(NamedTuple):
+    """Pictures that will be decoded."""
+
+    train: Part
+    validation: Part
+    opened: Opened
 
 
 def archived(packed: Path) -> tuple[list[str], Opened]:
@@ -40,7 +57,10 @@ def archived(packed: Path) -> tuple[list[str], Opened]:
     except BROKEN as error:
         raise UserError(f"{packed}: truncated or damaged ({error}); fetch it again") from error
     members = _members(packed, archive.namelist())
-    return sorted(members), lambda name: archive.read(members[name])
+    opened = Opened(
+        lambda name: archive.read(members[name]), lambda name: f"{packed}: {members[name]}"
+    )
+    return sorted(members), opened
 
 
 def _members(packed: Path, members: list[str]) -> dict[str, str]:
@@ -61,16 +81,24 @@ def _members(packed: Path, members: list[str]) -> dict[str, str]:
     return by_name
 
 
-def decoded(chosen: DataSet, names: Sequence[str], opened: Opened, options: Any) -> DataSet:
-    """The data set whose images are still numbers of `names`, with these pictures.
+def decoded(chosen: Chosen, options: Any) -> tuple[DataSet, DataSet]:
+    """(train, validation) with these pictures.
 
     In the order of their names, as files that hold many are read, and into one array: the full
     CelebA is 2 GB at 64 pixels, CelebA-HQ 6 GB at 256.
     """
-    images = np.empty((len(chosen.images), 3, options.size, options.size), np.uint8)
-    for place in np.argsort(chosen.images, kind="stable"):
-        images[place] = picture(opened, names[chosen.images[place]], options)
-    return DataSet(images, chosen.labels, chosen.classes)
+    train, validation = (
+        _decoded(part, names, chosen.opened, options)
+        for part, names in (chosen.train, chosen.validation)
+    )
+    return train, validation
+
+
+def _decoded(part: DataSet, names: Sequence[str], opened: Opened, options: Any) -> DataSet:
+    images = np.empty((len(part.images), 3, options.size, options.size), np.uint8)
+    for place in np.argsort(part.images, kind="stable"):
+        images[place] = picture(opened, names[part.images[place]], options)
+    return DataSet(images, part.labels, part.classes)
 
 
 def numbered(names: Sequence[str], labels: dict[str, int], classes: list[str]) -> DataSet:
@@ -83,16 +111,20 @@ def numbered(names: Sequence[str], labels: dict[str, int], classes: list[str]) -
 def picture(opened: Opened, name: str, options: Any) -> np.ndarray:
     """One picture uint8 [3, size, size]: a central square (`crop`), then Pillow's `resize`."""
     try:
-        image = _coloured(Image.open(io.BytesIO(opened(name))))
+        content = opened.read(name)
+        image = _coloured(Image.open(io.BytesIO(content)))
     except BROKEN as error:
-        raise UserError(f"{options.root}: {name} is truncated or damaged ({error})") from error
+        why = f"{len(content)} bytes" if isinstance(error, UnidentifiedImageError) else error
+        raise UserError(
+            f"{opened.where(name)}: found no whole picture ({why}), allowed: one that Pillow reads"
+        ) from error
     width, height = image.size
     if options.crop != "squash":
         width = height = options.crop or min(image.size)
     if width > image.width or height > image.height:
         raise UserError(
             f"data.crop: found {options.crop}, allowed: at most {min(image.size)}, the shorter "
-            f"side of {name}"
+            f"side of {opened.where(name)}"
         )
     left, top = (image.width - width) // 2, (image.height - height) // 2
     # cut first, as everybody does: a filter would look beyond the square's edge

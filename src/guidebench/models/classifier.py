@@ -119,21 +119,32 @@ def fill(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
             value.copy_(weights.get(name, value))
 
 
-def difference(model: nn.Module, weights: Mapping[str, Tensor]) -> str | None:
-    """How weights differ from a network's by name or shape, in words; None: they do not."""
+def difference(
+    model: nn.Module, weights: Mapping[str, Tensor], last: str | None = None
+) -> str | None:
+    """How weights differ from a network's by name or shape, in words; None: they do not.
+
+    The layer `last` may have another number of outputs.
+    """
     wanted = model.state_dict()
     named = [name for name in wanted if not name.endswith(COUNTER)]
     missing = [name for name in named if name not in weights]
     left = [name for name in weights if name not in wanted]
-    words = [
-        f"{verb} {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-        for verb, names in (("no", missing), ("left over", left))
-        if names
-    ]
-    for name in named if not words else ():
-        if (found := list(weights[name].shape)) != (shape := list(wanted[name].shape)):
+    if words := list(filter(None, [listed("no", missing), listed("left over", left)])):
+        return "; ".join(words)
+    for name in named:
+        found, shape = list(weights[name].shape), list(wanted[name].shape)
+        if name in (f"{last}.weight", f"{last}.bias"):
+            shape[:1] = weights[f"{last}.weight"].shape[:1]
+        if found != shape:
             return f"{name} is {found}, not {shape}"
-    return "; ".join(words) or None
+    return None
+
+
+def listed(verb: str, names: Sequence[str]) -> str | None:
+    """`no a.weight and 3 more`; None of no names."""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{verb} {names[0]}{more}" if names else None
 
 
 def check_values(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:

@@ -19,9 +19,9 @@ from torch.utils.checkpoint import checkpoint
 from guidebench.base.choices import PREDICTION_TYPES
 from guidebench.base.published import Files
 from guidebench.models.classifier import check_values, difference, fill
-from guidebench.models.classifier_checkpoint import tensors
 from guidebench.models.precision import autocast, compiled
 from guidebench.models.shuffle_unet import ShuffleUNet
+from guidebench.models.weight_file import tensors
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.recording import Methods
 from guidebench.pipeline.records.artifacts import atomic, write_json

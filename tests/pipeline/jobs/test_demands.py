@@ -96,8 +96,10 @@ def test_a_folder_without_pictures_or_their_table_is_one_line(edited, tmp_path):
     male = {(*BALLS, "target"): {"Male": True}}
     key = "a.yaml: datasets.sportballs.data"
     (line,) = _said(edited({(*BALLS, "data"): section} | male))
-    assert line.startswith(f"{key}.root: found {tmp_path} (with nothing in it), allowed: a folder ")
-    assert "*.jpg" in line
+    assert line == (
+        f"{key}.root: found {tmp_path} (with nothing in it), allowed: a folder with pictures "
+        "(.jpg, .jpeg, .png) or a .zip of them, or both in .parquet or .arrow, see docs/data.md"
+    )
     (tmp_path / "1.png").write_bytes(b"")
     (line,) = _said(edited({(*BALLS, "data"): section} | male))
     assert line.startswith(f"{key}.table: found null, allowed: a table that says which pictures")
@@ -398,6 +400,30 @@ def test_a_checkpoint_that_is_no_folder_is_one_line(name, edited, tmp_path):
     ]
     (line,) = _said(_published(edited, "x" * 300))
     assert "(OSError: " in line
+
+
+@pytest.mark.parametrize("other", [True, False])
+def test_a_checkpoint_of_another_experiment_names_its_command(other, edited, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if other:
+        Path("faces.yaml").write_text("name: faces\n")
+    run = "`guidebench run --config faces.yaml`" if other else "the experiment faces"
+    made = f"; {run} makes it: run that first"
+    checkpoint = "results/faces/celeba/denoiser"
+    key = "a.yaml: datasets.sportballs"
+    assert _said(_published(edited, checkpoint)) == [
+        f"{key}.denoiser.checkpoint: found {checkpoint}, allowed: a folder with config.json, or "
+        f"with denoiser.revision a hub id{made}"
+    ]
+    weights = "results/faces/celeba/classifiers/clean/model.safetensors"
+    section = {"architecture": "resnet18", "checkpoint": weights}
+    assert _said(edited({(*BALLS, "classifiers", "clean"): section})) == [
+        f"{key}.classifiers.clean.checkpoint: found {weights}, allowed: a file that can be read"
+        f"{made}"
+    ]
+    for elsewhere in ("denoiser", "models/denoiser", "models/faces/celeba/denoiser"):
+        (line,) = _said(_published(edited, elsewhere))
+        assert "run that first" not in line
 
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"

@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tiny
 import torch
 import yaml
 from checkpoints import CONFIG, NETWORK, write_checkpoint
 from conftest import put
+from data_folders import write_faces
 from safetensors.torch import load_file, save_file
 
 from guidebench.pipeline import commands
@@ -92,9 +94,42 @@ def test_a_checkpoint_is_opened_and_given_an_image(smoke, tmp_path) -> None:
     (line,) = said(smoke, tmp_path, **every, input_size=8)
     assert line.startswith(f"{key}.architecture: found squeezenet1_1, allowed: one that takes ")
     assert "images of 8 x 8 (RuntimeError: " in line
-    Path(path).write_bytes(b"no weights")
-    (line,) = said(smoke, tmp_path, **every)
-    assert line.startswith(f"{key}.checkpoint: found {path} (")
+    (line,) = said(smoke, tmp_path, **every, prefix="net")
+    assert line == f"{key}.prefix: found net, allowed: null, as {path} has it"
+    whole = Path(path).read_bytes()
+    for content, what in (
+        (b"no weights", "a text that begins with 'no weights'"),
+        (b"", "it is empty"),
+        (whole[: len(whole) // 2], "a zip file that is cut short or damaged"),
+    ):
+        Path(path).write_bytes(content)
+        (line,) = said(smoke, tmp_path, **every)
+        assert line.startswith(f"{key}.checkpoint: found {path} ({what}), allowed: ")
+
+
+def test_a_list_of_pictures_is_read_before_the_first_job(smoke, tmp_path, monkeypatch) -> None:
+    """`prepare` found it, in the middle of a run; no picture is decoded for it."""
+    faces = tmp_path / "faces"
+    write_faces(faces, np.arange(40) % 2, train=24)
+    mnist = smoke["datasets"]["mnist"]
+    mnist["data"] = {"source": "celeba", "root": str(faces), "size": 28}
+    mnist |= {"target": {"Male": False}}
+    monkeypatch.setattr("guidebench.data.pictures.picture", lambda *given: 1 / 0)
+    assert said(smoke, tmp_path) == []
+    path = faces / "list_attr_celeba.txt"
+    right = path.read_text()
+    path.write_text(right.replace("000003.jpg -1", "000003.jpg no"))
+    assert said(smoke, tmp_path) == [
+        f"datasets.mnist.data: {path}: line 5, column Male: found 'no' for 000003.jpg, allowed: "
+        "-1, 0, 1, false, true"
+    ]
+    mnist["data"] |= {"source": "folder", "table": path.name, "train": 24, "validation": 16}
+    assert said(smoke, tmp_path)[0].startswith(f"datasets.mnist.data: {path}: line 5, column Male")
+    path.write_text(right)
+    assert said(smoke, tmp_path) == []
+    mnist["data"] |= {"validation": 17}
+    (line,) = said(smoke, tmp_path)
+    assert line.startswith("datasets.mnist.data.train + data.validation: found 41, allowed: at mos")
 
 
 BALLS = "datasets.sportballs.denoiser.checkpoint: found"
@@ -116,8 +151,11 @@ def _without_some(path: Path) -> None:
 
 
 DAMAGES: dict[str, tuple[Any, str]] = {
-    "half a file": (lambda path: path.write_bytes(path.read_bytes()[:-100]), "SafetensorError: "),
-    "empty": (lambda path: path.write_bytes(b""), "SafetensorError: "),
+    "half a file": (
+        lambda path: path.write_bytes(path.read_bytes()[:-100]),
+        "cut short or damaged: ",
+    ),
+    "empty": (lambda path: path.write_bytes(b""), "it is empty), allowed: "),
     "other names": (_without_some, "no conv_out.bias; left over more), allowed: the tensors of "),
     "shape": (
         lambda path: save_file(load_file(path) | {"conv_in.bias": torch.ones(31)}, path),

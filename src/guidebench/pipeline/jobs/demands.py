@@ -33,20 +33,26 @@ def notes(config: Config) -> Iterator[str]:
             )
 
 
-def missing(config: Config, results: Path) -> Iterator[str]:
-    """A line for each key whose files are not there, or not those that the config means."""
+def missing(config: Config, path: str, results: Path) -> Iterator[str]:
+    """A line for each key whose files are not there, or not those that the config means.
+
+    `path`: the config's own.
+    """
     for name, dataset in config.datasets.items():
         try:
             yield from in_words(below(f"datasets.{name}.data", _absent(dataset.data, results)))
         except UserError as error:  # of a folder in a user's options
             yield f"datasets.{name}.{error}"
         for key, classifier in dataset.classifiers.items():
-            path = classifier.checkpoint
-            if path is not None and not (Path(path).is_file() and os.access(path, os.R_OK)):
+            file = classifier.checkpoint
+            if file is not None and not (Path(file).is_file() and os.access(file, os.R_OK)):
                 where = f"datasets.{name}.classifiers.{key}.checkpoint"
-                yield f"{where}: found {path}, allowed: a file that can be read"
+                made = _made_by(file, path, results)
+                yield f"{where}: found {file}, allowed: a file that can be read{made}"
         if dataset.denoiser.checkpoint:
-            yield from in_words(below(f"datasets.{name}.denoiser", _unpublished(dataset.denoiser)))
+            made = _made_by(dataset.denoiser.checkpoint, path, results)
+            absent = _unpublished(dataset.denoiser, made)
+            yield from in_words(below(f"datasets.{name}.denoiser", absent))
     weights, digest = config.metrics.inception.weights, config.metrics.inception.sha256
     if weights and not os.access(weights, os.R_OK):
         yield f"metrics.inception.weights: found {weights}, allowed: a file that can be read"
@@ -75,6 +81,8 @@ def _absent(data: Any, results: Path) -> Iterator[Mistake]:
             yield "train", f"{digits} with validation", allowed
     elif isinstance(data, FolderData) and data.table and files[0] in absent:
         yield "table", data.table, f"a file below {root}, or a whole path"
+    elif absent and isinstance(data, FolderData):
+        yield "root", held, f"a folder with {sources.held(data)}, see docs/data.md"
     elif absent and root:
         yield "root", held, f"a folder with {absent[0].relative_to(root)}, see docs/config.md"
     elif isinstance(data, FolderData) and data.attribute and not data.table:
@@ -83,8 +91,24 @@ def _absent(data: Any, results: Path) -> Iterator[Mistake]:
             yield "table", "null", allowed
 
 
-def _unpublished(denoiser: Denoiser) -> Iterator[Mistake]:
-    """A checkpoint whose files are not there; those of a hub id are brought here."""
+def _made_by(checkpoint: str, path: str, results: Path) -> str:
+    """In words, which run makes a checkpoint that is a result of another experiment; else ""."""
+    parts = Path(checkpoint).parts
+    # NAME/DATA SET/denoiser, NAME/DATA SET/classifiers/...
+    place = next((n for n, part in enumerate(parts) if part in ("denoiser", "classifiers")), 0) - 2
+    if place < 0 or Path(*parts[:place]).resolve() != results.resolve():
+        return ""
+    name = parts[place]
+    file = Path(path).with_stem(name)  # where experiments lie together
+    run = f"`guidebench run --config {file}`" if file.is_file() else f"the experiment {name}"
+    return f"; {run} makes it: run that first"
+
+
+def _unpublished(denoiser: Denoiser, made: str) -> Iterator[Mistake]:
+    """A checkpoint whose files are not there; those of a hub id are brought here.
+
+    `made`: in words, which run makes it.
+    """
     where, hub_id = str(denoiser.checkpoint), "with denoiser.revision a hub id"
     try:
         if denoiser.revision and _missing_files(denoiser):
@@ -101,7 +125,7 @@ def _unpublished(denoiser: Denoiser) -> Iterator[Mistake]:
         allowed = f"a folder with {absent[0]}{'' if there else f', or {hub_id}'}"
         if (place := published.files(denoiser).folder / absent[0]).is_dir():
             held, allowed = f"a folder at {place}", "a file there"
-        yield "checkpoint", held, f"{allowed}; see docs/checkpoints.md"
+        yield "checkpoint", held, f"{allowed}{made or '; see docs/checkpoints.md'}"
 
 
 def _missing_files(denoiser: Denoiser) -> list[str]:
@@ -125,7 +149,7 @@ def check(config: Config, path: str, results: Path) -> None:
     """
     for line in notes(config):
         log.warning("%s: %s", path, line)
-    _refuse([f"{path}: {line}" for line in missing(config, results)])
+    _refuse([f"{path}: {line}" for line in missing(config, path, results)])
 
 
 def check_prepared(config: Config, path: str, layout: Layout, found: Survey) -> None:

@@ -1,4 +1,4 @@
-"""Before the first job: own methods and classifiers tried, a GPU looked for, memory predicted."""
+"""Before the first job: own methods, classifiers and lists tried, a GPU, memory predicted."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -6,11 +6,12 @@ from pathlib import Path
 
 from guidebench.base import published
 from guidebench.base.choices import classes, side
+from guidebench.base.seeds import derive
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.allowed_names import Mistake, below, in_words
 from guidebench.pipeline.experiment.config import ARCHITECTURES, Config, Dataset
 from guidebench.pipeline.experiment.reading import load
-from guidebench.pipeline.experiment.sections import Classifier, CustomData
+from guidebench.pipeline.experiment.sections import CelebaData, Classifier, CustomData, FolderData
 from guidebench.pipeline.jobs import agreement, demands, parallel, sharing
 from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.jobs.rates import kept, shape
@@ -56,7 +57,8 @@ def check(config: Config, path: str) -> None:
     torchvision, a checkpoint, or batches of one image.
     """
     mistakes = [*own_methods.mistakes(config), *_classifiers(config)]
-    if lines := [*in_words(mistakes), *_denoiser_files(config), *_classifier_files(config)]:
+    files = [*_denoiser_files(config), *_classifier_files(config), *_lists(config)]
+    if lines := [*in_words(mistakes), *files]:
         raise UserError("\n".join(f"{path}: {line}" for line in lines))
 
 
@@ -74,6 +76,19 @@ def _classifier_files(config: Config) -> Iterator[str]:
     for key, options, dataset in _usable(config):
         if options.checkpoint is not None and (said := _misfit(options, dataset)):
             yield f"{key}.{said}"
+
+
+def _lists(config: Config) -> Iterator[str]:
+    """A line for each list or table of pictures that `prepare` would refuse."""
+    for name, dataset in config.datasets.items():
+        if isinstance(dataset.data, CelebaData | FolderData):
+            from guidebench.data import check_lists
+
+            try:
+                check_lists(dataset.data, derive(config.seed, name, "data"))
+            except UserError as error:
+                said = str(error)
+                yield f"datasets.{name}.{'' if said.startswith('data.') else 'data: '}{said}"
 
 
 def _misfit(options: Classifier, dataset: Dataset) -> str | None:

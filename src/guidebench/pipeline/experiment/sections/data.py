@@ -120,7 +120,7 @@ class FolderData(Pictures):
     table: str | None = Field(
         None,
         description="table of attributes, a path below `root` or a whole one: .csv or .parquet "
-        "whose first column names the pictures, or a list as CelebA's",
+        "with a column of the pictures' names, or a list as CelebA's (docs/data.md)",
     )
     train: TrainCount = Field(description="number of training images")
     validation: PositiveInt = Field(description="number of held-out images")

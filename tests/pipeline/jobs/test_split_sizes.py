@@ -56,12 +56,23 @@ def test_a_partial_copy_of_celeba_is_counted(unpacked: bool, tmp_path: Path) -> 
     assert split_sizes.split_sizes(only) == (30, 5)
 
 
-def test_kaggles_table_is_counted(tmp_path: Path) -> None:
+TABLES = {
+    "kaggle's": lambda n, name, value: f"{name},{value}",
+    "semicolons": lambda n, name, value: f"{name};{value}",
+    "rows counted": lambda n, name, value: f"{n},{name},{value}",
+    "no endings": lambda n, name, value: f"{name.removesuffix('.jpg')},{value}",
+}
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_a_table_is_counted(form: str, tmp_path: Path) -> None:
     write_faces(tmp_path, MALE, train=30)
     partition = tmp_path / "list_eval_partition.txt"
-    rows = partition.read_text().replace(" ", ",")
+    pairs = [line.split() for line in partition.read_text().splitlines()]
     partition.unlink()
-    partition.with_suffix(".csv").write_text(f"image_id,partition\n{rows}")
+    lines = [TABLES[form]("", "image_id", "partition")]
+    lines += [TABLES[form](n, name, value) for n, (name, value) in enumerate(pairs)]
+    partition.with_suffix(".csv").write_text("\n".join(lines) + "\n")
     data = CelebaData(source="celeba", root=str(tmp_path), size=16, attribute=None)
     assert split_sizes.split_sizes(data) == _loaded(data) == (30, 10)
 

@@ -16,7 +16,11 @@ from guidebench.pipeline.experiment.sections import CelebaData, Data, IdxData
 # of the official sets, for files that a job is yet to download or to complain about
 FACES, GREY = (162_770, 19_867), (60_000, 10_000)
 PERSONS = 0.1  # about as many of the pictures as of the persons are held out by identity
-LINE = re.compile(r'^"?([^\s",]+)"?[\s,]+"?([^\s",]+)"?\s*$', re.MULTILINE)  # picture, value
+# picture, value; a number of the row may stand before them
+LINE = re.compile(
+    r'^(?:\d*[,;\t])?"?([^\s",;]+)"?[\s,;]+"?([^\s",;]+)"?\s*$',
+    re.MULTILINE,
+)
 
 
 def split_sizes(data: Data) -> tuple[int, int]:
@@ -59,9 +63,12 @@ def _faces(data: CelebaData) -> tuple[int, int]:
     there = set(sources.pictures(data))
     if not there:
         with zipfile.ZipFile(sources.archive(data)) as archive:
-            there = {PureWindowsPath(name).name for name in archive.namelist()}
+            there = set(archive.namelist())
+    stems = {PureWindowsPath(name).stem for name in there}
     text = sources.listing(data, sources.split_list(data)).read_text(encoding="utf-8-sig")
-    said = Counter(value for name, value in LINE.findall(text) if name in there)
+    said = Counter(value for name, value in LINE.findall(text) if name.partition(".")[0] in stems)
+    if not said:
+        raise ValueError("no picture of the list is there, or it is of another form")
     if data.split == "official":
         return said["0"], said["1"]
     held_out = round(PERSONS * said.total())

@@ -6,6 +6,7 @@ from guidebench.base.cells import Cell
 from guidebench.report.claims.kinds import CLEAN_EMA99, setup_of
 from guidebench.report.claims.verdicts import Unmeasured
 from guidebench.report.paper import published
+from guidebench.report.sampled import plain
 from guidebench.report.tables import EVALUATION, SELECTION, Measure, Tables
 
 
@@ -41,6 +42,22 @@ def winner(
     value = tables.measure(dataset, best, metric, EVALUATION)
     assert value is not None
     return best, value
+
+
+def pictured(tables: Tables, dataset: str, most: int) -> list[Cell]:
+    """Each guide once, however many ways it is sampled in, at its selected scale.
+
+    Of more than `most` those that are best on selection seeds; in the config's order.
+    """
+    found = [tables.best(dataset, setup) for setup in plain(tables, dataset)]
+    metric = tables.chooser(dataset, tables.distance(dataset, "cfd"))
+    levels = {
+        cell: level.value
+        for cell in found
+        if cell and (level := tables.measure(dataset, cell, metric, SELECTION))
+    }
+    best = sorted(levels, key=lambda cell: levels[cell])[:most]
+    return [cell for cell in levels if cell in best]
 
 
 def papers(tables: Tables, dataset: str) -> Cell | None:

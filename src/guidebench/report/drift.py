@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from guidebench.base.cells import Cell
-from guidebench.report.claims.verdicts import Interval, Unmeasured, mean
+from guidebench.report.claims.intervals import mean
+from guidebench.report.claims.verdicts import Interval, Unmeasured
 from guidebench.report.tables import Tables
 
 # of the test: permutations at a time, how many times at least, and its pairs at most

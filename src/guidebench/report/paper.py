@@ -33,6 +33,7 @@ class Published(NamedTuple):
     conditional: Numbers
 
 
+DIAMETERS = "9 to 25 of 64 pixels wide"  # of the public code's balls
 GENERATIONS = 256  # of each kind, in figure 9
 CLASSIFIER = "mobilenet_v3_small"
 PAPER = [
@@ -104,11 +105,13 @@ def unlike(facts: Mapping[str, Any]) -> str:
     """
     data = facts["data"]
     if data["source"] == "sportballs":
+        wide = _diameters(data)
+        ours, theirs = ("", "") if wide == DIAMETERS else (f", {wide}", DIAMETERS)
         if "one_draw" in facts["paper_compat"]:
-            return f"our own balls, {_diameters(data)}: the paper's are 9 to 25 of 64 pixels wide"
+            return f"our own balls{ours}" + (f": the paper's are {theirs}" if theirs else "")
         return (
-            f"our own balls, {_diameters(data)}, place and turn independent of the class: the "
-            "paper's code draws all from one reseeded generator, 9 to 25 of 64 pixels wide"
+            f"our own balls{ours}, place and turn independent of the class: the paper's code draws "
+            "all from one reseeded generator" + (f", {theirs}" if theirs else "")
         )
     if data["source"] == "folder":
         return "that the folder holds CelebA-HQ is not known here"

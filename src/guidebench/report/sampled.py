@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -38,11 +38,12 @@ class Against(NamedTuple):
     gap: Interval | None
 
 
-def ways(tables: Tables, dataset: str) -> list[Way]:
-    """Every guided setup whose guide is sampled in several ways, in the config's order."""
+def ways(tables: Tables, dataset: str, names: Sequence[str] | None = None) -> list[Way]:
+    """Of these setups (None: the guided) those whose guide is sampled in several ways, in order."""
     facts = tables.facts(dataset)
+    names = tables.guided(dataset) if names is None else names
     alike: dict[str, dict[str, Any]] = defaultdict(dict)
-    for name in tables.guided(dataset):
+    for name in names:
         entry = facts["setups"][name]
         alike[_guide(entry)][name] = entry
     found: dict[str, Way] = {}
@@ -51,13 +52,14 @@ def ways(tables: Tables, dataset: str) -> list[Way]:
         if len(set(asked.values())) > 1:
             guide = plainest_first(entries)[0]
             found |= {name: Way(guide, *own, name) for name, own in asked.items()}
-    return [found[name] for name in tables.guided(dataset) if name in found]
+    return [found[name] for name in names if name in found]
 
 
-def plain(tables: Tables, dataset: str) -> list[str]:
-    """The guided setups without those that are another way of sampling with the guide of one."""
-    others = {way.setup for way in ways(tables, dataset) if way.setup != way.guide}
-    return [name for name in tables.guided(dataset) if name not in others]
+def plain(tables: Tables, dataset: str, names: Sequence[str] | None = None) -> list[str]:
+    """Of these setups (None: the guided) each guide once, however many ways it is sampled in."""
+    names = tables.guided(dataset) if names is None else names
+    others = {way.setup for way in ways(tables, dataset, names) if way.setup != way.guide}
+    return [name for name in names if name not in others]
 
 
 def against_none(tables: Tables, dataset: str) -> list[Against]:

@@ -16,15 +16,13 @@ from guidebench.base.choices import CHOSEN_BY
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.artifacts import read_json
 from guidebench.report.columns import joined
-from guidebench.report.variants import plainest_first
+from guidebench.report.told import Told
 
 EVALUATION, SELECTION = "evaluation", "selection"
-FLOOR, UNGUIDED = "floor", "unguided"
+FLOOR = "floor"
 # above this share of diverged images a cell is broken: the others are no longer a sample of what
 # its setup draws, and none of its numbers can win; one image of 64 may still be chance
 BROKEN = 0.02
-# keys of a setup that change its samples without guidance, too
-SAMPLED = ("sampler", "steps", "clip")
 
 
 class Measure(NamedTuple):
@@ -49,7 +47,7 @@ class Measure(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Tables:
+class Tables(Told):
     """What stage `collect` wrote: long tables (pandas) and the summary (a dict).
 
     `results` has the rows of cell_costs.parquet, too; `summary` those of environment.json.
@@ -88,62 +86,10 @@ class Tables:
         )
         return cls(**frames, summary=summary | environment)
 
-    @property
-    def datasets(self) -> list[str]:
-        """Names of the data sets, in the config's order."""
-        return list(self.summary["datasets"])
-
-    @property
-    def worlds(self) -> list[str]:
-        """Names of the worlds (Gaussian mixtures), in the config's order."""
-        return list(self.summary.get("worlds", {}))
-
     def errors(self, world: str, metric: str, reference: str) -> pd.DataFrame:
         """Columns setup, scale, sampler, evaluations, exponent, value, se, n of one metric."""
         rows = _where(self.truth, world=world, metric=metric, reference=reference)
         return rows.reset_index(drop=True)
-
-    def facts(self, dataset: str) -> dict[str, Any]:
-        """The summary's entry of one data set."""
-        facts: dict[str, Any] = self.summary["datasets"][dataset]
-        return facts
-
-    def guided(self, dataset: str, kind: str | None = None) -> list[str]:
-        """Guided setups, all or of one kind (`classifier`, `cfg`), in the config's order."""
-        setups = self.facts(dataset)["setups"].items()
-        return [
-            name
-            for name, setup in setups
-            if setup["kind"] != "unguided" and kind in (None, setup["kind"])
-        ]
-
-    def unguided(self, dataset: str, like: str | None = None) -> Cell:
-        """The plainest setup without guidance whose denoiser gets no label either.
-
-        Of several that which is sampled most as the setup `like` is (None: as `sampling` says).
-        """
-        setups = self.facts(dataset)["setups"].items()
-        names = plainest_first(
-            {name: s for name, s in setups if s["kind"] == "unguided" and not s["asked"]}
-        )
-        return Cell(min(names, key=lambda name: self._apart(dataset, name, like), default=UNGUIDED))
-
-    def against(self, dataset: str, setup: str) -> str:
-        """The name of `unguided` for a setup; `(sampled otherwise)` where none is sampled as it."""
-        plain = self.unguided(dataset, setup).setup
-        return f"{plain} (sampled otherwise)" if self._apart(dataset, plain, setup) else plain
-
-    def _apart(self, dataset: str, first: str, second: str | None) -> int:
-        """In how many keys of SAMPLED two setups differ."""
-        setups = self.facts(dataset)["setups"]
-        variants = [setups[name]["variant"] if name in setups else {} for name in (first, second)]
-        return sum(variants[0].get(key) != variants[1].get(key) for key in SAMPLED)
-
-    def without_guidance(self, dataset: str) -> list[Cell]:
-        """That one, then all other setups without guidance."""
-        setups, plain = self.facts(dataset)["setups"].items(), self.unguided(dataset)
-        names = [name for name, setup in setups if setup["kind"] == "unguided"]
-        return [plain, *(Cell(name) for name in names if name != plain.setup)]
 
     def has(self, dataset: str, metric: str) -> bool:
         """Whether evaluation rows of this metric exist."""

@@ -1,6 +1,5 @@
 """What is finished of an unfinished experiment, as a page that nobody takes for the report."""
 
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,33 +9,23 @@ import numpy as np
 import pandas as pd
 
 from guidebench import workload
-from guidebench.metrics.collected import Row, Scores
-from guidebench.metrics.reference import key_of
-from guidebench.metrics.score import DISTANCES
 from guidebench.pipeline.experiment.config import Config
-from guidebench.pipeline.experiment.metric_consistency import measured
 from guidebench.pipeline.jobs import freshness, listing, slices
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import jobs, manifest
 from guidebench.pipeline.jobs.stages import FOLLOWING
-from guidebench.pipeline.records.artifacts import atomic, environment, read_manifest
-from guidebench.pipeline.records.events import Events, read
+from guidebench.pipeline.records.artifacts import atomic, environment
+from guidebench.pipeline.records.events import read
 from guidebench.pipeline.records.finished_cells import where
 from guidebench.report.columns import joined
 from guidebench.report.figures import drawing, sheets, theme
-from guidebench.report.metrics import METRICS
 from guidebench.report.pages import preview
-from guidebench.report.tables import EVALUATION, FLOOR, SELECTION, Tables
+from guidebench.report.tables import Tables
 from guidebench.stages.collect import classifier, history, losses, trained
-from guidebench.stages.metrics import features_of, scorer_of
 from guidebench.stages.pictures import SHOWN, of_data
+from guidebench.stages.preview_scores import SCORES, scorable, scores
 from guidebench.stages.sensitivity import FILE
-from guidebench.stages.stage import Stage
 from guidebench.stages.summary import facts, parameters, summary
-
-SCORES = ("results", "jackknife", "reference_jackknife")
-MOST = 1024  # images of a split that are scored: a preview is no second evaluation
-UNREAD = {key_of("inception")}  # its matrices are gigabytes
 
 
 class Preview:
@@ -94,9 +83,9 @@ class Preview:
             told[dataset] = dict(
                 self._once(facts, config, layout, dataset, count, of=(dataset, count))
             )
-            if blocks := self._scorable(dataset):
+            if blocks := scorable(config, dataset, self.done):
                 found, scored[dataset] = self._once(
-                    self._scores, dataset, blocks, of=(dataset, *blocks)
+                    scores, config, layout, dataset, blocks, of=(dataset, *blocks)
                 )
                 told[dataset]["n"] = scored[dataset].n
                 for name in SCORES:
@@ -136,57 +125,6 @@ class Preview:
             elif event["event"] == "metric" and same and "loss" in event["values"]:
                 steps[event["step"]] = event["values"]["loss"]
         return losses(pd.DataFrame({"step": list(steps), "loss": list(steps.values())}), job)
-
-    def _scorable(self, dataset: str) -> list[workload.Block]:
-        """The seed blocks whose features are there, up to MOST images of each split.
-
-        None before those of real images.
-        """
-        real = Job("features", dataset, block=workload.REAL)
-        if real not in self.done:
-            return []
-        found: dict[str, list[workload.Block]] = {SELECTION: [], EVALUATION: []}
-        for block in workload.scored(self.config, dataset):
-            needed = {Job(stage, dataset, block=block.name) for stage in ("sample", "features")}
-            if needed <= self.done and _images(found[block.split]) < MOST:
-                found[block.split].append(block)
-        few, many = (_images(found[split]) for split in (SELECTION, EVALUATION))
-        if few < self.config.metrics.jackknife_blocks:
-            return []
-        return found[SELECTION] + (found[EVALUATION] if many >= few else [])
-
-    def _scores(
-        self, dataset: str, blocks: Sequence[workload.Block]
-    ) -> tuple[dict[str, pd.DataFrame], preview.Scored]:
-        """The tables of scores on these blocks, without those of Inception's features.
-
-        As long as there are no evaluation seeds, those of selection stand for them, too.
-        """
-        config, layout = self.config, self.layout
-        job = Job("metrics", dataset)
-        stage = Stage(config, job, layout, Events(Path(os.devnull), job.stage, job.name))
-        real = read_manifest(manifest(layout, Job("features", dataset, block=workload.REAL)))
-        files = [layout.features(dataset) / name for name in real["files"]]
-        scorer = scorer_of(stage, files, UNREAD)
-        scores = Scores()
-        counts = {
-            split: _images([block for block in blocks if block.split == split])
-            for split in (SELECTION, EVALUATION)
-        }
-        for cell in workload.cells(config, dataset):
-            guide = stage.options.setups[cell.setup].classifier
-            for split in filter(counts.get, counts):
-                names = [block.name for block in blocks if block.split == split]
-                found = list(scorer.score(features_of(stage, cell, names, UNREAD), guide))
-                for shown in [split] if counts[EVALUATION] else [SELECTION, EVALUATION]:
-                    row = Row(dataset, cell.setup, cell.scale, shown, config.seed)
-                    scores.extend(row, iter(found))
-        scores.extend(Row(dataset, FLOOR, None, EVALUATION, config.seed), scorer.floor())
-        tables = [scores.results(), scores.jackknife(), scores.reference()]
-        split = EVALUATION if counts[EVALUATION] else SELECTION
-        planned, missing = stage.options.sampling.evaluation, _missing(config, dataset)
-        of = preview.Scored(split, counts[split], planned, missing)
-        return dict(zip(SCORES, tables, strict=True)), of
 
     def _draw(self, tables: Tables, dataset: str) -> None:
         """Draw what is new of a data set: a figure with other rows, sheets with more samples."""
@@ -234,21 +172,3 @@ class Preview:
             if len(images) > len(most[1]):
                 most = block.name, images
         return most
-
-
-def _missing(config: Config, dataset: str) -> list[str]:
-    """The report's metrics that a preview has no numbers of: those of Inception's features."""
-    if not slices.inception(config)["used"]:
-        return []
-    options, own = config.datasets[dataset], config.metrics.own
-    of_all, of_target = (METRICS[name].column for name in DISTANCES["inception"])
-    named = options.target is not None and not workload.each(options)
-    return [
-        of_all,
-        *([of_target] if named else []),
-        *(k for k, one in own.items() if one.of == "inception" and measured(one, options)),
-    ]
-
-
-def _images(blocks: Sequence[workload.Block]) -> int:
-    return sum(block.count for block in blocks)

@@ -124,6 +124,26 @@ SLOW = (LATE_ADAM, level("clean/x0", "accuracy_guide", 0.5))
 EARLY_X0 = level("clean/x0", "accuracy_guide", [0.98, 1, 1, 1])
 
 
+JUDGES_MISS = levels((EMA9, EMA99), "accuracy_judge", 0.8)
+
+
+def broken(setup: str) -> Edit:
+    """All of its scales broke."""
+    return lambda tables: diverge(tables, setup, 1.0, "evaluation")
+
+
+NO_UNGUIDED = broken("unguided")
+
+
+def gone_sensitivity(classifier: str) -> Edit:
+    def edit(tables: Tables) -> None:
+        rows = tables.sensitivity
+        keep = (rows.classifier == classifier) & (rows.quantity == "grad_sensitivity")
+        rows.drop(rows.index[keep], inplace=True)
+
+    return edit
+
+
 def flat(tables: Tables) -> None:
     """No image's curve has a trend, and their mean rises: each jumps up or down somewhere."""
     jumps = np.random.default_rng(0).normal(size=(2, 32))
@@ -244,6 +264,23 @@ CASES: list[tuple[int, Edit, str]] = [
     (22, half(20, first=True), FAILS),
     (22, second_half, UNMEASURED),
     (22, drop("ema0.99"), UNMEASURED),
+    # one part that is false for certain decides, whatever another is that was not measured
+    (5, every(logs("clean", "x0", "none", 3), gone_sensitivity("noise_trained")), FAILS),
+    (5, gone_sensitivity("noise_trained"), UNMEASURED),
+    (6, every(logs("clean", "x0", "ema0.9", 3), drop("ema0.99")), FAILS),
+    (6, every(logs("clean", "x0", "ema0.9", np.log(2), noise=1), drop("ema0.99")), UNMEASURED),
+    (9, every(JUDGES_MISS, level(EMA9, "accuracy_guide", np.nan, "evaluation")), FAILS),
+    (9, every(JUDGES_MISS, level(EMA9, "accuracy_judge", np.nan, "evaluation")), UNMEASURED),
+    (12, every(level(NOISE, "cfd_judge", [20, 9, 6, 1], "evaluation"), NO_UNGUIDED), FAILS),
+    (12, NO_UNGUIDED, UNMEASURED),
+    (20, every(level(NOISE, "fd_judge", [5, 9, 14, 2000]), broken(EMA9)), FAILS),
+    (20, every(level(EMA9, "fd_judge", [5, 9, 14, 9000]), without(NOISE)), FAILS),
+    (20, broken(EMA9), UNMEASURED),
+    (21, every(level("clean/x0", "fd_judge", [5, 9, 9.5, 5]), broken(EMA9)), FAILS),
+    (21, every(level("clean/x0", "fd_judge", [5, 9, 9.5, 5]), NO_UNGUIDED), FAILS),
+    (21, every(level(EMA9, "fd_judge", [5, 9, 9.5, 5]), without("clean/x0")), FAILS),
+    (21, broken(EMA9), UNMEASURED),
+    (21, NO_UNGUIDED, UNMEASURED),
 ]
 
 
@@ -320,6 +357,20 @@ def test_claims_9_and_13_name_the_scales_that_were_not_chosen_from() -> None:
     said = f"Of {EMA9} scale 100 is broken on selection seeds; the largest unbroken is 30."
     for number in (9, 13):
         assert said in str(verdict(tables, number)["reason"])
+
+
+def test_a_claim_that_fails_for_certain_says_what_it_lacks() -> None:
+    tables = synthetic.tables()
+    every(logs("clean", "x0", "none", 3), gone_sensitivity("noise_trained"))(tables)
+    reason = str(verdict(tables, 5)["reason"])
+    assert reason.startswith("clean/raw over clean/x0: log ratio -")
+    gap = "Not measured: no grad_sensitivity of noise_trained/raw in this data set's config."
+    assert reason.endswith(f" {gap}")
+    # alone it is not enough
+    tables = synthetic.tables()
+    gone_sensitivity("noise_trained")(tables)
+    assert verdict(tables, 5)["reason"] == gap
+    assert verdict(tables, 5)["values"] == {}
 
 
 def test_unmeasured_setup_is_named() -> None:

@@ -103,3 +103,17 @@ def test_all_are_above_one_by_one_and_one_is_below_among_all(
         return Interval(at, at - quantile(15, tests), at + quantile(15, tests))
 
     assert all_above([partial(interval, at) for at in estimates]) == expected
+
+
+def test_what_was_not_measured_counts_and_does_not_save_what_is_below() -> None:
+    def interval(at: float, tests: int) -> Interval:
+        return Interval(at, at - quantile(15, tests), at + quantile(15, tests))
+
+    gap = Unmeasured("not measured: a pair")
+    assert all_above([partial(interval, -2.6)], [gap]) == FAILS
+    # below as one of one (2.13), not as one of two (2.49)
+    for open_ in (-2.2, 9.0):
+        with pytest.raises(Unmeasured, match="not measured: a pair"):
+            all_above([partial(interval, open_)], [gap])
+    with pytest.raises(Unmeasured):
+        all_above([], [gap])

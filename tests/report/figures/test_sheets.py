@@ -1,11 +1,15 @@
 """Sheets of pictures."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import synthetic_tables as synthetic
 from PIL import Image, ImageDraw
+from table_edits import EMA9, EMA99
 
-from guidebench.report.figures import sheets
+from guidebench.report.figures import films, sheets
 
 
 def test_a_grid_names_classes_only_where_they_were_asked_for() -> None:
@@ -46,3 +50,36 @@ def test_a_long_name_is_written_whole() -> None:
         for sheet in (alone, sheets.sheet([(name, white)]))
     ]
     assert written[0] == written[1] > 0
+
+
+def test_the_sheet_of_all_has_a_row_for_each_guide_and_no_more_than_a_reader_looks_at() -> None:
+    tables = synthetic.tables()
+    samples = np.zeros((2, 3, 8, 8), dtype=np.uint8)
+    setups, rows = tables.facts("balls")["setups"], tables.results
+    parts = [rows]
+    for number in range(sheets.ROWS):
+        heun = {"sampler": "heun", "steps": number}
+        for setup, variant in {
+            EMA99: heun,
+            "unguided": heun,
+            EMA9: {"temperature": number},
+        }.items():
+            name = f"{setup}@{'-'.join(map(str, variant.values()))}"
+            setups[name] = setups[setup] | {"variant": variant}
+            parts.append(rows[rows.setup == setup].assign(setup=name))
+    tables = dataclasses.replace(tables, results=pd.concat(parts, ignore_index=True))
+
+    class Every(dict[str, np.ndarray]):
+        """Samples of whichever cell."""
+
+        def get(self, key: str, default: object = None) -> np.ndarray:
+            return samples
+
+    labels = [label for label, _ in sheets._best(Every(), tables, "balls")]
+    assert len(labels) == 1 + sheets.ROWS
+    assert labels[0] == "unguided"
+    assert not any("heun" in label for label in labels)
+    assert f"{EMA99}\nscale 100" in labels
+    films_of = [label for label, _ in films._films(Every(), tables, "balls")]
+    assert len(films_of) == 1 + films.FILMS
+    assert films_of[0] == "unguided"

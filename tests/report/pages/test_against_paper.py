@@ -287,13 +287,28 @@ def test_a_drawn_reference_is_named_and_must_be_of_all_images() -> None:
     assert f"; from {half}; the paper's code draws 50,176 of all with replacement" in rows[2][6]
 
 
-def test_the_papers_own_diameters_are_said() -> None:
-    data = {"source": "sportballs", "size": 64, "diameters": list(range(9, 26))}
-    plain = {"data": data, "paper_compat": []}
-    assert unlike(plain).startswith("our own balls, 9 to 25 of 64 pixels wide, place")
-    drawn_alike = unlike(plain | {"paper_compat": ["one_draw"]})
-    assert drawn_alike.startswith("our own balls, 9 to 25 of 64 pixels wide: the paper's are")
-    assert "independent" not in drawn_alike
+@pytest.mark.parametrize("widths", [[9, 12, 16, 19, 22, 25], list(range(9, 26))])
+def test_the_papers_own_diameters_are_no_difference(widths: list[int]) -> None:
+    data = {"source": "sportballs", "size": 64, "diameters": widths}
+    assert unlike({"data": data, "paper_compat": []}) == (
+        "our own balls, place and turn independent of the class: the paper's code draws all from "
+        "one reseeded generator"
+    )
+    assert unlike({"data": data, "paper_compat": ["one_draw"]}) == "our own balls"
+
+
+def test_other_diameters_are_said_beside_the_papers() -> None:
+    data = {"source": "sportballs", "size": 32, "diameters": [5, 12]}
+    assert unlike({"data": data, "paper_compat": ["one_draw"]}) == (
+        "our own balls, 5 to 12 of 32 pixels wide: the paper's are 9 to 25 of 64 pixels wide"
+    )
+    # as many pixels of a larger picture are another width
+    larger = unlike({"data": data | {"size": 128, "diameters": [9, 25]}, "paper_compat": []})
+    assert larger.startswith("our own balls, 9 to 25 of 128 pixels wide, place")
+    assert larger.endswith(", 9 to 25 of 64 pixels wide")
+
+
+def test_what_a_folder_holds_is_not_known() -> None:
     assert "not known" in unlike({"data": {"source": "folder"}})
 
 

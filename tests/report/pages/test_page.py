@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import synthetic_tables as synthetic
 from conftest import REPOSITORY
 from html_tags import Tags
-from table_edits import ADAM, EMA9, EMA99, diverge, level
+from table_edits import ADAM, EMA9, EMA99, diverge, level, with_every_class
 
 from guidebench.report import outcome
 from guidebench.report.claims import findings
@@ -169,6 +169,65 @@ def test_the_best_of_all_is_said_where_no_classifier_guides_it() -> None:
         del setups[setup]
     assert ": <code>cfg</code> at weight 100, 3.00" in line()
     assert "of all:" not in line()
+
+
+def summary(tables: Tables) -> str:
+    text = unescape(page.render(Path(), tables, findings.decide(tables), Path()))
+    return " ".join(text.partition('<section id="summary">')[2].partition("</section>")[0].split())
+
+
+def test_the_summary_says_where_the_best_is_no_gain_over_unguided() -> None:
+    best = "<code>clean/x0+ema0.99</code> at scale 100, 3.00"
+    clean = "with the clean (non-robust) classifier:"
+    assert f"{clean} {best}" in summary(synthetic.tables())
+    tables = synthetic.tables()
+    level("unguided", "cfd_judge", 3.0)(tables)
+    found = summary(tables)
+    assert f"{clean} none can be told from unguided (chosen on the selection seeds: {best}" in found
+    assert "; its difference from unguided is " in found
+    assert "classifier: none is better than unguided (chosen on the selection seeds: " in found
+    level("unguided", "cfd_judge", 1.0)(tables)
+    assert f"{clean} none is better than unguided (chosen on the" in summary(tables)
+    diverge(tables, "unguided", 0.5, "evaluation")
+    assert "(its difference from unguided was not measured)" in summary(tables)
+
+
+def test_the_summary_says_where_the_guide_is_saturated() -> None:
+    tables = synthetic.tables()
+    level("unguided", "accuracy_guide", 1.0)(tables)
+    said = "The guiding classifier clean calls 100 [98.6, 100] % of the unguided samples the target"
+    assert f"<strong>{said} (the judge" in summary(tables)
+    # and above the numbers of the data set
+    assert f"<p><strong>{said}" in page.render(Path(), tables, [], Path())
+
+
+def test_the_summary_has_no_empty_sentence() -> None:
+    tables = synthetic.tables()
+    guided = [name for name in tables.facts("balls")["setups"] if name != "unguided"]
+    for setup in guided:
+        diverge(tables, setup, 1.0, "selection", "evaluation")
+    found = summary(tables)
+    assert "of the best setup" not in found
+    assert "<code>cfd_judge</code>: no guided setup can be ranked. At every" in found
+    for setup in guided:
+        del tables.facts("balls")["setups"][setup]
+    rows = tables.results
+    rows.drop(rows.index[rows.metric == "cfd_judge"], inplace=True)
+    found = summary(tables)
+    assert "<code>cfd_judge</code>: no setup of this data set guides." in found
+    assert "Unguided: not measured; floor: not measured." in found
+    assert "0 guided setups" not in found
+    tables.facts("balls")["classes"] = []
+    text = " ".join(page.render(Path(), tables, [], Path()).split())
+    # pytest would compare a page of this length letter by letter
+    assert [text.count(said) for said in ("Claims: .", "Of 0 tests", "classes: none;")] == [0, 0, 1]
+
+
+def test_a_floor_of_all_classes_is_not_called_one_of_the_target() -> None:
+    tables = with_every_class(synthetic.tables())
+    rows = tables.results
+    rows.drop(rows.index[rows.setup == "floor"], inplace=True)
+    assert "floor: none (fewer than 256 held-out images)." in summary(tables)
 
 
 def test_page_shows_who_wins_and_what_is_not_distinguishable(tmp_path) -> None:

@@ -11,22 +11,20 @@ from guidebench.report.claims.kinds import (
     setup_of,
     which,
 )
+from guidebench.report.claims.missing import known, not_compared, unless_missing
 from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
     UNDECIDED,
-    UNKNOWN,
     Interval,
     Outcome,
     Unmeasured,
     Values,
     difference,
     measured,
-    not_compared,
     scales,
     sentence,
     unbroken,
-    unless_missing,
 )
 from guidebench.report.tables import SELECTION, Tables
 
@@ -68,15 +66,9 @@ def _against_unguided(tables: Tables, dataset: str, cell: Cell, tests: int) -> A
     for metric in ("accuracy_judge", "cfd_judge"):
         pair = (cell, metric), (tables.unguided(dataset, cell.setup), metric)
         measures.append(partial(difference, tables, dataset, *pair, tests))
-    found, missing = [], []
-    for measure in measures:
-        try:
-            found.append(measure())
-        except Unmeasured as error:
-            found.append(UNKNOWN)
-            missing.append(sentence(error))
-    diverged, accuracy, cfd = found
-    return AgainstUnguided(diverged, accuracy, cfd, missing)
+    missing: list[Unmeasured] = []
+    diverged, accuracy, cfd = (known(measure, missing) for measure in measures)
+    return AgainstUnguided(diverged, accuracy, cfd, [sentence(error) for error in missing])
 
 
 def clean_raw_fails(tables: Tables, dataset: str, clean_raw: Kind) -> Outcome:
@@ -139,29 +131,31 @@ def ema_reaches(tables: Tables, dataset: str, clean_ema: Kind) -> Outcome:
     sentences, reached, missed, on_broken = [], [], [], ""
     missing: dict[str, Unmeasured] = {}
     for setup in setups:
+        gaps: list[Unmeasured] = []
         try:
             cell, said = _chosen(tables, dataset, setup)
-            guide, judge = (
-                share_of(tables, dataset, cell, f"accuracy_{who}") for who in ("guide", "judge")
-            )
         except Unmeasured as error:  # one setup does not decide what the others say
             missing[setup] = error
+            continue
+        # "reached" takes any of the setups, "missed" any of the two accuracies of a setup
+        (guide, judge), among_setups, of_two = (
+            [
+                known(partial(share_of, tables, dataset, cell, f"accuracy_{who}", tests), gaps)
+                for who in ("guide", "judge")
+            ]
+            for tests in (1, len(setups), 2)
+        )
+        misses = any(share.high < REACHED for share in of_two)
+        if gaps and not misses:
+            missing[setup] = gaps[0]
             continue
         on_broken += said
         values[f"scale {cell.setup}"] = cell.scale
         values |= guide.values(f"accuracy_guide {cell.setup}")
         values |= judge.values(f"accuracy_judge {cell.setup}")
         sentences.append(f"{cell.setup} at scale {cell.scale:g}: guide {guide}, judge {judge}")
-        # "reached" takes any of the setups, "missed" any of the two accuracies of a setup
-        among_setups, of_two = (
-            [
-                share_of(tables, dataset, cell, f"accuracy_{who}", tests)
-                for who in ("guide", "judge")
-            ]
-            for tests in (len(setups), 2)
-        )
         reached.append(all(share.low >= REACHED for share in among_setups))
-        missed.append(any(share.high < REACHED for share in of_two))
+        missed.append(misses)
     if not sentences:
         raise missing[setups[-1]]
     verdict = HOLDS if any(reached) else FAILS if all(missed) and not missing else UNDECIDED

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from guidebench.base.jackknife import agresti_coull
-from guidebench.report.claims.intervals import proportion
+from guidebench.report.claims.intervals import mean, proportion
 from guidebench.report.claims.kinds import Kind, along
 from guidebench.report.claims.verdicts import (
     FAILS,
@@ -23,7 +23,6 @@ from guidebench.report.claims.verdicts import (
     Unmeasured,
     Values,
     against,
-    mean,
 )
 from guidebench.report.tables import Tables
 

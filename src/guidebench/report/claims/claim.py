@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from guidebench.report.claims.kinds import Kind
+from guidebench.report.claims.kinds import Kind, guides_of
+from guidebench.report.claims.saturation import saturated
 from guidebench.report.claims.verdicts import (
     UNDECIDED,
     UNMEASURED,
@@ -31,9 +32,23 @@ class Claim(NamedTuple):
     criterion: str
     decide: Callable[..., Outcome]
     needs: tuple[Kind, ...]
+    moot: str = ""  # what a saturated guide makes of the question; "": nothing
 
     def outcome(self, tables: Tables, dataset: str) -> Outcome:
         """The decision on a data set; where there is none to make, the reason."""
+        outcome = self._decided(tables, dataset)
+        if not self.moot:
+            return outcome
+        guides = [name for kind in self.needs for name in guides_of(tables, dataset, kind)]
+        for one in saturated(tables, dataset, guides):
+            outcome = Outcome(
+                UNMEASURED if outcome.verdict == UNMEASURED else UNDECIDED,
+                outcome.values | one.share.values(f"accuracy {one.classifier}, unguided"),
+                f"The question does not arise: {one}, {self.moot}. {outcome.reason}",
+            )
+        return outcome
+
+    def _decided(self, tables: Tables, dataset: str) -> Outcome:
         try:
             return self.decide(tables, dataset, *self.needs)
         except Unmeasured as missing:

@@ -7,11 +7,16 @@ from functools import partial
 from guidebench.base.cells import Cell
 from guidebench.report.claims.intervals import all_above, holm
 from guidebench.report.claims.kinds import Kind, one_of_each, setup_of, which
+from guidebench.report.claims.missing import (
+    UNKNOWN,
+    kept,
+    not_compared,
+    not_measured,
+    unless_missing,
+)
 from guidebench.report.claims.verdicts import (
-    FAILS,
     HOLDS,
     UNDECIDED,
-    UNKNOWN,
     Interval,
     Outcome,
     Undecided,
@@ -20,11 +25,8 @@ from guidebench.report.claims.verdicts import (
     by_sign,
     difference,
     measured,
-    not_compared,
     rank_correlation,
-    selected,
     unbroken,
-    unless_missing,
 )
 from guidebench.report.tables import SELECTION, Tables
 from guidebench.report.words import number
@@ -73,36 +75,53 @@ def _rise(tables: Tables, dataset: str, setup: str, metric: str) -> Outcome:
     return Outcome(verdict, values, f"{reason}.{on_broken}")
 
 
+def _selected(tables: Tables, dataset: str, setup: str, metric: str) -> Cell:
+    """The setup at the unbroken scale with the lowest `metric` on selection seeds.
+
+    Unmeasured where one of these has no value: it may have been the lowest.
+    """
+    cell = tables.best(dataset, setup, metric)
+    if cell is None:
+        raise Unmeasured(
+            f"not measured: {metric} of {setup} has no finite value on selection seeds"
+        )
+    for other in unbroken(tables, dataset, setup, split=SELECTION).cells:
+        measured(tables, dataset, other, tables.chooser(dataset, metric), SELECTION)
+    return cell
+
+
 def _turn(tables: Tables, dataset: str, setup: str, metric: str) -> Outcome:
     """Whether the cFD of one setup falls below unguided's, then rises again."""
     cells, on_broken = unbroken(tables, dataset, setup, least=3)
-    lowest = selected(tables, dataset, setup, metric)
-    unguided = tables.unguided(dataset, setup)
-    fall_among = partial(difference, tables, dataset, (unguided, metric), (lowest, metric))
-    fall = fall_among(1)
+    lowest = _selected(tables, dataset, setup, metric)
+    unguided, base = tables.unguided(dataset, setup), tables.against(dataset, setup)
+    last = cells[-1]
+    changes = {
+        "fall from unguided": (f"fall from {base}", unguided),
+        "rise to the largest scale": (f"rise to scale {last.scale:g}", last),
+    }
+    said = ""
+    if lowest == last:  # there is no rise to look for
+        del changes["rise to the largest scale"]
+        said = "; that is the largest scale, so the grid did not reach the turn"
+    elif lowest == cells[0]:
+        said = "; that is the smallest scale, so the grid does not show the fall"
     values: Values = {f"{metric} {setup}: scale of the minimum": lowest.scale}
-    values |= fall.values(f"{metric} {setup}: fall from unguided")
-    base = tables.against(dataset, setup)
-    start = f"On selection seeds scale {lowest.scale:g} is best; fall from {base} {fall}"
-    if lowest == cells[-1]:
-        verdict = FAILS if fall.negative else UNDECIDED
-        return Outcome(
-            verdict,
-            values,
-            f"{start}; that is the largest scale, so the grid did not reach the turn.{on_broken}",
-        )
-    rise_among = partial(difference, tables, dataset, (cells[-1], metric), (lowest, metric))
-    rise = rise_among(1)
-    values |= rise.values(f"{metric} {setup}: rise to the largest scale")
-    reason = f"{start}; rise to scale {cells[-1].scale:g} {rise}"
-    if lowest == cells[0]:
-        verdict = FAILS if fall_among(2).negative or rise_among(2).negative else UNDECIDED
-        return Outcome(
-            verdict,
-            values,
-            f"{reason}; that is the smallest scale, so the grid does not show the fall.{on_broken}",
-        )
-    return Outcome(all_above([fall_among, rise_among]), values, f"{reason}.{on_broken}")
+    reason = [f"On selection seeds scale {lowest.scale:g} is best"]
+    compared: list[Callable[[int], Interval]] = []
+    missing: list[Unmeasured] = []
+    for title, (words, other) in changes.items():
+        change = partial(difference, tables, dataset, (other, metric), (lowest, metric))
+        with kept(missing):
+            values |= change(1).values(f"{metric} {setup}: {title}")
+            reason.append(f"{words} {change(1)}")
+            compared.append(change)
+    verdict = all_above(compared, missing)
+    return Outcome(
+        UNDECIDED if said and verdict == HOLDS else verdict,
+        values,
+        f"{'; '.join(reason)}{said}.{on_broken}{not_measured(missing)}",
+    )
 
 
 def cfd_turns(tables: Tables, dataset: str, noise_trained: Kind) -> Outcome:
@@ -122,7 +141,7 @@ def cfd_turns(tables: Tables, dataset: str, noise_trained: Kind) -> Outcome:
 
 def _below(tables: Tables, dataset: str, champion: str, rivals: list[str], metric: str) -> Outcome:
     """Whether a setup's cFD is below that of every rival, each at its selected scale."""
-    best = selected(tables, dataset, champion, metric)
+    best = _selected(tables, dataset, champion, metric)
     own = measured(tables, dataset, best, metric)
     values: Values = {
         f"{metric} {champion}": own.value,
@@ -134,7 +153,7 @@ def _below(tables: Tables, dataset: str, champion: str, rivals: list[str], metri
     missing: dict[str, Unmeasured] = {}
     for setup in rivals:
         try:
-            cell = selected(tables, dataset, setup, metric)
+            cell = _selected(tables, dataset, setup, metric)
             level = measured(tables, dataset, cell, metric)
             gap_among = partial(difference, tables, dataset, (cell, metric), (best, metric))
             gap_among(1)

@@ -27,6 +27,7 @@ from guidebench.report.claims.kinds import (
     CLEAN_X0_ANY,
     NOISE_TRAINED,
 )
+from guidebench.report.claims.saturation import NO_GRADIENT, REACHED_BEFORE
 from guidebench.report.tables import Tables
 
 CLAIMS = [
@@ -61,6 +62,7 @@ CLAIMS = [
         f"gradient sensitivity clean/raw > clean/x0 > noise_trained/raw: each {PAIRED}",
         partial(smoothness.falls, "grad_sensitivity"),
         (CLEAN_RAW, CLEAN_X0, NOISE_TRAINED),
+        NO_GRADIENT,
     ),
     Claim(
         "EMA lowers the gradient sensitivity, 0.99 more than 0.9.",
@@ -74,6 +76,7 @@ CLAIMS = [
         "each with its whole curve",
         smoothness.rises,
         (CLEAN_ADAM,),
+        NO_GRADIENT,
     ),
     Claim(
         "Guidance by the clean classifier on x_t (clean/raw) fails.",
@@ -90,6 +93,7 @@ CLAIMS = [
         "setups, and for “does not hold” by the two (Bonferroni)",
         accuracy.ema_reaches,
         (CLEAN_EMA,),
+        REACHED_BEFORE,
     ),
     Claim(
         "ADAM needs at most a fifth of the scale for 90 %.",
@@ -99,6 +103,7 @@ CLAIMS = [
         "(Bonferroni)",
         thresholds.adam_needs_less,
         (CLEAN_ADAM, CLEAN_X0_ANY),
+        REACHED_BEFORE,
     ),
     Claim(
         "Unconditional FD rises with the scale for the noise-trained classifier.",
@@ -195,6 +200,7 @@ LATER = [
         f"{PAIRED}",
         partial(smoothness.falls, "grad_sensitivity", until=0.5),
         (NOISE_TRAINED, CLEAN_EMA99),
+        NO_GRADIENT,
     ),
 ]
 NUMBERED = dict(enumerate([*CLAIMS, *TRADE_OFF, *LATER], start=1))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from guidebench.base.cells import Cell
 from guidebench.report.claims.intervals import all_above
 from guidebench.report.claims.kinds import Kind, one_of_each, setup_of, setups_of, which
+from guidebench.report.claims.missing import kept, not_measured
 from guidebench.report.claims.verdicts import (
     Interval,
     Outcome,
@@ -19,7 +21,7 @@ from guidebench.report.claims.verdicts import (
     unbroken,
 )
 from guidebench.report.tables import EVALUATION, SELECTION, Tables
-from guidebench.report.words import number
+from guidebench.report.words import MISSING, number
 
 LEVEL = 0.5  # of the rise before it, which a level step changes by at most
 Weights = dict[Cell, float]  # a sum of distances
@@ -67,6 +69,12 @@ class Rise(NamedTuple):
         return f"{self.first.setup} ({self.first.scale:g} to {self.last.scale:g})"
 
 
+def _rise(tables: Tables, dataset: str, setup: str) -> tuple[Rise, str]:
+    """From the setup's smallest to its largest scale, and a sentence on those that broke."""
+    cells, on_broken = _guided(tables, dataset, setup, least=2)
+    return Rise(cells[0], cells[-1]), on_broken
+
+
 def _sum(tables: Tables, dataset: str, metric: str, weights: Weights, tests: int = 1) -> Interval:
     terms = [(factor, cell, metric) for cell, factor in weights.items()]
     return contrast(tables, dataset, terms, tests)
@@ -84,33 +92,32 @@ def adam_rises_faster(
     """Claim 20: the distance rises faster with ADAM's scale than with any other's."""
     metric = tables.distance(dataset, "fd")
     adam, adams = setup_of(tables, dataset, with_adam), setups_of(tables, dataset, with_adam)
-    others = [
-        setup_of(tables, dataset, noise_trained),
-        *(name for name in one_of_each(tables, dataset, stabilized) if name not in adams),
-    ]
-    rises: dict[str, Rise] = {}
-    sentences = []
-    for setup in (adam, *others):
-        cells, on_broken = _guided(tables, dataset, setup, least=2)
-        rises[setup] = Rise(cells[0], cells[-1])
-        sentences.append(on_broken)
-    own = rises.pop(adam)
+    missing: list[Unmeasured] = []
+    others: list[str] = []
+    with kept(missing):
+        others.append(setup_of(tables, dataset, noise_trained))
+    others += [name for name in one_of_each(tables, dataset, stabilized) if name not in adams]
+    own, on_broken = _rise(tables, dataset, adam)
     faster: list[Callable[[int], Interval]] = []
     values: Values = {}
-    said = []
-    for setup, other in rises.items():
-        apart = _minus(own.per_unit, other.per_unit)
-        faster.append(partial(_sum, tables, dataset, metric, apart))
-        by_one = faster[-1](1)
-        by_ten = _sum(tables, dataset, metric, _minus(own.per_decade, other.per_decade))
-        values |= by_one.values(f"{metric} rise a unit of scale, {adam} minus {setup}")
-        values |= by_ten.values(f"{metric} rise a factor of ten of the scale, {adam} minus {setup}")
-        said.append(f"than {other}: {by_one} a unit of scale, {by_ten} a factor of ten")
+    sentences, said = [on_broken], []
+    for setup in others:
+        with kept(missing):
+            other, on_broken = _rise(tables, dataset, setup)
+            apart = _minus(own.per_unit, other.per_unit)
+            by_one = _sum(tables, dataset, metric, apart)
+            by_ten = _sum(tables, dataset, metric, _minus(own.per_decade, other.per_decade))
+            faster.append(partial(_sum, tables, dataset, metric, apart))
+            title = f"{adam} minus {setup}"
+            values |= by_one.values(f"{metric} rise a unit of scale, {title}")
+            values |= by_ten.values(f"{metric} rise a factor of ten of the scale, {title}")
+            said.append(f"than {other}: {by_one} a unit of scale, {by_ten} a factor of ten")
+            sentences.append(on_broken)
     return Outcome(
-        all_above(faster),
+        all_above(faster, missing),
         values,
         f"{metric} rises faster with {own} {'; '.join(said)}. Where the second is not above 0, the "
-        f"first is a change of units.{''.join(sentences)}"
+        f"first is a change of units.{''.join(sentences)}{not_measured(missing)}"
         f"{which(tables, dataset, with_adam, noise_trained)}",
     )
 
@@ -167,21 +174,42 @@ def levels_off(tables: Tables, dataset: str, x0: Kind, ema: Kind) -> Outcome:
     """Claim 21: the distance rises, is level over a step of scales, and then rises again."""
     metric = tables.distance(dataset, "fd")
     compared: list[Callable[[int], Interval]] = []
+    missing: list[Unmeasured] = []
+    setups: list[str] = []
+    with kept(missing):
+        setups.append(setup_of(tables, dataset, x0))
+    with kept(missing):
+        setups += one_of_each(tables, dataset, ema)
     values: Values = {}
     sentences = []
-    for setup in [setup_of(tables, dataset, x0), *one_of_each(tables, dataset, ema)]:
-        step, on_broken = _level_step(tables, dataset, setup, metric)
+    for setup in setups:
+        step, on_broken = None, ""
+        with kept(missing):
+            step, on_broken = _level_step(tables, dataset, setup, metric)
+        if step is None:
+            continue
         values |= {f"{setup}: from scale": step.start.scale, f"{setup}: to scale": step.end.scale}
         for title, weights in step.conditions.items():
-            compared.append(partial(_sum, tables, dataset, metric, weights))
-            values |= compared[-1](1).values(f"{setup}: {title}")
+            condition = partial(_sum, tables, dataset, metric, weights)
+            with kept(missing):
+                values |= condition(1).values(f"{setup}: {title}")
+                compared.append(condition)
         base = tables.against(dataset, setup)
-        shown = [number(measured(tables, dataset, cell, metric, EVALUATION).value) for cell in step]
+        shown = [_level(tables, dataset, cell, metric) for cell in step]
         sentences.append(
             f"{setup}: {metric} is {shown[0]} {base}, {shown[1]} and {shown[2]} at scales "
             f"{step.start.scale:g} and {step.end.scale:g}, {shown[3]} at {step.largest.scale:g}."
             f"{on_broken}"
         )
     return Outcome(
-        all_above(compared), values, f"{' '.join(sentences)}{which(tables, dataset, x0)}"
+        all_above(compared, missing),
+        values,
+        f"{' '.join(sentences)}{not_measured(missing)}{which(tables, dataset, x0)}",
     )
+
+
+def _level(tables: Tables, dataset: str, cell: Cell, metric: str) -> str:
+    """A distance as a reason shows it."""
+    with suppress(Unmeasured):
+        return number(measured(tables, dataset, cell, metric, EVALUATION).value)
+    return MISSING

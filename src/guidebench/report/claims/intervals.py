@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
@@ -42,6 +43,27 @@ def proportions(shares: pd.Series, counts: pd.Series) -> np.ndarray:
     return np.array([(interval.low, interval.high) for interval in intervals]).T
 
 
+def mean(
+    values: np.ndarray,
+    minus: float = 0.0,
+    error: float = 0.0,
+    tests: int = 1,
+    least: float = 0.0,
+) -> Interval:
+    """Mean over images with Student's interval; `minus` is taken off, `error` its standard error.
+
+    The mean's own standard error is at least `least`: of shares, which may agree in all images.
+    One of `tests` intervals that hold together. Raises Unmeasured with fewer than two images.
+    """
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        raise Unmeasured(f"not measured: {len(values)} paired images, at least 2 are needed")
+    estimate = float(values.mean()) - minus
+    of_mean = max(least, float(values.std(ddof=1)) / len(values) ** 0.5)
+    half = quantile(len(values) - 1, tests) * math.hypot(of_mean, error)
+    return Interval(estimate, estimate - half, estimate + half)
+
+
 def holm(compared: Mapping[Key, Callable[[int], Interval]]) -> dict[Key, Interval]:
     """Each comparison's interval at the level that Holm's procedure (1979) decides it at.
 
@@ -60,15 +82,23 @@ def holm(compared: Mapping[Key, Callable[[int], Interval]]) -> dict[Key, Interva
     return {key: decided[key] for key in compared}
 
 
-def all_above(compared: Sequence[Callable[[int], Interval]]) -> str:
+def all_above(
+    compared: Sequence[Callable[[int], Interval]], missing: Sequence[Unmeasured] = ()
+) -> str:
     """Holds when each is above 0, does not when one of all is below (Bonferroni).
 
     Each gives an interval for a number of intervals that are to hold together. That all are above
     0 is wrong only if the one that is not looks so: no correction. That any is below 0 is wrong as
     soon as one of them looks so by chance: corrected for their number.
+
+    `missing`: errors of those that were not measured. They count among all, and one that is below
+    decides whatever they are; where none is, the first of them is raised.
     """
-    if any(interval(len(compared)).negative for interval in compared):
+    among = len(compared) + len(missing)
+    if any(interval(among).negative for interval in compared):
         return FAILS
+    if missing:
+        raise missing[0]
     return HOLDS if all(interval(1).positive for interval in compared) else UNDECIDED
 
 

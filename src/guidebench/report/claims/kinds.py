@@ -84,11 +84,15 @@ NOISE_TRAINED = Kind("classifier", "noise_trained", "raw", "none")
 
 def setups_of(tables: Tables, dataset: str, kind: Kind) -> list[str]:
     """The data set's setups of a kind, in the config's order; Unmeasured without any."""
-    facts = tables.facts(dataset)
-    names = [name for name, setup in facts["setups"].items() if kind.fits(setup, facts)]
+    names = _fitting(tables, dataset, kind)
     if not names:
         raise Unmeasured(f"not measured: setup {kind} is not in this data set's config")
     return names
+
+
+def _fitting(tables: Tables, dataset: str, kind: Kind) -> list[str]:
+    facts = tables.facts(dataset)
+    return [name for name, setup in facts["setups"].items() if kind.fits(setup, facts)]
 
 
 def one_of_each(tables: Tables, dataset: str, kind: Kind) -> list[str]:
@@ -112,12 +116,20 @@ def setup_of(tables: Tables, dataset: str, kind: Kind) -> str:
     return plainest_first({name: setups[name] for name in setups_of(tables, dataset, kind)})[0]
 
 
+def guides_of(tables: Tables, dataset: str, kind: Kind) -> list[str]:
+    """The classifiers that a claim on a kind is about: its plainest setups', or its first."""
+    facts = tables.facts(dataset)
+    if _fitting(tables, dataset, kind):
+        return [facts["setups"][name]["classifier"] for name in one_of_each(tables, dataset, kind)]
+    return kind.classifiers(facts)[:1]
+
+
 def which(tables: Tables, dataset: str, *kinds: Kind) -> str:
     """The end of a reason: of each kind that several setups are of, the one that it is about."""
     return "".join(
         f" Of {len(setups)} setups that are {kind} it is about {setup_of(tables, dataset, kind)}."
         for kind in kinds
-        if len(setups := setups_of(tables, dataset, kind)) > 1
+        if len(setups := _fitting(tables, dataset, kind)) > 1
     )
 
 

@@ -15,17 +15,16 @@ from guidebench.report.claims.kinds import (
     setups_of,
     which,
 )
+from guidebench.report.claims.missing import UNKNOWN, unless_missing
 from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
     UNDECIDED,
-    UNKNOWN,
     Outcome,
     Unmeasured,
     Values,
     name,
     unbroken,
-    unless_missing,
 )
 from guidebench.report.tables import Tables
 

@@ -1,7 +1,6 @@
 """How a verdict is reached: intervals, paired differences, and values that count."""
 
-import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -40,7 +39,7 @@ class Outcome(NamedTuple):
     """A verdict, the numbers it rests on, and one sentence that says why."""
 
     verdict: str
-    values: Mapping[str, float | None]
+    values: Values
     reason: str
 
 
@@ -69,9 +68,6 @@ class Interval(NamedTuple):
         return f"{number(self.estimate)} [{number(self.low)}, {number(self.high)}]"
 
 
-UNKNOWN = Interval(np.nan, -np.inf, np.inf)  # of what was not measured
-
-
 def times(interval: Interval, factor: float) -> Interval:
     """The interval in other units; `factor` > 0."""
     return Interval(*(factor * end for end in interval))
@@ -80,27 +76,6 @@ def times(interval: Interval, factor: float) -> Interval:
 def quantile(degrees: int, tests: int = 1) -> float:
     """Student's t quantile of a two-sided 95 % interval; of `tests` together (Bonferroni)."""
     return float(stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / tests, degrees))
-
-
-def mean(
-    values: np.ndarray,
-    minus: float = 0.0,
-    error: float = 0.0,
-    tests: int = 1,
-    least: float = 0.0,
-) -> Interval:
-    """Mean over images with Student's interval; `minus` is taken off, `error` its standard error.
-
-    The mean's own standard error is at least `least`: of shares, which may agree in all images.
-    One of `tests` intervals that hold together. Raises Unmeasured with fewer than two images.
-    """
-    values = values[np.isfinite(values)]
-    if len(values) < 2:
-        raise Unmeasured(f"not measured: {len(values)} paired images, at least 2 are needed")
-    estimate = float(values.mean()) - minus
-    of_mean = max(least, float(values.std(ddof=1)) / len(values) ** 0.5)
-    half = quantile(len(values) - 1, tests) * math.hypot(of_mean, error)
-    return Interval(estimate, estimate - half, estimate + half)
 
 
 def share_of(metric: str, measure: Measure) -> int:
@@ -167,16 +142,6 @@ def by_sign(intervals: Sequence[Interval]) -> str:
     return HOLDS if all(interval.positive for interval in intervals) else UNDECIDED
 
 
-def unless_missing(verdict: str, missing: Collection[object]) -> str:
-    """The verdict; not measured where it is open and what is missing might decide it."""
-    return UNMEASURED if missing and verdict == UNDECIDED else verdict
-
-
-def not_compared(setups: Collection[str]) -> str:
-    """The end of a reason: the setups that a claim ranges over and could not compare."""
-    return f" Not compared: {', '.join(setups)}." if setups else ""
-
-
 def against(interval: Interval, limit: float) -> str:
     """Holds when all of the interval is at or above `limit`, does not when all is below."""
     if interval.high < limit:
@@ -241,21 +206,6 @@ def measured(
     if value is None:
         raise Unmeasured(f"not measured: {metric} of {name(cell)} has no finite value ({split})")
     return value
-
-
-def selected(tables: Tables, dataset: str, setup: str, metric: str) -> Cell:
-    """The setup at the unbroken scale with the lowest `metric` on selection seeds.
-
-    Unmeasured where one of these has no value: it may have been the lowest.
-    """
-    cell = tables.best(dataset, setup, metric)
-    if cell is None:
-        raise Unmeasured(
-            f"not measured: {metric} of {setup} has no finite value on selection seeds"
-        )
-    for other in unbroken(tables, dataset, setup, split=SELECTION).cells:
-        measured(tables, dataset, other, tables.chooser(dataset, metric), SELECTION)
-    return cell
 
 
 def rank_correlation(x: Sequence[float] | pd.Series, y: Sequence[float] | pd.Series) -> float:

@@ -5,14 +5,16 @@ from pathlib import Path
 import numpy as np
 
 from guidebench.pipeline.records.artifacts import atomic
+from guidebench.report import chosen
 from guidebench.report.figures import sheets
 from guidebench.report.tables import Tables
 
 FRAME_MS, LAST_MS = 250, 2000
+FILMS = 6  # guided ones, each two rows of the strip
 
 
 def draw(pictures: dict[str, np.ndarray], tables: Tables, dataset: str, folder: Path) -> list[Path]:
-    """Draw `sheet_film.png` and `sheet_animation.gif` of unguided and every setup's best scale.
+    """Draw `sheet_film.png` and `sheet_animation.gif` of unguided and the FILMS best guides.
 
     `pictures` holds `film:<setup>:<scale>`, uint8 [K, F, 2, C, H, W] (x_t, x0_pred); nothing is
     drawn when no trajectory was kept (K = 0).
@@ -55,7 +57,6 @@ def _films(
 ) -> list[tuple[str, np.ndarray]]:
     unguided = tables.unguided(dataset)
     films = [(unguided.setup, pictures.get(f"film:{unguided.key}"))]
-    for setup in tables.guided(dataset):
-        if cell := tables.best(dataset, setup):
-            films.append((f"{setup}, {cell.scale:g}", pictures.get(f"film:{cell.key}")))
+    for cell in chosen.pictured(tables, dataset, FILMS):
+        films.append((f"{cell.setup}, {cell.scale:g}", pictures.get(f"film:{cell.key}")))
     return [(label, film) for label, film in films if film is not None]

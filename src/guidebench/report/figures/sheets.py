@@ -12,11 +12,13 @@ from PIL import Image, ImageDraw, ImageFont
 from guidebench.base.cells import Cell
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.artifacts import atomic
+from guidebench.report import chosen, sampled
 from guidebench.report.tables import Tables
 
 SIDE = 56
 GAP = 2
 PER_ROW, UNLABELLED = 12, 16
+ROWS = 12  # guided setups of the sheet of all
 LABEL = 170
 TEXT, FRAME = "#222222", "#d4d4d4"
 
@@ -78,12 +80,14 @@ def _classes(images: np.ndarray, facts: dict[str, Any], setup: str) -> list[Row]
 
 
 def _best(pictures: dict[str, np.ndarray], tables: Tables, dataset: str) -> list[Row]:
-    plain = tables.without_guidance(dataset)
-    rows = [(cell.setup, pictures.get(f"sample:{cell.key}")) for cell in plain]
-    for setup in tables.guided(dataset):
-        if cell := tables.best(dataset, setup):
-            label = f"{setup}\nscale {cell.scale:g}"
-            rows.append((label, pictures.get(f"sample:{cell.key}")))
+    guided = chosen.pictured(tables, dataset, ROWS)
+    free = [cell.setup for cell in tables.without_guidance(dataset)]
+    free = sampled.plain(tables, dataset, free)
+    free += [tables.unguided(dataset, cell.setup).setup for cell in guided]
+    rows = [(name, pictures.get(f"sample:{Cell(name).key}")) for name in dict.fromkeys(free)]
+    for cell in guided:
+        label = f"{cell.setup}\nscale {cell.scale:g}"
+        rows.append((label, pictures.get(f"sample:{cell.key}")))
     return [(label, images) for label, images in rows if images is not None]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from guidebench.report.figures.films import FILMS
+from guidebench.report.figures.sheets import ROWS
 from guidebench.report.metrics import metrics
 
 
@@ -149,19 +151,23 @@ def compared(correlations: Mapping[str, str], setups: int) -> dict[str, Caption]
 
 SAMPLES = {
     "sheet_best": Caption(
-        "Unguided beside every setup at its selected scale",
+        "Unguided beside each guide at its selected scale",
         "Column by column the same seed, so the same start noise: what differs is guidance alone, "
-        "between setups of the same sampler and steps. "
-        "Nothing is picked: these are the first evaluation seeds.",
+        "between setups of the same sampler and steps. No image is picked: these are the first "
+        "evaluation seeds. A guide that is sampled in several ways (sampler, steps) has one row; "
+        f"of more guides than {ROWS} those that are best on the selection seeds have theirs. The "
+        "tables have all.",
     ),
     "sheet_film": Caption(
         "From noise to image",
         "The first evaluation seed on its way, from left to right: x_t as the sampler holds it, "
-        "and x0_pred, the denoiser's estimate of where it goes, which x0 guidance reads.",
+        "and x0_pred, the denoiser's estimate of where it goes, which x0 guidance reads. "
+        f"Guides as in the sheet above, the best on the selection seeds of more than {FILMS}.",
     ),
     "sheet_animation": Caption(
         "The same as an animation",
-        "The first evaluation seeds: x_t in the left half of each row, x0_pred in the right.",
+        "The first evaluation seeds: x_t in the left half of each row, x0_pred in the right. The "
+        "same guides.",
     ),
 }
 
@@ -196,43 +202,6 @@ DRIFT = {
         "seeds, once for each sampler and number of steps of the setups; dotted: held-out real "
         "images. Of guidance that changes the class alone the line lies on the dashed one. A guide "
         "that is sampled in several ways is drawn once; the table has all.",
-    ),
-}
-
-TRUTH = {
-    "truth_classes": Caption(
-        "Guidance pulls the classes apart (the CFG notes' mixture of Gaussians)",
-        "Dots: guided samples of each class; lines: where the density p(x) p(y | x)^s, normalised, "
-        "holds 39, 86 and 99 % of its mass (s is the guidance scale, or 1 + w of cfg). Guidance "
-        "with the exact score and the exact classifier still does not sample that density, except "
-        "at s = 1: the tilted density's own diffusion has another score.",
-    ),
-    "truth_densities": Caption(
-        "The target class by every guide and scale",
-        "Dots: samples of the first sampler; lines: the density that the scale is read as aiming "
-        "at. SW: sliced Wasserstein distance between the two. Setups with a temperature other "
-        "than 1 aim at no such density and are left out.",
-    ),
-    "truth_scale": Caption(
-        "Error against the scale",
-        "Left: distance from the true conditional p(x | y), right: from the true tilted density. "
-        "Dotted: exact samples of the same n, which is what a perfect sampler would get.",
-    ),
-    "truth_temperature": Caption(
-        "Temperature beside scale (the low-temperature reading of the CFG notes)",
-        "The classifier's softmax(logits / temperature) at several temperatures. If a low "
-        "temperature were nothing but a large scale, the curves at the right would be one.",
-    ),
-    "truth_evaluations": Caption(
-        "Error against denoiser evaluations",
-        "The samplers alone, with the exact conditional denoiser: what is left at the right is the "
-        "floor of this n, what falls is the error of finite steps.",
-    ),
-    "truth_curl": Caption(
-        "The curl of guided fields",
-        "Of eps at t = 0.3 of the process, over the plane; lines: where p_t holds 39, 86 and 99 % "
-        "of its mass. White: no rotation, the field is a gradient there. Each row at its largest "
-        "scale; one colour scale for all. Trained networks are arbitrary where there are no data.",
     ),
 }
 

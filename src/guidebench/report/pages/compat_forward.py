@@ -7,7 +7,8 @@ import numpy as np
 
 from guidebench.base.choices import FORWARD_COMPAT
 from guidebench.base.jackknife import agresti_coull, standard_error
-from guidebench.report.claims.verdicts import Interval, mean, quantile, times
+from guidebench.report.claims.intervals import mean
+from guidebench.report.claims.verdicts import Interval, quantile, times
 from guidebench.report.figures import theme
 from guidebench.report.tables import Tables
 from guidebench.report.words import table

@@ -5,13 +5,11 @@ from __future__ import annotations
 import base64
 import os
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from guidebench.base.cells import Cell
 from guidebench.base.units import duration
 from guidebench.report import chosen, outcome
 from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED, UNMEASURED
@@ -24,12 +22,14 @@ from guidebench.report.pages import (
     drift,
     few_steps,
     rankings,
+    summary,
     truth,
+    truth_captions,
     winners,
 )
 from guidebench.report.paper import GENERATIONS, published
-from guidebench.report.tables import BROKEN, FLOOR, Tables
-from guidebench.report.words import lines, measure, number, plural
+from guidebench.report.tables import BROKEN, Tables
+from guidebench.report.words import lines, number, plural
 
 MIME = {".svg": "image/svg+xml", ".png": "image/png", ".gif": "image/gif"}
 VERDICTS = {HOLDS: "holds", FAILS: "fails", UNDECIDED: "undecided", UNMEASURED: "missing"}
@@ -44,14 +44,13 @@ def render(root: Path, tables: Tables, findings: list[dict[str, Any]], figures: 
     `sheets.draw`, and `costs.svg`. A picture that is not there is left out.
     """
     environment = templates(root)
-    summary = tables.summary
     page: str = environment.get_template("page.html.j2").render(
-        summary=summary,
+        summary=tables.summary,
         date=_date(root),
         verdicts=VERDICTS,
         counts=Counter(finding["verdict"] for finding in findings),
         findings={name: [f for f in findings if f["dataset"] == name] for name in tables.datasets},
-        best=[_best(tables, dataset, findings) for dataset in tables.datasets],
+        best=[summary.of(tables, name, findings, list(VERDICTS)) for name in tables.datasets],
         setups={name: theme.title(name) for name in _setups(tables)},
         adversarial=any(
             "adversarial" in tables.facts(name)["trained"].values() for name in tables.datasets
@@ -123,72 +122,12 @@ def pictures(folder: Path, captioned: dict[str, captions.Caption]) -> list[dict[
     return [picture for picture in found if picture]
 
 
-def _best(tables: Tables, dataset: str, findings: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the summary says of one data set: winners, unguided, floor, and the verdicts."""
-    metric = tables.distance(dataset, "cfd")
-    floor = tables.measure(dataset, Cell(FLOOR), metric)
-    setups = tables.facts(dataset)["setups"]
-    rows: list[dict[str, Any]] = []
-    for who, classifier in (*((words, name) for name, words in theme.WORDS.items()), ("any", None)):
-        won = chosen.winner(tables, dataset, classifier)
-        if won and won[0] not in [row["cell"] for row in rows]:
-            cell, value = won
-            rows.append(
-                {
-                    "who": who,
-                    "cell": cell,
-                    "setup": cell.setup,
-                    "unit": "weight" if setups[cell.setup]["kind"] == "cfg" else "scale",
-                    "scale": f"{cell.scale:g}",
-                    "value": measure(value),
-                }
-            )
-    tied = [entry.cell.setup for entry in winners.contest(tables, dataset) if entry.tied]
-    return {
-        "name": dataset,
-        "metric": metric,
-        "rows": rows,
-        "tied": tied,
-        "unguided": _unguided(tables, dataset, metric, [row["setup"] for row in rows]),
-        "floor": measure(floor)
-        if floor
-        else (
-            f"none (fewer than {tables.facts(dataset)['n']} held-out images of the target class)"
-        ),
-        "claims": {
-            verdict: [
-                finding["id"]
-                for finding in findings
-                if (finding["dataset"], finding["verdict"]) == (dataset, verdict)
-            ]
-            for verdict in VERDICTS
-        },
-    }
-
-
-def _unguided(tables: Tables, dataset: str, metric: str, setups: Sequence[str]) -> str:
-    """The distance without guidance, and what a setup that is sampled otherwise compares with."""
-
-    def value(cell: Cell) -> str:
-        broken = " (broken)" if tables.is_broken(dataset, cell) else ""
-        return measure(tables.measure(dataset, cell, metric)) + broken
-
-    plain = tables.unguided(dataset)
-    named = {setup: tables.against(dataset, setup) for setup in setups}
-    others = [
-        f"{setup} compares with {base}, {value(tables.unguided(dataset, setup))}"
-        for setup, base in named.items()
-        if base != plain.setup
-    ]
-    return "; ".join([value(plain), *others])
-
-
 def _world(tables: Tables, world: str, folder: Path) -> dict[str, Any]:
     """Everything that the page shows of one world."""
     return {
         "name": world,
         "facts": tables.summary["worlds"][world],
-        "pictures": pictures(folder, captions.TRUTH),
+        "pictures": pictures(folder, truth_captions.TRUTH),
         "bias": truth.bias(tables, world),
         "every_sampler": truth.every_sampler(tables, world),
         "gradients": truth.gradients(tables, world),

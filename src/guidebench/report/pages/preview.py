@@ -15,9 +15,10 @@ from guidebench.report.tables import Tables
 
 SAMPLES = {
     "sheet_best": captions.Caption(
-        "Unguided, and every setup at its scale so far",
-        "Column by column the same seed, so the same start noise; setups without a row have no "
-        "scale yet.",
+        "Unguided, and each guide at its scale so far",
+        "Column by column the same seed, so the same start noise. A guide that is sampled in "
+        "several ways (sampler, steps) has one row, one without a scale none yet; of more guides "
+        f"than {sheets.ROWS} those that are best so far have theirs.",
     ),
 }
 

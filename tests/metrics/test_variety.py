@@ -55,6 +55,9 @@ def test_diversity_by_hand() -> None:
     labels = np.array([0, 0, 0, 1, 1, 2])
     assert diversity(features, labels) == pytest.approx((3 * 4 + 2 * 2) / 5)
     assert math.isnan(diversity(features[:1], labels[:1]))
+    classless = np.concatenate([features, features * np.nan])
+    with_none = np.concatenate([labels, np.full(len(labels), -1)])
+    assert diversity(classless, with_none) == diversity(features, labels)
 
 
 def test_a_class_counts_by_its_images_in_diversity() -> None:

@@ -66,6 +66,23 @@ def test_log_prob_of_an_attribute() -> None:
     assert predicted(f).tolist() == [1, 0, 1, 0]
 
 
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([[0.0, 2.0, 1.0], [NAN, NAN, NAN], [3.0, 0.0, NAN], [0.0, INF, 0.0]], [1, -1, -1, -1]),
+        ([[0.5], [NAN], [-0.5], [INF], [-INF]], [1, -1, 0, -1, -1]),
+    ],
+)
+def test_logits_that_are_not_finite_are_of_no_class(rows, expected) -> None:
+    """The largest of NaN was the first, and so the target."""
+    found = predicted(torch.tensor(rows))
+    assert found.dtype == torch.long
+    assert found.tolist() == expected
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 def test_loss_is_the_mean_negative_log_prob(classes: int) -> None:
     model = Classifier("small_cnn", classes, 6)

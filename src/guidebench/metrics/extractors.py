@@ -36,7 +36,10 @@ class ClassifierFeatures(FeatureExtractorBase):  # type: ignore[misc]
         return ("hidden", "predicted", "probabilities")
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """uint8 [N, C, H, W] to (hidden float32 [N, d], predicted [N], probabilities [N, K])."""
+        """uint8 [N, C, H, W] to (hidden float32 [N, d], predicted [N], probabilities [N, K]).
+
+        As `models.classifier.predicted`: -1 where the logits are not finite.
+        """
         images = to_float(x.cpu().numpy(), next(self.classifier.parameters()).device)
         hidden, logits = self.classifier.hidden_and_logits(images)
         if logits.shape[1] == 1:  # an attribute: absent, present

@@ -34,13 +34,13 @@ def diversity(features: np.ndarray, labels: np.ndarray) -> float:
     """Mean Euclidean distance from an image to the others of its class, in [0, inf).
 
     Of features [n, d] and labels [n]. A class counts by its images; an image that is alone in its
-    class is left out; NaN where every image is.
+    class, or of none (-1), is left out; NaN where every image is.
 
     >>> print(diversity(np.array([[0.0], [2.0], [9.0]]), np.array([0, 0, 1])))
     2.0
     """
     total, count = 0.0, 0
-    for label in np.unique(labels):
+    for label in np.unique(labels[labels >= 0]):
         rows = features[labels == label].astype(np.float64)
         if len(rows) > 1:
             total += cdist(rows, rows).sum() / (len(rows) - 1)

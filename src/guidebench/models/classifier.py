@@ -105,8 +105,12 @@ class Classifier(nn.Module):
 
 
 def predicted(logits: Tensor) -> Tensor:
-    """Class numbers [N] from logits."""
-    return (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(dim=1)
+    """Class numbers [N] from logits; -1, which is no class, where a row is not finite.
+
+    The largest of logits that are all NaN would be the first.
+    """
+    classes = (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(dim=1)
+    return classes.where(logits.isfinite().all(dim=1), -1)
 
 
 def fill(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
@@ -164,6 +168,18 @@ def check_values(model: nn.Module, weights: Mapping[str, Tensor], path: Path) ->
         if said:
             allowed = "finite floating-point numbers"
             raise UserError(f"checkpoint: found {path} ({name} is {said}), allowed: {allowed}")
+
+
+def check_outputs(outputs: Tensor, path: Path) -> None:
+    """UserError where what a network with weights of a file answers to images is not finite.
+
+    So it may be of finite weights, as with a negative variance in batch normalisation.
+    """
+    if not outputs.isfinite().all():
+        allowed = "weights that give finite numbers"
+        raise UserError(
+            f"checkpoint: found {path} (its outputs are not finite), allowed: {allowed}"
+        )
 
 
 def load(folder: Path, device: torch.device) -> Classifier:

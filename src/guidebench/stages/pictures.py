@@ -138,7 +138,7 @@ def _parts(folder: Path, cell: Cell, names: Sequence[str], key: str) -> list[np.
 def _judged(features: Path, unguided: Cell, names: Sequence[str]) -> np.ndarray:
     """The class [N] that the judge sees in each of the first unguided samples.
 
-    -1 in a diverged one; of all where there is no judge.
+    -1 in a diverged one, and where its logits are not finite; of all where there is no judge.
     """
     diverged = np.concatenate(_parts(features, unguided, names, "diverged"))
     predicted = _parts(features, unguided, names, "predicted:judge")

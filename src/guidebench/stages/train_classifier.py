@@ -3,16 +3,21 @@
 One that somebody else trained is read from its file instead.
 """
 
+from pathlib import Path
+
 import torch
 from safetensors.torch import save_file
 
 from guidebench.base.jackknife import agresti_coull
-from guidebench.data.store import half, read
+from guidebench.data.store import half, read, to_float
 from guidebench.models import classifier_checkpoint
+from guidebench.models.classifier import check_outputs
 from guidebench.pipeline.records.artifacts import atomic, write_json
 from guidebench.stages.stage import Stage
 from guidebench.stages.training import write_history
 from guidebench.train.classifier import accuracy, train
+
+FIRST = 64  # held-out images that one that was read must have finite logits for
 
 
 def run(stage: Stage) -> None:
@@ -39,6 +44,8 @@ def run(stage: Stage) -> None:
     else:
         model = classifier_checkpoint.read(options, len(held_out.classes))
         model = model.to(stage.device).to(memory_format=torch.channels_last)
+        images = to_float(held_out.images[:FIRST], stage.device)
+        check_outputs(model(images), Path(options.checkpoint))
     share, count = accuracy(model, held_out, stage.device), len(held_out.images)
     stage.events.metric(steps, validation_accuracy=share)
     folder.mkdir(parents=True, exist_ok=True)

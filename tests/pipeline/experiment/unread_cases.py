@@ -26,7 +26,7 @@ CASES = {
         {"source": "sportballs", "size": 16, "canvas": 16, "scale": [0.2, 0.3], "diameters": [4]},
         "scale",
         "[0.2, 0.3]",
-        "[0.4, 0.7], unless diameters is 0 or null",
+        "[0.4, 0.7], unless diameters is null or left out",
     ),
     "stabilizer beside cfg": Case(
         (*CFG, "stabilizer"), {"name": "ema"}, "'ema'", "nothing, unless guidance is classifier"
@@ -222,14 +222,14 @@ CASES = {
         ("metrics", "inception", "sha256"), "0" * 64, "0" * 64, "unless metrics.inception.weights"
     ),
     "training beside a checkpoint": _in(
-        CLEAN, CHECKPOINT | {"steps": 9}, "steps", "9", "300, unless checkpoint is 0 or null"
+        CLEAN, CHECKPOINT | {"steps": 9}, "steps", "9", "300, unless checkpoint is null or left out"
     ),
     "a half beside a guide's checkpoint": _in(
         CLEAN,
         CHECKPOINT | {"half": "second"},
         "half",
         "second",
-        "first, unless checkpoint is 0 or null",
+        "first, unless checkpoint is null or left out",
     ),
     "outputs of a training": Case(
         (*CLEAN, "outputs"), [3, 1, 0, 2], "[3, 1, 0, 2]", "nothing, unless checkpoint is a file"
@@ -240,14 +240,14 @@ CASES = {
         {"checkpoint": "x", "steps": 9},
         "steps",
         "9",
-        "1000, unless checkpoint is 0 or null",
+        "1000, unless checkpoint is null or left out",
     ),
     "a network beside a checkpoint": _in(
         DENOISER,
         {"checkpoint": "x", "channels": [8]},
         "channels",
         "[8]",
-        "[32, 64], unless checkpoint is 0 or null",
+        "[32, 64], unless checkpoint is null or left out",
     ),
     "a commit of no hub id": _in(
         DENOISER,

@@ -9,7 +9,7 @@ from guidebench.pipeline.experiment.allowed_names import Mistake
 from guidebench.pipeline.experiment.sections import Classifier, Denoiser, Model
 
 OWN = "module:attribute of your own"
-SOME, SOMEWHERE, OFF, FILE = "above 0", "true at some level", "0 or null", "a file"
+SOME, SOMEWHERE, OFF, FILE = "above 0", "true at some level", "null or left out", "a file"
 Readers = Mapping[str, tuple[str, ...]]
 # a key that is in no table is always read
 BY_GUIDANCE: Readers = {

@@ -441,7 +441,7 @@ CASES = {
         (*S, "classifiers", "clean"),
         {"architecture": "resnet18", "checkpoint": "a.onnx"},
         "a.onnx",
-        ".safetensors, .pt, .pth, .bin",
+        ".safetensors, .pt, .pth, .bin, .ckpt, .tar",
         "classifiers.clean.checkpoint",
     ),
     "a mean without a deviation": Case(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from pathlib import Path
 
 from guidebench.base.choices import classes, side
 from guidebench.pipeline.experiment.allowed_names import Mistake, below
@@ -14,7 +13,8 @@ from guidebench.pipeline.experiment.setup_consistency import plugin_mistakes
 from guidebench.pipeline.experiment.unread_keys import BY_WEIGHTS, OWN, unread
 
 UNLABELLED = "a data set without labels"
-WEIGHTS = (".safetensors", ".pt", ".pth", ".bin")  # endings of files of weights
+# endings of files of weights
+WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".tar")
 
 
 def classifier_mistakes(dataset: Dataset) -> Iterator[Mistake]:
@@ -66,7 +66,7 @@ def _given(classifier: Classifier, name: str, names: list[str]) -> Iterator[Mist
     readers = {k: v for k, v in BY_WEIGHTS.items() if (k, name) != ("half", "judge")}
     yield from unread(classifier, readers, "checkpoint")
     path, outputs = classifier.checkpoint, classifier.outputs
-    if path is not None and Path(path).suffix not in WEIGHTS:
+    if path is not None and not path.endswith(WEIGHTS):
         yield "checkpoint", path, f"a file {', '.join(WEIGHTS)}"
     if path is not None and outputs is not None:
         counts = [len(names)] if len(names) != 2 else [2, 1]

@@ -123,7 +123,8 @@ class Classifier(Model):
     checkpoint: str | None = Field(
         None,
         description="weights of that architecture, with its own last layer: a file .safetensors, "
-        ".pt, .pth or .bin (a state dict); null: it is trained here (docs/checkpoints.md)",
+        ".pt, .pth, .bin, .ckpt or .tar (a state dict); null: it is trained here "
+        "(docs/checkpoints.md)",
     )
     prefix: str | None = Field(
         None,

@@ -22,7 +22,7 @@ BETAS = DDPMLinear(1000).betas.tolist()
 
 
 def _adopted(folder: Path, here: Path, prediction: str = "eps") -> Denoiser:
-    adopt(at(folder), here, BETAS, prediction)
+    adopt(at(folder), here, BETAS, prediction, 8)
     assert all((here / name).is_file() for name in FILES)
     return Denoiser(here, CPU)
 
@@ -175,7 +175,7 @@ def test_other_weights_are_one_line(case, tmp_path, capsys) -> None:
     damage, said = DAMAGES[case]
     damage(path)
     with pytest.raises(UserError, match=said) as caught:
-        adopt(at(tmp_path / "theirs"), tmp_path / "ours", BETAS, "eps")
+        adopt(at(tmp_path / "theirs"), tmp_path / "ours", BETAS, "eps", 8)
     line = str(caught.value)
     assert "\n" not in line
     assert line.startswith(f"checkpoint: found {path.parent}/diffusion_pytorch_model.")
@@ -193,20 +193,91 @@ def test_settings_of_no_network_are_one_line(change, tmp_path) -> None:
     path = tmp_path / "unet/config.json"
     path.write_text(json.dumps(NETWORK | change))
     with pytest.raises(UserError, match=r"allowed: settings of a network") as caught:
-        adopt(at(tmp_path), tmp_path / "ours", BETAS, "eps")
+        adopt(at(tmp_path), tmp_path / "ours", BETAS, "eps", 8)
     assert str(caught.value).startswith(f"checkpoint: found {path} (")
     assert "\n" not in str(caught.value)
 
 
 def test_of_two_weights_the_safe_ones(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, weights="bin")
-    assert at(tmp_path).weights.suffix == ".bin"
+    assert [path.suffix for path in at(tmp_path).weights] == [".bin"]
     write_checkpoint(tmp_path)
     assert sorted(at(tmp_path).named()) == [
         "scheduler/scheduler_config.json",
         "unet/config.json",
         "unet/diffusion_pytorch_model.safetensors",
     ]
+
+
+def _in_parts(path: Path, count: int) -> list[Path]:
+    """As diffusers writes a large file: its tensors in some files, and an index."""
+    keys = load_file(path)
+    path.unlink()
+    paths = [
+        path.with_name(f"{path.stem}-{n + 1:05d}-of-{count:05d}.safetensors") for n in range(count)
+    ]
+    for n, part in enumerate(paths):
+        save_file({key: keys[key] for key in sorted(keys)[n::count]}, part, {"format": "pt"})
+    names = {key: paths[n % count].name for n, key in enumerate(sorted(keys))}
+    path.with_name(f"{path.name}.index.json").write_text(json.dumps({"weight_map": names}))
+    return paths
+
+
+def test_weights_in_parts(tmp_path: Path) -> None:
+    """Each of them is known by its content, and missed."""
+    written = write_checkpoint(tmp_path / "theirs")
+    unet = tmp_path / "theirs/unet"
+    paths = _in_parts(unet / "diffusion_pytorch_model.safetensors", 3)
+    files = at(tmp_path / "theirs")
+    assert files.weights == paths
+    assert set(paths) < set(files.named().values())
+    ours = _adopted(tmp_path / "theirs", tmp_path / "ours").model.state_dict()
+    assert all(torch.equal(ours[key], value) for key, value in written.state_dict().items())
+    save_file(load_file(paths[1]) | {"more": torch.ones(1)}, paths[1])
+    with pytest.raises(UserError, match=rf"found {unet} \(left over more\), allowed: the tensors"):
+        adopt(files, tmp_path / "other", BETAS, "eps", 8)
+    paths[0].unlink()
+    assert at(tmp_path / "theirs").weights == paths
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_half_precision_where_there_is_no_other(precision: str, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "theirs")
+    path = tmp_path / "theirs/unet/diffusion_pytorch_model.safetensors"
+    kind = {"fp16": torch.float16, "bf16": torch.bfloat16}[precision]
+    keys = {key: value.to(kind) for key, value in load_file(path).items()}
+    half = path.with_name(f"{path.stem}.{precision}.safetensors")
+    save_file(keys, half, {"format": "pt"})
+    assert at(tmp_path / "theirs").weights == [path]
+    path.unlink()
+    assert at(tmp_path / "theirs").weights == [half]
+    ours = _adopted(tmp_path / "theirs", tmp_path / "ours").model.state_dict()
+    assert all(torch.equal(ours[key], value.float()) for key, value in keys.items())
+
+
+def test_of_weights_and_their_average_none_is_taken(tmp_path: Path) -> None:
+    """A `.bin` with both: the first was taken silently."""
+    write_checkpoint(tmp_path, weights="bin")
+    path = tmp_path / "unet/diffusion_pytorch_model.bin"
+    state = torch.load(path, weights_only=True)
+    torch.save({"state_dict": state, "ema": {"decay": torch.ones(1)}}, path)
+    adopt(at(tmp_path), tmp_path / "ours", BETAS, "eps", 8)
+    torch.save({"state_dict": state, "ema": state}, path)
+    with pytest.raises(UserError, match="left over state_dict"):
+        adopt(at(tmp_path), tmp_path / "ours", BETAS, "eps", 8)
+
+
+def test_outputs_that_are_not_finite_are_one_line(tmp_path: Path) -> None:
+    """Of finite weights, whose products are infinite in float32."""
+    write_checkpoint(tmp_path / "theirs")
+    path = tmp_path / "theirs/unet/diffusion_pytorch_model.safetensors"
+    keys = load_file(path)
+    save_file(keys | {"conv_out.weight": keys["conv_out.weight"].sign() * 3e38}, path)
+    with pytest.raises(UserError) as caught:
+        adopt(at(tmp_path / "theirs"), tmp_path / "ours", BETAS, "eps", 8)
+    said = "(its outputs are not finite), allowed: weights that give finite numbers"
+    assert str(caught.value) == f"checkpoint: found {path} {said}"
+    assert not (tmp_path / "ours").exists()
 
 
 def test_a_pipeline_without_its_scheduler_lacks_one(tmp_path: Path) -> None:

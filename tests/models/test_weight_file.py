@@ -29,7 +29,7 @@ def network() -> nn.Module:
 def _said(path: Path) -> str:
     """What a file is found to be."""
     with pytest.raises(UserError) as caught:
-        tensors(path)
+        tensors(path, bool)
     line = str(caught.value)
     start, end = f"checkpoint: found {path} (", f"), allowed: {ALLOWED}"
     assert line.startswith(start)
@@ -141,7 +141,18 @@ OPTIMIZER = {"state": {0: {"exp_avg": torch.ones(3)}}, "param_groups": [{"lr": 0
     [
         (ONE, ONE),
         ({"state_dict": ONE, "epoch": 3, "optimizer": OPTIMIZER}, ONE),
-        ({"model": {"net": ONE}, "ema": TWO}, ONE),
+        ({"model": {"net": ONE}, "epoch": 3}, ONE),
+        (
+            {"model": {"net": ONE}, "ema": TWO},
+            {"model.net.a.weight": ONE["a.weight"], "ema.a.weight": TWO["a.weight"]},
+        ),
+        (
+            {"state_dict": {"model": ONE, "ema": TWO}},
+            {
+                "state_dict.model.a.weight": ONE["a.weight"],
+                "state_dict.ema.a.weight": TWO["a.weight"],
+            },
+        ),
         (
             {"model": ONE, "net": TWO},
             {"model.a.weight": ONE["a.weight"], "net.a.weight": TWO["a.weight"]},
@@ -154,15 +165,41 @@ OPTIMIZER = {"state": {0: {"exp_avg": torch.ones(3)}}, "param_groups": [{"lr": 0
 )
 def test_where_a_state_dict_lies(content, expected, tmp_path: Path) -> None:
     """Of two by usual names the first was taken; those by other names were not found."""
-    found = tensors(write_content(tmp_path / "weights.pt", content))
+    found = tensors(write_content(tmp_path / "weights.pt", content), bool)
     assert {name: tensor.tolist() for name, tensor in found.items()} == {
         name: tensor.tolist() for name, tensor in expected.items()
     }
+
+
+def test_what_is_no_network_is_left_out_beside_a_usual_key(tmp_path: Path) -> None:
+    path = write_content(tmp_path / "weights.pt", {"model": ONE, "criterion": TWO})
+    found = tensors(path, lambda state: state["a.weight"].shape == (1,))
+    assert found.keys() == {"a.weight"}
+    assert found["a.weight"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("tensor", "said"),
+    [
+        (torch.eye(3).to_sparse(), "sparse_coo"),
+        (torch.eye(3).to_sparse_csr(), "sparse_csr"),
+        (torch.ones(3, device="meta"), "on the device meta, without values"),
+    ],
+    ids=["coo", "csr", "meta"],
+)
+def test_tensors_without_each_value_are_one_line(tensor, said, tmp_path, recwarn) -> None:
+    """They were the architecture's fault, below a warning of torch's."""
+    path = write_content(tmp_path / "weights.pt", {"state_dict": {"a": torch.ones(1), "b": tensor}})
+    recwarn.clear()
+    with pytest.raises(UserError) as caught:
+        tensors(path, bool)
+    assert str(caught.value) == f"checkpoint: found {path} (b is {said}), allowed: dense tensors"
+    assert not recwarn.list
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     for ending in (".pth", ".safetensors"):
         path = tmp_path / f"no{ending}"
         with pytest.raises(UserError) as caught:
-            tensors(path)
+            tensors(path, bool)
         assert str(caught.value).startswith(f"checkpoint: found {path} (No such file")

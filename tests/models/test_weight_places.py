@@ -111,6 +111,57 @@ def test_of_two_networks_one_must_be_named(prefixes, images, tmp_path: Path) -> 
     assert torch.equal(logits[-1], other(images))
 
 
+@pytest.mark.parametrize(
+    ("keys", "prefixes"),
+    [
+        (("state_dict", "state_dict_ema"), ("state_dict.", "state_dict_ema.")),
+        (("model", "model_ema"), ("model.", "model_ema.module.")),
+        (("state_dict", "ema"), ("state_dict.model.", "ema.module.")),
+    ],
+)
+@pytest.mark.parametrize("trained", [False, True])
+def test_of_weights_and_their_average_one_must_be_named(
+    keys, prefixes, trained, images, tmp_path: Path
+) -> None:
+    """The weights were taken, and their average could not be asked for."""
+    states = [_small(3, seed) for seed in (0, 1)]
+    content: dict[str, Any] = {
+        key: prefixed(state, prefix.removeprefix(f"{key}."))
+        for key, prefix, state in zip(keys, prefixes, states, strict=True)
+    }
+    if "module" in prefixes[1]:
+        content[keys[1]]["n_averaged"] = torch.tensor(3)
+    if trained:
+        optimizer = {"state": {0: {"exp_avg": torch.ones(3)}}}
+        content |= {"epoch": 3, "optimizer": optimizer, "loss": {"weight": torch.ones(3)}}
+    line = _refused(content, tmp_path)
+    allowed = " or ".join(map(repr, prefixes))
+    assert line == f"prefix: found null, and PATH has small_cnn 2 times, allowed: {allowed}"
+    for prefix, state in zip(prefixes, states, strict=True):
+        model = read(section(tmp_path / "weights.pth", "small_cnn", prefix=prefix), 3)
+        assert torch.equal(model.body.state_dict()["0.0.weight"], state["0.0.weight"])
+
+
+def test_what_is_no_network_beside_the_weights_is_left_out(tmp_path: Path) -> None:
+    """An average of the parameters alone lacks what batch normalisation counts."""
+    state = _small(3)
+    parameters = {name: one for name, one in state.items() if "running" not in name}
+    assert len(parameters) < len(state)
+    content = {"model": state, "ema": parameters, "norm": {"mean": torch.ones(3)}}
+    path = write_content(tmp_path / "weights.pth", content)
+    assert read(section(path, "small_cnn"), 3)
+
+
+def test_another_network_than_the_weights_can_be_named(images, tmp_path: Path) -> None:
+    """The architecture that is asked for, by another key than the usual one."""
+    resnet = Classifier("small_resnet", 3, None, 3).body.state_dict()
+    content = {"model": resnet, "judge": _small(3)}
+    line = _refused(content, tmp_path)
+    assert line.startswith("checkpoint: found PATH below 'judge.' (left over model.")
+    options = section(tmp_path / "weights.pth", "small_cnn", prefix="judge")
+    assert read(options, 3)(images).shape == (4, 3)
+
+
 def test_one_network_beside_another_without_a_prefix(images, tmp_path: Path) -> None:
     """The names without one were taken for the other's, too."""
     state = _small(3, 1) | prefixed(_small(3, 2), "ema.")

@@ -29,7 +29,11 @@ def read(options: sections.Classifier, classes: int) -> Classifier:
     """
     path, chosen = Path(str(options.checkpoint)), options.outputs
     model = _build(options, classes, None, len(chosen) if chosen else classes)
-    place = _placed(options, tensors(path), model, classes)
+
+    def whole(state: Mapping[str, Tensor]) -> bool:
+        return any(place.said is None for place in places(state, model))
+
+    place = _placed(options, tensors(path, whole), model, classes)
     model, found = place.model, place.tensors
     if not chosen and (place.outputs, classes) == (1, 2):
         model = _build(options, classes, model.settings["hidden"], 1)

@@ -2,8 +2,9 @@
 
 import pickle
 import re
+import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ ALLOWED = (
 )
 ZIP = b"PK\x03\x04"
 HEAD = 512  # bytes that tell what a file is
+State = dict[str, Tensor]
 
 
-def tensors(path: Path) -> dict[str, Tensor]:
+def tensors(path: Path, whole: Callable[[State], bool]) -> State:
     """The tensors of a file by name; no code that it may hold is run.
 
-    UserError `checkpoint: found ..., allowed: ...` where it has no state dict.
+    Of several state dicts the one by a usual key, unless a network is `whole` in another, too; else
+    all of them, with their keys before their names. UserError `checkpoint: found ..., allowed: ...`
+    where it has none, or tensors without values in each place.
     """
     content = None
     try:
@@ -35,7 +39,9 @@ def tensors(path: Path) -> dict[str, Tensor]:
         if said is None and path.suffix == ".safetensors":
             content = load_file(path)
         elif said is None:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():  # of tensors that are refused below
+                warnings.simplefilter("ignore")
+                content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         said = error.strerror or str(error)
         raise UserError(
@@ -45,34 +51,43 @@ def tensors(path: Path) -> dict[str, Tensor]:
         said = _fault(error)
     if said:
         raise UserError(f"checkpoint: found {path} ({said}), allowed: {ALLOWED}")
-    state = _state_dict(content)
-    if state is None:
+    states = _states(content)
+    if not states:
         keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else "none"
         raise UserError(f"checkpoint: found {path} (keys: {keys[:80]}), allowed: {ALLOWED}")
+    state = _chosen(states, whole)
+    for name, tensor in state.items():
+        if tensor.is_meta or tensor.layout != torch.strided:
+            kind = "on the device meta, without values" if tensor.is_meta else str(tensor.layout)
+            said = f"{name} is {kind.removeprefix('torch.')}"
+            raise UserError(f"checkpoint: found {path} ({said}), allowed: dense tensors")
     return state
 
 
-def _state_dict(content: Any) -> dict[str, Tensor] | None:
-    """A mapping of names to tensors: itself or one below it.
-
-    Where several are below it, or one by an unusual key, that key comes before their names.
-    """
+def _states(content: Any) -> dict[tuple[str, ...], State]:
+    """Mappings of names to tensors by the keys that they lie below: a usual one's, or one more."""
     if not isinstance(content, Mapping) or not content:
-        return None
+        return {}
     if all(isinstance(value, Tensor) for value in content.values()):
-        return {str(name): tensor for name, tensor in content.items()}
-    usual: dict[str, Any] = {
-        key: state for key in NESTED if (state := _state_dict(content.get(key)))
-    }
-    if len(usual) == 1:
-        return next(iter(usual.values()))
-    every: dict[str, Mapping[Any, Tensor]] = usual or {
-        str(key): value
+        return {(): {str(name): tensor for name, tensor in content.items()}}
+    return {
+        (str(key), *keys): state
         for key, value in content.items()
-        if isinstance(value, Mapping) and all(isinstance(one, Tensor) for one in value.values())
+        for keys, state in _states(value).items()
+        if key in NESTED or not keys
     }
-    below = {f"{key}.{name}": one for key, state in every.items() for name, one in state.items()}
-    return below or None
+
+
+def _chosen(states: dict[tuple[str, ...], State], whole: Callable[[State], bool]) -> State:
+    """One state dict, or all of them, as `tensors`."""
+    usual = [keys for keys in states if all(key in NESTED for key in keys)]
+    if len(usual) == 1 and not any(whole(states[keys]) for keys in states if keys != usual[0]):
+        return states[usual[0]]
+    return {
+        ".".join((*keys, name)): tensor
+        for keys, state in states.items()
+        for name, tensor in state.items()
+    }
 
 
 def _kind(path: Path) -> str | None:

@@ -47,8 +47,9 @@ def _train(stage: Stage) -> None:
 def _adopt(stage: Stage) -> None:
     """Save the network of a checkpoint; UserError when it is not what the config says."""
     dataset, options = stage.job.dataset, stage.options.denoiser
-    channels = read(stage.layout.data(dataset) / "train").images.shape[1]
+    channels, size = read(stage.layout.data(dataset) / "train").images.shape[1:3]
     betas = stage.schedule().discrete_betas().tolist()
     agreement.check(dataset, stage.options, channels, betas)
-    adopt(published.files(options), stage.layout.denoiser(dataset), betas, options.prediction)
+    files, folder = published.files(options), stage.layout.denoiser(dataset)
+    adopt(files, folder, betas, options.prediction, size)
     stage.finish(FILES)

@@ -107,6 +107,24 @@ def test_a_checkpoint_is_opened_and_given_an_image(smoke, tmp_path) -> None:
         assert line.startswith(f"{key}.checkpoint: found {path} ({what}), allowed: ")
 
 
+def test_a_checkpoint_gives_finite_logits(smoke, tmp_path) -> None:
+    """A negative variance is a finite number, and all that comes of it NaN."""
+    from torchvision import models
+
+    key, path = ".".join(CLASSIFIER), tmp_path / "best.pth.tar"
+    state = models.mobilenet_v3_small(num_classes=10).state_dict()
+    keys = {"architecture": "mobilenet_v3_small", "checkpoint": str(path), "noise_trained": False}
+    smoke["datasets"]["mnist"]["classifiers"]["noise_trained"] = keys
+    torch.save({"state_dict": state, "epoch": 3}, path)
+    assert said(smoke, tmp_path) == []
+    state["features.0.1.running_var"].fill_(-1)
+    torch.save(state, path)
+    assert said(smoke, tmp_path) == [
+        f"{key}.checkpoint: found {path} (its outputs are not finite), allowed: weights that give "
+        "finite numbers"
+    ]
+
+
 def test_a_list_of_pictures_is_read_before_the_first_job(smoke, tmp_path, monkeypatch) -> None:
     """`prepare` found it, in the middle of a run; no picture is decoded for it."""
     faces = tmp_path / "faces"
@@ -164,6 +182,12 @@ DAMAGES: dict[str, tuple[Any, str]] = {
     "whole numbers": (
         lambda path: save_file(load_file(path) | {"conv_in.bias": torch.ones(32).char()}, path),
         "conv_in.bias is of type int8), allowed: finite floating-point numbers",
+    ),
+    "too large together": (
+        lambda path: save_file(
+            load_file(path) | {"conv_out.weight": torch.full((3, 32, 3, 3), 3e38)}, path
+        ),
+        "its outputs are not finite), allowed: weights that give finite numbers",
     ),
     "NaN": (
         lambda path: save_file(load_file(path) | {"conv_in.bias": torch.ones(32) / 0}, path),

@@ -115,7 +115,8 @@ def _unpublished(denoiser: Denoiser, made: str) -> Iterator[Mistake]:
             published.download(denoiser)
         absent = _missing_files(denoiser)
         there = bool(denoiser.revision) or Path(where).is_dir()
-        held = where if denoiser.revision or not there else _held(where)
+        below = Path(absent[0]).parent.name if absent else ""
+        held = where if denoiser.revision or not there else _held(where, below)
     except Exception as error:  # whatever the file system, the network and the hub's client say
         said = str(error).strip().partition("\n")[0]
         allowed = f"a folder that can be read, or {hub_id} that can be reached"
@@ -133,13 +134,15 @@ def _missing_files(denoiser: Denoiser) -> list[str]:
     return [name for name, path in files if not (path.is_file() and os.access(path, os.R_OK))]
 
 
-def _held(root: str) -> str:
-    """A folder, and what is in it, if it is there."""
+def _held(root: str, below: str = "") -> str:
+    """A folder, and what is in it, if it is there; or in the one `below`, if that is there."""
     if not Path(root).exists():
         return root
-    names = sorted(path.name for path in Path(root).iterdir())
+    inner = below if (Path(root) / below).is_dir() else ""
+    names = sorted(path.name for path in (Path(root) / inner).iterdir())
     more = ["..."] if len(names) > SHOWN else []
-    return f"{root} (with {', '.join(names[:SHOWN] + more) or 'nothing'} in it)"
+    where = f"its {inner}" if inner else "it"
+    return f"{root} (with {', '.join(names[:SHOWN] + more) or 'nothing'} in {where})"
 
 
 def check(config: Config, path: str, results: Path) -> None:

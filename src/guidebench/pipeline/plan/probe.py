@@ -93,7 +93,8 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
         betas, prediction = schedule.discrete_betas().tolist(), options.denoiser.prediction
         step = 0.0
         if options.denoiser.checkpoint:
-            adopt(published.files(options.denoiser), folder, betas, prediction)
+            files, size = published.files(options.denoiser), shape(options)[1]
+            adopt(files, folder, betas, prediction, size)
         else:
             clock = Clock()
             brief = options.denoiser.model_copy(update=short)

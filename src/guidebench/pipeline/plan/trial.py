@@ -95,12 +95,15 @@ def _misfit(options: Classifier, dataset: Dataset) -> str | None:
     """What is wrong with a file of weights: key, found, allowed; None: nothing."""
     import torch
 
+    from guidebench.base.seeds import normal
     from guidebench.models import classifier_checkpoint
+    from guidebench.models.classifier import check_outputs
 
     size = side(dataset.data)
     try:
         model = classifier_checkpoint.read(options, len(classes(dataset.data)))
-        model(torch.zeros(2, 3, size, size))
+        images = normal(torch.arange(2), 0, (3, size, size)).clamp(-1, 1)
+        check_outputs(model(images), Path(str(options.checkpoint)))
     except UserError as error:
         return str(error)
     except Exception as error:  # whatever a network says
@@ -128,18 +131,10 @@ def _denoiser_files(config: Config) -> Iterator[str]:
 
 def _unfit(files: published.Files, size: int) -> str | None:
     """What is wrong with a denoiser's network or weights: key, found, allowed; None: nothing."""
-    import torch
-
     from guidebench.models import denoiser
 
     try:
-        # on "meta", without numbers, it takes neither time nor memory
-        with torch.device("meta"), torch.no_grad():
-            network = denoiser.of_config(files.config)
-            label = torch.tensor([0]) if network.config.num_class_embeds else None
-            image = torch.zeros(1, network.config.in_channels, size, size)
-            network(image, torch.tensor(0), class_labels=label)
-        denoiser.weights(files, network)
+        denoiser.opened(files, size)
     except UserError as error:
         return str(error)
     except Exception as error:  # whatever a network says

@@ -109,7 +109,9 @@ def test_exponent_of_the_density_aimed_at(setup, scale, expected) -> None:
     assert exponent(Setup(**setup), scale) == expected
 
 
-def test_points_that_are_not_finite_have_no_class_and_no_error() -> None:
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, 1e200])
+def test_points_that_are_not_finite_have_no_class_and_no_error(value: float) -> None:
+    """Nor those so far off that no class has a density there in float64."""
     mixture = GaussianMixture(
         torch.tensor([[-1.0, 0.0], [1.0, 0.0]]).double(),
         torch.full((2,), 0.25).double(),
@@ -118,7 +120,7 @@ def test_points_that_are_not_finite_have_no_class_and_no_error() -> None:
     )
     reference = Reference(mixture, 0, 1.0, seed=0)
     points = torch.zeros(8, 2, dtype=torch.float64)
-    points[3, 1] = torch.nan
+    points[3, 1] = value
     for name, values in reference.measure(points, 4).items():
         assert values.shape == (5,)
         assert values.isnan().all(), name

@@ -154,15 +154,15 @@ class Reference:
     def measure(self, points: Tensor, blocks: int = 0) -> dict[str, Tensor]:
         """Each metric [1 + blocks] of points [N, *shape]: of all, then without each block.
 
-        Blocks are consecutive rows; `blocks` in 0 .. N - 1. All NaN where a point is not finite:
-        it has no class.
+        Blocks are consecutive rows; `blocks` in 0 .. N - 1. All NaN where a point has no class: it
+        is not finite, or so far off that the density of each class is 0.
         """
-        if not points.isfinite().all():
+        labels = self._classes(points)
+        if (labels < 0).any():
             return {name: torch.full((1 + blocks,), torch.nan) for name in METRICS}
         member = torch.arange(len(points)) * blocks // len(points)
         order = (points.flatten(1) @ self.directions.T).T.sort(dim=1)
         kept = [torch.ones(len(points), dtype=torch.bool), *(member != b for b in range(blocks))]
-        labels = self._classes(points)
         values = torch.tensor([self._values(points, labels, order, rows) for rows in kept])
         return dict(zip(METRICS, values.T, strict=True))
 
@@ -196,8 +196,9 @@ class Reference:
         ]
 
     def _classes(self, points: Tensor) -> Tensor:
-        """Class numbers [N] by the exact clean classifier."""
-        return self.mixture.log_posterior(points, 1.0, 0.0).argmax(1)
+        """Class numbers [N] by the exact clean classifier; -1 where that has no answer."""
+        posterior = self.mixture.log_posterior(points, 1.0, 0.0)
+        return posterior.argmax(1).where(~posterior.isnan().any(1), -1)
 
     def _frequencies(self, labels: Tensor) -> Tensor:
         """Share of each class [classes]."""

@@ -390,6 +390,18 @@ def test_a_folder_in_a_files_place_is_one_line(name, edited, tmp_path):
     ]
 
 
+def test_a_link_to_no_file_is_one_line(edited, tmp_path):
+    """Its name was among those that are there, and asked for."""
+    write_checkpoint(tmp_path / "theirs")
+    path = tmp_path / "theirs/unet/diffusion_pytorch_model.safetensors"
+    path.unlink()
+    path.symlink_to(tmp_path / "blobs/gone")
+    assert _said(_published(edited, tmp_path / "theirs")) == [
+        f"a.yaml: datasets.sportballs.denoiser.checkpoint: found a link at {path} that leads to no "
+        "file, allowed: a file there; see docs/checkpoints.md"
+    ]
+
+
 @pytest.mark.parametrize("name", ["nowhere", "model.safetensors"])
 def test_a_checkpoint_that_is_no_folder_is_one_line(name, edited, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"weights")

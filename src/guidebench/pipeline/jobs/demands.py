@@ -126,6 +126,8 @@ def _unpublished(denoiser: Denoiser, made: str) -> Iterator[Mistake]:
         allowed = f"a folder with {absent[0]}{'' if there else f', or {hub_id}'}"
         if (place := published.files(denoiser).folder / absent[0]).is_dir():
             held, allowed = f"a folder at {place}", "a file there"
+        elif place.is_symlink():
+            held, allowed = f"a link at {place} that leads to no file", "a file there"
         yield "checkpoint", held, f"{allowed}{made or '; see docs/checkpoints.md'}"
 
 

@@ -418,7 +418,7 @@ def test_split_by_identity_has_nobody_on_both_sides(tmp_path: Path) -> None:
     by_seed = []
     for seed in range(20):
         options = _options(tmp_path, split="identity")
-        parts = celeba.partitions(options, seed)
+        parts = celeba.partitions(options, seed, [])
         person = {_name(i): 1000 + i % persons for i in range(1, count + 1)}
         sides = {(person[name], side) for name, side in parts.items()}
         assert len(sides) == persons
@@ -427,7 +427,7 @@ def test_split_by_identity_has_nobody_on_both_sides(tmp_path: Path) -> None:
         (tmp_path / "identity_CelebA.txt").write_text(
             "\n".join(f"{name} {one}" for name, one in person.items() if int(name[:6]) % 3)
         )
-        fewer = celeba.partitions(options, seed)
+        fewer = celeba.partitions(options, seed, [])
         assert fewer == {name: parts[name] for name in fewer}
         _identities(tmp_path, persons, count)
     # a tenth of the persons: 20 x 40 draws, standard error 0.0106
@@ -519,7 +519,7 @@ def test_the_real_faces_by_identity(data_root: Path) -> None:
     if not root.is_dir():
         pytest.skip(f"no faces at {root}")
     options = _options(root, split="identity", attribute="Smiling", crop="squash", train=100)
-    parts = celeba.partitions(options, 0)
+    parts = celeba.partitions(options, 0, [])
     assert len(parts) == 10_000
     # a tenth of some thousand persons with one or two pictures each
     assert 0.07 < np.mean(list(parts.values())) < 0.13

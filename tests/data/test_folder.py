@@ -1,5 +1,6 @@
 """Pictures of any folder with a table of attributes: lists, tables, parquet, Hugging Face."""
 
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -153,6 +154,63 @@ def test_pictures_without_a_row_and_rows_without_a_picture_do_not_count(tmp_path
     assert len(train.labels) + len(validation.labels) == COUNT - 2
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_paths_tell_pictures_of_one_name_apart(packed: bool, tmp_path: Path) -> None:
+    """A row by its path alone was refused, and so were two pictures of a name."""
+    names = [f"{'ab'[number % 2]}/{number // 2}.png" for number in range(COUNT)]
+    if packed:
+        with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+            for number, name in enumerate(names):
+                archive.writestr(f"faces\\{name}", _png(number))
+    else:
+        _pictures(tmp_path / "faces", names)
+    for before in ("", "faces/", "./faces/", "images\\faces\\", "/data/faces/"):
+        FRAME.set_index(pd.Index([before + name for name in names])).to_csv(tmp_path / "t.csv")
+        _right(_options(tmp_path, table="t.csv"))
+    FRAME.set_index(pd.Index([name[2:] for name in names])).to_csv(tmp_path / "t.csv")
+    assert refused(_options(tmp_path, table="t.csv")) == (
+        f"{tmp_path}/t.csv: line 2: found 0.png, allowed: the path of one picture, as "
+        "faces/a/0.png or faces/b/0.png"
+    )
+
+
+def test_a_path_that_is_another_folders_takes_no_picture(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a copy without the folder b, and in whichever order they are listed."""
+    _pictures(tmp_path / "a", [f"{number}.png" for number in range(COUNT)])
+    rows = [f"a/{number}.png,{number % 2}" for number in range(COUNT)]
+    others = [f"b/{number}.png,{1 - number % 2}" for number in range(COUNT)]
+    for listed in (rows + others, others + rows):
+        (tmp_path / "t.csv").write_text("\n".join(["name,Male", *listed]))
+        _right(_options(tmp_path, table="t.csv"))
+    assert caplog.messages == 2 * [
+        f"{tmp_path}: {COUNT} of the {2 * COUNT} listed pictures are missing, the first is "
+        "b/0.png; the others are used"
+    ]
+    # both are as near to the one that is there
+    (tmp_path / "t.csv").write_text("name,Male\nb/1.png,1\nc/1.png,1\n")
+    said = refused(_options(tmp_path, table="t.csv"))
+    assert said == f"{tmp_path}/t.csv: line 3: found c/1.png again, allowed: each picture once"
+
+
+@pytest.mark.parametrize("table", ["metadata.jsonl", None])
+def test_hugging_faces_metadata(table: str | None, tmp_path: Path) -> None:
+    """It is found where it is the only table."""
+    _pictures(tmp_path, [f"train/{number}.png" for number in range(COUNT)])
+    objects = [
+        {"Male": value, "file_name": f"train/{number}.png", "text": None}
+        for number, value in enumerate(FRAME.Male.astype(bool))
+    ]
+    path = tmp_path / "metadata.jsonl"
+    path.write_text("\n".join(map(json.dumps, objects)) + "\n")
+    _right(_options(tmp_path, table=table))
+    assert sources.files(_options(tmp_path, table=table), tmp_path)[0] == path
+    if table is None:
+        (tmp_path / "more.csv").write_text("")
+        assert refused(_options(tmp_path)).startswith("data.table: found null, allowed: the table")
+
+
 def test_what_will_not_do_is_one_line(tmp_path: Path) -> None:
     assert "found no picture" in refused(_options(tmp_path / "nowhere"))
     _pictures(tmp_path, ["a/1.png", "b/1.png"])
@@ -164,12 +222,14 @@ def test_what_will_not_do_is_one_line(tmp_path: Path) -> None:
     assert said.startswith("data.table: found null, allowed: the table that says which pictures")
     (tmp_path / "t.csv").write_text("name,Male\n2.png,1\n")
     assert refused(_options(tmp_path, table="t.csv")) == (
-        f"{tmp_path}/t.csv: found 2.png, and none of the pictures of {tmp_path}, as 1.png, "
-        "allowed: their file names"
+        f"{tmp_path}/t.csv: found 2.png, and none of the pictures of {tmp_path}, as a/1.png, "
+        f"allowed: their file names, or paths below {tmp_path}"
     )
     (tmp_path / "t.csv").write_text("name,Male\n1.png,perhaps\n")
     said = refused(_options(tmp_path, table="t.csv"))
-    assert "line 2, column Male: found 'perhaps' for 1.png, allowed: -1, 0, 1, false, true" in said
+    assert (
+        "line 2, column Male: found 'perhaps' for a/1.png, allowed: -1, 0, 1, false, true" in said
+    )
     assert "cannot be read" in refused(_options(tmp_path, table="none.csv"))
     (tmp_path / "t.parquet").write_bytes(b"PAR1 and no more")
     assert "t.parquet: cannot be read" in refused(_options(tmp_path, table="t.parquet"))

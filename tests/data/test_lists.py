@@ -16,7 +16,7 @@ BARE = FRAME.assign(image_id=[name[:6] for name in NAMES])
 
 
 def _has(path: Path, known: list[str] | None = None) -> dict[str, int]:
-    return has("Male", path, lambda: NAMES if known is None else known)
+    return has("Male", path, NAMES if known is None else known)
 
 
 def _said(path: Path, known: list[str] | None = None) -> str:
@@ -132,6 +132,23 @@ TEXT = FRAME.to_csv(index=False)
         (TEXT.replace("000002", "000001"), "line 3: found 000001.jpg again, allowed: each picture"),
         (TEXT.replace("2.jpg,1,1", "2.jpg,1"), "line 3: found 2 fields, allowed: 3, as most lines"),
         (TEXT.replace("image_id,Young,Male\n", ""), "found no line with a name for each column"),
+        (TEXT.replace("Young", "Male"), "found 2 columns Male, allowed: one"),
+        (
+            b"PK\3\4\0\0",
+            "found a zip archive, as an .xlsx is, allowed: a .csv, .tsv, .txt, .jsonl or ",
+        ),
+        (
+            '{"file_name": "a.jpg", "Male": 1}\n{"file": "b.jpg", "Male": 1}\n',
+            """line 2: found '{"file": "b.jpg", "Male": 1}', allowed: an object""",
+        ),
+        (
+            '{"file_name": "a.jpg", "Male": 1, "Male": 0}',
+            """line 1: found '{"file_name": "a.jpg", "Male": 1, "Male": 0}', allowed: an object""",
+        ),
+        (
+            '{"file_name": "a.jpg", "Male": 1}\n{"file_name": "b.jpg"}\n',
+            "line 2, column Male: found an empty cell for b.jpg, allowed: -1, 0, 1, false, true",
+        ),
         ("image_id\n" + "\n".join(NAMES), "line 2: found 1 fields, allowed: a name and a value"),
     ],
 )

@@ -53,9 +53,18 @@ class Sampler(NamedTuple):
     uses: tuple[str, ...]  # of a guide's prediction: eps, x0
     options: tuple[str, ...] = ()  # keys of `sampling` that it alone reads
     evaluations: int = 1  # of the denoiser, in a step
+    spared: int = 0  # of these, those that the last step, to clean data, goes without
     has_mean: bool = False  # its step has a mean, which guidance can shift
     # steps only within a logsnr of +-9 where a process ends far in noise (`diffusion.time_grid`)
     walks_signal: bool = False
+
+    def calls(self, steps: int) -> int:
+        """Evaluations of the denoiser in that many steps.
+
+        >>> SAMPLERS["heun"].calls(50)
+        99
+        """
+        return steps * self.evaluations - self.spared
 
 
 SAMPLERS = Methods(
@@ -63,7 +72,7 @@ SAMPLERS = Methods(
     euler_maruyama=Sampler(("eps",), ("limit",), has_mean=True, walks_signal=True),
     ddim=Sampler(("eps", "x0"), ("eta",)),
     dpmpp_2m=Sampler(("x0",)),
-    heun=Sampler(("eps",), evaluations=2, walks_signal=True),
+    heun=Sampler(("eps",), evaluations=2, spared=1, walks_signal=True),
 )
 SAID = ("evaluations", "has_mean", "walks_signal")  # attributes of a user's sampler
 

@@ -26,6 +26,8 @@ LISTS = {
 FACES = ("", "celeba", "Anno", "Eval", "Img")
 SUFFIXES = (".jpg", ".jpeg", ".png")
 PACKED = (".parquet", ".arrow")
+# what Hugging Face lays beside pictures, and the endings of other tables in text
+METADATA, TABLES = "metadata.jsonl", (".jsonl", ".csv", ".tsv")
 ARCHIVE = ".zip"
 
 
@@ -137,6 +139,16 @@ def packed(data: Any) -> list[Path]:
     return below(data, PACKED) if data.table is None else []
 
 
+def table(data: Any) -> Path | None:
+    """A folder's table of attributes: the one that is named, or Hugging Face's if it lies alone."""
+    if data.table is not None:
+        return Path(data.root) / data.table
+    if data.attribute is None or packed(data):
+        return None
+    lying = below(data, TABLES)
+    return lying[0] if [path.name for path in lying] == [METADATA] else None
+
+
 def held(data: Any) -> str:
     """What a folder may hold its pictures in, in words."""
     plain = f"pictures ({', '.join(SUFFIXES)}) or a {ARCHIVE} of them"
@@ -150,9 +162,9 @@ def zipped(data: Any) -> list[Path]:
 
 def folder(data: Any) -> list[Path]:
     """A folder's table, if it has one, and its pictures or the files that hold them."""
-    table = [] if data.table is None else [Path(data.root) / data.table]
+    said = table(data)
     held = packed(data) or below(data, SUFFIXES) or zipped(data)
-    return [*table, *(held or [Path(data.root) / f"*{SUFFIXES[0]}"])]
+    return [*([said] if said else []), *(held or [Path(data.root) / f"*{SUFFIXES[0]}"])]
 
 
 def option_files(data: Any, results: Path) -> list[Path]:

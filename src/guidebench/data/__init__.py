@@ -11,7 +11,7 @@ from typing import Any
 from guidebench.base.choices import DIGITS_OF
 from guidebench.base.seeds import derive
 from guidebench.base.sources import from_package
-from guidebench.data.dataset import DataSet, split, subset
+from guidebench.data.dataset import DataSet, per_class, split, subset
 from guidebench.data.door import admitted, pair
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.recording import Methods
@@ -81,12 +81,18 @@ def load(options: Any, seed: int) -> tuple[DataSet, DataSet]:
     return pair(*splits, options)
 
 
-def check_lists(options: Any, seed: int) -> None:
-    """UserError where pictures' lists and tables are not what `load` will take; decodes none."""
-    from guidebench.data import celeba, folder
+def check_lists(options: Any, seed: int) -> tuple[list[int], list[int]]:
+    """Training and held-out images of each class; UserError where `load` will not take pictures.
+
+    Of these only the first one is decoded.
+    """
+    from guidebench.data import celeba, folder, pictures
 
     source = celeba if options.source == "celeba" else folder
-    source.chosen(options, derive(seed, options.source))
+    train, validation, opened = source.chosen(options, derive(seed, options.source))
+    part, names = train
+    pictures.picture(opened, names[part.images[0]], options)
+    return per_class(part), per_class(validation[0])
 
 
 def _split(data: DataSet, options: Any, seed: int) -> tuple[DataSet, DataSet]:

@@ -1,18 +1,16 @@
 """CelebA from a local folder: unpacked or zipped, full or partial, of any stored size."""
 
-import logging
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from guidebench.base import sources
 from guidebench.base.choices import attribute_values
 from guidebench.base.seeds import derive
 from guidebench.data.dataset import DataSet, subset
-from guidebench.data.lists import has, one_of, rows, said
+from guidebench.data.lists import has, one_of, rows, said, say_missing
 from guidebench.data.pictures import Chosen, Opened, archived, decoded, numbered
 from guidebench.pipeline.errors import UserError
 
-log = logging.getLogger(__name__)
 PARTS = {"0": 0, "1": 1, "2": 2}
 HELD_OUT = 0.1  # of the persons, in a split by identity
 
@@ -35,11 +33,11 @@ def chosen(options: Any, seed: int) -> Chosen:
             "the attribute files"
         )
     names, opened = pictures(options)
-    parts = partitions(options, seed)
+    parts = partitions(options, seed, names)
     labels, classes = dict.fromkeys(parts, -1), attribute_values(options)
     if options.attribute is not None:
-        labels = has(options.attribute, sources.listing(options, "attributes"), lambda: names)
-    _count(root, {name for name in parts if name in labels}, set(names))
+        labels = has(options.attribute, sources.listing(options, "attributes"), names)
+    say_missing(root, [name for name in parts if name in labels], names)
     splits = []
     for number, key in enumerate(("train", "validation")):
         listed = [name for name in names if parts.get(name) == number and name in labels]
@@ -54,13 +52,14 @@ def chosen(options: Any, seed: int) -> Chosen:
     return Chosen(splits[0], splits[1], opened)
 
 
-def partitions(options: Any, seed: int) -> dict[str, int]:
+def partitions(options: Any, seed: int, names: list[str]) -> dict[str, int]:
     """Picture -> 0 train, 1 validation, 2 test: the official ones, or by identity.
 
-    By identity, a person and the seed decide, whichever pictures are there; none is for a test.
+    By identity, a person and the seed decide, whichever pictures (`names`) are there; none is for a
+    test.
     """
     path = sources.listing(options, sources.split_list(options))
-    listed = rows(path, lambda: pictures(options)[0])[1]
+    listed = rows(path, names)[1]
     if options.split == "official":
         return {row.picture: one_of(PARTS, path, row, 0, ["partition"]) for row in listed}
     persons = {row.picture: said(path, row, 0, ["identity"]) for row in listed}
@@ -69,18 +68,6 @@ def partitions(options: Any, seed: int) -> dict[str, int]:
         for person in set(persons.values())
     }
     return {picture: held_out[person] for picture, person in persons.items()}
-
-
-def _count(root: Path, listed: set[str], found: set[str]) -> None:
-    """Say how many of the listed pictures are missing, as they are in many copies."""
-    if missing := listed - found:
-        log.warning(
-            "%s: %s of the %s listed pictures are missing, the first is %s; the others are used",
-            root,
-            f"{len(missing):,}",
-            f"{len(listed):,}",
-            min(missing),
-        )
 
 
 def pictures(options: Any) -> tuple[list[str], Opened]:
@@ -92,4 +79,12 @@ def pictures(options: Any) -> tuple[list[str], Opened]:
         raise UserError(
             f"{packed}: missing, and no folder {sources.PICTURES} with pictures beside it"
         )
-    return archived(packed)
+    members, opened = archived(packed)
+    by_name: dict[str, str] = {}
+    for member in members:
+        if other := by_name.get(name := PurePosixPath(member).name):
+            raise UserError(f"{packed}: found {other} and {member}, allowed: one picture of a name")
+        by_name[name] = member
+    return sorted(by_name), Opened(
+        lambda name: opened.read(by_name[name]), lambda name: opened.where(by_name[name])
+    )

@@ -24,6 +24,13 @@ class DataSet:
         return DataSet(self.images[index], self.labels[index], self.classes, extra)
 
 
+def per_class(data: DataSet) -> list[int]:
+    """How many images each class has."""
+    labelled = data.labels[data.labels >= 0]
+    counts: list[int] = np.bincount(labelled, minlength=len(data.classes)).tolist()
+    return counts
+
+
 def stratified(labels: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
     """`count` <= n indices in random order, with the class shares of `labels` [n] to one image.
 

@@ -1,6 +1,6 @@
 """Pictures of any folder with a table of attributes, or of files that hold both (CelebA-HQ)."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from guidebench.base import sources
@@ -8,7 +8,7 @@ from guidebench.base.choices import attribute_values
 from guidebench.base.seeds import derive
 from guidebench.data import embedded
 from guidebench.data.dataset import DataSet, split
-from guidebench.data.lists import has
+from guidebench.data.lists import has, say_missing
 from guidebench.data.pictures import Chosen, Opened, archived, decoded, numbered
 from guidebench.pipeline.errors import UserError
 
@@ -28,9 +28,9 @@ def chosen(options: Any, seed: int) -> Chosen:
         labels, opened = embedded.pictures(files, options.attribute)
     else:
         labels, opened = _files(options)
-    names = sorted(labels)
+    # whichever folder holds them
+    names = sorted(labels, key=lambda name: (PurePosixPath(name).name, name))
     every = numbered(names, labels, attribute_values(options))
-    # split before they are decoded
     # split before they are decoded
     train, validation = split(every, options.train, options.validation, derive(seed, "split"))
     return Chosen((train, names), (validation, names), opened)
@@ -41,30 +41,35 @@ def _files(options: Any) -> tuple[dict[str, int], Opened]:
     root = Path(options.root)
     names, opened = _found(options)
     labels = dict.fromkeys(names, -1)
-    if options.attribute is not None:
-        if options.table is None:
+    if options.attribute is None:
+        alone: dict[str, str] = {}  # two of a name may be a picture and its mask: no table says so
+        for name in names:
+            if (other := alone.setdefault(PurePosixPath(name).name, name)) != name:
+                allowed = "one picture of a name"
+                raise UserError(f"{root}: found {other} and {name}, allowed: {allowed}")
+    else:
+        table = sources.table(options)
+        if table is None:
             raise UserError(
                 f"data.table: found null, allowed: the table that says which pictures of {root} "
                 f"have {options.attribute}"
             )
-        said = has(options.attribute, root / options.table, lambda: names)
+        said = has(options.attribute, table, names)
         labels = {name: said[name] for name in names if name in said}
         if not labels:
             raise UserError(
-                f"{root / options.table}: found {next(iter(said))}, and none of the pictures of "
-                f"{root}, as {names[0]}, allowed: their file names"
+                f"{table}: found {next(iter(said))}, and none of the pictures of "
+                f"{root}, as {names[0]}, allowed: their file names, or paths below {root}"
             )
+        say_missing(root, said, names)
     return labels, opened
 
 
 def _found(options: Any) -> tuple[list[str], Opened]:
-    """Names of the pictures in the folder, or in the archive in it, and what reads one."""
+    """Paths of the pictures below the folder, or in the archive in it, and what reads one."""
     root = Path(options.root)
-    paths: dict[str, Path] = {}
-    for path in sources.below(options, sources.SUFFIXES):
-        if other := paths.get(path.name):
-            raise UserError(f"{root}: found {other} and {path}, allowed: one picture of a name")
-        paths[path.name] = path
+    found = sources.below(options, sources.SUFFIXES)
+    paths = {path.relative_to(root).as_posix(): path for path in found}
     if paths:
         return list(paths), Opened(lambda name: paths[name].read_bytes(), paths.__getitem__)
     zipped = sources.zipped(options)

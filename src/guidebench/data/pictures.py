@@ -48,23 +48,23 @@ class Chosen(NamedTuple):
 
 
 def archived(packed: Path) -> tuple[list[str], Opened]:
-    """Sorted names of the pictures in a zip archive, and what reads the bytes of a name.
+    """Sorted paths of the pictures in a zip archive, and what reads the bytes of a path.
 
-    UserError for a damaged one, or two pictures of a name.
+    UserError for a damaged one.
     """
     try:
         archive = zipfile.ZipFile(packed)
     except BROKEN as error:
         raise UserError(f"{packed}: truncated or damaged ({error}); fetch it again") from error
-    members = _members(packed, archive.namelist())
+    members = _members(archive.namelist())
     opened = Opened(
         lambda name: archive.read(members[name]), lambda name: f"{packed}: {members[name]}"
     )
     return sorted(members), opened
 
 
-def _members(packed: Path, members: list[str]) -> dict[str, str]:
-    """Name of a picture -> member of the archive: of folders of CelebA's name, if there are any."""
+def _members(members: list[str]) -> dict[str, str]:
+    """Path of a picture -> member of the archive: of folders of CelebA's name, if there are any."""
     # some archives have backslashes
     paths = {name: PureWindowsPath(name) for name in members}
     paths = {
@@ -73,12 +73,7 @@ def _members(packed: Path, members: list[str]) -> dict[str, str]:
         if path.suffix.lower() in sources.SUFFIXES and not sources.hidden(path)
     }
     own = [name for name, path in paths.items() if path.parent.name == sources.PICTURES]
-    by_name: dict[str, str] = {}
-    for member in own or paths:
-        if other := by_name.get(paths[member].name):
-            raise UserError(f"{packed}: found {other} and {member}, allowed: one picture of a name")
-        by_name[paths[member].name] = member
-    return by_name
+    return {paths[member].as_posix(): member for member in own or paths}
 
 
 def decoded(chosen: Chosen, options: Any) -> tuple[DataSet, DataSet]:

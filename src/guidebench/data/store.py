@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from guidebench.data.dataset import DataSet
+from guidebench.data.dataset import DataSet, per_class
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.artifacts import atomic, read_json, write_json
 
@@ -60,8 +60,7 @@ def write(data: DataSet, folder: Path) -> list[str]:
     for name, array in arrays.items():
         with atomic(folder / f"{name}.npy") as temporary:
             np.save(temporary, array)
-    counts = np.bincount(data.labels[data.labels >= 0], minlength=len(data.classes)).tolist()
-    meta = {"classes": data.classes, "counts": counts, "shape": list(data.images.shape)}
+    meta = {"classes": data.classes, "counts": per_class(data), "shape": list(data.images.shape)}
     write_json(folder / "meta.json", meta)
     return [*(f"{name}.npy" for name in arrays), "meta.json"]
 

@@ -4,10 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from processes import module
+from weight_files import torchvision_model
 
 from guidebench import workload
 from guidebench.base.units import size
+from guidebench.models.classifier import Classifier
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.sections import Attack
@@ -16,7 +19,7 @@ from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import jobs
 from guidebench.pipeline.jobs.rates import STARTUP_SECONDS, Rates, assumed, stated
 from guidebench.pipeline.jobs.sharing import Source, Survey
-from guidebench.pipeline.plan.forecast import Cost, lines
+from guidebench.pipeline.plan.forecast import Cost, cost, lines
 from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, pending
 from guidebench.pipeline.plan.schedule import Task, makespan
 from guidebench.pipeline.records.artifacts import digest_of, read_json, write_json
@@ -93,6 +96,46 @@ def test_costs_follow_the_config(smoke) -> None:
         cost_model.evaluations(smoke, "mnist", part, c) for c in workload.cells(smoke, "mnist")
     ]
     assert sum(cells) == 8 * 4 * (1 + 1 + 1 + 2)
+
+
+def test_the_last_step_of_heun_evaluates_once(smoke) -> None:
+    """It was counted as two, in a forecast of 25 steps as 50 evaluations and not 49."""
+    mnist = smoke.datasets["mnist"]
+    sampling = mnist.sampling.model_copy(update={"sampler": "heun"})
+    smoke.datasets["mnist"] = mnist.model_copy(update={"sampling": sampling})
+    part = workload.block(smoke, "mnist", "selection-0")
+    found = [
+        cost_model.evaluations(smoke, "mnist", part, c) for c in workload.cells(smoke, "mnist")
+    ]
+    assert found == [8 * (2 * 4 - 1) * passes for passes in (1, 1, 1, 2)]
+
+
+def test_weights_are_counted_without_a_probe(repository: Path, tmp_path: Path, monkeypatch) -> None:
+    """With stated speeds each model was 100 kB."""
+    monkeypatch.chdir(repository)
+    config = load("workflow/config/sportballs64.yaml", ["metrics.inception.weights=null"])
+    layout, rates = Layout(tmp_path, config.name), stated(config, ["500"])
+
+    def disk(stage: str, classifier: str = "") -> float:
+        job = Job(stage, "sportballs", classifier)
+        return cost(config, layout, job, rates, {}).disk
+
+    assert disk("train_denoiser") == pytest.approx(4 * 22.41e6, rel=0.01)
+    sections, path = config.datasets["sportballs"].classifiers, tmp_path / "weights.pth"
+    torch.save(Classifier(sections["judge"].architecture, 4, 256).state_dict(), path)
+    assert disk("train_classifier", "judge") == pytest.approx(path.stat().st_size, rel=0.01)
+    # a file of weights, and a user's own network
+    torch.save(torchvision_model("squeezenet1_1", 4).state_dict(), path)
+    theirs = {"architecture": "squeezenet1_1", "checkpoint": str(path)}
+    sections["clean"] = sections["clean"].model_copy(update=theirs)
+    assert disk("train_classifier", "clean") == pytest.approx(path.stat().st_size, rel=0.05)
+    own = {"architecture": "small_networks:wide", "hidden": 8, "checkpoint": None}
+    (tmp_path / "small_networks.py").write_text(
+        "from torch import nn\n\n\ndef wide(outputs):\n    return nn.Linear(9999, 1000)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    sections["clean"] = sections["clean"].model_copy(update=own)
+    assert disk("train_classifier", "clean") == pytest.approx(4e7, rel=0.02)
 
 
 def test_an_attack_is_a_pass_to_and_fro_for_each_of_its_steps(smoke) -> None:

@@ -126,14 +126,16 @@ def test_a_checkpoint_gives_finite_logits(smoke, tmp_path) -> None:
 
 
 def test_a_list_of_pictures_is_read_before_the_first_job(smoke, tmp_path, monkeypatch) -> None:
-    """`prepare` found it, in the middle of a run; no picture is decoded for it."""
+    """`prepare` found it, in the middle of a run; one picture alone is decoded for it."""
     faces = tmp_path / "faces"
     write_faces(faces, np.arange(40) % 2, train=24)
     mnist = smoke["datasets"]["mnist"]
     mnist["data"] = {"source": "celeba", "root": str(faces), "size": 28}
     mnist |= {"target": {"Male": False}}
-    monkeypatch.setattr("guidebench.data.pictures.picture", lambda *given: 1 / 0)
+    decoded = []
+    monkeypatch.setattr("guidebench.data.pictures.picture", lambda *given: decoded.append(given))
     assert said(smoke, tmp_path) == []
+    assert len(decoded) == 1
     path = faces / "list_attr_celeba.txt"
     right = path.read_text()
     path.write_text(right.replace("000003.jpg -1", "000003.jpg no"))
@@ -148,6 +150,31 @@ def test_a_list_of_pictures_is_read_before_the_first_job(smoke, tmp_path, monkey
     mnist["data"] |= {"validation": 17}
     (line,) = said(smoke, tmp_path)
     assert line.startswith("datasets.mnist.data.train + data.validation: found 41, allowed: at mos")
+
+
+def test_pictures_that_prepare_would_refuse_are_one_line(smoke, tmp_path) -> None:
+    """The first picture is opened, and the labels of all are counted."""
+    faces = tmp_path / "faces"
+    mnist = smoke["datasets"]["mnist"] | {"target": {"Male": False}}
+    smoke["datasets"]["mnist"] = mnist
+    for source in (
+        {"source": "celeba"},
+        {"source": "folder", "table": "list_attr_celeba.txt", "train": 24, "validation": 16},
+    ):
+        mnist["data"] = source | {"root": str(faces), "size": 8}
+        write_faces(faces, np.arange(40) % 2, train=24)
+        assert said(smoke, tmp_path) == []
+        mnist["data"]["crop"] = 30
+        (line,) = said(smoke, tmp_path)
+        assert line.startswith("datasets.mnist.data.crop: found 30, allowed: at most 12, the short")
+        del mnist["data"]["crop"]
+        write_faces(faces, np.ones(40), train=24)
+        assert said(smoke, tmp_path) == [
+            "datasets.mnist.data.train: found 0 images of class 'Male: false', allowed: at least "
+            "6 of each class",
+            "datasets.mnist.data.validation: found 0 images of class 'Male: false', allowed: at "
+            "least 1 of each class",
+        ]
 
 
 BALLS = "datasets.sportballs.denoiser.checkpoint: found"

@@ -102,8 +102,8 @@ def evaluations(config: Config, dataset: str, block: Block, cell: Cell) -> float
     setup, batch = options.setups[cell.setup], options.sampling.micro_batch
     rows = -(-block.count // batch) * batch  # the last micro-batch is padded
     name = setup.sampler or options.sampling.sampler
-    per_step = sampler(name).evaluations * _passes(setup, cell)
-    return float(rows * workload.steps(config, dataset, cell, block) * per_step)
+    calls = sampler(name).calls(workload.steps(config, dataset, cell, block))
+    return float(rows * calls * _passes(setup, cell))
 
 
 def _passes(setup: Setup, cell: Cell) -> int:

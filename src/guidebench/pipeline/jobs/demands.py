@@ -85,7 +85,7 @@ def _absent(data: Any, results: Path) -> Iterator[Mistake]:
         yield "root", held, f"a folder with {sources.held(data)}, see docs/data.md"
     elif absent and root:
         yield "root", held, f"a folder with {absent[0].relative_to(root)}, see docs/config.md"
-    elif isinstance(data, FolderData) and data.attribute and not data.table:
+    elif isinstance(data, FolderData) and data.attribute and not sources.table(data):
         if files[0].suffix not in sources.PACKED:
             allowed = f"a table that says which pictures have {data.attribute}, see docs/data.md"
             yield "table", "null", allowed

@@ -72,7 +72,7 @@ def assumed(config: Config, name: str, images_per_second: float | None = None) -
     """
     if name in config.worlds:
         samplers = config.worlds[name].samplers.values()
-        asked = [one.steps * sampler(one.sampler).evaluations for one in samplers]
+        asked = [sampler(one.sampler).calls(one.steps) for one in samplers]
         cell = sum(WORLD_STEP * evaluations + WORLD_SCORE for evaluations in asked)
         return Rates(STARTUP_SECONDS, 0, 0, {}, {}, 0, cell)
     options = config.datasets[name]

@@ -98,7 +98,7 @@ def cost(
 
 
 def _disk(config: Config, job: Job) -> float:
-    """Bytes that a job leaves; models are counted with the probe's weights."""
+    """Bytes that a job leaves; of a training, weights alone: its states are removed at its end."""
     if job.dataset in config.worlds:
         return FOLLOWING_BYTES
     options = config.datasets[job.dataset]
@@ -112,6 +112,10 @@ def _disk(config: Config, job: Job) -> float:
         row = 4 * (hidden + len(classes(options.data)) + wide)
         row += 8 * (len(options.classifiers) + 1) + 1
         return float(cost_model.featured(config, job) * row)
+    if job.stage in ("train_denoiser", "train_classifier"):
+        from guidebench.pipeline.plan import memory  # starts torch
+
+        return 100_000.0 + memory.weights(options, job.classifier)
     return 100_000.0
 
 
@@ -240,8 +244,4 @@ def forecast(
     found, running = sharing.survey(config, layout), {item.job for item in items}
     contents = {job: digest for job, digest in found.contents.items() if job not in running}
     costs = [cost(config, layout, item.job, speed, contents) for item in items]
-    for number, item in enumerate(items):
-        if item.job.stage == "train_denoiser" and item.job.dataset in memory:
-            weights = memory[item.job.dataset]["weights"] * 2**20
-            costs[number] = costs[number]._replace(disk=weights)
     return [*head, *lines(config, found, items, costs, memory, workers)]

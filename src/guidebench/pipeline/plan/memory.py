@@ -21,10 +21,12 @@ from guidebench.base.choices import classes
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.built import clip_gradient
 from guidebench.guidance.gradients import ClassifierGradient
+from guidebench.models import classifier_checkpoint
 from guidebench.models import denoiser as denoisers
 from guidebench.models.classifier import Classifier
 from guidebench.models.precision import autocast
 from guidebench.pipeline.experiment.config import Config, Dataset
+from guidebench.pipeline.experiment.sections import Classifier as Section
 from guidebench.pipeline.experiment.sections import Setup
 from guidebench.pipeline.jobs.rates import kinds, shape
 
@@ -100,11 +102,35 @@ def line(config: Config, name: str) -> str:
     return f"{name}: predicted peak memory: {', '.join(sizes)}"
 
 
+def weights(options: Dataset, classifier: str) -> int:
+    """Bytes of the weights of a classifier, or with "" of the denoiser."""
+    section = options.classifiers.get(classifier)
+    if section and section.checkpoint is not None:
+        return _bytes(classifier_checkpoint.read(section, len(classes(options.data))))
+    # on "meta", without numbers, it takes neither time nor memory; a user's own may need them
+    own = section is not None and ":" in section.architecture
+    with torch.device("cpu" if own else "meta"):
+        return _bytes(
+            _classifier(options, section, section.architecture) if section else _network(options)
+        )
+
+
 def _network(options: Dataset) -> torch.nn.Module:
     if options.denoiser.checkpoint is not None:
         return denoisers.of_config(published.files(options.denoiser).config)
     channels, side, _ = shape(options)
     return denoisers.build(options.denoiser, side, channels, len(classes(options.data)))
+
+
+def _classifier(options: Dataset, section: Section, architecture: str) -> Classifier:
+    return Classifier(
+        architecture,
+        len(classes(options.data)),
+        section.hidden,
+        mean=section.mean,
+        std=section.std,
+        input_size=section.input_size,
+    )
 
 
 def _bytes(network: torch.nn.Module) -> int:
@@ -173,14 +199,7 @@ def _step(options: Dataset, guide: str | None, kind: str, rows: int, precision: 
     section = options.classifiers[guide]
     # a user's own code may not run without numbers
     architecture = "small_cnn" if ":" in section.architecture else section.architecture
-    classifier = Classifier(
-        architecture,
-        len(classes(options.data)),
-        section.hidden,
-        mean=section.mean,
-        std=section.std,
-        input_size=section.input_size,
-    )
+    classifier = _classifier(options, section, architecture)
     gradient = ClassifierGradient(
         evaluate,
         options.denoiser.prediction,

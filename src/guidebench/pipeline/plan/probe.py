@@ -76,7 +76,7 @@ def timed(action: Callable[[], Any]) -> float:
 
 
 def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
-    """Rates of a data set or world, and peak MiB after training and sampling, weights' MiB."""
+    """Rates of a data set or world, and peak MiB after training and sampling."""
     startup = FORKED * (time.time() - psutil.Process().create_time())
     stage = Stage(config, Job("probe", name), Layout(Path("results"), config.name), Clock())
     if name in config.worlds:
@@ -101,7 +101,6 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
             model, _ = denoisers.train(data, brief, schedule, 0, nowhere, clock, device)
             save(model, folder, betas, prediction)
             step = clock.step() / options.denoiser.gpus
-        weights = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         trained, steps = {}, {}
         for key, classifier in options.classifiers.items():
             if classifier.checkpoint is not None:
@@ -126,8 +125,8 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
         seconds = timed(
             lambda: sampler(setup, 1.0, guide, seeds, labels, steps=SAMPLING_STEPS)  # noqa: B023
         )
-        each = choices.sampler(setup.sampler or options.sampling.sampler).evaluations
-        sampled[key] = seconds / SAMPLING_STEPS / each / size
+        calls = choices.sampler(setup.sampler or options.sampling.sampler).calls(SAMPLING_STEPS)
+        sampled[key] = seconds / calls / size
     featured = sum(
         timed(lambda: extract(ClassifierFeatures(key, model), pixels, device))  # noqa: B023
         for key, model in trained.items()
@@ -136,7 +135,7 @@ def probe(config: Config, name: str) -> tuple[Rates, dict[str, float]]:
     if (network := inception(config.metrics.inception)) is not None:
         few = pixels[:FEW]
         featured += timed(lambda: extract(network, few, device)) / len(few)
-    memory = {"training": training, "sampling": peak_memory(), "weights": weights / 2**20}
+    memory = {"training": training, "sampling": peak_memory()}
     rates = Rates(startup, _prepared(options.data), step, steps, sampled, featured)
     return rates, memory
 

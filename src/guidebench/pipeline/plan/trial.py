@@ -10,6 +10,7 @@ from guidebench.base.seeds import derive
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.allowed_names import Mistake, below, in_words
 from guidebench.pipeline.experiment.config import ARCHITECTURES, Config, Dataset
+from guidebench.pipeline.experiment.image_counts import short
 from guidebench.pipeline.experiment.reading import load
 from guidebench.pipeline.experiment.sections import CelebaData, Classifier, CustomData, FolderData
 from guidebench.pipeline.jobs import agreement, demands, parallel, sharing
@@ -79,13 +80,14 @@ def _classifier_files(config: Config) -> Iterator[str]:
 
 
 def _lists(config: Config) -> Iterator[str]:
-    """A line for each list or table of pictures that `prepare` would refuse."""
+    """A line for each list or table of pictures that `prepare` would refuse, or is too short."""
     for name, dataset in config.datasets.items():
         if isinstance(dataset.data, CelebaData | FolderData):
             from guidebench.data import check_lists
 
             try:
-                check_lists(dataset.data, derive(config.seed, name, "data"))
+                counts = check_lists(dataset.data, derive(config.seed, name, "data"))
+                yield from in_words(below(f"datasets.{name}", short(dataset, *counts)))
             except UserError as error:
                 said = str(error)
                 yield f"datasets.{name}.{'' if said.startswith('data.') else 'data: '}{said}"

@@ -119,8 +119,9 @@ class FolderData(Pictures):
     )
     table: str | None = Field(
         None,
-        description="table of attributes, a path below `root` or a whole one: .csv or .parquet "
-        "with a column of the pictures' names, or a list as CelebA's (docs/data.md)",
+        description="table of attributes, a path below `root` or a whole one: .csv, .jsonl or "
+        ".parquet with a column of the pictures' names, or a list as CelebA's (docs/data.md); null "
+        "with an attribute: the only one in `root`, if it is Hugging Face's metadata.jsonl",
     )
     train: TrainCount = Field(description="number of training images")
     validation: PositiveInt = Field(description="number of held-out images")

@@ -28,6 +28,7 @@ from guidebench.report.claims.verdicts import (
     unbroken,
 )
 from guidebench.report.tables import SELECTION, Tables
+from guidebench.report.words import plural
 
 SHIFT = 0.15
 DIVERGED = 0.5
@@ -118,8 +119,9 @@ def clean_raw_fails(tables: Tables, dataset: str, clean_raw: Kind) -> Outcome:
     return Outcome(
         unless_missing(verdict, gaps),
         values,
-        f"Of {len(cells)} scales it fails for certain at {at_fails} and works for certain at "
-        f"{' '.join([at_works + '.', *gaps])}{otherwise}{which(tables, dataset, clean_raw)}",
+        f"Of {plural(len(cells), 'scale')} it fails for certain at {at_fails} and works for "
+        f"certain at {' '.join([at_works + '.', *gaps])}{otherwise}"
+        f"{which(tables, dataset, clean_raw)}",
     )
 
 

@@ -85,7 +85,8 @@ CLAIMS = [
     ),
     Claim(
         "Guidance by the clean classifier on x_t (clean/raw) fails.",
-        "at every scale: accuracy_judge < unguided + 0.15, or >= 50 % diverged, or cfd_judge "
+        "at every scale: accuracy_judge < unguided + 0.15 (does not count where unguided is above "
+        "0.85 for certain), or >= 50 % diverged, or cfd_judge "
         f"higher than unguided; {EXACT} or {JACKKNIFE}, shared by the three reasons, and for "
         "“does not hold” by the scales (Bonferroni)",
         accuracy.clean_raw_fails,

@@ -7,6 +7,7 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
+import pytest
 import synthetic_tables as synthetic
 from conftest import REPOSITORY
 from html_tags import Tags
@@ -14,6 +15,7 @@ from table_edits import ADAM, EMA9, EMA99, diverge, level, with_every_class
 
 from guidebench.report import outcome
 from guidebench.report.claims import findings
+from guidebench.report.claims.verdicts import FAILS, HOLDS, UNDECIDED
 from guidebench.report.pages import page
 from guidebench.report.tables import Tables
 
@@ -63,6 +65,29 @@ def test_the_papers_figures_and_tables_come_in_its_order(demo: Path) -> None:
     ]
     places = [text.index(f"{name}</h4>" if name.endswith(")") else name) for name in names]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count", "chance"),
+    [
+        ({}, "0 hold, 0 do not hold and\n17 are undecided", ""),
+        ({1: HOLDS}, "1 holds, 0 do not hold and\n16 are undecided", "less far from it. This is"),
+        (
+            {1: HOLDS, 2: FAILS},
+            "1 holds, 1 does not hold and\n15 are undecided",
+            "less far from it: of the 2 verdicts below up to about\n0.1. This is",
+        ),
+    ],
+)
+def test_the_page_counts_errors_by_chance_where_something_was_decided(
+    demo: Path, wanted: dict[int, str], count: str, chance: str
+) -> None:
+    tables = Tables.read(demo / "tables")
+    found = [one | {"verdict": wanted.get(one["id"], UNDECIDED)} for one in findings.decide(tables)]
+    text = page.render(demo, tables, found, demo / "figures")
+    assert count in text
+    assert ("A verdict is wrong by chance" in text) == bool(chance)
+    assert chance in text
 
 
 def test_page_shows_the_findings_table(demo: Path) -> None:

@@ -24,9 +24,11 @@ from guidebench.report.claims.verdicts import (
     measured,
     scales,
     sentence,
+    times,
     unbroken,
 )
 from guidebench.report.tables import SELECTION, Tables
+from guidebench.report.words import plural
 
 SHIFT = 0.15
 DIVERGED = 0.5
@@ -42,47 +44,54 @@ def share_of(tables: Tables, dataset: str, cell: Cell, metric: str, tests: int =
 class AgainstUnguided(NamedTuple):
     """The share of a cell that diverged, and judge's accuracy and cFD minus unguided's.
 
-    `missing`: what was not measured of these.
+    `missing`: what was not measured of these. `room`: unguided's accuracy may be low enough for
+    SHIFT more; without, that it is not reached says nothing of the guidance.
     """
 
     diverged: Interval
     accuracy: Interval
     cfd: Interval
     missing: list[str]
+    room: bool
 
     @property
     def fails(self) -> bool:
         """One of the three ways to fail is certain."""
-        return self.diverged.low >= DIVERGED or self.accuracy.high < SHIFT or self.cfd.positive
+        too_low = self.room and self.accuracy.high < SHIFT
+        return self.diverged.low >= DIVERGED or too_low or self.cfd.positive
 
     @property
     def works(self) -> bool:
         """None of the three ways to fail is left."""
-        return self.diverged.high < DIVERGED and self.accuracy.low >= SHIFT and self.cfd.negative
+        enough = self.room and self.accuracy.low >= SHIFT
+        return self.diverged.high < DIVERGED and enough and self.cfd.negative
 
 
-def _against_unguided(tables: Tables, dataset: str, cell: Cell, tests: int) -> AgainstUnguided:
+def _against_unguided(
+    tables: Tables, dataset: str, cell: Cell, room: bool, tests: int
+) -> AgainstUnguided:
     measures = [partial(share_of, tables, dataset, cell, "diverged", tests)]
     for metric in ("accuracy_judge", "cfd_judge"):
         pair = (cell, metric), (tables.unguided(dataset, cell.setup), metric)
         measures.append(partial(difference, tables, dataset, *pair, tests))
     missing: list[Unmeasured] = []
     diverged, accuracy, cfd = (known(measure, missing) for measure in measures)
-    return AgainstUnguided(diverged, accuracy, cfd, [sentence(error) for error in missing])
+    return AgainstUnguided(diverged, accuracy, cfd, [sentence(error) for error in missing], room)
 
 
 def clean_raw_fails(tables: Tables, dataset: str, clean_raw: Kind) -> Outcome:
     """Claim 8: guidance by the clean classifier on x_t fails at every scale."""
     setup = setup_of(tables, dataset, clean_raw)
     unguided = tables.unguided(dataset, setup)
-    measured(tables, dataset, unguided, "accuracy_judge")
+    before = share_of(tables, dataset, unguided, "accuracy_judge")
     if tables.is_broken(dataset, unguided):
         raise Unmeasured("not measured: unguided is broken, and all scales are compared with it")
     cells = scales(tables, dataset, setup)
-    values: Values = {}
+    room = before.low <= 1 - SHIFT
+    values = {} if room else before.values("accuracy_judge unguided")
     missing: dict[str, list[Cell]] = {}
     for cell in cells:
-        alone, at = _against_unguided(tables, dataset, cell, 1), f"at scale {cell.scale:g}"
+        alone, at = _against_unguided(tables, dataset, cell, room, 1), f"at scale {cell.scale:g}"
         for gap in alone.missing:
             missing.setdefault(gap, []).append(cell)
         values |= alone.diverged.values(f"diverged {at}")
@@ -90,21 +99,29 @@ def clean_raw_fails(tables: Tables, dataset: str, clean_raw: Kind) -> Outcome:
         values |= alone.cfd.values(f"cfd_judge above unguided {at}")
     # "fails" takes any of three reasons at every scale, "works" all three at any of the scales:
     # each is corrected for the number that it takes any of
-    fails = [cell for cell in cells if _against_unguided(tables, dataset, cell, 3).fails]
-    works = [cell for cell in cells if _against_unguided(tables, dataset, cell, len(cells)).works]
+    fails = [cell for cell in cells if _against_unguided(tables, dataset, cell, room, 3).fails]
+    works = [
+        cell for cell in cells if _against_unguided(tables, dataset, cell, room, len(cells)).works
+    ]
     at_fails, at_works = (
         ", ".join(f"{cell.scale:g}" for cell in certain) or "none" for certain in (fails, works)
     )
     base = tables.against(dataset, setup)
     otherwise = "" if base == unguided.setup else f" Compared with {base}."
+    if not room:
+        otherwise += (
+            f" The accuracy decides nothing: the judge calls {times(before, 100)} % of the "
+            f"unguided samples the target, and {100 * SHIFT:g} % more cannot be reached."
+        )
     verdict = FAILS if works else HOLDS if len(fails) == len(cells) else UNDECIDED
     # where a scale fails for certain, what is missing there would change nothing
     gaps = [gap for gap, of in missing.items() if not set(of) <= set(fails)]
     return Outcome(
         unless_missing(verdict, gaps),
         values,
-        f"Of {len(cells)} scales it fails for certain at {at_fails} and works for certain at "
-        f"{' '.join([at_works + '.', *gaps])}{otherwise}{which(tables, dataset, clean_raw)}",
+        f"Of {plural(len(cells), 'scale')} it fails for certain at {at_fails} and works for "
+        f"certain at {' '.join([at_works + '.', *gaps])}{otherwise}"
+        f"{which(tables, dataset, clean_raw)}",
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from guidebench.base.jackknife import agresti_coull
 from guidebench.report.claims.intervals import mean, proportion
-from guidebench.report.claims.kinds import Kind, along
+from guidebench.report.claims.kinds import Kind, along, followed
 from guidebench.report.claims.verdicts import (
     FAILS,
     HOLDS,
@@ -148,7 +148,7 @@ def x0_restores(tables: Tables, dataset: str, raw: Kind, x0: Kind) -> Outcome:
     first = _first_time(tables, dataset, raw)
     on_x0, on_raw = (along(tables, dataset, "accuracy", kind) for kind in (x0, raw))
     on_clean_images = [
-        tables.clean_accuracy(dataset, name) for name in raw.classifiers(tables.facts(dataset))
+        tables.clean_accuracy(dataset, name) for name in followed(tables, dataset, raw)
     ]
     clean = next(iter(on_clean_images), None)
     if clean is None:

@@ -1,10 +1,11 @@
 """A claim: what it says, when it holds, which kinds of guidance it needs, and its decision."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-from guidebench.report.claims.kinds import Kind, guides_of
-from guidebench.report.claims.saturation import saturated
+from guidebench.report.claims.kinds import Kind, followed, guides_of
+from guidebench.report.claims.premises import ignorant, saturated
 from guidebench.report.claims.verdicts import (
     UNDECIDED,
     UNMEASURED,
@@ -26,27 +27,52 @@ class Claim(NamedTuple):
     """A claim of the paper, its criterion ({fd}, {cfd}: the distance used) and its decision.
 
     `needs`: the kinds of guidance that it is about; `decide` gets them after tables and data set.
+    `forward`: it follows their classifiers along the forward process, and samples nothing.
+    `judged`: it asks which class the judge sees. `moot`: what a saturated one of these classifiers
+    makes of the question; "": nothing.
     """
 
     claim: str
     criterion: str
     decide: Callable[..., Outcome]
     needs: tuple[Kind, ...]
-    moot: str = ""  # what a saturated guide makes of the question; "": nothing
+    forward: bool = False
+    judged: bool = False
+    moot: str = ""
+
+    def finding(self, tables: Tables, dataset: str, number: int) -> dict[str, Any]:
+        """The claim on a data set: dataset, id, claim, criterion, values, verdict, reason."""
+        outcome = self.outcome(tables, dataset)
+        distances = {kind: tables.distance(dataset, kind) for kind in ("fd", "cfd")}
+        return {
+            "dataset": dataset,
+            "id": number,
+            "claim": self.claim,
+            "criterion": self.criterion.format(**distances),
+            "values": _safe(outcome.values),
+            "verdict": outcome.verdict,
+            "reason": outcome.reason,
+        }
 
     def outcome(self, tables: Tables, dataset: str) -> Outcome:
         """The decision on a data set; where there is none to make, the reason."""
         outcome = self._decided(tables, dataset)
-        if not self.moot:
+        about = followed if self.forward else guides_of
+        names = [name for kind in self.needs for name in about(tables, dataset, kind)]
+        names += ["judge"] * self.judged
+        full = saturated(tables, dataset, names) if self.moot else []
+        lost = ignorant(tables, dataset, names)
+        if not full and not lost:
             return outcome
-        guides = [name for kind in self.needs for name in guides_of(tables, dataset, kind)]
-        for one in saturated(tables, dataset, guides):
-            outcome = Outcome(
-                UNMEASURED if outcome.verdict == UNMEASURED else UNDECIDED,
-                outcome.values | one.share.values(f"accuracy {one.classifier}, unguided"),
-                f"The question does not arise: {one}, {self.moot}. {outcome.reason}",
-            )
-        return outcome
+        values = dict(outcome.values)
+        for found in (*(one.values for one in lost), *(one.values for one in full)):
+            values |= found
+        why = "; ".join([*map(str, lost), *(f"{one}, {self.moot}" for one in full)])
+        return Outcome(
+            UNMEASURED if outcome.verdict == UNMEASURED else UNDECIDED,
+            values,
+            f"The question does not arise: {why}. {outcome.reason}",
+        )
 
     def _decided(self, tables: Tables, dataset: str) -> Outcome:
         try:
@@ -55,3 +81,13 @@ class Claim(NamedTuple):
             return Outcome(UNMEASURED, {}, sentence(missing))
         except Undecided as reason:
             return Outcome(UNDECIDED, {}, sentence(reason))
+
+
+def _safe(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Plain Python numbers; None where one is not finite."""
+    return {
+        key: None
+        if value is None or not math.isfinite(value)
+        else (int(value) if key.split(",")[0] == "t" else float(value))
+        for key, value in values.items()
+    }

@@ -21,7 +21,7 @@ from guidebench.report.claims.verdicts import (
     unbroken,
 )
 from guidebench.report.tables import EVALUATION, SELECTION, Tables
-from guidebench.report.words import MISSING, number
+from guidebench.report.words import MISSING, number, plural
 
 LEVEL = 0.5  # of the rise before it, which a level step changes by at most
 Weights = dict[Cell, float]  # a sum of distances
@@ -41,7 +41,9 @@ def _guided(tables: Tables, dataset: str, setup: str, least: int) -> tuple[list[
     cells, on_broken = unbroken(tables, dataset, setup, least)
     cells = [cell for cell in cells if cell.scale]
     if len(cells) < least:
-        raise Unmeasured(f"not measured: {setup} has {len(cells)} scales above 0, {least} needed")
+        raise Unmeasured(
+            f"not measured: {setup} has {plural(len(cells), 'scale')} above 0, {least} needed"
+        )
     return cells, on_broken
 
 

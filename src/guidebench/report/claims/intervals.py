@@ -20,6 +20,7 @@ from guidebench.report.claims.verdicts import (
     Unmeasured,
     quantile,
 )
+from guidebench.report.words import plural
 
 RESAMPLES = 2000
 RELIABLE = 0.25  # a curve of which more is noise does not tell how high its correlation is
@@ -57,7 +58,7 @@ def mean(
     """
     values = values[np.isfinite(values)]
     if len(values) < 2:
-        raise Unmeasured(f"not measured: {len(values)} paired images, at least 2 are needed")
+        raise Unmeasured(f"not measured: {plural(len(values), 'paired image')}, at least 2 needed")
     estimate = float(values.mean()) - minus
     of_mean = max(least, float(values.std(ddof=1)) / len(values) ** 0.5)
     half = quantile(len(values) - 1, tests) * math.hypot(of_mean, error)
@@ -114,7 +115,10 @@ def rank_correlation_along(curve: pd.DataFrame) -> Interval:
     times, n = curve.shape
     mean = curve.mean(axis=1).to_numpy()
     if times < 3 or n < 2:
-        raise Unmeasured(f"not measured: {times} points of {n} images give no rank correlation")
+        raise Unmeasured(
+            f"not measured: no rank correlation from {plural(times, 'point')} of "
+            f"{plural(n, 'image')}"
+        )
     if len(set(mean)) < 2:
         raise Undecided(f"the mean is the same at all {times} t, so it has no rank correlation")
     weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n

@@ -117,11 +117,18 @@ def setup_of(tables: Tables, dataset: str, kind: Kind) -> str:
 
 
 def guides_of(tables: Tables, dataset: str, kind: Kind) -> list[str]:
-    """The classifiers that a claim on a kind is about: its plainest setups', or its first."""
-    facts = tables.facts(dataset)
-    if _fitting(tables, dataset, kind):
-        return [facts["setups"][name]["classifier"] for name in one_of_each(tables, dataset, kind)]
-    return kind.classifiers(facts)[:1]
+    """The classifiers that guide the setups that a claim on a kind is about; none of cfg."""
+    if not kind.classifier or not _fitting(tables, dataset, kind):
+        return []
+    setups = tables.facts(dataset)["setups"]
+    return [setups[name]["classifier"] for name in one_of_each(tables, dataset, kind)]
+
+
+def followed(tables: Tables, dataset: str, kind: Kind) -> list[str]:
+    """The classifier of a kind that is followed along the forward process (`along`)."""
+    rows = tables.sensitivity
+    known = set(rows.classifier[(rows.dataset == dataset) & (rows.input == kind.source)])
+    return [name for name in kind.classifiers(tables.facts(dataset)) if name in known][:1]
 
 
 def which(tables: Tables, dataset: str, *kinds: Kind) -> str:

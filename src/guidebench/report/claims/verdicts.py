@@ -11,7 +11,7 @@ from guidebench.base.cells import Cell
 from guidebench.base.jackknife import agresti_coull, standard_error
 from guidebench.report.metrics import METRICS, exact_share
 from guidebench.report.tables import BROKEN, EVALUATION, SELECTION, Measure, Tables
-from guidebench.report.words import number
+from guidebench.report.words import number, plural
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 UNMEASURED = "not measured"
@@ -158,7 +158,9 @@ def scales(tables: Tables, dataset: str, setup: str, least: int = 1) -> list[Cel
     """The setup at each scale of the config, ascending."""
     ascending = sorted(tables.facts(dataset)["setups"][setup]["scales"])
     if len(ascending) < least:
-        raise Unmeasured(f"not measured: {setup} has {len(ascending)} scales, {least} are needed")
+        raise Unmeasured(
+            f"not measured: {setup} has {plural(len(ascending), 'scale')}, {least} are needed"
+        )
     return [Cell(setup, float(scale)) for scale in ascending]
 
 
@@ -177,7 +179,7 @@ def unbroken(
     kept = [cell for cell in cells if cell.scale not in broken]
     if len(kept) < least:
         raise Unmeasured(
-            f"not measured: {len(kept)} of {len(cells)} scales of {setup} are not "
+            f"not measured: {len(kept)} of {plural(len(cells), 'scale')} of {setup} are not "
             f"broken, {least} are needed"
         )
     if len(kept) == len(cells):
@@ -211,7 +213,7 @@ def measured(
 def rank_correlation(x: Sequence[float] | pd.Series, y: Sequence[float] | pd.Series) -> float:
     """Spearman's correlation; Unmeasured with fewer than 3 points, Undecided with a constant."""
     if len(x) < 3:
-        raise Unmeasured(f"not measured: {len(x)} points give no rank correlation")
+        raise Unmeasured(f"not measured: no rank correlation from {plural(len(x), 'point')}")
     if len(set(y)) < 2:
         raise Undecided(f"all {len(x)} values are equal, so they have no rank correlation")
     return float(stats.spearmanr(x, y).statistic)

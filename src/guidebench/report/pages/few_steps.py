@@ -10,7 +10,7 @@ from guidebench.report.claims.verdicts import Interval
 from guidebench.report.figures import theme
 from guidebench.report.sampled import Against, against_none, ways
 from guidebench.report.tables import Tables
-from guidebench.report.words import MISSING, distance, number
+from guidebench.report.words import MISSING, distance, number, plural
 
 LOWER, HIGHER, EQUAL, UNMEASURED = "lower", "higher", "not distinguishable", "not measured"
 
@@ -57,8 +57,8 @@ def _said(found: list[Against], metric: str) -> list[str]:
         lower = [one.way for one in own if _verdict(one.gap) == LOWER]
         where = ", ".join(f"{way.sampler} in {way.steps}" for way in lower)
         sentences.append(
-            f"{theme.title(guide)} against {theme.title(plain)}: of {len(own)} pairs of sampler "
-            f"and steps its {metric} is lower for certain in {len(lower)}"
+            f"{theme.title(guide)} against {theme.title(plain)}: of {plural(len(own), 'pair')} of "
+            f"sampler and steps its {metric} is lower for certain in {len(lower)}"
             + (f" ({where})" if where else "")
             + f", higher in {counts[HIGHER]}, and not distinguishable in {counts[EQUAL]}"
             + (f"; {counts[UNMEASURED]} not measured." if counts[UNMEASURED] else ".")

@@ -5,7 +5,7 @@ from typing import Any
 
 from guidebench.base.cells import Cell
 from guidebench.report import chosen
-from guidebench.report.claims import saturation
+from guidebench.report.claims import premises
 from guidebench.report.claims.verdicts import Unmeasured, difference
 from guidebench.report.figures import theme
 from guidebench.report.pages import winners
@@ -41,7 +41,7 @@ def of(
         "rows": rows,
         "guided": tables.guided(dataset),
         "tied": tied,
-        "saturated": saturation.said(tables, dataset),
+        "premises": premises.said(tables, dataset),
         "unguided": _unguided(tables, dataset, metric, [row["setup"] for row in rows]),
         "floor": _floor(tables, dataset, metric),
         "claims": {

@@ -7,7 +7,7 @@ import numpy as np
 from guidebench.base.cells import Cell
 from guidebench.report import words
 from guidebench.report.chosen import selected, winner
-from guidebench.report.claims import saturation
+from guidebench.report.claims import premises
 from guidebench.report.claims.verdicts import Interval, Unmeasured, difference, quantile
 from guidebench.report.figures import theme
 from guidebench.report.tables import BROKEN, EVALUATION, SELECTION, Measure, Tables
@@ -119,12 +119,12 @@ def unranked(tables: Tables, dataset: str) -> list[str]:
 def warnings(tables: Tables, dataset: str) -> list[str]:
     """What to know before the numbers are compared: few images, few references, broken setups.
 
-    And guides that take unguided samples for the target.
+    And classifiers at chance, and guides that take unguided samples for the target.
     """
     facts, metric = tables.facts(dataset), tables.distance(dataset, "cfd")
     values = [entry.value for entry in contest(tables, dataset)]
     features = max((value.features for value in values), default=0)
-    lines = saturation.said(tables, dataset)
+    lines = premises.said(tables, dataset)
     splits = {"n_selection": SELECTION, "n": EVALUATION}
     few = [
         f"n = {facts[key]} on {split} seeds"

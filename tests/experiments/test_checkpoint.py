@@ -125,16 +125,19 @@ def test_a_forecast_probes_it(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "theirs", layout="flat", weights="bin")
     config = configured(_values(tmp_path / "theirs"), tmp_path / "tiny.json")
 
-    def probed() -> tuple[float, float, float]:
+    def probed() -> tuple[float, float, int]:
+        from guidebench.pipeline.plan import memory
         from guidebench.pipeline.plan.probe import probe
 
-        rates, memory = probe(config, "balls")
-        return rates.denoiser_step, rates.sampled["none"], memory["weights"]
+        rates, _ = probe(config, "balls")
+        weights = memory.weights(config.datasets["balls"], "")
+        return rates.denoiser_step, rates.sampled["none"], weights
 
     step, sampled, weights = apart(probed)
     assert step == 0
     assert sampled > 0
-    assert weights > 0.1
+    (file,) = (tmp_path / "theirs").glob("*.bin")
+    assert weights == pytest.approx(file.stat().st_size, rel=0.1)
 
 
 def test_assumed_rates_know_its_width(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def test_variations_are_cells_with_their_own_sampler_steps_and_cost(varied) -> N
     assert ways["clean/raw"] == ("ancestral", 4)
     assert ways["clean/raw@ddim-3"] == ("ddim", 3)
     assert ways["clean/raw@heun-3"] == ("heun", 3)
-    assert found["clean/raw@heun-3"][1] == 2 * found["clean/raw@ddim-3"][1]
+    # the last step takes one
+    assert found["clean/raw@heun-3"][1] / found["clean/raw@ddim-3"][1] == (2 * 3 - 1) / 3
     assert {one["eta"] for one, _ in found.values()} == {0.5}  # of sampling, for all that read it
 
 

@@ -290,6 +290,11 @@ IMPORTED = {
         "def rank(x):\n    return x\n\n\nFILLED = sorted([1, 2], key=rank)\n",
         Edit("return x", "return -x"),
     ),
+    "a partial function that is handed on": (
+        "from functools import partial\n\n\ndef rank(y, x):\n    return x * y\n\n\n"
+        "FILLED = sorted([1, 2], key=partial(rank, 1))\n",
+        Edit("x * y", "-x * y"),
+    ),
     "an inherited method": (
         "class Base:\n    def __init__(self):\n        self.x = 1\n\n\n"
         "class Made(Base):\n    pass\n\n\nFILLED = Made()\n",
@@ -308,6 +313,21 @@ def test_what_an_import_made_counts(edit: str, toy: Source) -> None:
     code.forget()
     before = _digest("toy.user:filled")
     toy.edit("toy/filled.py", old, new)
+    assert _digest("toy.user:filled") != before
+
+
+def test_a_partial_function_runs_when_it_is_called(toy: Source) -> None:
+    """Until then a constant that has it only names it."""
+    (toy.root / "toy" / "user.py").write_text(FILL)
+    (toy.root / "toy" / "filled.py").write_text(
+        "from functools import partial\n\n\ndef rank(y, x):\n    return x * y\n\n\n"
+        "FILLED = [partial(rank, 1)]\n"
+    )
+    code.forget()
+    before = _digest("toy.user:filled")
+    toy.edit("toy/filled.py", "x * y", "-x * y")
+    assert _digest("toy.user:filled") == before
+    toy.edit("toy/filled.py", "rank, 1", "rank, 2")
     assert _digest("toy.user:filled") != before
 
 

@@ -173,8 +173,10 @@ def chains(node: ast.AST, now: bool = True, call_of: ast.expr | None = None) -> 
             yield NameUse(called, now)
         else:
             yield from chains(node.func, now, call_of)
+        # functools' `partial` runs nothing: what gets it may
+        gets = call_of if called[-1:] == ["partial"] else node.func
         for argument in (*node.args, *node.keywords):
-            yield from chains(argument, now, node.func)
+            yield from chains(argument, now, gets)
         return
     for child in ast.iter_child_nodes(node):
         yield from chains(child, now, call_of)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,11 @@ FLOOR = "floor"
 # above this share of diverged images a cell is broken: the others are no longer a sample of what
 # its setup draws, and none of its numbers can win; one image of 64 may still be chance
 BROKEN = 0.02
+# rows are looked up by them thousands of times: where they stand is noted at the first time
+KEYS = ("dataset", "setup", "metric", "split")
+
+Places: TypeAlias = dict[tuple[str, ...], np.ndarray]  # the rows of a table by their KEYS
+NOWHERE = np.array([], dtype=np.intp)
 
 
 class Measure(NamedTuple):
@@ -50,7 +55,8 @@ class Measure(NamedTuple):
 class Tables(Told):
     """What stage `collect` wrote: long tables (pandas) and the summary (a dict).
 
-    `results` has the rows of cell_costs.parquet, too; `summary` those of environment.json.
+    `results` has the rows of cell_costs.parquet, too; `summary` those of environment.json. Where
+    rows stand is noted once: other rows, or other KEYS in them, are another `Tables`.
     """
 
     results: pd.DataFrame
@@ -93,7 +99,8 @@ class Tables(Told):
 
     def has(self, dataset: str, metric: str) -> bool:
         """Whether evaluation rows of this metric exist."""
-        return not _where(self.results, dataset=dataset, metric=metric, split=EVALUATION).empty
+        wanted = (dataset, metric, EVALUATION)
+        return any((key[0], *key[2:]) == wanted for key in self._places)
 
     def distance(self, dataset: str, kind: str) -> str:
         """The distance that verdicts use: `fid`/`cfid` of enough images, else on the judge."""
@@ -106,40 +113,58 @@ class Tables(Told):
         enough = len(rows) > 0 and images >= rows.get("features", rows.n * 0).max()
         return inception if enough else f"{kind}_judge"
 
+    @cached_property
+    def _places(self) -> Places:
+        return _by_keys(self.results)
+
+    @cached_property
+    def _jackknife_places(self) -> Places:
+        return _by_keys(self.jackknife)
+
+    @cached_property
+    def _reference_places(self) -> Places:
+        return _by_keys(self.reference_jackknife)
+
+    def _curve(self, dataset: str, setup: str, metric: str, split: str) -> np.ndarray:
+        """The rows of a curve: places in `results`, sorted by scale."""
+        rows = self._places.get((dataset, setup, metric, split), NOWHERE)
+        rows = rows[np.isfinite(_column(self.results, "value", rows))]
+        return rows[np.argsort(_column(self.results, "scale", rows), kind="stable")]
+
     def curve(self, dataset: str, setup: str, metric: str, split: str = EVALUATION) -> pd.DataFrame:
         """Columns of a `Measure` and scale, of one setup, sorted by scale; only finite values."""
-        rows = _where(self.results, dataset=dataset, setup=setup, metric=metric, split=split)
-        rows = rows[np.isfinite(rows.value)].reindex(columns=["scale", *Measure._fields])
-        return rows.sort_values("scale", ignore_index=True)
+        rows = self.results.take(self._curve(dataset, setup, metric, split))
+        return rows.reindex(columns=["scale", *Measure._fields]).reset_index(drop=True)
 
     def measure(
         self, dataset: str, cell: Cell, metric: str, split: str = EVALUATION
     ) -> Measure | None:
         """One value, or None when it was not measured or is not finite."""
-        rows = self.curve(dataset, cell.setup, metric, split)
-        rows = rows[_at(rows.scale, cell.scale)]
-        if rows.empty:
+        rows = self._curve(dataset, cell.setup, metric, split)
+        rows = rows[_at(_column(self.results, "scale", rows), cell.scale)]
+        if not len(rows):
             return None
-        row = rows.fillna({"reference_n": 0, "features": 0, "reference": ""}).iloc[0]
+        row = self.results.iloc[rows[0]].dropna()
         return Measure(
             float(row.value),
-            float(row.se),
+            float(row.get("se", math.nan)),
             int(row.n),
-            float(row.raw),
-            int(row.reference_n),
-            int(row.features),
-            row.reference,
+            float(row.get("raw", math.nan)),
+            int(row.get("reference_n", 0)),
+            int(row.get("features", 0)),
+            row.get("reference", ""),
         )
 
     def broken(self, dataset: str, setup: str, split: str = EVALUATION) -> list[float]:
         """The setup's scales (NaN: none) at which more images diverged than BROKEN allows."""
-        rows = self.curve(dataset, setup, "diverged", split)
-        most = np.maximum(1, BROKEN * rows.n) + 1e-9  # shares are rounded
-        return [float(scale) for scale in rows.scale[rows.value * rows.n > most]]
+        rows = self._curve(dataset, setup, "diverged", split)
+        scale, value, n = (_column(self.results, name, rows) for name in ("scale", "value", "n"))
+        most = np.maximum(1, BROKEN * n) + 1e-9  # shares are rounded
+        return [float(one) for one in scale[value * n > most]]
 
     def is_broken(self, dataset: str, cell: Cell, split: str = EVALUATION) -> bool:
         """Whether a cell is among those."""
-        scales = pd.Series(self.broken(dataset, cell.setup, split), dtype=float)
+        scales = np.array(self.broken(dataset, cell.setup, split))
         return bool(_at(scales, cell.scale).any())
 
     def chooser(self, dataset: str, metric: str) -> str:
@@ -159,16 +184,11 @@ class Tables(Told):
 
     def left_out(self, dataset: str, cell: Cell, metric: str) -> pd.Series:
         """The metric without each jackknife block of evaluation seeds, indexed by block."""
-        return self._left_out(self.jackknife, dataset, cell, metric)
+        return _left_out(self.jackknife, self._jackknife_places, dataset, cell, metric)
 
     def reference_left_out(self, dataset: str, cell: Cell, metric: str) -> pd.Series:
         """The metric without each jackknife block of the reference; empty where it has none."""
-        return self._left_out(self.reference_jackknife, dataset, cell, metric)
-
-    @staticmethod
-    def _left_out(table: pd.DataFrame, dataset: str, cell: Cell, metric: str) -> pd.Series:
-        rows = _where(table, dataset=dataset, **cell._asdict(), metric=metric, split=EVALUATION)
-        return rows.drop_duplicates("block").set_index("block").value.sort_index()
+        return _left_out(self.reference_jackknife, self._reference_places, dataset, cell, metric)
 
     def apart(self, dataset: str, first: Cell, second: Cell) -> float:
         """Mean pixel difference [0, 255] of two cells' shown images, of equal seeds; else NaN."""
@@ -193,6 +213,28 @@ class Tables(Told):
         if rows.empty:
             return None
         return Measure(float(rows.accuracy.iloc[0]), float(rows.se.iloc[0]), int(rows.n.iloc[0]))
+
+
+def _by_keys(table: pd.DataFrame) -> Places:
+    found: dict[tuple[str, ...], list[int]] = {}
+    for place, key in enumerate(zip(*(table[name] for name in KEYS), strict=True)):
+        found.setdefault(key, []).append(place)
+    return {key: np.array(places) for key, places in found.items()}
+
+
+def _column(table: pd.DataFrame, name: str, rows: np.ndarray) -> np.ndarray:
+    """A column of numbers, at some places."""
+    return table[name].to_numpy()[rows]
+
+
+def _left_out(
+    table: pd.DataFrame, places: Places, dataset: str, cell: Cell, metric: str
+) -> pd.Series:
+    rows = places.get((dataset, cell.setup, metric, EVALUATION), NOWHERE)
+    rows = rows[_at(_column(table, "scale", rows), cell.scale)]
+    blocks, first = np.unique(_column(table, "block", rows), return_index=True)
+    values = _column(table, "value", rows[first])
+    return pd.Series(values, pd.Index(blocks, name="block"), name="value")
 
 
 def _where(table: pd.DataFrame, **values: Any) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 from html import unescape
 from pathlib import Path
@@ -187,8 +188,9 @@ def test_the_best_of_all_is_said_where_no_classifier_guides_it() -> None:
     setups["clean/x0+ema0.99"] |= {"kind": "cfg"}
     assert "; of all: <code>clean/x0+ema0.99</code> at weight 100, 3.00" in line()
     setups["cfg"] = setups.pop("clean/x0+ema0.99")
-    for rows in (tables.results, tables.jackknife):
-        rows.loc[rows.setup == "clean/x0+ema0.99", "setup"] = "cfg"
+    renamed = {"setup": {"clean/x0+ema0.99": "cfg"}}
+    frames = {name: getattr(tables, name).replace(renamed) for name in ("results", "jackknife")}
+    tables = dataclasses.replace(tables, **frames)
     assert "; of all: <code>cfg</code> at weight 100, 3.00" in line()
     for setup in set(setups) - {"unguided", "cfg"}:
         del setups[setup]
@@ -236,8 +238,8 @@ def test_the_summary_has_no_empty_sentence() -> None:
     assert "<code>cfd_judge</code>: no guided setup can be ranked. At every" in found
     for setup in guided:
         del tables.facts("balls")["setups"][setup]
-    rows = tables.results
-    rows.drop(rows.index[rows.metric == "cfd_judge"], inplace=True)
+    left = tables.results[tables.results.metric != "cfd_judge"]
+    tables = dataclasses.replace(tables, results=left)
     found = summary(tables)
     assert "<code>cfd_judge</code>: no setup of this data set guides." in found
     assert "Unguided: not measured; floor: not measured." in found

@@ -623,6 +623,14 @@ def test_the_packages_that_a_method_is_in_or_imports_count(
     assert digest(1.0) == first
 
 
+def test_of_the_standard_library_a_module_counts_alone() -> None:
+    """As of an installed package: a method named json:dumps is not all that json imports."""
+    texts: dict[str, str] = {}
+    user_code._of_user(user_code.LIBRARY, user_code.LIBRARY / "json/__init__.py", texts)
+    own = [f"json/{name}.py" for name in ("__init__", "decoder", "encoder", "scanner")]
+    assert sorted(texts) == own
+
+
 def test_a_users_module_is_read_in_its_own_encoding(digest, tmp_path: Path) -> None:
     first = digest(my_methods="# -*- coding: latin-1 -*-\nMine = 'e'\n", mine_a="")
     path = tmp_path / "mine" / "my_methods.py"

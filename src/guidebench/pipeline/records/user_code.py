@@ -18,6 +18,7 @@ from guidebench.pipeline.records.packages import distribution
 from guidebench.pipeline.records.syntax import chains, imported, strip
 
 INSTALLED = ("site-packages", "dist-packages")
+LIBRARY = Path(sysconfig.get_paths()["stdlib"])
 
 
 @cache
@@ -75,7 +76,8 @@ def _of_user(root: Path, path: Path, texts: dict[str, str]) -> None:
         dotted = ".".join([bound.get(name, name), *attributes])
         if dotted.startswith(f"{recording.PACKAGE}."):
             texts[dotted] = import_digest(dotted)
-    own, installed = key.partition("/")[0].removesuffix(".py"), root.name in INSTALLED
+    own = key.partition("/")[0].removesuffix(".py")
+    installed = root.name in INSTALLED or root == LIBRARY
     for node in ast.walk(tree):
         level = node.level if isinstance(node, ast.ImportFrom) else 0
         names = []
@@ -104,9 +106,8 @@ def _of_user(root: Path, path: Path, texts: dict[str, str]) -> None:
 
 def _folders(root: Path, name: str) -> Iterator[Path]:
     """The folders of `sys.path` that hold a module of the user's of this name, first come first."""
-    library = sysconfig.get_paths()["stdlib"]
     for folder in dict.fromkeys((root, *map(Path, sys.path))):
-        if folder.name in INSTALLED or folder.is_relative_to(library):
+        if folder.name in INSTALLED or folder.is_relative_to(LIBRARY):
             continue
         if (folder / f"{name}.py").is_file() or (folder / name).is_dir():
             yield folder

@@ -78,7 +78,7 @@ def test_every_class_in_turn_with_picture_grids(copy) -> None:
     copy.configure("datasets/mnist/sampling/grid_setups", ["cfg"])
     assert copy.stale()["sample"] == 3 + 1  # both splits again, pictures; SportBalls untouched
     copy.only("mnist")
-    copy.run()
+    copy.run("--until", "findings", "plots")
     root = copy.root / "results/smoke"
     results = pd.read_parquet(root / "tables/results.parquet")
     digits = results[(results.dataset == "mnist") & (results.split == "evaluation")]

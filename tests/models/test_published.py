@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from guidebench.base.published import at
 from guidebench.diffusion.schedules import DDPMLinear
-from guidebench.models.denoiser import FILES, Denoiser, adopt, build, save
+from guidebench.models.denoiser import FILES, Denoiser, build, save
+from guidebench.models.denoiser_checkpoint import adopt
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment import sections
 

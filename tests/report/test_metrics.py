@@ -13,6 +13,7 @@ from guidebench.base.jackknife import agresti_coull
 from guidebench.report.claims.verdicts import difference, quantile, share_of
 from guidebench.report.columns import joined
 from guidebench.report.figures import drawing, sampling
+from guidebench.report.figures import rows as figure_rows
 from guidebench.report.metrics import METRICS, Metric
 from guidebench.report.pages import captions, rankings
 from guidebench.report.tables import Measure, Tables
@@ -38,6 +39,19 @@ def test_the_value_axis_says_what_the_record_says(metric: str) -> None:
     assert shown.title in axes.get_title()
     if shown.values == "share":
         assert axes.get_ylim() == (-0.02, 1.04)
+
+
+def test_the_axis_shows_whole_intervals() -> None:
+    tables = with_metric("fd_judge")
+    results = tables.results.copy()
+    # alike, so that the axis is linear
+    results.loc[results.metric == "fd_judge", "value"] += 100
+    results.loc[results.metric == "fd_judge", "se"] = 40
+    drawn = dataclasses.replace(tables, results=results)
+    rows = figure_rows.against_scale(drawn, "balls", "fd_judge")
+    axes = sampling.against_scale(drawn, "balls", "fd_judge").axes[0]
+    assert rows.high.max() > 1.15 * rows.value.max()
+    assert axes.get_ylim()[1] > rows.high.max()
 
 
 def test_records_do_not_share_a_figure() -> None:

@@ -2,7 +2,8 @@
 
 from guidebench.base import published
 from guidebench.data.store import joined, read
-from guidebench.models.denoiser import FILES, adopt, save
+from guidebench.models.denoiser import FILES, save
+from guidebench.models.denoiser_checkpoint import adopt
 from guidebench.pipeline.jobs import agreement, parallel
 from guidebench.stages.stage import Stage
 from guidebench.stages.training import write_history

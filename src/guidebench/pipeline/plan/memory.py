@@ -21,7 +21,7 @@ from guidebench.base.choices import classes
 from guidebench.diffusion.schedules import DDPMLinear
 from guidebench.guidance.built import clip_gradient
 from guidebench.guidance.gradients import ClassifierGradient
-from guidebench.models import classifier_checkpoint
+from guidebench.models import classifier_checkpoint, denoiser_checkpoint
 from guidebench.models import denoiser as denoisers
 from guidebench.models.classifier import Classifier
 from guidebench.models.precision import autocast
@@ -117,7 +117,7 @@ def weights(options: Dataset, classifier: str) -> int:
 
 def _network(options: Dataset) -> torch.nn.Module:
     if options.denoiser.checkpoint is not None:
-        return denoisers.of_config(published.files(options.denoiser).config)
+        return denoiser_checkpoint.of_config(published.files(options.denoiser).config)
     channels, side, _ = shape(options)
     return denoisers.build(options.denoiser, side, channels, len(classes(options.data)))
 

@@ -24,7 +24,8 @@ from guidebench.data.store import Stored
 from guidebench.guidance.sampling import Sampler
 from guidebench.metrics.extractors import ClassifierFeatures, extract, inception
 from guidebench.models import classifier_checkpoint
-from guidebench.models.denoiser import adopt, save
+from guidebench.models.denoiser import save
+from guidebench.models.denoiser_checkpoint import adopt
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.experiment.reading import load

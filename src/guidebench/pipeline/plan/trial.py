@@ -133,10 +133,10 @@ def _denoiser_files(config: Config) -> Iterator[str]:
 
 def _unfit(files: published.Files, size: int) -> str | None:
     """What is wrong with a denoiser's network or weights: key, found, allowed; None: nothing."""
-    from guidebench.models import denoiser
+    from guidebench.models import denoiser_checkpoint
 
     try:
-        denoiser.opened(files, size)
+        denoiser_checkpoint.opened(files, size)
     except UserError as error:
         return str(error)
     except Exception as error:  # whatever a network says

@@ -63,7 +63,7 @@ def quality(tables: Tables, dataset: str) -> Figure:
     drawn = Figure(figsize=(2.2 + 3 * len(samplers), 1 + 2.7 * len(metrics)))
     panels = drawn.subplots(len(metrics), len(samplers), squeeze=False, sharex=True, sharey="row")
     for line, metric in zip(panels, metrics, strict=True):
-        levels = list(whole.value[whole.metric == metric].dropna())
+        levels = sampling.to_show(whole[whole.metric == metric])
         for axes, sampler in zip(line, samplers, strict=True):
             for place, guide in enumerate(guides):
                 own = whole[(whole.metric == metric) & (whole.sampler == sampler)]

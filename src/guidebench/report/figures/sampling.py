@@ -27,13 +27,18 @@ def bars(rows: pd.DataFrame) -> np.ndarray:
     return np.array([rows.value - rows.low, rows.high - rows.value], dtype=float)
 
 
+def to_show(rows: pd.DataFrame) -> list[float]:
+    """What an axis has to show of intervals: values and upper ends, where there are any."""
+    return [*rows.value.dropna(), *rows.high.dropna()]
+
+
 def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     """A metric against the guidance scale, one line per setup, with floor and unguided."""
     drawn, axes = theme.figure()
     table = tidy.against_scale(tables, dataset, metric)
     setups = plain(tables, dataset)
     of_setups = table[table.setup.isin(setups)]
-    scales, levels = list(of_setups.scale), list(of_setups.value[~of_setups.broken].dropna())
+    scales, levels = list(of_setups.scale), to_show(of_setups[~of_setups.broken])
     crosses = None
     for setup in setups:
         look = theme.style(setup, setups.index(setup))
@@ -48,8 +53,8 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
         whiskers = {"yerr": bars(rows), "capsize": 2.5, "elinewidth": 1}
         axes.errorbar(rows.scale, rows.value, **whiskers, **look.marked, label=theme.title(setup))
     for cell, look, label in _references(tables, dataset):
+        levels += to_show(tidy.of_cell(table, cell))
         for row in tidy.of_cell(table, cell).to_dict("records"):
-            levels.append(row["value"])
             axes.axhspan(row["low"], row["high"], color=look.color, alpha=0.12, lw=0)
             axes.axhline(row["value"], **look.stroke, label=label)
     n = int(of_setups.n.max()) if of_setups.n.notna().any() else 0

@@ -14,13 +14,14 @@ from guidebench.pipeline.experiment import sections
     ("options", "layer"),
     [
         (sections.Denoiser(channels=[8, 16]), "time_embedding"),
+        (sections.Denoiser(channels=[8, 16], patch=2), "unet.time_embedding"),
         (sections.Denoiser(architecture="shuffle_unet", channels=[8, 16]), "time"),
     ],
 )
 def test_it_is_what_the_network_uses(options: sections.Denoiser, layer: str) -> None:
     model = build(options, 8, 1, 0).eval()
     received: list[torch.Tensor] = []
-    getattr(model, layer).register_forward_pre_hook(lambda _, given: received.append(given[0]))
+    model.get_submodule(layer).register_forward_pre_hook(lambda _, given: received.append(given[0]))
     times = torch.tensor([0.0, 12.0, 700.5])
     with torch.no_grad():
         for time in times:

@@ -1,10 +1,11 @@
-"""The denoiser in diffusers' layout: a UNet2DModel, which DDPMPipeline opens, or ShuffleUNet."""
+"""The denoiser in diffusers' layout: UNet2DModel, which DDPMPipeline opens, or one of ours."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from guidebench.base.choices import PREDICTION_TYPES
+from guidebench.models.patch_unet import PatchUNet
 from guidebench.models.precision import autocast, compiled
 from guidebench.models.shuffle_unet import ShuffleUNet
 from guidebench.pipeline.errors import UserError
@@ -32,7 +34,7 @@ FILES = [WEIGHTS, "unet/config.json", "scheduler/scheduler_config.json", "model_
 def unet2d(
     options: sections.Denoiser, size: int, image_channels: int, tokens: int | None
 ) -> ModelMixin:
-    """Diffusers' UNet2DModel, with attention on the levels that ask for it.
+    """Diffusers' UNet2DModel, on patches or pixels, with attention on the levels that ask for it.
 
     In the mode of evaluation, in training, too: the gradients are the same to the last bit (it has
     no dropout and keeps no statistics), and the inputs of its shortcuts stay in channels_last.
@@ -40,7 +42,9 @@ def unet2d(
     attention = options.attention or [False] * len(options.channels)
     down = ["AttnDownBlock2D" if level else "DownBlock2D" for level in attention]
     up = ["AttnUpBlock2D" if level else "UpBlock2D" for level in reversed(attention)]
-    network = UNet2DModel(
+    # with patches of one pixel the network itself, which diffusers' pipelines open
+    kind = UNet2DModel if options.patch == 1 else partial(PatchUNet, options.patch)
+    network = kind(
         sample_size=size,
         in_channels=image_channels,
         out_channels=image_channels,
@@ -67,7 +71,7 @@ NETWORKS: Methods[Callable[[sections.Denoiser, int, int, int | None], ModelMixin
     unet2d=unet2d, shuffle_unet=shuffle_unet
 )
 # by the name that `save` writes
-SAVED: Methods[Any] = Methods(UNet2DModel=UNet2DModel, ShuffleUNet=ShuffleUNet)
+SAVED: Methods[Any] = Methods(UNet2DModel=UNet2DModel, PatchUNet=PatchUNet, ShuffleUNet=ShuffleUNet)
 
 
 def build(options: sections.Denoiser, size: int, image_channels: int, classes: int) -> ModelMixin:
@@ -105,7 +109,7 @@ def save(model: ModelMixin, folder: Path, betas: list[float], prediction: str) -
 
 
 def checkpointed(model: ModelMixin) -> ModelMixin:
-    """The network, keeping of its residual blocks the ends alone for a gradient (UNet2DModel's).
+    """The network, keeping of a UNet2DModel's residual blocks the ends alone for a gradient.
 
     The rest is computed again in the backward pass (Chen et al. 2016), to the same numbers.
     """

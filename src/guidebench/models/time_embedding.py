@@ -3,6 +3,7 @@
 from diffusers import ModelMixin
 from torch import Tensor
 
+from guidebench.models.patch_unet import PatchUNet
 from guidebench.models.shuffle_unet import ShuffleUNet
 
 
@@ -12,6 +13,8 @@ def time_embedding(model: ModelMixin, time: Tensor) -> Tensor:
     Of a UNet2DModel diffusers' `Timesteps`, cosines and sines of falling frequency (Ho et al. 2020,
     appendix B); of a ShuffleUNet the softmax weights of its time bins.
     """
+    if isinstance(model, PatchUNet):
+        model = model.unet
     found: Tensor = (
         model.bins(time / 1000) if isinstance(model, ShuffleUNet) else model.time_proj(time)
     )

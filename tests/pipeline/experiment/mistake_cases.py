@@ -251,6 +251,16 @@ CASES = {
     "size not divisible": Case(
         (*S, "denoiser", "channels"), [8] * 6, "6 levels", "image side (16)"
     ),
+    "patch not a divisor": Case(
+        (*S, "denoiser", "patch"), 3, "3", "a divisor of the image side (16)"
+    ),
+    "size of patches not divisible": Case(
+        (*S, "denoiser"),
+        {"channels": [8] * 4, "patch": 4},
+        "4 levels",
+        "image side (16) / patch (4)",
+        "denoiser.channels",
+    ),
     "channels and groups": Case(
         (*S, "denoiser", "norm_groups"), 3, "[8, 16]", "norm_groups (3)", "denoiser.channels"
     ),

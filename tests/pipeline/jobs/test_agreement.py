@@ -12,6 +12,7 @@ from diffusers import DDIMScheduler, DDPMScheduler, UNet2DModel
 from guidebench.diffusion.schedules import build
 from guidebench.models.denoiser import build as network
 from guidebench.models.denoiser import save
+from guidebench.models.patch_unet import PatchUNet
 from guidebench.models.shuffle_unet import ShuffleUNet
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment import sections
@@ -194,8 +195,16 @@ NETWORKS: list[tuple[dict[str, Any], str, str]] = [
     ({"num_class_embeds": 10}, "num_class_embeds 10", "null or 5 (data's classes and the null"),
     ({"class_embed_type": "timestep"}, 'class_embed_type "timestep"', "null"),
     ({"time_embedding_type": "fourier"}, 'time_embedding_type "fourier"', "positional, learned"),
-    ({"_class_name": "UNet2DConditionModel"}, '_class_name "UNet2DCond', "UNet2DModel, Shuffle"),
-    ({"_class_name": ["UNet2DModel"]}, '_class_name ["UNet2DModel"]', "UNet2DModel, ShuffleUNet"),
+    (
+        {"_class_name": "UNet2DConditionModel"},
+        '_class_name "UNet2DCond',
+        "UNet2DModel, PatchUNet, Shuffle",
+    ),
+    (
+        {"_class_name": ["UNet2DModel"]},
+        '_class_name ["UNet2DModel"]',
+        "UNet2DModel, PatchUNet, ShuffleUNet",
+    ),
     ({"up_block_types": ["UpBlock2D"]}, 'up_block_types ["UpBlock2D"]', LEVELS),
     ({"block_out_channels": [32]}, "block_out_channels [32]", LEVELS),
     ({"time_embedding_type": "learned"}, "num_train_timesteps null", "at least the 1000 of"),
@@ -296,6 +305,7 @@ def test_a_key_that_is_left_out_is_diffusers_default(tmp_path: Path) -> None:
     ("ours", "theirs"),
     [
         (published_keys.UNet2DModel, UNet2DModel),
+        (published_keys.PatchUNet, PatchUNet),
         (published_keys.ShuffleUNet, ShuffleUNet),
         (Scheduler, DDPMScheduler),
         (Scheduler, DDIMScheduler),

@@ -105,8 +105,11 @@ def _denoiser(dataset: Dataset) -> Iterator[Mistake]:
         if len(channels) < 2 or any(width % 4 for width in channels):
             yield "denoiser.channels", channels, "at least two, multiples of 4, for shuffle_unet"
         return
-    if size % 2 ** (len(channels) - 1):
-        allowed = f"the image side ({size}) must be a multiple of 2^(levels - 1)"
+    if size % denoiser.patch:
+        yield "denoiser.patch", denoiser.patch, f"a divisor of the image side ({size})"
+    elif size // denoiser.patch % 2 ** (len(channels) - 1):
+        said = "" if denoiser.patch == 1 else f" / patch ({denoiser.patch})"
+        allowed = f"the image side ({size}){said} must be a multiple of 2^(levels - 1)"
         yield "denoiser.channels", f"{len(channels)} levels", allowed
     if undivided := [width for width in channels if width % denoiser.norm_groups]:
         yield "denoiser.channels", undivided, f"multiples of norm_groups ({denoiser.norm_groups})"

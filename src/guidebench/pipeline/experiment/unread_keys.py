@@ -45,7 +45,7 @@ BY_SAMPLER_OF_IMAGES: Readers = {
 }
 BY_CLIP: Readers = {"clip_gradient": ("true",)}
 BY_ARCHITECTURE: Readers = dict.fromkeys(
-    ("layers_per_block", "attention", "head_dim", "norm_groups"), ("unet2d",)
+    ("patch", "layers_per_block", "attention", "head_dim", "norm_groups"), ("unet2d",)
 )
 BY_ATTENTION: Readers = {"head_dim": (SOMEWHERE,)}
 # of a classifier's file: nothing is trained, but what it was trained on is said

@@ -18,10 +18,18 @@ from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.allowed_names import Mistake, below, in_words
 from guidebench.pipeline.experiment.config import Dataset
 from guidebench.pipeline.jobs import published_keys
-from guidebench.pipeline.jobs.published_keys import Scheduler, ShuffleUNet, UNet2DModel, refused
+from guidebench.pipeline.jobs.published_keys import (
+    Levels,
+    PatchUNet,
+    Scheduler,
+    ShuffleUNet,
+    UNet2DModel,
+    refused,
+)
 
-NETWORKS: dict[str, type[UNet2DModel | ShuffleUNet]] = {
+NETWORKS: dict[str, type[Levels | ShuffleUNet]] = {
     "UNet2DModel": UNet2DModel,
+    "PatchUNet": PatchUNet,
     "ShuffleUNet": ShuffleUNet,
 }
 SCHEDULERS = ("DDPMScheduler", "DDIMScheduler")
@@ -70,7 +78,7 @@ def _network(dataset: Dataset, path: Path, channels: int | None) -> Iterator[Mis
         yield refused(path, "_class_name", name, ", ".join(NETWORKS))
         return
     for key in ("gradient_checkpointing", "compile"):
-        if getattr(dataset.sampling, key) and name != "UNet2DModel":
+        if getattr(dataset.sampling, key) and not issubclass(NETWORKS[name], Levels):
             yield f"sampling.{key}", "true", f"false with {name} ({path})"
     if wrong := list(published_keys.mistakes(path, content, NETWORKS[name])):
         yield from wrong
@@ -79,10 +87,10 @@ def _network(dataset: Dataset, path: Path, channels: int | None) -> Iterator[Mis
     if channels is not None and network.in_channels != channels:
         allowed = f"{channels}, as the images have"
         yield refused(path, "in_channels", network.in_channels, allowed)
-    elif isinstance(network, UNet2DModel) and network.out_channels != network.in_channels:
+    elif isinstance(network, Levels) and network.out_channels != network.in_channels:
         allowed = f"in_channels ({network.in_channels})"
         yield refused(path, "out_channels", network.out_channels, allowed)
-    if isinstance(network, UNet2DModel):
+    if isinstance(network, Levels):
         yield from _lengths(network, path, dataset.schedule.timesteps)
         sides, size = network.sample_size, side(dataset.data)
         if sides is not None and set(sides if isinstance(sides, list) else [sides]) != {size}:
@@ -98,15 +106,16 @@ def _network(dataset: Dataset, path: Path, channels: int | None) -> Iterator[Mis
             yield f"setups.{setup_name}.{key}", value, f"none of a network without labels ({path})"
 
 
-def _lengths(network: UNet2DModel, path: Path, timesteps: int) -> Iterator[Mistake]:
+def _lengths(network: Levels, path: Path, timesteps: int) -> Iterator[Mistake]:
     """Keys without an entry for each of the network's levels, or for each time."""
     count = len(network.down_block_types)
     for key in ("up_block_types", "block_out_channels"):
         if len(entries := getattr(network, key)) != count:
             yield refused(path, key, entries, f"{count} of them, as many as down_block_types")
-    if network.time_embedding_type == "learned" and (network.num_train_timesteps or 0) < timesteps:
-        allowed = f"at least the {timesteps} of schedule.timesteps"
-        yield refused(path, "num_train_timesteps", network.num_train_timesteps, allowed)
+    if isinstance(network, UNet2DModel) and network.time_embedding_type == "learned":
+        if (network.num_train_timesteps or 0) < timesteps:
+            allowed = f"at least the {timesteps} of schedule.timesteps"
+            yield refused(path, "num_train_timesteps", network.num_train_timesteps, allowed)
 
 
 def _scheduler(dataset: Dataset, path: Path, betas: Sequence[float]) -> Iterator[Mistake]:

@@ -53,41 +53,52 @@ class Keys(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, extra="ignore")
 
 
-class UNet2DModel(Keys):
-    """Diffusers' network."""
+class Levels(Keys):
+    """What a network has whose levels are diffusers' blocks."""
 
     sample_size: Size | list[Size] | None = None
     in_channels: Size = 3
     out_channels: Size = 3
-    center_input_sample: bool = False
-    time_embedding_type: Literal["positional", "learned"] = "positional"
-    time_embedding_dim: Size | None = None
-    freq_shift: Annotated[float, Field(ge=0, le=1)] = 0
-    flip_sin_to_cos: bool = True
     down_block_types: list[DownBlock] = Field(
         ["DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"], min_length=1
     )
-    mid_block_type: str | None = "UNetMidBlock2D"
     up_block_types: list[UpBlock] = Field(
         ["AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"], min_length=1
     )
     block_out_channels: list[Size] = Field([224, 448, 672, 896], min_length=1)
     layers_per_block: Size = 2
+    attention_head_dim: Size | None = 8
+    norm_num_groups: Size = 32
+    add_attention: bool = True
+    num_class_embeds: Size | None = None
+
+
+class UNet2DModel(Levels):
+    """Diffusers' network."""
+
+    center_input_sample: bool = False
+    time_embedding_type: Literal["positional", "learned"] = "positional"
+    time_embedding_dim: Size | None = None
+    freq_shift: Annotated[float, Field(ge=0, le=1)] = 0
+    flip_sin_to_cos: bool = True
+    mid_block_type: str | None = "UNetMidBlock2D"
     mid_block_scale_factor: Annotated[float, Field(gt=0, le=1000)] = 1
     downsample_padding: Annotated[int, Field(ge=0, le=1)] = 1
     downsample_type: Literal["conv", "resnet"] = "conv"
     upsample_type: Literal["conv", "resnet"] = "conv"
     dropout: Probability = 0
     act_fn: Literal["silu", "swish", "mish", "gelu", "relu"] = "silu"
-    attention_head_dim: Size | None = 8
-    norm_num_groups: Size = 32
     attn_norm_num_groups: Size | None = None
     norm_eps: Annotated[float, Field(gt=0, le=1)] = 1e-5
     resnet_time_scale_shift: Literal["default", "scale_shift"] = "default"
-    add_attention: bool = True
     class_embed_type: None = None
-    num_class_embeds: Size | None = None
     num_train_timesteps: Size | None = None
+
+
+class PatchUNet(Levels):
+    """Ours: such a network on patches."""
+
+    patch: Size = 2
 
 
 class ShuffleUNet(Keys):

@@ -77,7 +77,8 @@ def assumed(config: Config, name: str, images_per_second: float | None = None) -
         return Rates(STARTUP_SECONDS, 0, 0, {}, {}, 0, cell)
     options = config.datasets[name]
     area = (side(options.data) / 32) ** 2
-    forward = FORWARD_SECONDS * area * (_width(options.denoiser) / 16) ** 1.5
+    width, patch = _first_level(options.denoiser)
+    forward = FORWARD_SECONDS * area / patch**2 * (width / 16) ** 1.5
     # a classifier of ours costs about what the smallest denoiser does
     small = FORWARD_SECONDS * area / 3
     if images_per_second:
@@ -109,15 +110,17 @@ def kept(options: Dataset) -> float:
     rows = options.sampling.micro_batch
     if denoiser.checkpoint is None:
         rows = max(rows, denoiser.batch_size // denoiser.gpus)
-    return 4.0 * KEPT * rows * side(options.data) ** 2 * _width(denoiser)
+    width, patch = _first_level(denoiser)
+    return 4.0 * KEPT * rows * (side(options.data) / patch) ** 2 * width
 
 
-def _width(denoiser: Denoiser) -> int:
-    """Channels of the first level; of a checkpoint's network, if its files say so."""
+def _first_level(denoiser: Denoiser) -> tuple[int, int]:
+    """Channels of the first level, and its patches' side; a checkpoint's, if its files say so."""
     if denoiser.checkpoint:
         with suppress(UserError, LookupError, TypeError):
-            return int(read_json(published.files(denoiser).config)["block_out_channels"][0])
-    return denoiser.channels[0]
+            content = read_json(published.files(denoiser).config)
+            return int(content["block_out_channels"][0]), int(content.get("patch", 1))
+    return denoiser.channels[0], denoiser.patch
 
 
 def stated(config: Config, asked: list[str]) -> dict[str, Rates]:

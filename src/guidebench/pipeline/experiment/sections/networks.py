@@ -30,6 +30,11 @@ class Denoiser(Model):
         None, description="commit of a hub id's files; null: `checkpoint` is a folder"
     )
     channels: list[PositiveInt] = Field([32, 64], min_length=1, description="width of each level")
+    patch: PositiveInt = Field(
+        1,
+        description="side of the squares of pixels that are one position of the network, and its "
+        "channels (space to depth): with 2 as many channels cost a quarter",
+    )
     layers_per_block: PositiveInt = Field(1, description="residual blocks per level")
     attention: list[bool] | None = Field(None, description="self-attention per level; null: none")
     head_dim: PositiveInt = Field(8, description="with attention: channels per head")

@@ -23,7 +23,7 @@ from guidebench.models.denoiser import Denoiser, build, save
 from guidebench.pipeline.experiment import sections
 from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer
 
-NETWORK = sections.Denoiser(channels=[16, 32, 64])
+NETWORK = sections.Denoiser(patch=2, channels=[16, 32])
 STEPS, ROWS, REPETITIONS = 4, 32, 7
 SAMPLING = Sampling(steps=STEPS, micro_batch=ROWS)
 GUIDED = Setup(guidance="classifier", stabilizer=Stabilizer(name="ema", beta=0.99))

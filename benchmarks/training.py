@@ -26,9 +26,9 @@ from guidebench.pipeline.experiment import sections
 from guidebench.train.denoiser import train
 from guidebench.train.loop import Batches, generator
 
-OPTIONS = sections.Denoiser(channels=[16, 32, 64], batch_size=32, checkpoint_every=10**6)
+OPTIONS = sections.Denoiser(patch=2, channels=[16, 32], batch_size=32, checkpoint_every=10**6)
 IMAGES, SIDE = 6000, 32
-STEPS, ROUNDS, WARM = 10, 3, 2
+STEPS, ROUNDS, WARM = 40, 5, 5
 CPU, SCHEDULE = torch.device("cpu"), DDPMLinear(400, rescale=True)
 
 

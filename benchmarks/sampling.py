@@ -24,7 +24,7 @@ from guidebench.pipeline.experiment import sections
 from guidebench.pipeline.experiment.sections import Sampling, Setup, Stabilizer
 
 NETWORK = sections.Denoiser(patch=2, channels=[16, 32])
-STEPS, ROWS, REPETITIONS = 4, 32, 7
+STEPS, ROWS, REPETITIONS = 25, 32, 7
 SAMPLING = Sampling(steps=STEPS, micro_batch=ROWS)
 GUIDED = Setup(guidance="classifier", stabilizer=Stabilizer(name="ema", beta=0.99))
 ALPHA, SIGMA, TIME = 0.6, 0.8, 200

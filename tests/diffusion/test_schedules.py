@@ -29,7 +29,7 @@ def test_golden_values(case: tuple[int, bool]) -> None:
 
 
 def test_terminal_signal_of_the_papers_schedules() -> None:
-    """Design, section 2: a short linear schedule does not end in pure noise."""
+    """A short linear schedule does not end in pure noise."""
     assert float(DDPMLinear(400).alpha(399) ** 2) == pytest.approx(0.0175, abs=5e-5)
     assert float(DDPMLinear(200).alpha(199) ** 2) == pytest.approx(0.132, abs=5e-4)
 

@@ -124,7 +124,7 @@ def _at_x0(classifier: Classifier, x0: Tensor) -> Tensor:
 def test_frozen_is_a_factor_times_the_gradient_at_x0(
     prediction: str, hold: str, factor: Tensor, clip: str | None, classifier: Classifier
 ) -> None:
-    """Design, section 2: holding v gives alpha_t grad_{x0}, holding eps grad_{x0} / alpha_t.
+    """Holding v gives alpha_t grad_{x0}, holding eps grad_{x0} / alpha_t.
 
     Whatever the network predicts.
     """

@@ -52,7 +52,7 @@ def test_norm_clip_by_hand() -> None:
 
 
 def test_undebiased_adam_amplifies_the_first_steps() -> None:
-    """Design, section 2: (1 - b1) / sqrt(1 - b2) = 3.16 on the first step."""
+    """(1 - b1) / sqrt(1 - b2) = 3.16 on the first step."""
     found = _walk(Adam(0.9, 0.999, 1e-4), [1.0] * 10)
     assert found[0] == pytest.approx(0.1 / (math.sqrt(0.001) + 1e-4))
     assert 5 < max(found) < 6.7

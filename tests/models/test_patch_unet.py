@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import UNet2DModel
+from diffusers import DDPMPipeline, UNet2DModel
 
 from guidebench.base.published import at
 from guidebench.models.denoiser import Denoiser, build, checkpointed, save
@@ -50,6 +50,15 @@ def test_saved_opened_and_adopted_are_equal(tmp_path: Path) -> None:
     published = opened(at(tmp_path), 16)
     for ours, theirs in zip(model.parameters(), published.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_diffusers_pipeline_opens_it(tmp_path: Path) -> None:
+    model = _network(2)
+    save(model, tmp_path, [0.1] * 20, "v")
+    pipeline = DDPMPipeline.from_pretrained(tmp_path, use_safetensors=True)
+    assert isinstance(pipeline.unet, PatchUNet)
+    x = torch.randn(2, 3, 16, 16)
+    torch.testing.assert_close(pipeline.unet(x, 7).sample, model(x, 7).sample, rtol=1e-4, atol=1e-5)
 
 
 def test_with_gradient_checkpointing_the_gradient_is_the_same() -> None:

@@ -52,6 +52,10 @@ def test_the_axis_shows_whole_intervals() -> None:
     axes = sampling.against_scale(drawn, "balls", "fd_judge").axes[0]
     assert rows.high.max() > 1.15 * rows.value.max()
     assert axes.get_ylim()[1] > rows.high.max()
+    results.loc[results.metric == "fd_judge", "se"] = 140
+    axes = sampling.against_scale(drawn, "balls", "fd_judge").axes[0]
+    low = figure_rows.against_scale(drawn, "balls", "fd_judge").low.min()
+    assert axes.get_ylim()[0] < low < 0
 
 
 def test_records_do_not_share_a_figure() -> None:

@@ -1,1 +1,1 @@
-"""BoundDenoiser: diffusers' UNet2DModel as the denoiser, torchvision's classifiers, the judge."""
+"""Denoisers: diffusers' UNet2DModel, on patches, and a ShuffleNet's; classifiers, the judge."""

@@ -103,7 +103,11 @@ def save(model: ModelMixin, folder: Path, betas: list[float], prediction: str) -
         "_class_name": "DDPMPipeline",
         "_diffusers_version": diffusers.__version__,
         "scheduler": ["diffusers", "DDPMScheduler"],
-        "unet": ["diffusers", type(model).__name__],
+        # diffusers imports it from there
+        "unet": [
+            "diffusers" if isinstance(model, UNet2DModel) else type(model).__module__,
+            type(model).__name__,
+        ],
     }
     write_json(folder / "model_index.json", index)
 

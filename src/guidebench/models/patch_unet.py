@@ -11,7 +11,8 @@ class PatchUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """A UNet2DModel, and called like it, to which a patch's pixels are the channels of a position.
 
     Space to depth and back (pixel shuffle, Shi et al. 2016): a convolution of as many channels on
-    patches as on pixels costs `patch`^2 times less. The other keys are UNet2DModel's.
+    patches as on pixels costs `patch`^2 times less. The other keys are UNet2DModel's, those of
+    these names.
     """
 
     _supports_gradient_checkpointing = True
@@ -19,7 +20,7 @@ class PatchUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
-        patch: int = 2,
+        patch: int = 1,
         sample_size: int | None = None,
         in_channels: int = 3,
         out_channels: int = 3,

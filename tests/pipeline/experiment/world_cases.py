@@ -1,4 +1,4 @@
-"""Mistakes in the keys of issue 3: schedules, guides, grids, and worlds."""
+"""Mistakes in schedules, guides, grids, and worlds."""
 
 from mistake_cases import RAW, Case, M, S
 

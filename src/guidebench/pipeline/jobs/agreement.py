@@ -92,7 +92,10 @@ def _network(dataset: Dataset, path: Path, channels: int | None) -> Iterator[Mis
         yield refused(path, "out_channels", network.out_channels, allowed)
     if isinstance(network, Levels):
         yield from _lengths(network, path, dataset.schedule.timesteps)
-        sides, size = network.sample_size, side(dataset.data)
+        size = side(dataset.data)
+        if isinstance(network, PatchUNet):
+            yield from _patches(network, path, content, size)
+        sides = network.sample_size
         if sides is not None and set(sides if isinstance(sides, list) else [sides]) != {size}:
             yield refused(path, "sample_size", sides, f"the side of data's images ({size})")
     names, tokens = classes(dataset.data), network.num_class_embeds
@@ -104,6 +107,17 @@ def _network(dataset: Dataset, path: Path, channels: int | None) -> Iterator[Mis
         for key in (key for key, needed in by_label.items() if tokens is None and needed):
             value = str(getattr(setup, key)).lower()
             yield f"setups.{setup_name}.{key}", value, f"none of a network without labels ({path})"
+
+
+def _patches(
+    network: PatchUNet, path: Path, content: dict[str, Any], size: int
+) -> Iterator[Mistake]:
+    """Patches that the images do not have, and keys that it does not read as UNet2DModel does."""
+    if size % network.patch:
+        yield refused(path, "patch", network.patch, f"a divisor of the image side ({size})")
+    unread = UNet2DModel.model_fields.keys() - PatchUNet.model_fields.keys()
+    for key in (key for key in content if key in unread):
+        yield refused(path, key, content[key], "no such key of a PatchUNet")
 
 
 def _lengths(network: Levels, path: Path, timesteps: int) -> Iterator[Mistake]:

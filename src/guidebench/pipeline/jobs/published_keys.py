@@ -98,7 +98,8 @@ class UNet2DModel(Levels):
 class PatchUNet(Levels):
     """Ours: such a network on patches."""
 
-    patch: Size = 2
+    patch: Size = 1
+    sample_size: Size | None = None
 
 
 class ShuffleUNet(Keys):

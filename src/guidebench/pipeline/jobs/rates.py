@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from guidebench import workload
 from guidebench.base import published
 from guidebench.base.choices import sampler, side
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.experiment.sections import Classifier, Denoiser, IdxData, Setup
+from guidebench.pipeline.experiment.sections import Classifier, CustomData, Denoiser, IdxData, Setup
 from guidebench.pipeline.records.artifacts import read_json
 
 # one image, one forward pass of a 16-channel network at 32 x 32 on one core of 2024
@@ -60,9 +60,11 @@ def kinds(config: Config, dataset: str) -> dict[str, Setup]:
 
 
 def shape(options: Dataset) -> tuple[int, int, int]:
-    """[C, H, W] of a data set's images; a user's own is taken for coloured."""
-    size = side(options.data)
-    return (1 if isinstance(options.data, IdxData) else 3, size, size)
+    """[C, H, W] of a data set's images; a user's own has a checkpoint's channels, or colours."""
+    size, channels = side(options.data), 1 if isinstance(options.data, IdxData) else 3
+    if isinstance(options.data, CustomData):
+        channels = int(_published(options.denoiser).get("in_channels", channels))
+    return channels, size, size
 
 
 def assumed(config: Config, name: str, images_per_second: float | None = None) -> Rates:
@@ -116,11 +118,18 @@ def kept(options: Dataset) -> float:
 
 def _first_level(denoiser: Denoiser) -> tuple[int, int]:
     """Channels of the first level, and its patches' side; a checkpoint's, if its files say so."""
-    if denoiser.checkpoint:
-        with suppress(UserError, LookupError, TypeError):
-            content = read_json(published.files(denoiser).config)
-            return int(content["block_out_channels"][0]), int(content.get("patch", 1))
+    with suppress(LookupError, TypeError):
+        content = _published(denoiser)
+        return int(content["block_out_channels"][0]), int(content.get("patch", 1))
     return denoiser.channels[0], denoiser.patch
+
+
+def _published(denoiser: Denoiser) -> dict[str, Any]:
+    """What a checkpoint's files say of its network; nothing without one, or where they cannot."""
+    if denoiser.checkpoint:
+        with suppress(UserError):
+            return read_json(published.files(denoiser).config)
+    return {}
 
 
 def stated(config: Config, asked: list[str]) -> dict[str, Rates]:

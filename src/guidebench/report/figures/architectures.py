@@ -11,7 +11,7 @@ from guidebench.report.chosen import winner
 from guidebench.report.claims.intervals import proportions
 from guidebench.report.figures import rows as tidy
 from guidebench.report.figures import theme
-from guidebench.report.figures.sampling import bars, to_show, value_axis
+from guidebench.report.figures.sampling import bars, value_axis
 from guidebench.report.metrics import metrics
 from guidebench.report.tables import Tables
 
@@ -80,7 +80,7 @@ def compared(tables: Tables, dataset: str) -> Figure:
     for axes, metric in zip(right, (tables.distance(dataset, "cfd"), JUDGED), strict=True):
         own = table[table.metric == metric]
         _reached(axes, own, colors)
-        value_axis(axes, metrics(tables.summary)[metric], to_show(own))
+        value_axis(axes, metrics(tables.summary)[metric], own)
         axes.set_xticks(range(len(named)), list(named), rotation=30, ha="right")
         axes.set_xlim(-0.5, len(named) - 0.5)
     drawn.suptitle(f"{dataset}: classifiers of several architectures", fontsize=10.5)

@@ -63,7 +63,6 @@ def quality(tables: Tables, dataset: str) -> Figure:
     drawn = Figure(figsize=(2.2 + 3 * len(samplers), 1 + 2.7 * len(metrics)))
     panels = drawn.subplots(len(metrics), len(samplers), squeeze=False, sharex=True, sharey="row")
     for line, metric in zip(panels, metrics, strict=True):
-        levels = sampling.to_show(whole[whole.metric == metric])
         for axes, sampler in zip(line, samplers, strict=True):
             for place, guide in enumerate(guides):
                 own = whole[(whole.metric == metric) & (whole.sampler == sampler)]
@@ -82,7 +81,7 @@ def quality(tables: Tables, dataset: str) -> Figure:
                 )
             for floor in table.value[(table.metric == metric) & (table.setup == FLOOR)]:
                 axes.axhline(floor, color=theme.FLOOR.color, linestyle=theme.FLOOR.line)
-        sampling.value_axis(line[0], METRICS[metric], levels)
+        sampling.value_axis(line[0], METRICS[metric], whole[whole.metric == metric])
     for axes, sampler in zip(panels[0], samplers, strict=True):
         axes.set_title(sampler)
     for axes in panels[-1]:

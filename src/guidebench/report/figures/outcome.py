@@ -10,7 +10,7 @@ import pandas as pd
 from guidebench.report import outcome
 from guidebench.report.figures import rows as tidy
 from guidebench.report.figures import theme
-from guidebench.report.figures.sampling import bars, to_show, value_axis
+from guidebench.report.figures.sampling import bars, value_axis
 from guidebench.report.metrics import metrics
 from guidebench.report.tables import Tables
 
@@ -70,7 +70,7 @@ def sensitivity(tables: Tables, dataset: str) -> Figure:
                 label=f"{theme.title(row.setup)}, {row.scale:g}",
             )
         theme.logarithmic(axes, "x")
-        value_axis(axes, metrics(tables.summary)[metric], to_show(own))
+        value_axis(axes, metrics(tables.summary)[metric], own)
         axes.set_xlabel("mean gradient sensitivity (log scale)")
         axes.set_title(metrics(tables.summary)[metric].title)
     drawn.suptitle(f"{dataset}: sensitivity and outcome, 95 % intervals", fontsize=10.5)

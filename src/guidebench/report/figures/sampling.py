@@ -27,18 +27,13 @@ def bars(rows: pd.DataFrame) -> np.ndarray:
     return np.array([rows.value - rows.low, rows.high - rows.value], dtype=float)
 
 
-def to_show(rows: pd.DataFrame) -> list[float]:
-    """What an axis has to show of intervals: values and upper ends, where there are any."""
-    return [*rows.value.dropna(), *rows.high.dropna()]
-
-
 def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     """A metric against the guidance scale, one line per setup, with floor and unguided."""
     drawn, axes = theme.figure()
     table = tidy.against_scale(tables, dataset, metric)
     setups = plain(tables, dataset)
     of_setups = table[table.setup.isin(setups)]
-    scales, levels = list(of_setups.scale), to_show(of_setups[~of_setups.broken])
+    scales, to_show = list(of_setups.scale), [of_setups[~of_setups.broken]]
     crosses = None
     for setup in setups:
         look = theme.style(setup, setups.index(setup))
@@ -53,20 +48,21 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
         whiskers = {"yerr": bars(rows), "capsize": 2.5, "elinewidth": 1}
         axes.errorbar(rows.scale, rows.value, **whiskers, **look.marked, label=theme.title(setup))
     for cell, look, label in _references(tables, dataset):
-        levels += to_show(tidy.of_cell(table, cell))
-        for row in tidy.of_cell(table, cell).to_dict("records"):
+        to_show.append(tidy.of_cell(table, cell))
+        for row in to_show[-1].to_dict("records"):
             axes.axhspan(row["low"], row["high"], color=look.color, alpha=0.12, lw=0)
             axes.axhline(row["value"], **look.stroke, label=label)
     n = int(of_setups.n.max()) if of_setups.n.notna().any() else 0
     _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
     shown = metrics(tables.summary)[metric]
-    value_axis(axes, shown, levels)
+    drawn_rows = pd.concat(to_show)
+    value_axis(axes, shown, drawn_rows)
     axes.set_title(f"{dataset}: {shown.title}, n = {n}, 95 % intervals")
     if crosses:
         # one entry of the legend for all crosses, in no setup's colour
         broken_cells = f"broken: over {100 * BROKEN:g} % diverged"
         axes.plot([], [], marker="x", linestyle="", color="#333333", label=broken_cells)
-    if levels or crosses:
+    if len(drawn_rows) or crosses:
         theme.legend(axes)
     return drawn
 
@@ -141,22 +137,26 @@ def _scale_axis(axes: Any, scales: list[float], cfg: bool) -> None:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
-def value_axis(axes: Any, metric: Metric, levels: list[float]) -> None:
-    """Label and range of a metric's axis: logarithmic where distances differ much."""
+def value_axis(axes: Any, metric: Metric, rows: pd.DataFrame) -> None:
+    """Label and range of a metric's axis, for whole intervals: logarithmic for far distances."""
     label, values = metric.axis, metric.values
+    levels = [*rows.value.dropna(), *rows.high.dropna()]
     positive = [level for level in levels if level > 0]
+    least = min([*levels, *rows.low.dropna()], default=0.0)
     if values == "share":
         axes.set_ylim(-0.02, 1.04)
     elif values == "distance" and positive:
         if max(positive) <= WIDE * min(positive):
-            axes.set_ylim(1.15 * min(0.0, *levels), max(positive) * 1.15)
+            axes.set_ylim(1.15 * min(0.0, least), max(positive) * 1.15)
         else:
             if min(levels) > 0:
                 axes.set_yscale("log")
-                axes.set_ylim(min(positive) / 2, max(positive) * 2)
+                # what reaches 0 leaves a logarithmic axis
+                bottom = least if least > 0 else min(positive)
+                axes.set_ylim(bottom / 2, max(positive) * 2)
             else:  # corrected, a distance near 0 can fall below it
                 axes.set_yscale("symlog", linthresh=min(positive), linscale=0.5)
-                axes.set_ylim(2 * min(levels), max(positive) * 2)
+                axes.set_ylim(2 * least, max(positive) * 2)
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
             label += " (log scale)"
     height = axes.figure.get_figheight() / axes.get_gridspec().nrows

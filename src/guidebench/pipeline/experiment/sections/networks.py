@@ -19,7 +19,7 @@ CLIPPED = "largest L2 norm of all gradients together, which are scaled down to i
 
 
 class Denoiser(Model):
-    """diffusers' UNet2DModel and how it is trained, or where a trained one lies."""
+    """The denoising network and how it is trained, or where a trained one lies."""
 
     checkpoint: Annotated[str, Field(min_length=1, title="a folder or an id")] | None = Field(
         None,

@@ -19,6 +19,7 @@ from guidebench.pipeline.experiment import sections
 from guidebench.pipeline.experiment.config import Dataset
 from guidebench.pipeline.jobs import agreement, published_keys
 from guidebench.pipeline.jobs.published_keys import Scheduler
+from guidebench.pipeline.jobs.rates import shape
 
 ALL_STEPS = {"steps": 1000}
 RISING = [0.001 + 0.0004 * k for k in range(50)]
@@ -219,6 +220,31 @@ def test_a_network_for_other_data_is_one_line(changes, found, allowed, tmp_path:
     assert f" in unet/config.json, allowed: {allowed}" in line
 
 
+ON_PATCHES = {"_class_name": "PatchUNet", "patch": 2, "sample_size": 8, "in_channels": 3}
+PATCHES: list[tuple[dict[str, Any], str, str]] = [
+    ({"patch": 3}, "patch 3", "a divisor of the image side (8)"),
+    ({"patch": 16}, "patch 16", "a divisor of the image side (8)"),
+    ({"patch": "2"}, 'patch "2"', "integer, at least 1"),
+    ({"sample_size": [8, 8]}, "sample_size [8, 8]", "integer, at least 1"),
+    ({"sample_size": 4}, "sample_size 4", "the side of data's images (8)"),
+    ({"flip_sin_to_cos": False}, "flip_sin_to_cos false", "no such key of a PatchUNet"),
+    ({"dropout": 0.5}, "dropout 0.5", "no such key of a PatchUNet"),
+    ({"in_channels": 1, "out_channels": 1}, "in_channels 1", "3, as the images have"),
+]
+
+
+@pytest.mark.parametrize(("changes", "found", "allowed"), PATCHES)
+def test_a_network_on_patches_is_held_to_its_own_keys(changes, found, allowed, tmp_path) -> None:
+    path = tmp_path / "unet/config.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(ON_PATCHES))
+    assert _said(tmp_path) == []
+    path.write_text(json.dumps(ON_PATCHES | changes))
+    (line,) = _said(tmp_path)
+    assert line.startswith(f"denoiser.checkpoint: found {found} in unet/config.json, allowed: ")
+    assert allowed in line
+
+
 # keys of a network and of a scheduler, values of another type or range, and what is allowed
 SIZE = "integer, at least 1 and at most 100000"
 SIZES = f"{SIZE} or list of integers, each at least 1 and at most 100000 or null"
@@ -387,3 +413,11 @@ def test_a_job_says_all_of_it_in_one_line(tmp_path: Path) -> None:
     parts = str(caught.value).split("; ")
     keys = ["denoiser.checkpoint", "schedule"]
     assert [part.partition(": ")[0] for part in parts] == [f"datasets.faces.{key}" for key in keys]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_of_a_users_own_have_the_checkpoints_channels(channels: int, tmp_path: Path) -> None:
+    """Forecasts run its network on images of that shape before the data are there."""
+    _write(tmp_path, in_channels=channels, out_channels=channels)
+    own = {"source": "mine:data", "classes": ["a", "b"], "size": 8, "train": 8, "validation": 8}
+    assert shape(_dataset(tmp_path, data=own, target="a")) == (channels, 8, 8)

@@ -92,6 +92,10 @@ def test_every_kind_runs_to_the_report(experiment) -> None:
     assert "The sampler alone, with an exact denoiser" not in page  # of ours only
 
 
+UNDRAWN = {"backward_passes", "denoiser_evaluations", "diverged", "load", "peak_memory", "seconds"}
+UNDRAWN |= {"sw_judge", "csw_judge", "sw_inception", "csw_inception"}
+
+
 def test_no_other_name_is_in_the_tables(experiment) -> None:
     """What no metric of a user's may be named like: here, and of Inception or all classes."""
     found = set(experiment.tables.results.metric) - {"nearest", "looks"}
@@ -103,6 +107,8 @@ def test_no_other_name_is_in_the_tables(experiment) -> None:
     ours = {name for name in found if not name.startswith("accuracy_")}
     assert ours == allowed_names.MEASURED
     assert set(METRICS) <= found
+    # the others are no quality: costs, and what scales are chosen by; a metric has a record
+    assert ours - set(METRICS) == UNDRAWN
 
 
 def test_more_samples_are_the_runs(experiment) -> None:

@@ -24,16 +24,16 @@ class Row(NamedTuple):
     values: list[str]
 
 
-def rows(path: Path, known: Iterable[str]) -> tuple[list[str], list[Row]]:
+def rows(path: Path, pictures: Iterable[str]) -> tuple[list[str], list[Row]]:
     """(names of the columns, rows) of a list; no names where it has no header.
 
     The column of names is the first in which a line has a picture's, with its ending or, of the
-    `known` pictures, without; one without a name before it counts the lines. Known pictures are
+    `pictures`, without; one without a name before it counts the lines. Pictures are
     named by their paths, and a row means that whose path ends as its own. UserError when it cannot
     be read, names no picture, one twice or several at once, or has lines of another kind below the
     first.
     """
-    pictures = sorted(known)
+    pictures = sorted(pictures)
     lines = [(place, fields) for place, fields in lines_of(path) if any(fields)]
     first, column, bare = _begin(path, lines, pictures)
     width, header = _header(lines, first)
@@ -134,9 +134,9 @@ def _value(field: str) -> bool:
     return field.lower() in VALUES or field.isdigit()
 
 
-def has(attribute: str, path: Path, known: Iterable[str]) -> dict[str, int]:
+def has(attribute: str, path: Path, pictures: Iterable[str]) -> dict[str, int]:
     """Picture -> 0 or 1, whether it has the attribute; UserError where the list has no such one."""
-    header, listed = rows(path, known)
+    header, listed = rows(path, pictures)
     column = column_of(attribute, header, path)
     return {row.picture: one_of(VALUES, path, row, column, header) for row in listed}
 
@@ -153,9 +153,9 @@ def column_of(attribute: str, header: list[str], path: Path) -> int:
     return header.index(attribute)
 
 
-def say_missing(root: Path, listed: Collection[str], found: Collection[str]) -> None:
+def say_missing(root: Path, listed: Collection[str], there: Collection[str]) -> None:
     """Say how many of the listed pictures are missing, as they are in many copies."""
-    if missing := set(listed) - set(found):
+    if missing := set(listed) - set(there):
         log.warning(
             "%s: %s of the %s listed pictures are missing, the first is %s; the others are used",
             root,

@@ -32,6 +32,6 @@ class Regressor(nn.Module):
         standard: Tensor = self.body(x.expand(-1, 3, -1, -1))
         return self.mean + self.deviation * standard
 
-    def loss(self, found: Tensor, true: Tensor) -> Tensor:
+    def loss(self, predicted: Tensor, true: Tensor) -> Tensor:
         """Mean square error, each number in units of its deviation."""
-        return ((found - true) / self.deviation).square().mean()
+        return ((predicted - true) / self.deviation).square().mean()

@@ -44,14 +44,14 @@ class Place(NamedTuple):
         return len(self.tensors[f"{self.last}.weight"])
 
 
-def next_layer(found: Mapping[str, Tensor], place: Place, classes: int) -> str | None:
+def next_layer(weights: Mapping[str, Tensor], place: Place, classes: int) -> str | None:
     """A layer beside a network that takes its outputs, which are then no logits of classes.
 
     As many outputs as classes may be those, so then only a layer of the name that ours has counts.
     """
     parent = re.sub(r"[^.]*\.$", "", place.prefix)
     fits = place.outputs == classes or (place.outputs, classes) == (1, 2)
-    for name, tensor in found.items():
+    for name, tensor in weights.items():
         beside = name.startswith(parent) and not name.startswith(place.prefix)
         if beside and name.endswith(".weight") and tensor.ndim == 2:
             named = name == f"{parent}{HEAD}.weight"
@@ -60,45 +60,47 @@ def next_layer(found: Mapping[str, Tensor], place: Place, classes: int) -> str |
     return None
 
 
-def places(found: Mapping[str, Tensor], model: Classifier) -> list[Place]:
+def places(weights: Mapping[str, Tensor], model: Classifier) -> list[Place]:
     """Every place with all names of a network; where there is none, that with most of them."""
     wanted = model.body.state_dict()
     ends = Counter(
         name.removesuffix(end)
-        for name in (one for old in found for one in {old, _renamed(old)})
+        for name in (one for old in weights for one in {old, _renamed(old)})
         for end in _ends(name)
         if end in wanted
     )
     count = sum(not name.endswith(COUNTER) for name in wanted)
     most = max(ends, key=lambda one: (ends[one], -len(one)), default="")
     prefixes = [prefix for prefix in ends if ends[prefix] >= count] or [most]
-    return [_recognised(found, prefix, model) for prefix in prefixes]
+    return [_recognised(weights, prefix, model) for prefix in prefixes]
 
 
-def _recognised(found: Mapping[str, Tensor], prefix: str, model: Classifier) -> Place:
+def _recognised(weights: Mapping[str, Tensor], prefix: str, model: Classifier) -> Place:
     """The network below a prefix, with the layer of ours if that takes what the network gives."""
     if prefix == f"{BODY}." or prefix.endswith(f".{BODY}."):
         parent = prefix.removesuffix(f"{BODY}.")
         head, last = (
-            found.get(f"{name}.weight") for name in (f"{parent}{HEAD}", f"{prefix}{model.last}")
+            weights.get(f"{name}.weight") for name in (f"{parent}{HEAD}", f"{prefix}{model.last}")
         )
         if head is not None and last is not None and head.ndim == 2 and last.ndim:
             if head.shape[1] == len(last):
-                return place_at(found, parent, Classifier(**model.settings | {"hidden": len(last)}))
-    return place_at(found, prefix, model)
+                return place_at(
+                    weights, parent, Classifier(**model.settings | {"hidden": len(last)})
+                )
+    return place_at(weights, prefix, model)
 
 
-def place_at(found: Mapping[str, Tensor], prefix: str, model: Classifier) -> Place:
+def place_at(weights: Mapping[str, Tensor], prefix: str, model: Classifier) -> Place:
     """What a file has below a prefix, beside what a network wants."""
     network, below = network_of(model), {}
     names = set(network.state_dict())
-    for name in (name for name in found if name.startswith(prefix)):
+    for name in (name for name in weights if name.startswith(prefix)):
         short = name.removeprefix(prefix)
         if short not in names:
             short = _renamed(short)
             if short.endswith(COUNTER) or short.startswith(TRAINING_HEADS):
                 continue
-        below[short] = found[name]
+        below[short] = weights[name]
     return Place(prefix, below, model, difference(network, below, model.last or HEAD))
 
 

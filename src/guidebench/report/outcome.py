@@ -82,24 +82,24 @@ def _stabilizer(setup: Mapping[str, Any], analysed: Mapping[str, Mapping[str, An
     return next(same, None)
 
 
-def of_images(found: list[Point], chance: np.random.Generator) -> np.ndarray:
+def of_images(compared: list[Point], chance: np.random.Generator) -> np.ndarray:
     """Sensitivities [RESAMPLES, setups] of images drawn with replacement, the same of all."""
-    values = np.stack([point.sensitivity for point in found])
+    values = np.stack([point.sensitivity for point in compared])
     n = values.shape[1]
     return chance.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n @ values.T
 
 
 def _of_seeds(
-    tables: Tables, dataset: str, found: list[Point], metric: str, chance: np.random.Generator
+    tables: Tables, dataset: str, compared: list[Point], metric: str, chance: np.random.Generator
 ) -> np.ndarray:
     """Values [RESAMPLES, setups] of a metric, moved by their jackknife errors, which are paired.
 
     A block of seeds, or of the reference, moves all setups by what leaving it out changes in each.
     """
-    values = [tables.measure(dataset, point.cell, metric) for point in found]
+    values = [tables.measure(dataset, point.cell, metric) for point in compared]
     moved = np.tile([value.value for value in values if value], (RESAMPLES, 1))
     for left_out in (tables.left_out, tables.reference_left_out):
-        blocks = pd.concat([left_out(dataset, cell, metric) for cell, _ in found], axis=1)
+        blocks = pd.concat([left_out(dataset, cell, metric) for cell, _ in compared], axis=1)
         replicates = blocks.dropna().to_numpy(float)
         if count := len(replicates):
             changes = (1 - 1 / count) ** 0.5 * (replicates - replicates.mean(0))
@@ -114,15 +114,17 @@ def correlation(tables: Tables, dataset: str, metric: str) -> Interval | None:
     the metric moves by its error; of the percentile and the basic bootstrap the wider end counts.
     Draws of fewer than three setups are left out. None where setups are too few or all alike.
     """
-    found = points(tables, dataset)
-    values = [tables.measure(dataset, point.cell, metric) for point in found]
+    compared = points(tables, dataset)
+    values = [tables.measure(dataset, point.cell, metric) for point in compared]
     levels = np.array([value.value for value in values if value])
     if len(set(levels)) < 2:
         return None
-    estimate = float(ranks(np.array([point.sensitivity.mean() for point in found])) @ ranks(levels))
+    estimate = float(
+        ranks(np.array([point.sensitivity.mean() for point in compared])) @ ranks(levels)
+    )
     chance = np.random.default_rng(SEED)
-    x, y = of_images(found, chance), _of_seeds(tables, dataset, found, metric, chance)
-    setups = chance.integers(0, len(found), x.shape)
+    x, y = of_images(compared, chance), _of_seeds(tables, dataset, compared, metric, chance)
+    setups = chance.integers(0, len(compared), x.shape)
     several = (np.diff(np.sort(setups), axis=1) > 0).sum(1) >= 2
     x, y = (np.take_along_axis(values, setups, 1)[several] for values in (x, y))
     low, high = np.quantile((ranks(x) * ranks(y)).sum(1), TAILS)

@@ -38,10 +38,10 @@ class Losses:
                 raise self.diverged(step, f"loss {loss:g}, gradient's norm {norm:g}")
         return [loss for loss, _ in rows]
 
-    def diverged(self, step: int, found: str) -> UserError:
+    def diverged(self, step: int, values: str) -> UserError:
         """What to say of a training that broke at its `step`-th step."""
         good = f"step {self.saved} ({self.path})" if self.saved else "none yet"
         return UserError(
-            f"step {step} of {self.steps}: found {found}, allowed: finite numbers; last "
+            f"step {step} of {self.steps}: found {values}, allowed: finite numbers; last "
             f"good checkpoint: {good}; a lower learning_rate may help"
         )

@@ -157,11 +157,11 @@ def check(config: Config, path: str, results: Path) -> None:
     _refuse([f"{path}: {line}" for line in missing(config, path, results)])
 
 
-def check_prepared(config: Config, path: str, layout: Layout, found: Survey) -> None:
+def check_prepared(config: Config, path: str, layout: Layout, survey: Survey) -> None:
     """Data that stand prepared, for what is asked of them now: UserError with a line a shortage."""
     for name, dataset in config.datasets.items():
-        if (job := Job("prepare", name)) not in found.stale:
-            short_of = prepared(dataset, found.place(layout, job).data(name))
+        if (job := Job("prepare", name)) not in survey.stale:
+            short_of = prepared(dataset, survey.place(layout, job).data(name))
             _refuse(in_words(below(f"{path}: datasets.{name}", short_of)))
 
 

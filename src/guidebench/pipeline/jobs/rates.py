@@ -132,10 +132,10 @@ def _published(denoiser: Denoiser) -> dict[str, Any]:
     return {}
 
 
-def stated(config: Config, asked: list[str]) -> dict[str, Rates]:
+def stated(config: Config, speeds: list[str]) -> dict[str, Rates]:
     """Rates from `R` or `data=R` images per second; UserError when one is no positive number."""
     given: dict[str, float] = {}
-    for text in asked:
+    for text in speeds:
         name, _, number = text.rpartition("=")
         try:
             given[name] = float(number)

@@ -121,7 +121,7 @@ def _disk(config: Config, job: Job) -> float:
 
 def lines(
     config: Config,
-    found: Survey,
+    survey: Survey,
     items: list[Pending],
     costs: list[Cost],
     memory: Mapping[str, Mapping[str, float]],
@@ -130,7 +130,7 @@ def lines(
     """The forecast as text."""
     total = list(jobs(config))
     running = {item.job for item in items}
-    taken = {job: source for job, source in found.taken.items() if job not in running}
+    taken = {job: source for job, source in survey.taken.items() if job not in running}
     done, shared = len(total) - len(items) - len(taken), f"{len(taken)} taken, " if taken else ""
     head = f"{config.name}: {len(total)} jobs, {done} up to date, {shared}{len(items)} to run"
     text = [head, *sharing.told(taken), ""]
@@ -180,7 +180,7 @@ def lines(
     reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
     place = {job: number for number, job in enumerate(total)}
     for item in sorted(items, key=lambda item: place[item.job]):
-        reason = found.stale.get(item.job, "asked for")
+        reason = survey.stale.get(item.job, "asked for")
         reasons[reason, item.job.stage].append(item.job.name)
     for (reason, stage), names in reasons.items():
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
@@ -241,7 +241,7 @@ def forecast(
         from guidebench.pipeline.plan import memory as need  # starts torch
 
         head += [need.line(config, name) for name in config.datasets if name in networks]
-    found, running = sharing.survey(config, layout), {item.job for item in items}
-    contents = {job: digest for job, digest in found.contents.items() if job not in running}
+    survey, running = sharing.survey(config, layout), {item.job for item in items}
+    contents = {job: digest for job, digest in survey.contents.items() if job not in running}
     costs = [cost(config, layout, item.job, speed, contents) for item in items]
-    return [*head, *lines(config, found, items, costs, memory, workers)]
+    return [*head, *lines(config, survey, items, costs, memory, workers)]

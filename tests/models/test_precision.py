@@ -111,13 +111,16 @@ def test_compiled_training_is_the_same_but_for_rounding(tmp_path: Path, events) 
     chance = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (16, 3, 8, 8), generator=chance, dtype=torch.uint8).numpy()
     data = Stored(images, torch.zeros(16, dtype=torch.long).numpy(), ["a"])
-    losses = []
+    losses, graphs = [], []
     for on in (False, True):
+        torch._dynamo.reset()
+        torch._dynamo.utils.counters.clear()
         options = OPTIONS.model_copy(update={"steps": 6, "batch_size": 4, "compile": on})
         checkpoint = Checkpoint(tmp_path / f"{on}.pt", tmp_path)
         _, history = train(data, options, SCHEDULE, 0, checkpoint, events, CPU)
         losses.append([row["loss"] for row in history])
+        graphs.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
     # AdamW makes whole steps of gradients that are zero but for their rounding: no weights compared
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
-    assert losses[1] != losses[0]
+    assert graphs == [0, 1]  # the losses may be equal to the last bit
     torch._dynamo.reset()

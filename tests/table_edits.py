@@ -9,6 +9,7 @@ import pandas as pd
 import synthetic_tables as synthetic
 
 from guidebench.base.choices import CHOSEN_BY
+from guidebench.report.claims.claim import finding
 from guidebench.report.claims.findings import claims
 from guidebench.report.tables import Tables
 
@@ -151,4 +152,4 @@ def row(table: dict, title: str) -> list[str]:
 
 def verdict(tables: Tables, number: int) -> dict[str, object]:
     (claim,) = (claim for id_, claim in claims(tables, "balls") if id_ == number)
-    return claim.finding(tables, "balls", number)
+    return finding(claim, tables, "balls", number)

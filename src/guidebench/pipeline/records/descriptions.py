@@ -115,8 +115,7 @@ class _Facts:
         elif name in home.functions:
             self._function(home, name, runs)
         elif name in home.classes:
-            # a record of values runs none of its methods when it is made
-            self.shell(home, name, runs and (bool(rest) or not _stores(home, [name], {})))
+            self.shell(home, name, runs)
         elif home.table(name) is not None:
             self.lines[f"{home.name}:{name}"] = "a table of methods"
             return

@@ -40,47 +40,50 @@ class Claim(NamedTuple):
     judged: bool = False
     moot: str = ""
 
-    def finding(self, tables: Tables, dataset: str, number: int) -> dict[str, Any]:
-        """The claim on a data set: dataset, id, claim, criterion, values, verdict, reason."""
-        outcome = self.outcome(tables, dataset)
-        distances = {kind: tables.distance(dataset, kind) for kind in ("fd", "cfd")}
-        return {
-            "dataset": dataset,
-            "id": number,
-            "claim": self.claim,
-            "criterion": self.criterion.format(**distances),
-            "values": _safe(outcome.values),
-            "verdict": outcome.verdict,
-            "reason": outcome.reason,
-        }
 
-    def outcome(self, tables: Tables, dataset: str) -> Outcome:
-        """The decision on a data set; where there is none to make, the reason."""
-        outcome = self._decided(tables, dataset)
-        about = followed if self.forward else guides_of
-        names = [name for kind in self.needs for name in about(tables, dataset, kind)]
-        names += ["judge"] * self.judged
-        full = saturated(tables, dataset, names) if self.moot else []
-        lost = ignorant(tables, dataset, names)
-        if not full and not lost:
-            return outcome
-        values = dict(outcome.values)
-        for found in (*(one.values for one in lost), *(one.values for one in full)):
-            values |= found
-        why = "; ".join([*map(str, lost), *(f"{one}, {self.moot}" for one in full)])
-        return Outcome(
-            UNMEASURED if outcome.verdict == UNMEASURED else UNDECIDED,
-            values,
-            f"The question does not arise: {why}. {outcome.reason}",
-        )
+def finding(claim: Claim, tables: Tables, dataset: str, number: int) -> dict[str, Any]:
+    """A claim on a data set: dataset, id, claim, criterion, values, verdict, reason."""
+    outcome = _outcome(claim, tables, dataset)
+    distances = {kind: tables.distance(dataset, kind) for kind in ("fd", "cfd")}
+    return {
+        "dataset": dataset,
+        "id": number,
+        "claim": claim.claim,
+        "criterion": claim.criterion.format(**distances),
+        "values": _safe(outcome.values),
+        "verdict": outcome.verdict,
+        "reason": outcome.reason,
+    }
 
-    def _decided(self, tables: Tables, dataset: str) -> Outcome:
-        try:
-            return self.decide(tables, dataset, *self.needs)
-        except Unmeasured as missing:
-            return Outcome(UNMEASURED, {}, sentence(missing))
-        except Undecided as reason:
-            return Outcome(UNDECIDED, {}, sentence(reason))
+
+def _outcome(claim: Claim, tables: Tables, dataset: str) -> Outcome:
+    """The decision on a data set; where there is none to make, the reason."""
+    outcome = _decided(claim, tables, dataset)
+    about = followed if claim.forward else guides_of
+    names = [name for kind in claim.needs for name in about(tables, dataset, kind)]
+    names += ["judge"] * claim.judged
+    full = saturated(tables, dataset, names) if claim.moot else []
+    lost = ignorant(tables, dataset, names)
+    if not full and not lost:
+        return outcome
+    values = dict(outcome.values)
+    for found in (*(one.values for one in lost), *(one.values for one in full)):
+        values |= found
+    why = "; ".join([*map(str, lost), *(f"{one}, {claim.moot}" for one in full)])
+    return Outcome(
+        UNMEASURED if outcome.verdict == UNMEASURED else UNDECIDED,
+        values,
+        f"The question does not arise: {why}. {outcome.reason}",
+    )
+
+
+def _decided(claim: Claim, tables: Tables, dataset: str) -> Outcome:
+    try:
+        return claim.decide(tables, dataset, *claim.needs)
+    except Unmeasured as missing:
+        return Outcome(UNMEASURED, {}, sentence(missing))
+    except Undecided as reason:
+        return Outcome(UNDECIDED, {}, sentence(reason))
 
 
 def _safe(values: Mapping[str, float | None]) -> dict[str, float | None]:

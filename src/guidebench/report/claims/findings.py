@@ -12,7 +12,7 @@ from guidebench.report.claims import (
     thresholds,
     tradeoff,
 )
-from guidebench.report.claims.claim import CHOSEN, EXACT, FIRST, JACKKNIFE, PAIRED, Claim
+from guidebench.report.claims.claim import CHOSEN, EXACT, FIRST, JACKKNIFE, PAIRED, Claim, finding
 from guidebench.report.claims.kinds import (
     CFG,
     CLEAN,
@@ -223,7 +223,7 @@ def decide(tables: Tables) -> list[dict[str, Any]]:
     Values are JSON-safe: a number that is not finite is None.
     """
     return [
-        claim.finding(tables, dataset, number)
+        finding(claim, tables, dataset, number)
         for dataset in tables.datasets
         for number, claim in claims(tables, dataset)
     ]

@@ -52,11 +52,14 @@ def test_saved_opened_and_adopted_are_equal(tmp_path: Path) -> None:
         assert torch.equal(ours, theirs)
 
 
-def test_diffusers_pipeline_opens_it(tmp_path: Path) -> None:
+def test_diffusers_pipeline_opens_it_and_samples(tmp_path: Path) -> None:
     model = _network(2)
     save(model, tmp_path, [0.1] * 20, "v")
     pipeline = DDPMPipeline.from_pretrained(tmp_path, use_safetensors=True)
     assert isinstance(pipeline.unet, PatchUNet)
+    pipeline.set_progress_bar_config(disable=True)
+    images = pipeline(2, num_inference_steps=1, output_type="np").images
+    assert images.shape == (2, 16, 16, 3)
     x = torch.randn(2, 3, 16, 16)
     torch.testing.assert_close(pipeline.unet(x, 7).sample, model(x, 7).sample, rtol=1e-4, atol=1e-5)
 

@@ -1,4 +1,4 @@
-"""The denoiser in diffusers' layout: UNet2DModel, which DDPMPipeline opens, or one of ours."""
+"""The denoiser as DDPMPipeline opens it: diffusers' UNet2DModel, or a network of ours."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def unet2d(
     attention = options.attention or [False] * len(options.channels)
     down = ["AttnDownBlock2D" if level else "DownBlock2D" for level in attention]
     up = ["AttnUpBlock2D" if level else "UpBlock2D" for level in reversed(attention)]
-    # with patches of one pixel the network itself, which diffusers' pipelines open
+    # with patches of one pixel the network itself, which needs no guidebench to be opened
     kind = UNet2DModel if options.patch == 1 else partial(PatchUNet, options.patch)
     network = kind(
         sample_size=size,

@@ -19,7 +19,7 @@ from guidebench.pipeline.experiment import sections
 from guidebench.pipeline.experiment.config import Dataset
 from guidebench.pipeline.jobs import agreement, published_keys
 from guidebench.pipeline.jobs.published_keys import Scheduler
-from guidebench.pipeline.jobs.rates import shape
+from guidebench.pipeline.jobs.rates import kept, shape
 
 ALL_STEPS = {"steps": 1000}
 RISING = [0.001 + 0.0004 * k for k in range(50)]
@@ -421,3 +421,13 @@ def test_images_of_a_users_own_have_the_checkpoints_channels(channels: int, tmp_
     _write(tmp_path, in_channels=channels, out_channels=channels)
     own = {"source": "mine:data", "classes": ["a", "b"], "size": 8, "train": 8, "validation": 8}
     assert shape(_dataset(tmp_path, data=own, target="a")) == (channels, 8, 8)
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"in_channels": "one"}', "{}", '"text"'])
+def test_of_a_file_that_does_not_say_colours_are_assumed(content: str, tmp_path: Path) -> None:
+    _write(tmp_path)
+    (tmp_path / "unet/config.json").write_text(content)
+    own = {"source": "mine:data", "classes": ["a", "b"], "size": 8, "train": 8, "validation": 8}
+    dataset = _dataset(tmp_path, data=own, target="a")
+    assert shape(dataset) == (3, 8, 8)
+    assert kept(dataset) > 0

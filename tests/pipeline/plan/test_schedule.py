@@ -49,9 +49,10 @@ def test_that_costs_the_whole_run_little_time(config, workers) -> None:
     assert workers != 2 or first < 1.02 * makespan(tasks(config, by_stage), workers)
 
 
-def test_a_preview_has_numbers_after_a_third_of_the_default_run(config) -> None:
+def test_a_preview_has_numbers_early_in_the_default_run(config) -> None:
     ranks = priorities(config)
     every = tasks(config, ranks)
     ahead = [task for task in every if ranks[task.job] >= FIRST]
     numbers = [task for task in ahead if task.job.stage != "sensitivity"]
-    assert makespan(numbers, 2) < makespan(every, 2) / 3
+    # 26 %: the rest has become shorter than what MNIST's denoiser, the first of all, takes
+    assert makespan(numbers, 2) < 0.27 * makespan(every, 2)

@@ -63,7 +63,8 @@ def shape(options: Dataset) -> tuple[int, int, int]:
     """[C, H, W] of a data set's images; a user's own has a checkpoint's channels, or colours."""
     size, channels = side(options.data), 1 if isinstance(options.data, IdxData) else 3
     if isinstance(options.data, CustomData):
-        channels = int(_published(options.denoiser).get("in_channels", channels))
+        told = _published(options.denoiser).get("in_channels")
+        channels = told if isinstance(told, int) else channels
     return channels, size, size
 
 
@@ -128,7 +129,8 @@ def _published(denoiser: Denoiser) -> dict[str, Any]:
     """What a checkpoint's files say of its network; nothing without one, or where they cannot."""
     if denoiser.checkpoint:
         with suppress(UserError):
-            return read_json(published.files(denoiser).config)
+            content: Any = read_json(published.files(denoiser).config)
+            return content if isinstance(content, dict) else {}
     return {}
 
 

@@ -4,7 +4,7 @@ from guidebench import workload
 from guidebench.base.cells import Cell
 from guidebench.pipeline.jobs import slices
 from guidebench.pipeline.jobs.layout import Job
-from guidebench.pipeline.jobs.listing import jobs
+from guidebench.pipeline.jobs.listing import inputs, jobs
 from guidebench.workload import Block
 
 BALLS = "sportballs"
@@ -93,3 +93,44 @@ def test_each_class_in_turn_and_picture_grids(edited):
     assert specs_of[0] == specs_of[1]
     seeds = [set(workload.image_seeds(config, BALLS, block)) for block in blocks]
     assert len(set().union(*seeds)) == sum(map(len, seeds))
+
+
+def test_scales_drop_out_after_the_first_evaluation_block(edited):
+    sampling = {"evaluation": 48, "block": 16, "selection": 8, "finalists": 1}
+    config = edited({(*S, "sampling", key): value for key, value in sampling.items()})
+    # of these setups some scales do not go on; the others have one
+    assert workload.contested(config, BALLS) == [
+        "noise_trained/raw",
+        "clean/raw",
+        "clean/x0+ema0.99",
+    ]
+    assert workload.common(config, BALLS) == 16
+    late = {block.name for block in workload.blocks(config, BALLS)} - {"evaluation-0"}
+    late.remove("selection-0")
+    every = list(jobs(config))
+    decision = Job("finalists", BALLS)
+    for number, job in enumerate(every):
+        assert set(inputs(config, job)) <= set(every[:number])
+        reads = job.stage == "sample" and job.dataset == BALLS and job.block in late
+        assert (decision in inputs(config, job)) == (reads or job.stage in ("collect", "report"))
+    first, second = (workload.block(config, BALLS, f"evaluation-{k}") for k in (0, 1))
+    assert workload.expected(config, BALLS, first) == workload.cells(config, BALLS)
+    going_on = [cell.setup for cell in workload.expected(config, BALLS, second)]
+    assert going_on == list(config.datasets[BALLS].setups)
+    # it decides who is sampled, not what a sample is
+    plain = edited({(*S, "sampling", key): sampling[key] for key in ("evaluation", "block")})
+    specs = [
+        slices.cell_spec(one, BALLS, Cell("clean/raw", 1.0), second) for one in (config, plain)
+    ]
+    assert specs[0] == specs[1]
+
+
+@pytest.mark.parametrize(
+    "sampling", [{"finalists": 2}, {"finalists": 1, "block": 16}, {"finalists": None}]
+)
+def test_nobody_drops_out_where_there_is_nothing_to_decide(edited, sampling):
+    """All scales are finalists; or there is one block; or nobody asked."""
+    sizes = {"evaluation": 16, "block": 8, "selection": 8} | sampling
+    config = edited({(*S, "sampling", key): value for key, value in sizes.items()})
+    assert not any(job.stage == "finalists" for job in jobs(config))
+    assert workload.common(config, BALLS) == 16

@@ -51,11 +51,47 @@ def blocks(config: Config, dataset: str) -> list[Block]:
 
 
 def sampled(config: Config, dataset: str, block: Block) -> list[Cell]:
-    """The cells that a seed block samples: all, or those that get a sheet."""
+    """The cells that a seed block may sample: all, or those that get a sheet."""
     pictured = config.datasets[dataset].sampling.grid_setups
     if block.split != PICTURES or not pictured:
         return cells(config, dataset)
     return [cell for cell in cells(config, dataset) if cell.setup in pictured]
+
+
+def contested(config: Config, dataset: str) -> list[str]:
+    """Setups with more scales than `sampling.finalists`: the others drop out."""
+    options = config.datasets[dataset]
+    most = options.sampling.finalists
+    if most is None or len(evaluated(config, dataset)) == 1:
+        return []
+    return [name for name, setup in options.setups.items() if len(setup.scales) > most]
+
+
+def finals(config: Config, dataset: str, name: str) -> bool:
+    """Whether the seed block of that name is sampled by the cells that did not drop out alone."""
+    later = [one.name for one in evaluated(config, dataset)[1:]]
+    return name in later and bool(contested(config, dataset))
+
+
+def common(config: Config, dataset: str) -> int:
+    """The evaluation seeds that every cell has."""
+    first, *_ = evaluated(config, dataset)
+    whole = config.datasets[dataset].sampling.evaluation
+    return first.count if contested(config, dataset) else whole
+
+
+def expected(config: Config, dataset: str, block: Block) -> list[Cell]:
+    """As many cells of each setup as a seed block samples, before it is known which these are."""
+    cells = sampled(config, dataset, block)
+    if not finals(config, dataset, block.name):
+        return cells
+    options = config.datasets[dataset]
+    dropped = {
+        Cell(name, scale)
+        for name in contested(config, dataset)
+        for scale in options.setups[name].scales[options.sampling.finalists :]
+    }
+    return [cell for cell in cells if cell not in dropped]
 
 
 def scored(config: Config, dataset: str) -> list[Block]:

@@ -125,6 +125,12 @@ def bases(folder: Path) -> dict[str, dict[str, Any]]:
     own = TINY[sections.CustomData]
     sets = {
         "balls": BOTH | BALLS,
+        "halved": BOTH
+        | BALLS
+        | {
+            "sampling": tiny.SAMPLING | {"block": 4, "finalists": 1},
+            "setups": {"unguided": {}, "clean/raw": GUIDED | {"scales": [1.0, 10.0]}},
+        },
         "digits": BOTH
         | {
             "data": TINY[sections.IdxData],

@@ -44,11 +44,20 @@ class Score(NamedTuple):
 class Scorer:
     """Scores sets of images against the real ones, with `blocks` jackknife blocks.
 
-    `labelled`: whether the images have classes; `own`: metrics of the user's own.
+    `labelled`: whether the images have classes; `own`: metrics of the user's own; `common`: how
+    many of the first images every set has, None where all are of one size.
     """
 
-    def __init__(self, real: Real, labelled: bool, blocks: int, own: Sequence[Metric] = ()) -> None:
+    def __init__(
+        self,
+        real: Real,
+        labelled: bool,
+        blocks: int,
+        own: Sequence[Metric] = (),
+        common: int | None = None,
+    ) -> None:
         self.real, self.labelled, self.blocks, self.own = real, labelled, blocks, own
+        self.common = common
         # variety over all classes is defined where every class is generated in turn
         self.neighbours: Neighbours | None = None
         if labelled and real.target is None:
@@ -85,7 +94,7 @@ class Scorer:
             yield from self._of_user(held_out, (True,))
 
     def _share(self, metric: str, hits: np.ndarray, extractor: str) -> Score:
-        value, error, replicates = hit_share(hits, self.blocks)
+        value, error, replicates = hit_share(hits, self.blocks, self.common)
         return Score(metric, value, error, len(hits), value, extractor, "", 0, 0, replicates, NONE)
 
     def _accuracies(self, samples: Features, guide: str | None) -> Iterator[Score]:
@@ -102,7 +111,8 @@ class Scorer:
     def _variety(self, samples: Features) -> Iterator[Score]:
         if self.neighbours is None:
             return
-        for measure in measures(samples, self.neighbours, ~samples["diverged"], self.blocks):
+        groups = self.blocks, self.common
+        for measure in measures(samples, self.neighbours, ~samples["diverged"], *groups):
             # jackknife blocks that agree would have an error of 0; recall is a share of real images
             real = len(self.neighbours.real)
             count = {"precision_judge": measure.n, "recall_judge": real}.get(measure.metric)
@@ -130,7 +140,7 @@ class Scorer:
             return
         kept = ~samples["diverged"]
         features = samples[key_of(extractor)][kept]
-        block = blocked(len(kept), self.blocks)[kept]
+        block = blocked(len(kept), self.blocks, self.common)[kept]
         if lost := int((~np.isfinite(features).all(axis=1)).sum()):
             raise UserError(
                 f"features of {extractor}: found {lost} of {len(features)} images "
@@ -161,7 +171,7 @@ class Scorer:
 
     def _of_user(self, samples: Features, kinds: tuple[bool, ...]) -> Iterator[Score]:
         kept = ~samples["diverged"]
-        block = blocked(len(kept), self.blocks)[kept]
+        block = blocked(len(kept), self.blocks, self.common)[kept]
         for metric in self.own:
             if key_of(metric.of) not in samples or metric.conditional not in kinds:
                 continue

@@ -96,12 +96,17 @@ class Variety(NamedTuple):
 
 
 def measures(
-    features: Features, neighbours: Neighbours, kept: np.ndarray, blocks: int
+    features: Features,
+    neighbours: Neighbours,
+    kept: np.ndarray,
+    blocks: int,
+    common: int | None = None,
 ) -> Iterator[Variety]:
     """Every measure of the images `kept` [n] bool, and its replicates without each of `blocks`.
 
     Measures of pairs of images are of the first LARGEST alone. Diversity is within the classes that
     the judge sees: an image of another class than its label's is a failure, not variety.
+    `common`: as `base.jackknife.blocked` takes it.
     """
     p = features["probabilities:judge"]
     hidden, seen = (features[f"{key}:judge"][:LARGEST] for key in ("hidden", "predicted"))
@@ -114,7 +119,7 @@ def measures(
     }
     for name, (count, value) in functions.items():
         rows = np.flatnonzero(kept[:count])
-        own = blocked(count, blocks)[rows]
+        own = blocked(count, blocks, common)[rows]
         replicates = [value(rows[own != number]) for number in range(blocks)]
         yield Variety(name, value(rows), len(rows), np.array(replicates))
 

@@ -30,6 +30,11 @@ Places: TypeAlias = dict[tuple[str, ...], np.ndarray]  # the rows of a table by 
 NOWHERE = np.array([], dtype=np.intp)
 
 
+def breaks(diverged: Any, n: Any) -> Any:
+    """Whether so many of n images, numbers or arrays, diverged that their cell is broken."""
+    return diverged > np.maximum(1, BROKEN * n) + 1e-9  # shares are rounded
+
+
 class Measure(NamedTuple):
     """A metric's value with its standard error and the number of images behind it.
 
@@ -159,8 +164,7 @@ class Tables(Told):
         """The setup's scales (NaN: none) at which more images diverged than BROKEN allows."""
         rows = self._curve(dataset, setup, "diverged", split)
         scale, value, n = (_column(self.results, name, rows) for name in ("scale", "value", "n"))
-        most = np.maximum(1, BROKEN * n) + 1e-9  # shares are rounded
-        return [float(one) for one in scale[value * n > most]]
+        return [float(one) for one in scale[breaks(value * n, n)]]
 
     def is_broken(self, dataset: str, cell: Cell, split: str = EVALUATION) -> bool:
         """Whether a cell is among those."""

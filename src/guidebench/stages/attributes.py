@@ -12,6 +12,7 @@ from guidebench.data.store import Chosen, read, to_float
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.sections import SportBallsData
 from guidebench.pipeline.records.artifacts import atomic
+from guidebench.stages.metrics import has
 from guidebench.stages.stage import Stage
 from guidebench.stages.training import write_history
 from guidebench.train.regressor import train
@@ -72,13 +73,12 @@ def run(stage: Stage) -> None:
     found = seen(held_out.images)
     errors = dict(zip(names, np.sqrt(((found - expected) ** 2).mean(axis=0)), strict=True))
     rows = _rows(dataset, REAL, None, found, errors)
-    blocks = [block.name for block in workload.evaluated(config, dataset)]
-    for block in blocks:
-        stage.use("sample", dataset, block=block)
+    blocks = workload.evaluated(config, dataset)
+    files = {block: stage.use("sample", dataset, block=block.name) for block in blocks}
     for cell in workload.cells(config, dataset):
         parts = []
-        for block in blocks:
-            with np.load(layout.samples(dataset) / cell.path / f"{block}.npz") as file:
+        for block in (block for block in blocks if has(cell, block, files[block])):
+            with np.load(layout.samples(dataset) / cell.path / f"{block.name}.npz") as file:
                 values = seen(file["images"])
                 values[file["diverged"]] = np.nan
                 parts.append(values)

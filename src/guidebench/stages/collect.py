@@ -93,11 +93,8 @@ def _check(stage: Stage) -> None:
     """
     for job in inputs(stage.config, stage.job):
         names = None
-        if job.stage == "sample":
-            block = workload.block(stage.config, job.dataset, job.block)
-            cells = workload.sampled(stage.config, job.dataset, block)
-            drawn = job.block in shown(stage.config, job.dataset)
-            names = [f"{cell.path}/{job.block}.npz" for cell in cells] if drawn else []
+        if job.stage == "sample" and job.block not in shown(stage.config, job.dataset):
+            names = []
         if job.stage == "features":
             cells = workload.cells(stage.config, job.dataset)
             unguided = [cell.path for cell in cells if cell.scale is None]

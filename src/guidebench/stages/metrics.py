@@ -1,6 +1,6 @@
 """Every metric of every cell, with standard errors and jackknife replicates."""
 
-from collections.abc import Set
+from collections.abc import Collection, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -28,18 +28,19 @@ def run(stage: Stage) -> None:
     sets = stage.use("features", dataset, block=workload.REAL)
     blocks = workload.scored(config, dataset)
     cells, with_images = workload.cells(config, dataset), workload.images_scored(config)
+    found = {}
     for block in blocks:
-        stage.use("features", dataset, block=block.name)
-        kinds = ["cost.json", "npz"] if with_images else ["cost.json"]
-        sampled = [f"{cell.path}/{block.name}.{kind}" for cell in cells for kind in kinds]
-        stage.use("sample", dataset, block=block.name, names=sampled)
+        found[block.name] = stage.use("features", dataset, block=block.name)
+        kinds = [".cost.json", ".npz"] if with_images else [".cost.json"]
+        paths = [Path(name).with_suffix(kind) for name in found[block.name] for kind in kinds]
+        stage.use("sample", dataset, block=block.name, names=map(str, paths))
     if with_images:
         stage.use("prepare", dataset)
     scorer, scores, costs = scorer_of(stage, [features / name for name in sets]), Scores(), []
     for done, cell in enumerate(cells):
         guide = stage.options.setups[cell.setup].classifier
         for split in ("selection", "evaluation"):
-            names = [block.name for block in blocks if block.split == split]
+            names = [b.name for b in blocks if b.split == split and has(cell, b, found[b.name])]
             row = Row(dataset, cell.setup, cell.scale, split, config.seed)
             scores.extend(row, scorer.score(features_of(stage, cell, names), guide))
             samples = [layout.samples(dataset) / cell.path / f"{name}.npz" for name in names]
@@ -53,9 +54,14 @@ def run(stage: Stage) -> None:
     stage.finish(FILES, [COST])
 
 
+def has(cell: Cell, block: workload.Block, files: Collection[str]) -> bool:
+    """Whether a seed block's `files` have one of the cell: others dropped out before it."""
+    return f"{cell.path}/{block.name}.npz" in files
+
+
 def scorer_of(stage: Stage, real: list[Path], without: Set[str] = frozenset()) -> Scorer:
     """The data set's scorer, on files of real images' features, but for the arrays `without`."""
-    config, sets = stage.config, {path.stem: _load(path, without) for path in real}
+    config, sets = stage.config, {path.stem: load(path, without) for path in real}
     if workload.images_scored(config):
         for name, data in real_images(stage).items():
             sets[name]["images"] = data.images[:]
@@ -65,6 +71,7 @@ def scorer_of(stage: Stage, real: list[Path], without: Set[str] = frozenset()) -
         stage.options.target is not None,
         config.metrics.jackknife_blocks,
         [Metric(key, one) for key, one in config.metrics.own.items()],
+        workload.common(config, stage.job.dataset),
     )
 
 
@@ -80,13 +87,14 @@ def features_of(
     features, samples = (
         [folder / cell.path / f"{name}.npz" for name in blocks] for folder in folders
     )
-    found = _concatenate(features, without)
+    found = concatenated(features, without)
     if workload.images_scored(stage.config):
         found["images"] = np.concatenate([_images(path) for path in samples])
     return found
 
 
-def _load(path: Path, without: Set[str]) -> dict[str, np.ndarray]:
+def load(path: Path, without: Set[str] = frozenset()) -> dict[str, np.ndarray]:
+    """The arrays of a file of features, but for those `without`."""
     with np.load(path) as file:
         return {key: file[key] for key in file if key not in without}
 
@@ -97,8 +105,9 @@ def _images(path: Path) -> np.ndarray:
     return images
 
 
-def _concatenate(paths: list[Path], without: Set[str]) -> dict[str, np.ndarray]:
-    parts = [_load(path, without) for path in paths]
+def concatenated(paths: Sequence[Path], without: Set[str] = frozenset()) -> dict[str, np.ndarray]:
+    """The arrays of several files of features, one after the other, but for those `without`."""
+    parts = [load(path, without) for path in paths]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 

@@ -118,8 +118,11 @@ def pictures(stage: Stage, dataset: str, beside: Sequence[Cell]) -> dict[str, np
         if sheet:
             arrays[f"grid:{cell.key}"] = np.concatenate(sheet)
     names = generated(config, dataset)
+    files = {name: stage.use("sample", dataset, block=name, names=[]) for name in names}
     for cell in beside:
-        images = _parts(layout.samples(dataset), cell, names, "images")
+        # a cell that dropped out has fewer
+        own = [name for name in names if f"{cell.path}/{name}.npz" in files[name]]
+        images = _parts(layout.samples(dataset), cell, own, "images")
         arrays[f"first:{cell.key}"] = np.concatenate(images)[:GENERATIONS]
         if cell.scale is None and cell == beside[0]:
             arrays["judged"] = _judged(layout.features(dataset), cell, names)

@@ -20,7 +20,7 @@ from guidebench.pipeline.records.events import Events
 from guidebench.report.metrics import METRICS
 from guidebench.report.pages.preview import Scored
 from guidebench.report.tables import EVALUATION, FLOOR, SELECTION
-from guidebench.stages.metrics import features_of, scorer_of
+from guidebench.stages.metrics import features_of, has, scorer_of
 from guidebench.stages.stage import Stage
 
 SCORES = ("results", "jackknife", "reference_jackknife")
@@ -64,10 +64,14 @@ def scores(
         split: _images([block for block in blocks if block.split == split])
         for split in (SELECTION, EVALUATION)
     }
+    listed = {
+        block: read_manifest(manifest(layout, Job("features", dataset, block=block.name)))["files"]
+        for block in blocks
+    }
     for cell in workload.cells(config, dataset):
         guide = stage.options.setups[cell.setup].classifier
         for split in filter(counts.get, counts):
-            names = [block.name for block in blocks if block.split == split]
+            names = [b.name for b in blocks if b.split == split and has(cell, b, listed[b])]
             found = list(scorer.score(features_of(stage, cell, names, UNREAD), guide))
             for shown in [split] if counts[EVALUATION] else [SELECTION, EVALUATION]:
                 row = Row(dataset, cell.setup, cell.scale, shown, config.seed)

@@ -18,6 +18,7 @@ from guidebench.models.classifier import Classifier
 from guidebench.pipeline import recording
 from guidebench.pipeline.jobs import slices
 from guidebench.pipeline.jobs.execution import peak_memory, reset_peak_memory
+from guidebench.pipeline.jobs.finalists import dropped
 from guidebench.pipeline.records.artifacts import atomic, digest_of, write_json
 from guidebench.pipeline.records.finished_cells import remember, standing
 from guidebench.stages.stage import Stage
@@ -65,6 +66,10 @@ def run(stage: Stage) -> None:
     seeds = workload.image_seeds(config, dataset, block)
     labels = workload.labels(config, dataset, block)
     cells = workload.sampled(config, dataset, block)
+    if workload.finals(config, dataset, block.name):
+        stage.use("finalists", dataset)
+        out = dropped(layout.finalists(dataset))
+        cells = [cell for cell in cells if cell not in out]
     models = _Models(stage)
     for done, cell in enumerate(cells):
         setup = stage.options.setups[cell.setup]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from guidebench import workload
 from guidebench.analysis.sampler import variance_ratios
 from guidebench.base.choices import classes, target_name
 from guidebench.data.store import read
@@ -92,6 +93,9 @@ def facts(config: Config, layout: Layout, dataset: str, parameters: int | None) 
         "grid_steps": options.sampling.grid_steps or options.sampling.steps,
         "n": options.sampling.evaluation,
         "n_selection": options.sampling.selection,
+        # of the scales that drop out after it; all of `n` where none do
+        "n_common": workload.common(config, dataset),
+        "finalists": options.sampling.finalists,
         "image_size": int(train.images.shape[2]),
         "channels": int(train.images.shape[1]),
         "cut": _cut(options.data),

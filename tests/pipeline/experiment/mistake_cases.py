@@ -420,6 +420,13 @@ CASES = {
     "evaluation and blocks": Case(
         (*S, "sampling", "evaluation"), 18, "18", "multiple of metrics.jackknife_blocks (4)"
     ),
+    "finalists and blocks": Case(
+        (*S, "sampling"),
+        {"evaluation": 20, "selection": 8, "block": 10, "finalists": 1},
+        "10",
+        "with finalists a multiple of metrics.jackknife_blocks (4)",
+        "sampling.block",
+    ),
     "selection and blocks": Case(
         (*S, "sampling", "selection"), 6, "6", "multiple of metrics.jackknife_blocks (4)"
     ),

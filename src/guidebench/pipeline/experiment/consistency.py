@@ -64,6 +64,11 @@ def _dataset(dataset: Dataset, blocks: int) -> Iterator[Mistake]:
         if (seeds := getattr(dataset.sampling, split)) % blocks:
             allowed = f"a multiple of metrics.jackknife_blocks ({blocks})"
             yield f"sampling.{split}", seeds, allowed
+    sampling = dataset.sampling
+    if sampling.finalists and sampling.block < sampling.evaluation and sampling.block % blocks:
+        # scales that drop out have the first block alone
+        allowed = f"with finalists a multiple of metrics.jackknife_blocks ({blocks})"
+        yield "sampling.block", sampling.block, allowed
     for name, setup in dataset.setups.items():
         yield from below(f"setups.{name}", _setup(dataset, setup))
 

@@ -28,7 +28,7 @@ def last(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
 
 
 def metrics(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
-    """Of `metrics`: no network, as what comes last."""
+    """Of `metrics` and of `finalists`: no network, as what comes last."""
     return rates[job.dataset].startup
 
 
@@ -71,8 +71,8 @@ def attributes(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     rate, options = rates[job.dataset], config.datasets[job.dataset].attributes
     assert options is not None
     step = max(rate.classifier_step.values(), default=0.0)
-    count = config.datasets[job.dataset].sampling.evaluation
-    read = count * len(workload.cells(config, job.dataset)) * rate.featured
+    blocks = workload.evaluated(config, job.dataset)
+    read = rate.featured * sum(_images(config, job.dataset, block) for block in blocks)
     return rate.startup + options.steps * step + read
 
 
@@ -124,7 +124,7 @@ def sample(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     """Of a block's cells, all of them."""
     rate = rates[job.dataset]
     block = workload.block(config, job.dataset, job.block)
-    cells = workload.sampled(config, job.dataset, block)
+    cells = workload.expected(config, job.dataset, block)
     return rate.startup + sum(
         cell_seconds(config, job.dataset, block, cell, rate) for cell in cells
     )
@@ -164,4 +164,9 @@ def featured(config: Config, job: Job) -> int:
     if job.block == workload.REAL:
         return images(config.datasets[job.dataset]) // 2
     block = workload.block(config, job.dataset, job.block)
-    return block.count * len(workload.cells(config, job.dataset))
+    return _images(config, job.dataset, block)
+
+
+def _images(config: Config, dataset: str, block: Block) -> int:
+    """Samples of a seed block."""
+    return block.count * len(workload.expected(config, dataset, block))

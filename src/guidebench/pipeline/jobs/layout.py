@@ -46,6 +46,10 @@ class Layout:
         """Features per cell and block."""
         return self.root / dataset / "features"
 
+    def finalists(self, dataset: str) -> Path:
+        """Which cells are sampled on all evaluation seeds."""
+        return self.root / dataset / "finalists"
+
     def truth(self, world: str) -> Path:
         """How far a world's samples are from the truth."""
         return self.root / world / "truth"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from guidebench import workload
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.rates import Rates
@@ -23,9 +24,22 @@ def jobs(config: Config) -> Iterator[Job]:
     }
     for scope, names in scopes.items():
         for name in names:
-            for stage, record in STAGES.items():
-                if record.scope == scope:
-                    yield from (Job(stage, name, *rest) for rest in record.parts(config, name))
+            found = [
+                Job(stage, name, *rest)
+                for stage, record in STAGES.items()
+                if record.scope == scope
+                for rest in record.parts(config, name)
+            ]
+            if Job("finalists", name) in found:
+                # what waits for them comes after them, though its stage comes before
+                found.sort(key=lambda job: _round(config, job))
+            yield from found
+
+
+def _round(config: Config, job: Job) -> int:
+    if job.stage in ("metrics", "attributes"):
+        return 2
+    return int(workload.finals(config, job.dataset, job.block))
 
 
 def inputs(config: Config, job: Job) -> list[Job]:

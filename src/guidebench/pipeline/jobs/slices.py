@@ -86,6 +86,19 @@ def sample(config: Config, job: Job) -> dict[str, Any]:
     return _common(config) | {"cells": cells, "block": list(block)}
 
 
+def finalists(config: Config, job: Job) -> dict[str, Any]:
+    """Of `finalists`."""
+    sampling = config.datasets[job.dataset].sampling
+    return {
+        "cells": [cell.path for cell in workload.cells(config, job.dataset)],
+        "target": _dump(config.datasets[job.dataset])["target"],
+        "finalists": sampling.finalists,
+        "n": sampling.evaluation,
+        "common": workload.common(config, job.dataset),
+        "jackknife_blocks": config.metrics.jackknife_blocks,
+    }
+
+
 def attributes(config: Config, job: Job) -> dict[str, Any]:
     """Of `attributes`."""
     return _common(config) | {
@@ -122,6 +135,7 @@ def metrics(config: Config, job: Job) -> dict[str, Any]:
         "seed": config.seed,
         "cells": [cell.path for cell in workload.cells(config, job.dataset)],
         "blocks": [list(block) for block in workload.scored(config, job.dataset)],
+        "common": workload.common(config, job.dataset),
         "target": dump["target"],
         "guide": {name: setup["classifier"] for name, setup in dump["setups"].items()},
         "metrics": scoring | {"inception": inception(config)},
@@ -158,7 +172,8 @@ def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[st
     setup = _setup(dump["setups"][cell.setup])
     del setup["scales"]
     setup["architecture"] = _architecture(options, options.setups[cell.setup].classifier)
-    other = ("selection", "evaluation", "block", "grid_images", "grid_setups", "grid_steps")
+    seeds = ("selection", "evaluation", "finalists", "block")
+    other = (*seeds, "grid_images", "grid_setups", "grid_steps")
     steps = dump["sampling"] | {"sampler": setup.pop("sampler", dump["sampling"]["sampler"])}
     sampling = {k: value for k, value in _results(_steps(steps)).items() if k not in other}
     setup["steps"] = sampling["steps"] = workload.steps(config, dataset, cell, block)

@@ -58,12 +58,19 @@ def _classifiers(job: Job, names: list[str]) -> list[Job]:
 
 def _samples_read(config: Config, job: Job) -> list[Job]:
     guides = workload.used_guides(config, job.dataset)
-    return [_data(job), _denoiser(job), *_classifiers(job, guides)]
+    finals = workload.finals(config, job.dataset, job.block)
+    decided = [Job("finalists", job.dataset)] if finals else []
+    return [_data(job), _denoiser(job), *_classifiers(job, guides), *decided]
 
 
 def _features_read(config: Config, job: Job) -> list[Job]:
     source = _data(job) if job.block == REAL else job._replace(stage="sample")
     return [source, *_classifiers(job, list(config.datasets[job.dataset].classifiers))]
+
+
+def _finalists_read(config: Config, job: Job) -> list[Job]:
+    selection = [b.name for b in workload.scored(config, job.dataset) if b.split == "selection"]
+    return [Job("features", job.dataset, block=name) for name in [REAL, *selection]]
 
 
 def _attributes_read(config: Config, job: Job) -> list[Job]:
@@ -154,6 +161,14 @@ STAGES = {
             [layout.features(job.dataset) / REAL] if job.block == REAL else []
         ),
         network=True,
+    ),
+    "finalists": Record(
+        "choose the scales that are sampled on all evaluation seeds",
+        folder=lambda layout, job: layout.finalists(job.dataset),
+        reads=_finalists_read,
+        slice=slices.finalists,
+        seconds=cost_model.metrics,
+        parts=lambda config, name: [()] if workload.contested(config, name) else [],
     ),
     "attributes": Record(
         "read where the balls of samples lie, and how large they are",

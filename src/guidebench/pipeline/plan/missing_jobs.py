@@ -11,6 +11,7 @@ from guidebench.base.cells import Cell
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs import slices
+from guidebench.pipeline.jobs.finalists import dropped
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.plan.schedule import WRITE_EVENTS
 from guidebench.pipeline.records.events import read
@@ -55,7 +56,11 @@ def missing_cells(
     """
     dataset, block = job.dataset, workload.block(config, job.dataset, job.block)
     folder, setups = layout.samples(dataset), config.datasets[dataset].setups
-    cells = workload.sampled(config, dataset, block)
+    cells = workload.expected(config, dataset, block)
+    decided = Job("finalists", dataset)
+    if workload.finals(config, dataset, block.name) and decided in contents:
+        out = dropped(layout.finalists(dataset))
+        cells = [cell for cell in workload.sampled(config, dataset, block) if cell not in out]
     sources = {"denoiser": Job("train_denoiser", dataset)} | {
         name: Job("train_classifier", dataset, name)
         for name in workload.used_guides(config, dataset)

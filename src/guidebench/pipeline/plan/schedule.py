@@ -19,6 +19,7 @@ RANKS = {
     "train_denoiser": 80,
     "train_classifier": 70,
     "features": 60,
+    "finalists": 65,
     "metrics": 60,
     "attributes": 60,
     "sample": 40,

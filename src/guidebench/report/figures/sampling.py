@@ -34,6 +34,8 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     setups = plain(tables, dataset)
     of_setups = table[table.setup.isin(setups)]
     scales, to_show = list(of_setups.scale), [of_setups[~of_setups.broken]]
+    n = int(of_setups.n.max()) if of_setups.n.notna().any() else 0
+    common = tables.facts(dataset)["n_common"]  # of scales that dropped out
     crosses = None
     for setup in setups:
         look = theme.style(setup, setups.index(setup))
@@ -47,17 +49,19 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
             continue
         whiskers = {"yerr": bars(rows), "capsize": 2.5, "elinewidth": 1}
         axes.errorbar(rows.scale, rows.value, **whiskers, **look.marked, label=theme.title(setup))
+        few = rows[rows.n <= common] if common < n else rows[:0]
+        axes.plot(few.scale, few.value, **look.marked | theme.HOLLOW)
     for cell, look, label in _references(tables, dataset):
         to_show.append(tidy.of_cell(table, cell))
         for row in to_show[-1].to_dict("records"):
             axes.axhspan(row["low"], row["high"], color=look.color, alpha=0.12, lw=0)
             axes.axhline(row["value"], **look.stroke, label=label)
-    n = int(of_setups.n.max()) if of_setups.n.notna().any() else 0
     _scale_axis(axes, scales, "cfg" in {tables.facts(dataset)["setups"][s]["kind"] for s in setups})
     shown = metrics(tables.summary)[metric]
     drawn_rows = pd.concat(to_show)
     value_axis(axes, shown, drawn_rows)
-    axes.set_title(f"{dataset}: {shown.title}, n = {n}, 95 % intervals")
+    counts = f"n = {n}" + (f" (hollow: {common})" if common < n else "")
+    axes.set_title(f"{dataset}: {shown.title}, {counts}, 95 % intervals")
     if crosses:
         # one entry of the legend for all crosses, in no setup's colour
         broken_cells = f"broken: over {100 * BROKEN:g} % diverged"

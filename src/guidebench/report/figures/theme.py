@@ -81,6 +81,8 @@ OTHERS = [
     Style("#AA4499", "H", "--"),
     Style("#999933", "*", "--"),
 ]
+# over a line's points: of fewer images than the others
+HOLLOW = {"linestyle": "", "markerfacecolor": "white", "zorder": 3}
 FLOOR, UNGUIDED = Style("#333333", "", ":"), Style("#888888", "", "--")
 # robust twice: to diffusion noise, the paper's word, and to attacks, everybody else's
 WORDS = {

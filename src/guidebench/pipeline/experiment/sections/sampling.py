@@ -78,6 +78,11 @@ class Sampling(Steps):
     )
     selection: Count = Field(128, description="seeds on which scales are chosen")
     evaluation: Count = Field(256, description="seeds behind every number that is shown")
+    finalists: PositiveInt | None = Field(
+        None,
+        description="scales of each setup that go on after the first block of evaluation seeds: "
+        "those that are best on the selection seeds; null: all",
+    )
     block: Count = Field(128, description="seeds per sampling job")
     micro_batch: Count = Field(64, description="rows per network call (part of the spec)")
     gradient_checkpointing: bool = Field(

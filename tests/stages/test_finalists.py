@@ -1,0 +1,123 @@
+"""Which scales go on is what the report would choose, and all that follows knows who is missing."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import configured, experiment, run_job
+
+from guidebench import workload
+from guidebench.base.cells import Cell
+from guidebench.pipeline.jobs.finalists import dropped
+from guidebench.pipeline.jobs.freshness import stale
+from guidebench.pipeline.jobs.layout import Job, Layout
+from guidebench.pipeline.jobs.listing import jobs, manifest
+from guidebench.pipeline.records.artifacts import read_json, read_manifest
+from guidebench.report.figures import sampling, theme
+from guidebench.report.tables import SELECTION, Tables
+
+SCALES = [1, 10, 100, 1000]
+OUT = 3  # of these
+
+
+def values(root: Path, **keys: Any) -> dict[str, Any]:
+    """The balls of `tiny`, two blocks of evaluation seeds, four scales of one setup."""
+    whole = experiment(root)
+    balls = whole["datasets"]["balls"]
+    balls["sampling"] |= {"block": 4, "evaluation": 12, "finalists": 1} | keys
+    balls["setups"]["clean/raw"]["scales"] = SCALES
+    return whole | {"worlds": {}, "datasets": {"balls": balls}}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Layout]:
+    """All but the figures."""
+    root = tmp_path_factory.mktemp("finalists")
+    config, layout = configured(values(root), root / "c.json"), Layout(root / "results", "tiny")
+    for job in jobs(config):
+        if job.stage != "plots" and job.stage != "report":
+            run_job(config, job, layout)
+    return config, layout
+
+
+def test_the_best_scale_of_the_report_goes_on_and_no_other(run: tuple[Any, Layout]) -> None:
+    config, layout = run
+    tables = Tables.read(layout.tables)
+    curve = tables.curve("balls", "clean/raw", "csw_judge", SELECTION)
+    ranked = read_json(layout.finalists("balls") / "finalists.json")["setups"]
+    assert list(ranked) == ["clean/raw"]
+    broken = tables.broken("balls", "clean/raw", SELECTION)
+    whole = [one for one in ranked["clean/raw"] if one["distance"] is not None]
+    assert {one["scale"] for one in ranked["clean/raw"]} - {one["scale"] for one in whole} == {
+        *broken
+    }
+    for one in whole:
+        (value,) = curve.value[curve.scale == one["scale"]]
+        assert one["distance"] == pytest.approx(value, rel=1e-12)
+    out = dropped(layout.finalists("balls"))
+    best = tables.best("balls", "clean/raw")
+    assert best not in out
+    assert out == {Cell("clean/raw", float(s)) for s in SCALES} - {best}
+    for block, cells in (("evaluation-0", 0), ("evaluation-1", OUT), ("evaluation-2", OUT)):
+        for stage in ("sample", "features"):
+            files = read_manifest(manifest(layout, Job(stage, "balls", block=block)))["files"]
+            left = [name for name in files if name.endswith(".npz")]
+            assert len(left) == len(workload.cells(config, "balls")) - cells
+
+
+def test_every_number_says_of_how_many_images_it_is(run: tuple[Any, Layout]) -> None:
+    config, layout = run
+    tables = Tables.read(layout.tables)
+    out = dropped(layout.finalists("balls"))
+    for cell in workload.cells(config, "balls"):
+        accuracy = tables.measure("balls", cell, "accuracy_judge")
+        assert accuracy is not None
+        assert accuracy.n == (4 if cell in out else 12)
+        rows = tables.attributes[tables.attributes.setup == cell.setup]
+        rows = rows[rows.scale.isna() if cell.scale is None else rows.scale == cell.scale]
+        assert {len(one) for one in rows["values"]} == {accuracy.n}
+        # and is paired with every other by the same jackknife blocks
+        assert list(tables.left_out("balls", cell, "accuracy_judge").index) == [0, 1, 2, 3]
+
+
+def test_figures_mark_what_has_fewer(run: tuple[Any, Layout]) -> None:
+    _, layout = run
+    tables = Tables.read(layout.tables)
+    with theme.settings():
+        drawn = sampling.against_scale(tables, "balls", "accuracy_judge")
+    (axes,) = drawn.axes
+    assert re.search(r"n = 12 \(hollow: 4\)", axes.get_title())
+    hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
+    assert sorted(np.concatenate([line.get_xdata() for line in hollow])) == sorted(
+        cell.scale for cell in dropped(layout.finalists("balls"))
+    )
+
+
+def test_what_was_left_out_is_not_read_when_it_lies_there(run: tuple[Any, Layout]) -> None:
+    """All numbers are the same where files of cells that dropped out still lie in the folder."""
+    config, layout = run
+    before = pd.read_parquet(layout.metrics("balls") / "metrics.parquet")
+    for cell in dropped(layout.finalists("balls")):
+        for folder in (layout.samples("balls"), layout.features("balls")):
+            (folder / cell.path / "evaluation-1.npz").write_bytes(b"of an earlier run")
+    run_job(config, Job("metrics", "balls"), layout)
+    run_job(config, Job("attributes", "balls"), layout)
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(layout.metrics("balls") / "metrics.parquet"), before
+    )
+
+
+def test_another_number_of_finalists_samples_what_is_new(
+    run: tuple[Any, Layout], tmp_path: Path
+) -> None:
+    _, layout = run
+    edited = configured(values(tmp_path, finalists=2), tmp_path / "c.json")
+    found = stale(edited, layout)
+    assert found[Job("finalists", "balls")].startswith("changed: finalists: 1 -> 2")
+    ran = {(job.stage, job.block) for job in found}
+    assert ("sample", "evaluation-1") in ran
+    assert ("sample", "evaluation-0") not in ran
+    assert ("sample", "selection-0") not in ran

@@ -18,7 +18,7 @@ import torch
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs/performance.md"
-PARTS = ("training", "sampling", "features", "frechet", "sportballs")
+PARTS = ("training", "sampling", "features", "frechet", "sportballs", "answer")
 HEAD = "| what | found | goal |\n|---|---|---|\n"
 BEGIN, END = "<!-- make bench -->\n", "<!-- /make bench -->\n"
 

@@ -130,6 +130,22 @@ def test_a_narrower_set_is_less_diverse_and_recalls_less() -> None:
     assert narrow["precision_judge"] >= wide["precision_judge"]
 
 
+def test_recall_is_of_as_many_images_of_every_cell() -> None:
+    """Two thirds more images would recall more; they count for all else."""
+    neighbours, whole = Neighbours(_set(300, 0)["hidden:judge"]), _set(96, 1)
+    few = {key: rows[:32] for key, rows in whole.items()}
+    found, alone = (
+        {one.metric: one for one in measures_of(each, neighbours, ~each["diverged"], 4, 32)}
+        for each in (whole, few)
+    )
+    assert found["recall_judge"].n == alone["recall_judge"].n == 32
+    assert found["recall_judge"].raw == alone["recall_judge"].raw
+    np.testing.assert_array_equal(
+        found["recall_judge"].replicates, alone["recall_judge"].replicates
+    )
+    assert found["precision_judge"].n == 96
+
+
 def test_an_image_of_another_class_is_a_failure_and_not_variety() -> None:
     """The judge's class counts: the same images under other labels are as diverse as before."""
     neighbours = Neighbours(_set(300, 0)["hidden:judge"])

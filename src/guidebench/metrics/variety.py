@@ -110,12 +110,13 @@ def measures(
     """
     p = features["probabilities:judge"]
     hidden, seen = (features[f"{key}:judge"][:LARGEST] for key in ("hidden", "predicted"))
-    near = neighbours.precision(hidden)
+    near, equal = neighbours.precision(hidden), len(hidden) if common is None else common
     functions: dict[str, tuple[int, Callable[[np.ndarray], float]]] = {
         "is_judge": (len(p), lambda rows: inception_score(p[rows])),
         "diversity_judge": (len(hidden), lambda rows: diversity(hidden[rows], seen[rows])),
         "precision_judge": (len(hidden), lambda rows: share(near[rows])),
-        "recall_judge": (len(hidden), lambda rows: neighbours.recall(hidden[rows])),
+        # it has no limit in n: of as many images of every cell
+        "recall_judge": (min(equal, len(hidden)), lambda rows: neighbours.recall(hidden[rows])),
     }
     for name, (count, value) in functions.items():
         rows = np.flatnonzero(kept[:count])

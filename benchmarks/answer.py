@@ -71,7 +71,8 @@ def main() -> None:
         except UserError as error:
             print(f"{error}\n| {what} | not measured: no run | ≤ 0.25 |")
             continue
-        pairs, n = pairing(tables, dataset), options.sampling.evaluation
+        pairs, finalists = pairing(tables, dataset), options.sampling.finalists
+        n = finalists.evaluation if finalists else options.sampling.evaluation
         grid = seconds(tables, dataset, n) / seconds(tables, dataset)
         print(f"{dataset}: steps {steps:.1f} times, pairs {pairs:.2f}, scales that stop {grid:.2f}")
         print(f"| {what} | {1 / (steps * pairs * grid):.3f} | ≤ 0.25 |")

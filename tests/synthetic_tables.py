@@ -155,7 +155,6 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
         "sampler": "ancestral",
         "n": N,
         "n_selection": N // 2,
-        "n_common": N,
         "finalists": None,
         "image_size": 32,
         "channels": 3,

@@ -95,42 +95,42 @@ def test_each_class_in_turn_and_picture_grids(edited):
     assert len(set().union(*seeds)) == sum(map(len, seeds))
 
 
-def test_scales_drop_out_after_the_first_evaluation_block(edited):
-    sampling = {"evaluation": 48, "block": 16, "selection": 8, "finalists": 1}
+def test_the_best_scales_alone_have_more_seeds(edited):
+    finalists = {"scales": 1, "evaluation": 48}
+    sampling = {"evaluation": 20, "block": 16, "selection": 8}
+    plain = edited({(*S, "sampling", key): value for key, value in sampling.items()})
+    sampling["finalists"] = finalists
     config = edited({(*S, "sampling", key): value for key, value in sampling.items()})
+    # no block is sampled by all in one part and by some in the other
+    evaluated = [block[1:] for block in workload.evaluated(config, BALLS)]
+    assert evaluated == [(0, 0, 16), (1, 16, 4), (2, 20, 16), (3, 36, 12)]
     # of these setups some scales do not go on; the others have one
     assert workload.contested(config, BALLS) == [
         "noise_trained/raw",
         "clean/raw",
         "clean/x0+ema0.99",
     ]
-    assert workload.common(config, BALLS) == 16
-    late = {block.name for block in workload.blocks(config, BALLS)} - {"evaluation-0"}
-    late.remove("selection-0")
-    every = list(jobs(config))
-    decision = Job("finalists", BALLS)
+    every, decision = list(jobs(config)), Job("finalists", BALLS)
     for number, job in enumerate(every):
         assert set(inputs(config, job)) <= set(every[:number])
-        reads = job.stage == "sample" and job.dataset == BALLS and job.block in late
-        assert (decision in inputs(config, job)) == (reads or job.stage in ("collect", "report"))
-    first, second = (workload.block(config, BALLS, f"evaluation-{k}") for k in (0, 1))
+        late = job.block in ("evaluation-2", "evaluation-3")
+        reads = job.stage == "sample" and job.dataset == BALLS and late
+        last = job.stage in ("collect", "report")
+        assert (decision in inputs(config, job)) == (reads or last)
+    first, later = (workload.block(config, BALLS, f"evaluation-{number}") for number in (1, 2))
     assert workload.expected(config, BALLS, first) == workload.cells(config, BALLS)
-    going_on = [cell.setup for cell in workload.expected(config, BALLS, second)]
+    going_on = [cell.setup for cell in workload.expected(config, BALLS, later)]
     assert going_on == list(config.datasets[BALLS].setups)
     # it decides who is sampled, not what a sample is
-    plain = edited({(*S, "sampling", key): sampling[key] for key in ("evaluation", "block")})
-    specs = [
-        slices.cell_spec(one, BALLS, Cell("clean/raw", 1.0), second) for one in (config, plain)
-    ]
+    cell = Cell("clean/raw", 1.0)
+    specs = [slices.cell_spec(one, BALLS, cell, first) for one in (config, plain)]
     assert specs[0] == specs[1]
 
 
-@pytest.mark.parametrize(
-    "sampling", [{"finalists": 2}, {"finalists": 1, "block": 16}, {"finalists": None}]
-)
-def test_nobody_drops_out_where_there_is_nothing_to_decide(edited, sampling):
-    """All scales are finalists; or there is one block; or nobody asked."""
-    sizes = {"evaluation": 16, "block": 8, "selection": 8} | sampling
-    config = edited({(*S, "sampling", key): value for key, value in sizes.items()})
+def test_nobody_drops_out_where_all_scales_are_finalists(edited):
+    config = edited({(*S, "sampling", "finalists"): {"scales": 2, "evaluation": 32}})
     assert not any(job.stage == "finalists" for job in jobs(config))
-    assert workload.common(config, BALLS) == 16
+    last = workload.evaluated(config, BALLS)[-1]
+    assert (last.start, last.count) == (16, 16)
+    assert workload.expected(config, BALLS, last) == workload.cells(config, BALLS)
+    assert Job("sample", BALLS, block=last.name) in jobs(config)

@@ -1,11 +1,13 @@
 """What there is to sample: cells, and the seed blocks that each has."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from guidebench.base.cells import Cell
 from guidebench.base.choices import EACH, classes, target_name
 from guidebench.base.seeds import derive
 from guidebench.pipeline.experiment.config import Config, Dataset
+from guidebench.pipeline.experiment.sections import Sampling
 
 REAL, PICTURES = "real", "grid"
 
@@ -38,16 +40,28 @@ def blocks(config: Config, dataset: str) -> list[Block]:
     options = config.datasets[dataset]
     sampling = options.sampling
     pictures = sampling.grid_images * max(1, len(classes(options.data)) if each(options) else 1)
-    splits = (
-        ("selection", sampling.selection),
-        ("evaluation", sampling.evaluation),
-        (PICTURES, pictures),
-    )
-    return [
-        Block(split, number, start, min(sampling.block, total - start))
-        for split, total in splits
-        for number, start in enumerate(range(0, total, sampling.block))
-    ]
+    ends = {
+        "selection": [sampling.selection],
+        # no block is sampled by some cells in one part and by all in the other
+        "evaluation": [sampling.evaluation, *_whole(sampling)],
+        PICTURES: [pictures],
+    }
+    found = []
+    for split, parts in ends.items():
+        starts = [
+            (start, end)
+            for begin, end in pairwise([0, *parts])
+            for start in range(begin, end, sampling.block)
+        ]
+        found += [
+            Block(split, number, start, min(sampling.block, end - start))
+            for number, (start, end) in enumerate(starts)
+        ]
+    return found
+
+
+def _whole(sampling: Sampling) -> list[int]:
+    return [sampling.finalists.evaluation] if sampling.finalists else []
 
 
 def sampled(config: Config, dataset: str, block: Block) -> list[Cell]:
@@ -59,25 +73,19 @@ def sampled(config: Config, dataset: str, block: Block) -> list[Cell]:
 
 
 def contested(config: Config, dataset: str) -> list[str]:
-    """Setups with more scales than `sampling.finalists`: the others drop out."""
+    """Setups with more scales than `sampling.finalists` has places: the others drop out."""
     options = config.datasets[dataset]
-    most = options.sampling.finalists
-    if most is None or len(evaluated(config, dataset)) == 1:
-        return []
-    return [name for name, setup in options.setups.items() if len(setup.scales) > most]
+    finalists = options.sampling.finalists
+    setups = options.setups.items() if finalists else ()
+    return [name for name, one in setups if finalists and len(one.scales) > finalists.scales]
 
 
 def finals(config: Config, dataset: str, name: str) -> bool:
     """Whether the seed block of that name is sampled by the cells that did not drop out alone."""
-    later = [one.name for one in evaluated(config, dataset)[1:]]
-    return name in later and bool(contested(config, dataset))
-
-
-def common(config: Config, dataset: str) -> int:
-    """The evaluation seeds that every cell has."""
-    first, *_ = evaluated(config, dataset)
-    whole = config.datasets[dataset].sampling.evaluation
-    return first.count if contested(config, dataset) else whole
+    if not contested(config, dataset):
+        return False
+    enough = config.datasets[dataset].sampling.evaluation
+    return any(one.name == name and one.start >= enough for one in evaluated(config, dataset))
 
 
 def expected(config: Config, dataset: str, block: Block) -> list[Cell]:
@@ -86,10 +94,11 @@ def expected(config: Config, dataset: str, block: Block) -> list[Cell]:
     if not finals(config, dataset, block.name):
         return cells
     options = config.datasets[dataset]
+    assert options.sampling.finalists is not None
     dropped = {
         Cell(name, scale)
         for name in contested(config, dataset)
-        for scale in options.setups[name].scales[options.sampling.finalists :]
+        for scale in options.setups[name].scales[options.sampling.finalists.scales :]
     }
     return [cell for cell in cells if cell not in dropped]
 

@@ -128,7 +128,7 @@ def bases(folder: Path) -> dict[str, dict[str, Any]]:
         "halved": BOTH
         | BALLS
         | {
-            "sampling": tiny.SAMPLING | {"block": 4, "finalists": 1},
+            "sampling": tiny.SAMPLING | {"finalists": {"scales": 1, "evaluation": 12}},
             "setups": {"unguided": {}, "clean/raw": GUIDED | {"scales": [1.0, 10.0]}},
         },
         "digits": BOTH

@@ -67,7 +67,7 @@ def values(root: Path) -> dict[str, Any]:
         "denoiser": digits["denoiser"] | {"condition_dropout": None},
         "data": digits["data"] | {"train": 60, "validation": 60},
         # of two scales, an edit, one drops out
-        "sampling": digits["sampling"] | {"block": 4, "finalists": 1},
+        "sampling": digits["sampling"] | {"finalists": {"scales": 1, "evaluation": 12}},
     }
     return whole | {"worlds": {}, "datasets": {"digits": digits | small | {"setups": setups}}}
 

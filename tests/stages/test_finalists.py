@@ -22,11 +22,13 @@ SCALES = [1, 10, 100, 1000]
 OUT = 3  # of these
 
 
-def values(root: Path, **keys: Any) -> dict[str, Any]:
-    """The balls of `tiny`, two blocks of evaluation seeds, four scales of one setup."""
-    whole = experiment(root)
+def values(root: Path, scales: int = 1) -> dict[str, Any]:
+    """The balls of `tiny`: three blocks of evaluation seeds, of which the best of four scales has
+    two more than the others.
+    """
+    whole, finalists = experiment(root), {"scales": scales, "evaluation": 12}
     balls = whole["datasets"]["balls"]
-    balls["sampling"] |= {"block": 4, "evaluation": 12, "finalists": 1} | keys
+    balls["sampling"] |= {"block": 4, "evaluation": 4} | {"finalists": finalists}
     balls["setups"]["clean/raw"]["scales"] = SCALES
     return whole | {"worlds": {}, "datasets": {"balls": balls}}
 
@@ -112,9 +114,9 @@ def test_another_number_of_finalists_samples_what_is_new(
     run: tuple[Any, Layout], tmp_path: Path
 ) -> None:
     _, layout = run
-    edited = configured(values(tmp_path, finalists=2), tmp_path / "c.json")
+    edited = configured(values(tmp_path, scales=2), tmp_path / "c.json")
     found = stale(edited, layout)
-    assert found[Job("finalists", "balls")].startswith("changed: finalists: 1 -> 2")
+    assert found[Job("finalists", "balls")].startswith("changed: finalists.scales: 1 -> 2")
     ran = {(job.stage, job.block) for job in found}
     assert ("sample", "evaluation-1") in ran
     assert ("sample", "evaluation-0") not in ran

@@ -26,8 +26,9 @@ def run(stage: Stage) -> None:
     names = [layout.features(dataset) / name for name in sets]
     real = Real({path.stem: load(path) for path in names}, stage.target)
     extractor, rows = _reference(stage, real)
-    reference, most = Sliced(rows), stage.options.sampling.finalists or 0
-    groups = config.metrics.jackknife_blocks, workload.common(config, dataset)
+    sampling, reference = stage.options.sampling, Sliced(rows)
+    assert sampling.finalists is not None
+    groups = config.metrics.jackknife_blocks, sampling.evaluation
     setups: dict[str, list[dict[str, Any]]] = {}
     for setup in workload.contested(config, dataset):
         ranked = []
@@ -41,7 +42,7 @@ def run(stage: Stage) -> None:
             {
                 "scale": scale,
                 "distance": distance if np.isfinite(distance) else None,
-                "goes_on": bool(place < most and np.isfinite(distance)),
+                "goes_on": bool(place < sampling.finalists.scales and np.isfinite(distance)),
             }
             for place, (distance, scale) in enumerate(sorted(ranked))
         ]

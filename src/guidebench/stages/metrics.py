@@ -71,7 +71,7 @@ def scorer_of(stage: Stage, real: list[Path], without: Set[str] = frozenset()) -
         stage.options.target is not None,
         config.metrics.jackknife_blocks,
         [Metric(key, one) for key, one in config.metrics.own.items()],
-        workload.common(config, stage.job.dataset),
+        stage.options.sampling.evaluation,
     )
 
 

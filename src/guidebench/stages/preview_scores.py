@@ -20,7 +20,7 @@ from guidebench.pipeline.records.events import Events
 from guidebench.report.metrics import METRICS
 from guidebench.report.pages.preview import Scored
 from guidebench.report.tables import EVALUATION, FLOOR, SELECTION
-from guidebench.stages.metrics import features_of, has, scorer_of
+from guidebench.stages.metrics import features_of, scorer_of
 from guidebench.stages.stage import Stage
 
 SCORES = ("results", "jackknife", "reference_jackknife")
@@ -38,6 +38,8 @@ def scorable(config: Config, dataset: str, done: Set[Job]) -> list[workload.Bloc
         return []
     found: dict[str, list[workload.Block]] = {SELECTION: [], EVALUATION: []}
     for block in workload.scored(config, dataset):
+        if workload.finals(config, dataset, block.name):
+            continue  # a preview's numbers are of equal n
         needed = {Job(stage, dataset, block=block.name) for stage in ("sample", "features")}
         if needed <= done and _images(found[block.split]) < MOST:
             found[block.split].append(block)
@@ -64,14 +66,10 @@ def scores(
         split: _images([block for block in blocks if block.split == split])
         for split in (SELECTION, EVALUATION)
     }
-    listed = {
-        block: read_manifest(manifest(layout, Job("features", dataset, block=block.name)))["files"]
-        for block in blocks
-    }
     for cell in workload.cells(config, dataset):
         guide = stage.options.setups[cell.setup].classifier
         for split in filter(counts.get, counts):
-            names = [b.name for b in blocks if b.split == split and has(cell, b, listed[b])]
+            names = [block.name for block in blocks if block.split == split]
             found = list(scorer.score(features_of(stage, cell, names, UNREAD), guide))
             for shown in [split] if counts[EVALUATION] else [SELECTION, EVALUATION]:
                 row = Row(dataset, cell.setup, cell.scale, shown, config.seed)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from guidebench import workload
 from guidebench.analysis.sampler import variance_ratios
 from guidebench.base.choices import classes, target_name
 from guidebench.data.store import read
@@ -93,9 +92,7 @@ def facts(config: Config, layout: Layout, dataset: str, parameters: int | None) 
         "grid_steps": options.sampling.grid_steps or options.sampling.steps,
         "n": options.sampling.evaluation,
         "n_selection": options.sampling.selection,
-        # of the scales that drop out after it; all of `n` where none do
-        "n_common": workload.common(config, dataset),
-        "finalists": options.sampling.finalists,
+        "finalists": _finalists(config, dataset),
         "image_size": int(train.images.shape[2]),
         "channels": int(train.images.shape[1]),
         "cut": _cut(options.data),
@@ -124,6 +121,12 @@ def facts(config: Config, layout: Layout, dataset: str, parameters: int | None) 
             for name, setup in options.setups.items()
         },
     }
+
+
+def _finalists(config: Config, dataset: str) -> dict[str, Any] | None:
+    """How many scales of a setup have how many more evaluation seeds than `n`; None: none have."""
+    finalists = config.datasets[dataset].sampling.finalists
+    return finalists.model_dump() if finalists else None
 
 
 def _training(denoiser: Denoiser, train: int, held_out: int) -> dict[str, Any]:

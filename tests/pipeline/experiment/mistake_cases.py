@@ -421,11 +421,18 @@ CASES = {
         (*S, "sampling", "evaluation"), 18, "18", "multiple of metrics.jackknife_blocks (4)"
     ),
     "finalists and blocks": Case(
-        (*S, "sampling"),
-        {"evaluation": 20, "selection": 8, "block": 10, "finalists": 1},
-        "10",
-        "with finalists a multiple of metrics.jackknife_blocks (4)",
-        "sampling.block",
+        (*S, "sampling", "finalists"),
+        {"evaluation": 22},
+        "22",
+        "more: sampling.evaluation and a multiple of metrics.jackknife_blocks (4)",
+        "sampling.finalists.evaluation",
+    ),
+    "finalists with fewer seeds": Case(
+        (*S, "sampling", "finalists"),
+        {"evaluation": 16},
+        "16",
+        "more: sampling.evaluation and a multiple of",
+        "sampling.finalists.evaluation",
     ),
     "selection and blocks": Case(
         (*S, "sampling", "selection"), 6, "6", "multiple of metrics.jackknife_blocks (4)"

@@ -64,11 +64,11 @@ def _dataset(dataset: Dataset, blocks: int) -> Iterator[Mistake]:
         if (seeds := getattr(dataset.sampling, split)) % blocks:
             allowed = f"a multiple of metrics.jackknife_blocks ({blocks})"
             yield f"sampling.{split}", seeds, allowed
-    sampling = dataset.sampling
-    if sampling.finalists and sampling.block < sampling.evaluation and sampling.block % blocks:
-        # scales that drop out have the first block alone
-        allowed = f"with finalists a multiple of metrics.jackknife_blocks ({blocks})"
-        yield "sampling.block", sampling.block, allowed
+    if finalists := dataset.sampling.finalists:
+        more = finalists.evaluation - dataset.sampling.evaluation
+        if more <= 0 or more % blocks:
+            allowed = f"sampling.evaluation and a multiple of metrics.jackknife_blocks ({blocks})"
+            yield "sampling.finalists.evaluation", finalists.evaluation, f"more: {allowed}"
     for name, setup in dataset.setups.items():
         yield from below(f"setups.{name}", _setup(dataset, setup))
 

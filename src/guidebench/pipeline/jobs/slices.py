@@ -92,9 +92,8 @@ def finalists(config: Config, job: Job) -> dict[str, Any]:
     return {
         "cells": [cell.path for cell in workload.cells(config, job.dataset)],
         "target": _dump(config.datasets[job.dataset])["target"],
-        "finalists": sampling.finalists,
+        "finalists": _dump(config.datasets[job.dataset])["sampling"]["finalists"],
         "n": sampling.evaluation,
-        "common": workload.common(config, job.dataset),
         "jackknife_blocks": config.metrics.jackknife_blocks,
     }
 
@@ -135,7 +134,7 @@ def metrics(config: Config, job: Job) -> dict[str, Any]:
         "seed": config.seed,
         "cells": [cell.path for cell in workload.cells(config, job.dataset)],
         "blocks": [list(block) for block in workload.scored(config, job.dataset)],
-        "common": workload.common(config, job.dataset),
+        "n": config.datasets[job.dataset].sampling.evaluation,
         "target": dump["target"],
         "guide": {name: setup["classifier"] for name, setup in dump["setups"].items()},
         "metrics": scoring | {"inception": inception(config)},

@@ -35,7 +35,7 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     of_setups = table[table.setup.isin(setups)]
     scales, to_show = list(of_setups.scale), [of_setups[~of_setups.broken]]
     n = int(of_setups.n.max()) if of_setups.n.notna().any() else 0
-    common = tables.facts(dataset)["n_common"]  # of scales that dropped out
+    least = tables.facts(dataset)["n"]  # of scales that are no finalists
     crosses = None
     for setup in setups:
         look = theme.style(setup, setups.index(setup))
@@ -49,7 +49,7 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
             continue
         whiskers = {"yerr": bars(rows), "capsize": 2.5, "elinewidth": 1}
         axes.errorbar(rows.scale, rows.value, **whiskers, **look.marked, label=theme.title(setup))
-        few = rows[rows.n <= common] if common < n else rows[:0]
+        few = rows[rows.n <= least] if least < n else rows[:0]
         axes.plot(few.scale, few.value, **look.marked | theme.HOLLOW)
     for cell, look, label in _references(tables, dataset):
         to_show.append(tidy.of_cell(table, cell))
@@ -60,7 +60,7 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     shown = metrics(tables.summary)[metric]
     drawn_rows = pd.concat(to_show)
     value_axis(axes, shown, drawn_rows)
-    counts = f"n = {n}" + (f" (hollow: {common})" if common < n else "")
+    counts = f"n = {n}" + (f" (hollow: {least})" if least < n else "")
     axes.set_title(f"{dataset}: {shown.title}, {counts}, 95 % intervals")
     if crosses:
         # one entry of the legend for all crosses, in no setup's colour

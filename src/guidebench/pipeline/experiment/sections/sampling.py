@@ -65,6 +65,15 @@ class Steps(Model):
     )
 
 
+class Finalists(Model):
+    """Scales that are sampled on more evaluation seeds than the others."""
+
+    scales: PositiveInt = Field(
+        1, description="of each setup, those that are best on the selection seeds"
+    )
+    evaluation: Count = Field(512, description="their evaluation seeds, the others' among them")
+
+
 class Sampling(Steps):
     """The reverse process; an image depends on its seed only."""
 
@@ -78,10 +87,8 @@ class Sampling(Steps):
     )
     selection: Count = Field(128, description="seeds on which scales are chosen")
     evaluation: Count = Field(256, description="seeds behind every number that is shown")
-    finalists: PositiveInt | None = Field(
-        None,
-        description="scales of each setup that go on after the first block of evaluation seeds: "
-        "those that are best on the selection seeds; null: all",
+    finalists: Finalists | None = Field(
+        None, description="scales that are sampled on more evaluation seeds; null: none are"
     )
     block: Count = Field(128, description="seeds per sampling job")
     micro_batch: Count = Field(64, description="rows per network call (part of the spec)")

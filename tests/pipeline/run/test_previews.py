@@ -4,12 +4,15 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.jobs.layout import Layout
+from guidebench.pipeline.jobs.listing import manifest
+from guidebench.pipeline.jobs.stages import first_scored
 from guidebench.pipeline.run import previews
 
 
@@ -51,7 +54,7 @@ def test_previews_come_soon_and_cost_little(
     monkeypatch.setattr(previews.time, "sleep", clock.sleep)
     monkeypatch.setattr(previews, "process_alive", lambda process: clock.now < clock.until)
     monkeypatch.setattr(previews, "_preview", lambda *arguments: clock)
-    config: Any = None
+    config: Any = SimpleNamespace(datasets={})
     previews.follow(config, Layout(tmp_path, "x"), 1)
     assert clock.written[0] < 40
     # once more before three minutes are over, unless one takes ten seconds
@@ -59,6 +62,34 @@ def test_previews_come_soon_and_cost_little(
     # of both cores, the last one not counted that the end cuts short
     assert clock.spent - cost < 0.03 * 2 * clock.until
     assert len(clock.written) < 60
+
+
+@pytest.mark.usefixtures("handlers")
+def test_first_numbers_are_shown_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited
+) -> None:
+    """Of each data set, in the time of the previews that follow."""
+    config, layout, clock = edited({}), Layout(tmp_path, "x"), Clock(4.0, 600)
+    times = {"sportballs": 150, "mnist": 300}
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        for dataset, when in times.items():
+            for job in first_scored(config, dataset):
+                path = manifest(layout, job)
+                if clock.now >= when and not path.is_file():
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text("{}")
+
+    monkeypatch.setattr(previews.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(previews.time, "process_time", lambda: clock.spent)
+    monkeypatch.setattr(previews.time, "sleep", sleep)
+    monkeypatch.setattr(previews, "process_alive", lambda process: clock.now < clock.until)
+    monkeypatch.setattr(previews, "_preview", lambda *arguments: clock)
+    previews.follow(config, layout, 1)
+    for when in times.values():
+        assert min(abs(written - when) for written in clock.written if written >= when) <= 4
+    assert clock.spent - 4 < 0.05 * 600
 
 
 def test_a_file_that_goes_meanwhile_is_one_line(
@@ -84,7 +115,7 @@ def test_what_ends_the_process_ends_it_quietly(
 
     monkeypatch.setattr(previews.time, "sleep", ended)
     monkeypatch.setattr(previews, "process_alive", lambda process: True)
-    config: Any = None
+    config: Any = SimpleNamespace(datasets={})
     previews.follow(config, Layout(tmp_path, "x"), 1)
 
 

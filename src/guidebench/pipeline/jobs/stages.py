@@ -68,9 +68,10 @@ def _features_read(config: Config, job: Job) -> list[Job]:
     return [source, *_classifiers(job, list(config.datasets[job.dataset].classifiers))]
 
 
-def _finalists_read(config: Config, job: Job) -> list[Job]:
-    selection = [b.name for b in workload.scored(config, job.dataset) if b.split == "selection"]
-    return [Job("features", job.dataset, block=name) for name in [REAL, *selection]]
+def first_scored(config: Config, dataset: str) -> list[Job]:
+    """The features of a data set's first numbers: of real images, and on the selection seeds."""
+    selection = [b.name for b in workload.scored(config, dataset) if b.split == "selection"]
+    return [Job("features", dataset, block=name) for name in [REAL, *selection]]
 
 
 def _attributes_read(config: Config, job: Job) -> list[Job]:
@@ -165,7 +166,7 @@ STAGES = {
     "finalists": Record(
         "choose the scales that are sampled on all evaluation seeds",
         folder=lambda layout, job: layout.finalists(job.dataset),
-        reads=_finalists_read,
+        reads=lambda config, job: first_scored(config, job.dataset),
         slice=slices.finalists,
         seconds=cost_model.metrics,
         parts=lambda config, name: [()] if workload.contested(config, name) else [],

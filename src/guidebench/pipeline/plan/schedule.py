@@ -10,6 +10,7 @@ from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import inputs, jobs, seconds
 from guidebench.pipeline.jobs.rates import stated
+from guidebench.pipeline.jobs.stages import first_scored
 
 # options of Snakemake; the next word is the file
 WRITE_EVENTS = ["--logger", "guidebench", "--logger-guidebench-events"]
@@ -95,8 +96,7 @@ def _first_numbers(config: Config, dataset: str) -> set[Job]:
 
     With all jobs that they come from.
     """
-    blocks = [b.name for b in workload.scored(config, dataset) if b.split == "selection"]
-    left = [Job("features", dataset, block=name) for name in (workload.REAL, *blocks)]
+    left = first_scored(config, dataset)
     # how long these take is then known before they are all that is left
     left += [Job("sensitivity", dataset, name) for name in workload.guides(config, dataset)]
     found: set[Job] = set()

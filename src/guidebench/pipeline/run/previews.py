@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
+from guidebench.pipeline.jobs import listing
 from guidebench.pipeline.jobs.layout import Layout
+from guidebench.pipeline.jobs.stages import first_scored
 from guidebench.pipeline.records.events import process_alive
 from guidebench.pipeline.threads import POOLS
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FIRST_SECONDS, LOOK_SECONDS = 30.0, 2.0
-SHARE = 0.05  # of one core, at most: 2.5 % more than what a run on two takes
+SHARE = 0.05  # of one core, in the long run: 2.5 % more than what a run on two takes
 GROWTH = 0.1  # of the time that has gone, at least, before the next: the longer, the rarer
 
 
@@ -69,20 +71,31 @@ def follow(config: Config, layout: Layout, process: int) -> None:
     """Write it again and again until the process ends, or this one is told to end."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    begun, due, preview = time.monotonic(), FIRST_SECONDS, None
+    begun, due, spent, preview = time.monotonic(), FIRST_SECONDS, 0.0, None
+    scored = _scorable(config, layout)
     with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as folder:
         while process_alive(process):
             gone = time.monotonic() - begun
-            if gone >= due:
-                before = time.process_time()
+            before, scored = scored, _scorable(config, layout)
+            # a data set's first numbers are what people wait for
+            if gone >= due or scored > before:
+                began = time.process_time()
                 preview = preview or _preview(config, layout, folder)
                 try:
                     preview.write()
                 except (UserError, OSError) as error:  # a job that runs again removes its files
                     log.warning("preview: %s", error)
-                spent = time.process_time() - before
-                due = gone + max(spent / SHARE, GROWTH * gone)
+                spent += time.process_time() - began
+                due = max(spent / SHARE, (1 + GROWTH) * gone)
             time.sleep(LOOK_SECONDS)
+
+
+def _scorable(config: Config, layout: Layout) -> int:
+    """Data sets that have the features of which the first numbers are made."""
+    return sum(
+        all(listing.manifest(layout, job).is_file() for job in first_scored(config, dataset))
+        for dataset in config.datasets
+    )
 
 
 def _preview(config: Config, layout: Layout, folder: str) -> Preview:

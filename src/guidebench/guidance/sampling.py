@@ -13,7 +13,7 @@ from torch import Tensor
 from guidebench.base.seeds import normal
 from guidebench.data.store import to_uint8
 from guidebench.diffusion.by_name import sampler_of
-from guidebench.diffusion.samplers import Predict, Prediction, own_options
+from guidebench.diffusion.samplers import Prediction, own_options
 from guidebench.diffusion.schedule import Schedule
 from guidebench.diffusion.time_grid import times
 from guidebench.guidance.built import GuidedCell, build_guide, clip_gradient
@@ -30,10 +30,15 @@ if TYPE_CHECKING:
 LARGEST_RMS = 1.5
 SATURATED = 0.995
 FRAMES = 12
+# steps from one question to the next whether all rows are lost: the answer stalls a GPU
+ASKED_EVERY = 8
 
 
 class Samples(NamedTuple):
     """uint8 images [N, C, H, W], diverged [N] bool, and seconds of each micro-batch.
+
+    A row is black from the step on at which it is not finite: so it does not depend on how far its
+    micro-batch was computed, which ends when no row of it is finite.
 
     `film`: x_t and x0_pred of the first K images on their way, uint8 [K, F, 2, C, H, W].
     """
@@ -107,9 +112,8 @@ class Sampler:
             networks = BoundDenoiser(self.denoiser, self.schedule, target)
             kept = 0 if films else min(trajectories, count)
             cell = GuidedCell(setup, scale, networks, classifier, steps, *clip, carried)
-            guide = build_guide(cell)
             with products(self.sampling.precision):
-                x, bad, film = self._trajectory(guide, setup.sampler, padded, kept, steps)
+                x, bad, film = self._trajectory(cell, padded, kept)
             images.append(to_uint8(x[:count]))
             diverged.append(bad[:count].cpu().numpy())
             films.append(film)
@@ -117,25 +121,34 @@ class Sampler:
         return Samples(np.concatenate(images), np.concatenate(diverged), seconds, films[0])
 
     def _trajectory(
-        self, guide: Predict, own: str | None, seeds: Tensor, kept: int, steps: int
+        self, cell: GuidedCell, seeds: Tensor, kept: int
     ) -> tuple[Tensor, Tensor, np.ndarray]:
-        name = own or self.sampling.sampler
-        grid = times(name, self.schedule, steps)
+        name, steps = cell.setup.sampler or self.sampling.sampler, cell.steps
+        grid, guide = times(name, self.schedule, steps), build_guide(cell)
         filmed = set(np.linspace(0, steps - 1, min(FRAMES, steps)).round().astype(int))
-        bad = torch.zeros(len(seeds), dtype=torch.bool, device=seeds.device)
-        film = []
+        # rows that were not finite at some step; and others that diverged
+        lost = torch.zeros(len(seeds), dtype=torch.bool, device=seeds.device)
+        bad, over, film = lost.clone(), False, []
+
+        def predict(x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
+            nonlocal over
+            # a state that is carried on needs all of its gradients
+            if step % ASKED_EVERY == 0 and cell.carried is None:
+                over = over or bool(lost.all())
+            # the rest is walked without an evaluation: no row of it is looked at
+            return Prediction(x, x) if over else guide(x, t, step, corrector=corrector)
 
         def watch(step: int, t: Any, x: Tensor, prediction: Prediction) -> None:
-            if step in filmed and kept:
-                film.append([to_uint8(x[:kept]), to_uint8(prediction.x0[:kept])])
             rms = x.square().mean(dim=(1, 2, 3)).sqrt()
-            last = step == steps - 1
-            bad.logical_or_(~torch.isfinite(rms) | (last & (rms > LARGEST_RMS)))
+            lost.logical_or_(~torch.isfinite(rms))
+            bad.logical_or_((step == steps - 1) & (rms > LARGEST_RMS))
+            if step in filmed and kept:
+                film.append([to_uint8(_black(one, lost)[:kept]) for one in (x, prediction.x0)])
 
         # stream 0 is the start noise, stream k + 1 the noise of step k
         x = normal(seeds, 0, self.shape).contiguous(memory_format=torch.channels_last)
         x = sampler_of(name)(
-            guide,
+            predict,
             x,
             self.schedule,
             grid,
@@ -144,6 +157,11 @@ class Sampler:
             **own_options(name, self.sampling),
         )
         saturated = (x.abs() > 1 - 1 / 255).float().mean(dim=(1, 2, 3)) >= SATURATED
+        lost = lost | ~torch.isfinite(x).all(dim=(1, 2, 3))
+        x = _black(x, lost)
         film.append([to_uint8(x[:kept])] * 2)
-        bad = bad | saturated | ~torch.isfinite(x).all(dim=(1, 2, 3))
-        return x, bad, np.array(film).transpose(2, 0, 1, 3, 4, 5)
+        return x, bad | saturated | lost, np.array(film).transpose(2, 0, 1, 3, 4, 5)
+
+
+def _black(x: Tensor, lost: Tensor) -> Tensor:
+    return torch.where(lost[:, None, None, None], -1, x)

@@ -376,7 +376,7 @@ def test_a_call_is_held_against_the_signature_where_there_is_one() -> None:
 def test_what_is_known_of_a_sampler(config) -> None:
     assert choices.sampler("heun") == choices.SAMPLERS["heun"]
     mine = choices.sampler("my_sampler:tempered")
-    assert mine == choices.Sampler(("eps", "x0"), evaluations=1, has_mean=True)
+    assert mine == choices.Sampler(("eps", "x0"), evaluations=1, has_mean=True, remembers=True)
 
 
 def test_a_guides_shift_is_refused_where_a_users_sampler_has_no_mean(config, monkeypatch) -> None:

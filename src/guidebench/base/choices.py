@@ -57,6 +57,7 @@ class Sampler(NamedTuple):
     has_mean: bool = False  # its step has a mean, which guidance can shift
     # steps only within a logsnr of +-9 where a process ends far in noise (`diffusion.time_grid`)
     walks_signal: bool = False
+    remembers: bool = False  # a step uses what earlier ones estimated
 
     def calls(self, steps: int) -> int:
         """Evaluations of the denoiser in that many steps.
@@ -71,7 +72,7 @@ SAMPLERS = Methods(
     ancestral=Sampler(("x0",), ("variance",), has_mean=True),
     euler_maruyama=Sampler(("eps",), ("limit",), has_mean=True, walks_signal=True),
     ddim=Sampler(("eps", "x0"), ("eta",)),
-    dpmpp_2m=Sampler(("x0",)),
+    dpmpp_2m=Sampler(("x0",), remembers=True),
     heun=Sampler(("eps",), evaluations=2, spared=1, walks_signal=True),
 )
 SAID = ("evaluations", "has_mean", "walks_signal")  # attributes of a user's sampler
@@ -83,7 +84,20 @@ def sampler(name: str) -> Sampler:
         return SAMPLERS[name]
     own = plugin(name)
     properties = {key: getattr(own, key) for key in SAID if hasattr(own, key)}
-    return Sampler(("eps", "x0"), **properties)
+    return Sampler(("eps", "x0"), remembers=True, **properties)
+
+
+def unguided(setup: Any, sampling: Any) -> tuple[str, bool, bool] | None:
+    """Sampler, whether the denoiser gets the label, and clip: by these a setup's cells begin.
+
+    In as many steps they do so alike until they are guided; None: a setup's cells share nothing.
+    """
+    name = setup.sampler or sampling.sampler
+    own = ":" in setup.guidance or "half_precision" in setup.paper_compat
+    if own or sampler(name).remembers:
+        return None
+    clip = sampling.clip if setup.clip is None else setup.clip
+    return name, setup.conditional or setup.guidance == "cfg", clip
 
 
 def compat_walks(switches: list[str], source: str) -> list[tuple[str, ...]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +21,7 @@ from guidebench.diffusion.time_grid import times
 from guidebench.guidance.built import GuidedCell, build_guide, clip_gradient
 from guidebench.guidance.gradients import GuidingClassifier
 from guidebench.guidance.networks import BoundDenoiser
+from guidebench.guidance.prefixes import Prefixes
 from guidebench.guidance.stabilizers import build
 from guidebench.models.denoiser import Denoiser
 from guidebench.models.precision import products
@@ -30,10 +33,15 @@ if TYPE_CHECKING:
 LARGEST_RMS = 1.5
 SATURATED = 0.995
 FRAMES = 12
+# steps from one question to the next whether all rows are lost: the answer stalls a GPU
+ASKED_EVERY = 8
 
 
 class Samples(NamedTuple):
     """uint8 images [N, C, H, W], diverged [N] bool, and seconds of each micro-batch.
+
+    A row is black from the step on at which it is not finite: so it does not depend on how far its
+    micro-batch was computed, which ends when no row of it is finite.
 
     `film`: x_t and x0_pred of the first K images on their way, uint8 [K, F, 2, C, H, W].
     """
@@ -45,7 +53,10 @@ class Samples(NamedTuple):
 
 
 class Sampler:
-    """Samples cells that share a denoiser, a schedule and start noise."""
+    """Samples cells that share a denoiser, a schedule and start noise.
+
+    Cells of `setups` share the steps in which they are not guided yet (`prefixes`).
+    """
 
     def __init__(
         self,
@@ -53,9 +64,10 @@ class Sampler:
         schedule: Schedule,
         sampling: sections.Sampling,
         shape: tuple[int, int, int],
+        setups: Sequence[sections.Setup] = (),
     ) -> None:
         self.denoiser, self.schedule, self.shape = denoiser, schedule, shape
-        self.sampling = sampling
+        self.sampling, self.prefixes = sampling, Prefixes(sampling, setups)
 
     @classmethod
     def opened(
@@ -65,6 +77,7 @@ class Sampler:
         schedule: Schedule,
         sampling: sections.Sampling,
         shape: tuple[int, int, int],
+        setups: Sequence[sections.Setup] = (),
     ) -> Sampler:
         """With the denoiser in `folder`, run as `sampling` says."""
         denoiser = Denoiser(
@@ -74,7 +87,7 @@ class Sampler:
             sampling.precision,
             sampling.compile,
         )
-        return cls(denoiser, schedule, sampling, shape)
+        return cls(denoiser, schedule, sampling, shape, setups)
 
     def __call__(
         self,
@@ -107,43 +120,67 @@ class Sampler:
             networks = BoundDenoiser(self.denoiser, self.schedule, target)
             kept = 0 if films else min(trajectories, count)
             cell = GuidedCell(setup, scale, networks, classifier, steps, *clip, carried)
-            guide = build_guide(cell)
             with products(self.sampling.precision):
-                x, bad, film = self._trajectory(guide, setup.sampler, padded, kept, steps)
+                x, bad, film, spared = self._trajectory(cell, padded, target, kept)
             images.append(to_uint8(x[:count]))
             diverged.append(bad[:count].cpu().numpy())
             films.append(film)
-            seconds.append(time.perf_counter() - started)
+            seconds.append(time.perf_counter() - started + spared)
         return Samples(np.concatenate(images), np.concatenate(diverged), seconds, films[0])
 
     def _trajectory(
-        self, guide: Predict, own: str | None, seeds: Tensor, kept: int, steps: int
-    ) -> tuple[Tensor, Tensor, np.ndarray]:
-        name = own or self.sampling.sampler
+        self, cell: GuidedCell, seeds: Tensor, target: Tensor, kept: int
+    ) -> tuple[Tensor, Tensor, np.ndarray, float]:
+        name, steps = cell.setup.sampler or self.sampling.sampler, cell.steps
         grid = times(name, self.schedule, steps)
         filmed = set(np.linspace(0, steps - 1, min(FRAMES, steps)).round().astype(int))
-        bad = torch.zeros(len(seeds), dtype=torch.bool, device=seeds.device)
-        film = []
+        # rows that were not finite at some step; and others that diverged
+        lost = torch.zeros(len(seeds), dtype=torch.bool, device=seeds.device)
+        bad, over, film = lost.clone(), False, []
 
-        def watch(step: int, t: Any, x: Tensor, prediction: Prediction) -> None:
-            if step in filmed and kept:
-                film.append([to_uint8(x[:kept]), to_uint8(prediction.x0[:kept])])
-            rms = x.square().mean(dim=(1, 2, 3)).sqrt()
-            last = step == steps - 1
-            bad.logical_or_(~torch.isfinite(rms) | (last & (rms > LARGEST_RMS)))
+        def walk(guide: Predict, x: Tensor, start: int, end: int) -> Tensor:
+            def predict(x: Tensor, t: Any, step: int, *, corrector: bool = False) -> Prediction:
+                nonlocal over
+                step += start
+                # a state that is carried on needs all of its gradients
+                if step % ASKED_EVERY == 0 and cell.carried is None:
+                    over = over or bool(lost.all())
+                # the rest is walked without an evaluation: no row of it is looked at
+                return Prediction(x, x) if over else guide(x, t, step, corrector=corrector)
 
-        # stream 0 is the start noise, stream k + 1 the noise of step k
+            def watch(step: int, t: Any, x: Tensor, prediction: Prediction) -> None:
+                step += start
+                rms = x.square().mean(dim=(1, 2, 3)).sqrt()
+                lost.logical_or_(~torch.isfinite(rms))
+                bad.logical_or_((step == steps - 1) & (rms > LARGEST_RMS))
+                if step in filmed and kept:
+                    film.append([to_uint8(_black(one, lost)[:kept]) for one in (x, prediction.x0)])
+
+            return sampler_of(name)(
+                predict,
+                x,
+                self.schedule,
+                grid[start : end + 1],
+                # stream 0 is the start noise, stream k + 1 the noise of step k
+                lambda step: normal(seeds, start + step + 1, self.shape),
+                watch,
+                **own_options(name, self.sampling),
+            )
+
         x = normal(seeds, 0, self.shape).contiguous(memory_format=torch.channels_last)
-        x = sampler_of(name)(
-            guide,
-            x,
-            self.schedule,
-            grid,
-            lambda step: normal(seeds, step + 1, self.shape),
-            watch,
-            **own_options(name, self.sampling),
-        )
+        start, spared = 0, 0.0
+        rows = kept, *seeds.tolist(), *target.tolist()
+        for end in self.prefixes.ends(cell, grid):
+            part = partial(walk, x=x, start=start, end=end)
+            x, seconds = self.prefixes.reach(cell, end, rows, part, lost, film)
+            start, spared = end, spared + seconds
+        x = walk(build_guide(cell), x, start, steps)
         saturated = (x.abs() > 1 - 1 / 255).float().mean(dim=(1, 2, 3)) >= SATURATED
+        lost = lost | ~torch.isfinite(x).all(dim=(1, 2, 3))
+        x = _black(x, lost)
         film.append([to_uint8(x[:kept])] * 2)
-        bad = bad | saturated | ~torch.isfinite(x).all(dim=(1, 2, 3))
-        return x, bad, np.array(film).transpose(2, 0, 1, 3, 4, 5)
+        return x, bad | saturated | lost, np.array(film).transpose(2, 0, 1, 3, 4, 5), spared
+
+
+def _black(x: Tensor, lost: Tensor) -> Tensor:
+    return torch.where(lost[:, None, None, None], -1, x)

@@ -6,6 +6,7 @@ import logging
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,14 +24,17 @@ from guidebench.pipeline.records.artifacts import atomic, digest_of, write_json
 from guidebench.pipeline.records.finished_cells import remember, standing
 from guidebench.stages.stage import Stage
 
+if TYPE_CHECKING:
+    from guidebench.pipeline.experiment.sections import Setup
+
 log = logging.getLogger(__name__)
 
 
 class _Models:
     """The networks of a data set, loaded when a cell needs them, each with what ran to load it."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, stage: Stage, setups: list[Setup]) -> None:
+        self.stage, self.setups = stage, setups
         self.guides: dict[str, tuple[Classifier, set[str]]] = {}
 
     @cached_property
@@ -41,7 +45,7 @@ class _Models:
         folder = stage.layout.denoiser(dataset)
         _, channels, height, width = read(stage.layout.data(dataset) / "train").images.shape
         shape = channels, height, width
-        return Sampler.opened(folder, stage.device, stage.schedule(), sampling, shape)
+        return Sampler.opened(folder, stage.device, stage.schedule(), sampling, shape, self.setups)
 
     def guide(self, name: str | None) -> tuple[Classifier | None, set[str]]:
         """A guiding classifier, and the functions that loaded it; nothing without a name."""
@@ -70,7 +74,7 @@ def run(stage: Stage) -> None:
         stage.use("finalists", dataset)
         out = dropped(layout.finalists(dataset))
         cells = [cell for cell in cells if cell not in out]
-    models = _Models(stage)
+    models = _Models(stage, [stage.options.setups[name] for name in {one.setup for one in cells}])
     for done, cell in enumerate(cells):
         setup = stage.options.setups[cell.setup]
         path = folder / cell.path / f"{block.name}.npz"

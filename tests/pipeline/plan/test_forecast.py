@@ -13,7 +13,7 @@ from guidebench.base.units import size
 from guidebench.models.classifier import Classifier
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.reading import load
-from guidebench.pipeline.experiment.sections import Attack
+from guidebench.pipeline.experiment.sections import Attack, Setup
 from guidebench.pipeline.jobs import cost_model, listing, sharing, slices
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import jobs
@@ -96,6 +96,33 @@ def test_costs_follow_the_config(smoke) -> None:
         cost_model.evaluations(smoke, "mnist", part, c) for c in workload.cells(smoke, "mnist")
     ]
     assert sum(cells) == 8 * 4 * (1 + 1 + 1 + 2)
+
+
+def test_a_common_unguided_prefix_is_forecast_once(smoke) -> None:
+    """Of a setup with an interval, of another alike, and of what they are compared with."""
+    mnist = smoke.datasets["mnist"]
+    cfg = {"guidance": "cfg", "interval": (0.0, 0.75)}
+    label = {"plain": Setup(conditional=True), "cfg": Setup(**cfg, scales=[1.0, 2.0])}
+    label |= {"later": Setup(**cfg | {"interval": (0.0, 0.5)}, scales=[0.0, 4.0])}
+    rate = Rates(0, 0, 0.5, {}, {"none": 0.1, "cfg": 0.2}, 0)
+
+    def seconds(setups: dict[str, Setup], sampler: str) -> float:
+        sampling = mnist.sampling.model_copy(update={"sampler": sampler})
+        mine = mnist.model_copy(update={"setups": setups, "sampling": sampling})
+        smoke.datasets["mnist"] = mine
+        job = Job("sample", "mnist", block="selection-0")
+        return listing.seconds(smoke, job, {"mnist": rate}) / (8 * 4 * 0.1)
+
+    # plain, cfg at 1 and 2, later at 0 and 4: in the forecast's unit, whole unguided trajectories
+    alone = 1 + 2 * (0.25 + 0.75 * 2) + 1 + (0.5 + 0.5 * 2)
+    assert seconds(label, "dpmpp_2m") == pytest.approx(alone)
+    # the first quarter is of five cells, the second of three
+    assert seconds(label, "ddim") == pytest.approx(alone - 4 * 0.25 - 2 * 0.25)
+    # a denoiser without its label begins otherwise
+    free = label | {"plain": Setup()}
+    assert seconds(free, "ddim") == pytest.approx(alone - 3 * 0.25 - 1 * 0.25)
+    none = {"plain": Setup(), "whole": Setup(guidance="cfg", scales=[1.0])}
+    assert seconds(none, "ddim") == pytest.approx(3)
 
 
 def test_the_last_step_of_heun_evaluates_once(smoke) -> None:

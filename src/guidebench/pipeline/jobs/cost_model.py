@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping
+from typing import Any
 
 from guidebench import workload
 from guidebench.base.cells import Cell
-from guidebench.base.choices import compat_walks, sampler
+from guidebench.base.choices import compat_walks, sampler, unguided
 from guidebench.pipeline.experiment.config import Config, Dataset
 from guidebench.pipeline.experiment.sections import Classifier, Setup
 from guidebench.pipeline.experiment.world_section import World
@@ -120,14 +122,31 @@ def cell_seconds(config: Config, dataset: str, block: Block, cell: Cell, rate: R
     return evaluations(config, dataset, block, cell) / _passes(setup, cell) * step
 
 
+def cells_seconds(
+    config: Config, dataset: str, block: Block, cells: list[Cell], rate: Rates
+) -> float:
+    """Expected seconds of cells of a seed block, which evaluate a common unguided prefix once."""
+    options, shared = config.datasets[dataset], defaultdict[Any, list[float]](list)
+    for cell in cells:
+        setup = options.setups[cell.setup]
+        if kind := unguided(setup, options.sampling):
+            whole = evaluations(config, dataset, block, cell) / _passes(setup, cell)
+            shared[kind, whole].append(1 - setup.interval[1] if cell.scale else 1.0)
+    spared = 0.0
+    for (_, whole), shares in shared.items():
+        # as far as the longest prefix that ends before the image
+        most = max((share for share in shares if share < 1), default=0.0)
+        spared += whole * (sum(min(share, most) for share in shares) - most)
+    spent = sum(cell_seconds(config, dataset, block, cell, rate) for cell in cells)
+    return spent - spared * rate.sampled["none"]
+
+
 def sample(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:
     """Of a block's cells, all of them."""
     rate = rates[job.dataset]
     block = workload.block(config, job.dataset, job.block)
     cells = workload.expected(config, job.dataset, block)
-    return rate.startup + sum(
-        cell_seconds(config, job.dataset, block, cell, rate) for cell in cells
-    )
+    return rate.startup + cells_seconds(config, job.dataset, block, cells, rate)
 
 
 def sensitivity(config: Config, job: Job, rates: Mapping[str, Rates]) -> float:

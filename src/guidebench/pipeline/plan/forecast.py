@@ -90,11 +90,11 @@ def cost(
     rate = rates[job.dataset]
     cells = missing_cells(config, layout, job, contents)
     block = workload.block(config, job.dataset, job.block)
-    spent = [cost_model.cell_seconds(config, job.dataset, block, cell, rate) for cell in cells]
+    spent = cost_model.cells_seconds(config, job.dataset, block, cells, rate)
     count = block.count * len(cells)
     total = sum(cost_model.evaluations(config, job.dataset, block, cell) for cell in cells)
     image_bytes = math.prod(shape(config.datasets[job.dataset]))
-    return Cost(rate.startup + sum(spent), count, total, count * image_bytes)
+    return Cost(rate.startup + spent, count, total, count * image_bytes)
 
 
 def _disk(config: Config, job: Job) -> float:

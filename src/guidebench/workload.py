@@ -35,19 +35,20 @@ def cells(config: Config, dataset: str) -> list[Cell]:
 
 def blocks(config: Config, dataset: str) -> list[Block]:
     """All seed blocks of a data set: selection first, those of the cells' sheets last."""
-    options = config.datasets[dataset]
+    size = config.datasets[dataset].sampling.block
+    return [
+        Block(split, number, start, min(size, total - start))
+        for split, total in _images(config.datasets[dataset]).items()
+        for number, start in enumerate(range(0, total, size))
+    ]
+
+
+def _images(options: Dataset) -> dict[str, int]:
+    """Seeds of each split."""
     sampling = options.sampling
     pictures = sampling.grid_images * max(1, len(classes(options.data)) if each(options) else 1)
-    splits = (
-        ("selection", sampling.selection),
-        ("evaluation", sampling.evaluation),
-        (PICTURES, pictures),
-    )
-    return [
-        Block(split, number, start, min(sampling.block, total - start))
-        for split, total in splits
-        for number, start in enumerate(range(0, total, sampling.block))
-    ]
+    seeds = {"selection": sampling.selection, "evaluation": sampling.evaluation}
+    return seeds | {PICTURES: pictures}
 
 
 def sampled(config: Config, dataset: str, block: Block) -> list[Cell]:
@@ -104,7 +105,13 @@ def trajectories(config: Config, dataset: str, block: Block) -> int:
 
 def block(config: Config, dataset: str, name: str) -> Block:
     """The seed block of that name; KeyError when there is none."""
-    return {block.name: block for block in blocks(config, dataset)}[name]
+    # each job asks: a list of all blocks would make that quadratic
+    split, _, number = name.rpartition("-")
+    size, total = config.datasets[dataset].sampling.block, _images(config.datasets[dataset])[split]
+    start = int(number) * size
+    if start >= total:
+        raise KeyError(name)
+    return Block(split, int(number), start, min(size, total - start))
 
 
 def image_seeds(config: Config, dataset: str, block: Block) -> list[int]:

@@ -195,6 +195,24 @@ def test_columns_do_not_touch(smoke) -> None:
     assert len(text[2]) == len(text[3])
 
 
+def test_files_are_those_of_cells_and_jobs(smoke, tmp_path: Path) -> None:
+    layout, rates = Layout(tmp_path, "smoke"), stated(smoke, ["500"])
+    files = {
+        (stage, block): cost(smoke, layout, Job(stage, "mnist", "", block), rates, {}).files
+        for stage, block in [
+            ("sample", "evaluation-0"),
+            ("features", "evaluation-0"),
+            ("features", "real"),
+            ("prepare", ""),
+        ]
+    }
+    assert list(files.values()) == [4 + 2 * 4, 4 + 2 * 4, 4, 4]
+    items = [Pending(Job(stage, "mnist", "", block)) for stage, block in files]
+    costs = [Cost(1.0, files=count) for count in files.values()]
+    text = lines(smoke, Survey({}, {}, {}), items, costs, {}, 2)
+    assert any(line.endswith(", 32 files") for line in text)
+
+
 @pytest.mark.parametrize("lost", [".npz", SIDECAR, "torn", "truncated", "another key"])
 def test_a_cell_without_its_images_or_its_key_is_missing(smoke, tmp_path: Path, lost: str) -> None:
     layout, job = Layout(tmp_path, "smoke"), Job("sample", "mnist", block="evaluation-0")

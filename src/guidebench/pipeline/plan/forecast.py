@@ -29,16 +29,19 @@ from guidebench.pipeline.threads import POOLS
 
 SHORT, LONG = 600.0, 3600.0
 FOLLOWING_BYTES = 3_000_000  # figures, tables and report of a data set
+FILES = 4  # of a job: manifest, provenance, events, log
+CELL_FILES = 2  # and its sidecar
 
 
 class Cost(NamedTuple):
-    """What a pending job takes: seconds, samples, denoiser evaluations, bytes, workers at once."""
+    """What a pending job takes: seconds, samples, denoiser evaluations, bytes, workers, files."""
 
     seconds: float
     samples: int = 0
     evaluations: float = 0.0
     disk: float = 0.0
     workers: int = 1
+    files: int = FILES
 
 
 def probe_all(
@@ -84,8 +87,13 @@ def cost(
     if not job.dataset:
         return Cost(listing.seconds(config, job, rates), disk=FOLLOWING_BYTES / 4)
     if job.stage != "sample":
+        of_cells = job.stage == "features" and job.block != workload.REAL
+        measured = workload.cells(config, job.dataset) if of_cells else []
         return Cost(
-            listing.seconds(config, job, rates), disk=_disk(config, job), workers=width(config, job)
+            listing.seconds(config, job, rates),
+            disk=_disk(config, job),
+            workers=width(config, job),
+            files=FILES + CELL_FILES * len(measured),
         )
     rate = rates[job.dataset]
     cells = missing_cells(config, layout, job, contents)
@@ -94,7 +102,8 @@ def cost(
     count = block.count * len(cells)
     total = sum(cost_model.evaluations(config, job.dataset, block, cell) for cell in cells)
     image_bytes = math.prod(shape(config.datasets[job.dataset]))
-    return Cost(rate.startup + sum(spent), count, total, count * image_bytes)
+    files = FILES + CELL_FILES * len(cells)
+    return Cost(rate.startup + sum(spent), count, total, count * image_bytes, files=files)
 
 
 def _disk(config: Config, job: Job) -> float:
@@ -167,7 +176,8 @@ def lines(
         "",
         f"about {duration(wall)} with {workers} jobs at a time "
         f"({hours:.2f} worker hours); "
-        f"disk {size(sum(price.disk for price in costs))}",
+        f"disk {size(sum(price.disk for price in costs))}, "
+        f"{sum(price.files for price in costs):,} files",
     ]
     for name, peaks in memory.items():
         if peaks:

@@ -38,8 +38,16 @@ def test_blocks_cover_every_seed_of_both_splits_once(edited):
         Block("evaluation", 2, 96, 4),
     ]
     assert workload.block(config, BALLS, "evaluation-2").start == 96
-    with pytest.raises(KeyError):
-        workload.block(config, BALLS, "evaluation-3")
+    for name in (
+        "evaluation-3",
+        "evaluation-02",
+        "evaluation-x",
+        "evaluation--1",
+        "grid-0",
+        "real",
+    ):
+        with pytest.raises(KeyError):
+            workload.block(config, BALLS, name)
 
 
 def test_an_images_seed_depends_on_its_number_and_not_on_its_block(edited):
@@ -104,6 +112,8 @@ def test_the_best_scales_alone_have_more_seeds(edited):
     # no block is sampled by all in one part and by some in the other
     evaluated = [block[1:] for block in workload.evaluated(config, BALLS)]
     assert evaluated == [(0, 0, 16), (1, 16, 4), (2, 20, 16), (3, 36, 12)]
+    for block in workload.blocks(config, BALLS):
+        assert workload.block(config, BALLS, block.name) == block
     # of these setups some scales do not go on; the others have one
     assert workload.contested(config, BALLS) == [
         "noise_trained/raw",

@@ -1,13 +1,11 @@
 """What there is to sample: cells, and the seed blocks that each has."""
 
-from itertools import pairwise
 from typing import NamedTuple
 
 from guidebench.base.cells import Cell
 from guidebench.base.choices import EACH, classes, target_name
 from guidebench.base.seeds import derive
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.experiment.sections import Sampling
 
 REAL, PICTURES = "real", "grid"
 
@@ -37,31 +35,29 @@ def cells(config: Config, dataset: str) -> list[Cell]:
 
 def blocks(config: Config, dataset: str) -> list[Block]:
     """All seed blocks of a data set: selection first, those of the cells' sheets last."""
-    options = config.datasets[dataset]
-    sampling = options.sampling
+    size = config.datasets[dataset].sampling.block
+    return [
+        Block(split, first + number, start, min(size, end - start))
+        for split, first, begin, end in _parts(config.datasets[dataset])
+        for number, start in enumerate(range(begin, end, size))
+    ]
+
+
+def _parts(options: Dataset) -> list[tuple[str, int, int, int]]:
+    """Seeds that the same cells have: split, number of their first block, begin, end.
+
+    The evaluation has two where scales drop out, and no block is in both.
+    """
+    sampling, finalists = options.sampling, options.sampling.finalists
     pictures = sampling.grid_images * max(1, len(classes(options.data)) if each(options) else 1)
-    ends = {
-        "selection": [sampling.selection],
-        # no block is sampled by some cells in one part and by all in the other
-        "evaluation": [sampling.evaluation, *_whole(sampling)],
-        PICTURES: [pictures],
-    }
-    found = []
-    for split, parts in ends.items():
-        starts = [
-            (start, end)
-            for begin, end in pairwise([0, *parts])
-            for start in range(begin, end, sampling.block)
-        ]
-        found += [
-            Block(split, number, start, min(sampling.block, end - start))
-            for number, (start, end) in enumerate(starts)
-        ]
-    return found
-
-
-def _whole(sampling: Sampling) -> list[int]:
-    return [sampling.finalists.evaluation] if sampling.finalists else []
+    enough = sampling.evaluation
+    more = (enough, finalists.evaluation) if finalists else (enough, enough)
+    return [
+        ("selection", 0, 0, sampling.selection),
+        ("evaluation", 0, 0, enough),
+        ("evaluation", -(-enough // sampling.block), *more),
+        (PICTURES, 0, 0, pictures),
+    ]
 
 
 def sampled(config: Config, dataset: str, block: Block) -> list[Cell]:
@@ -82,10 +78,9 @@ def contested(config: Config, dataset: str) -> list[str]:
 
 def finals(config: Config, dataset: str, name: str) -> bool:
     """Whether the seed block of that name is sampled by the cells that did not drop out alone."""
-    if not contested(config, dataset):
+    if not name.startswith("evaluation-") or not contested(config, dataset):
         return False
-    enough = config.datasets[dataset].sampling.evaluation
-    return any(one.name == name and one.start >= enough for one in evaluated(config, dataset))
+    return block(config, dataset, name).start >= config.datasets[dataset].sampling.evaluation
 
 
 def expected(config: Config, dataset: str, block: Block) -> list[Cell]:
@@ -149,7 +144,16 @@ def trajectories(config: Config, dataset: str, block: Block) -> int:
 
 def block(config: Config, dataset: str, name: str) -> Block:
     """The seed block of that name; KeyError when there is none."""
-    return {block.name: block for block in blocks(config, dataset)}[name]
+    # each job asks: a list of all blocks would make that quadratic
+    wanted, _, number = name.rpartition("-")
+    size = config.datasets[dataset].sampling.block
+    for split, first, begin, end in _parts(config.datasets[dataset]):
+        if split == wanted and number.isdecimal():
+            start = begin + (int(number) - first) * size
+            found = Block(split, int(number), start, min(size, end - start))
+            if begin <= start < end and found.name == name:
+                return found
+    raise KeyError(name)
 
 
 def image_seeds(config: Config, dataset: str, block: Block) -> list[int]:

@@ -59,7 +59,7 @@ def test_every_function_that_a_job_runs_is_in_its_record(executed: Traced) -> No
 def test_every_function_that_a_cell_runs_is_in_its_record(executed: Traced) -> None:
     assert len(executed.cells) == 2 * 8
     for path, ran in executed.cells.items():
-        names = recorded(executed, path.with_suffix(".key.json"))
+        names = recorded(executed, path.with_suffix(".cell.json"))
         assert functions(names) == functions(ran), path
         assert ran <= names, path
 
@@ -195,7 +195,7 @@ def test_exactly_the_jobs_and_cells_that_run_a_changed_function_are_stale(
             changed = stale.get(job, "").startswith("changed: the code of")
             assert changed == (name in ran), f"{job}: {stale.get(job)}"
         for path, ran in executed.cells.items():
-            entry = read_json(path.with_suffix(".key.json"))
+            entry = read_json(path.with_suffix(".cell.json"))
             assert bool(code.changed(executed.layout.root, entry["code"])) == (name in ran), path
     finally:
         monkeypatch.undo()

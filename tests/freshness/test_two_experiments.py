@@ -57,7 +57,7 @@ def test_one_more_scale_costs_its_cells_the_metrics_and_the_report(beside: Exper
     assert outcome.foreseen == outcome.planned == outcome.ran
     assert stages(outcome.ran) == ["sample"] * 2 + ["features"] * 2 + ["metrics", *LAST]
     for kind in ("samples", "features"):
-        cells = sorted((beside.results / "tiny/digits" / kind).rglob("*.key.json"))
+        cells = sorted((beside.results / "tiny/digits" / kind).rglob("*.cell.json"))
         said = {path: read_json(path).get("taken_from") for path in cells}
         new = [path for path in cells if said[path] is None]
         assert {path.parent.name for path in new} == {"scale-10"}
@@ -76,7 +76,7 @@ def test_other_code_costs_what_it_made(beside: Experiment) -> None:
     assert stages(outcome.ran)[:2] == ["sample", "sample"]
     assert not any(
         "taken_from" in read_json(path)
-        for path in (beside.results / "tiny/digits/samples").rglob("*.key.json")
+        for path in (beside.results / "tiny/digits/samples").rglob("*.cell.json")
     )
     assert beside.digest() == beside.reference()
 

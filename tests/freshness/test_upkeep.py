@@ -10,7 +10,7 @@ from tracing import Traced
 
 from guidebench.pipeline import recording
 from guidebench.pipeline.errors import UserError
-from guidebench.pipeline.jobs import freshness
+from guidebench.pipeline.jobs import check, freshness
 from guidebench.pipeline.jobs.adopt import ADOPTED, adopt
 from guidebench.pipeline.jobs.garbage import remove
 from guidebench.pipeline.jobs.layout import Job, Layout
@@ -45,6 +45,7 @@ def test_adopted_results_stand_for_the_new_code(executed, copied, monkeypatch) -
         names = adopt(executed.config, copied, stage, "the same number")
         assert names == ["diffusion.samplers:heun"]
     assert freshness.stale(executed.config, copied) == {}
+    assert list(check.problems(executed.config, copied, BLOCKS)) == []
     entry = {"functions": ["diffusion.samplers:heun"], "reason": "the same number"}
     assert json.loads(ADOPTED.read_text()) == {key: [entry] for key in STAGES}
     # and only for that: another change makes them stale again
@@ -91,7 +92,8 @@ def test_garbage_is_what_no_run_can_use(executed, copied) -> None:
         root / ".resume" / "train-x.pt",
         root / ".code" / "0123456789abcdef.json",
         cell.with_name(".half.123.tmp.npz"),
-        copied.features("balls") / "cfg" / "scale-2" / "evaluation-3.key.json",
+        copied.features("balls") / "cfg" / "scale-2" / "evaluation-3.cell.json",
+        cell.with_suffix(".cost.json"),  # of an earlier guidebench
     ]
     for path in strays:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -187,7 +187,7 @@ def _survive(cluster, copy) -> SimpleNamespace:
     cluster.kill_node("n2")
     cluster.start_node("n2")
 
-    wait(lambda: list(results.glob("*/samples/*/*/*.key.json")), "a sampled cell")
+    wait(lambda: list(results.glob("*/samples/*/*/*.cell.json")), "a sampled cell")
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
     # a group takes its manifests with it when it goes; the cells, finished when their keys are
@@ -197,7 +197,7 @@ def _survive(cluster, copy) -> SimpleNamespace:
         path: path.stat().st_mtime_ns
         for path in files
         if not path.name.startswith(".")
-        and ("samples" not in path.parts or path.with_suffix(".key.json").exists())
+        and ("samples" not in path.parts or path.with_suffix(".cell.json").exists())
     }
     before = list(cluster.jobs())
     second = _start(copy, command)

@@ -170,6 +170,7 @@ def test_nothing_changed_runs_nothing(finished) -> None:
         ("report.html", "report"),
         ("plots/mnist/provenance.json", "plots"),
         ("mnist/samples/cfg/scale-3/evaluation-0.npz", "sample"),
+        ("mnist/samples/cfg/scale-3/evaluation-0.cell.json", "sample"),
         ("pictures/mnist.npz", "collect"),
     ],
 )

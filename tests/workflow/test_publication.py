@@ -106,7 +106,7 @@ def test_the_floor_is_of_the_present_target_and_n(copy) -> None:
     assert set(listed) == {"real/reference.npz", "real/floor.npz"}
     left = {path.name for path in (balls / "features/real").iterdir()}
     assert {name for name in left if name.endswith(".npz")} == {"reference.npz", "floor.npz"}
-    assert "floor_target.key.json" not in left
+    assert "floor_target.cell.json" not in left
     assert stray.is_file()
 
 

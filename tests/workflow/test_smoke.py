@@ -173,6 +173,7 @@ BLOCK = "--dataset mnist --block evaluation-0"
         ("mnist/data/train/images.npy", "train_denoiser --dataset mnist"),
         ("mnist/denoiser/unet/diffusion_pytorch_model.safetensors", f"sample {BLOCK}"),
         ("mnist/samples/cfg/scale-3/evaluation-0.npz", f"features {BLOCK}"),
+        ("mnist/samples/cfg/scale-3/evaluation-0.cell.json", "metrics --dataset mnist"),
         ("tables/jackknife.parquet", "findings"),
     ],
 )

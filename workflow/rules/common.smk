@@ -81,8 +81,10 @@ wildcard_constraints:
     classifier="|".join(
         {c for d in EXPERIMENT.datasets.values() for c in d.classifiers} or {"-"}
     ),
+    # no names: Snakemake searches the pattern for each file, and there may be thousands
     block="|".join(
-        {REAL} | {b.name for d in DATASETS for b in workload.blocks(EXPERIMENT, d)}
+        {REAL}
+        | {rf"{b.split}-\d+" for d in DATASETS for b in workload.blocks(EXPERIMENT, d)}
     ),
 
 
@@ -139,10 +141,15 @@ def manifests(jobs):
     """
     found = decided()
     return [
-        path if by_hand() or job in found.stale else ancient(path)
+        output(job) if by_hand() or job in found.stale else ancient(output(job))
         for job in jobs
-        for path in [str(listing.manifest(found.place(LAYOUT, job), job))]
     ]
+
+
+@cache
+def output(job):
+    """The manifest of a job, where it lies or will: each is asked for many times."""
+    return str(listing.manifest(decided().place(LAYOUT, job), job))
 
 
 def reads(stage):
@@ -160,7 +167,7 @@ def reads(stage):
         if workflow.execution_settings:
             workflow.execution_settings.keep_incomplete = True
         if job in decided().stale:
-            workflow.dag.forcefiles.add(str(listing.manifest(LAYOUT, job)))
+            workflow.dag.forcefiles.add(output(job))
         return manifests(listing.inputs(EXPERIMENT, job))
 
     return asked

@@ -13,7 +13,8 @@ from guidebench.metrics.collected import Row, Scores
 from guidebench.metrics.own import Metric
 from guidebench.metrics.reference import Real
 from guidebench.metrics.score import Scorer
-from guidebench.pipeline.records.artifacts import atomic, read_json
+from guidebench.pipeline.records.artifacts import SIDECAR, atomic, read_manifest
+from guidebench.pipeline.records.finished_cells import sidecar
 from guidebench.stages.real_images import real_images
 from guidebench.stages.stage import Stage
 
@@ -31,7 +32,7 @@ def run(stage: Stage) -> None:
     found = {}
     for block in blocks:
         found[block.name] = stage.use("features", dataset, block=block.name)
-        kinds = [".cost.json", ".npz"] if with_images else [".cost.json"]
+        kinds = [SIDECAR, ".npz"] if with_images else [SIDECAR]
         paths = [Path(name).with_suffix(kind) for name in found[block.name] for kind in kinds]
         stage.use("sample", dataset, block=block.name, names=map(str, paths))
     if with_images:
@@ -44,7 +45,7 @@ def run(stage: Stage) -> None:
             row = Row(dataset, cell.setup, cell.scale, split, config.seed)
             scores.extend(row, scorer.score(features_of(stage, cell, names), guide))
             samples = [layout.samples(dataset) / cell.path / f"{name}.npz" for name in names]
-            costs += _cost(row, [read_json(path.with_suffix(".cost.json")) for path in samples])
+            costs += _cost(row, [read_manifest(sidecar(path))["cost"] for path in samples])
         stage.events.progress(done + 1, len(cells))
     scores.extend(Row(dataset, "floor", None, "evaluation", config.seed), scorer.floor())
     frames = [scores.results(), scores.jackknife(), scores.reference(), pd.DataFrame(costs)]

@@ -20,7 +20,7 @@ from guidebench.pipeline import recording
 from guidebench.pipeline.jobs import slices
 from guidebench.pipeline.jobs.execution import peak_memory, reset_peak_memory
 from guidebench.pipeline.jobs.finalists import dropped
-from guidebench.pipeline.records.artifacts import atomic, digest_of, write_json
+from guidebench.pipeline.records.artifacts import atomic, digest_of
 from guidebench.pipeline.records.finished_cells import remember, standing
 from guidebench.stages.stage import Stage
 
@@ -60,7 +60,7 @@ class _Models:
 
 
 def run(stage: Stage) -> None:
-    """Each finished cell is a file of its own with its key beside it: a killed job loses none."""
+    """Each finished cell is a file of its own with its sidecar: a killed job loses none."""
     config, dataset, layout = stage.config, stage.job.dataset, stage.layout
     folder, block = layout.samples(dataset), workload.block(config, dataset, stage.job.block)
     inputs = {"denoiser": digest_of(stage.use("train_denoiser", dataset))}
@@ -79,7 +79,6 @@ def run(stage: Stage) -> None:
         setup = stage.options.setups[cell.setup]
         path = folder / cell.path / f"{block.name}.npz"
         key = slices.cell_key(config, dataset, cell, block, inputs)
-        cost = path.with_suffix(".cost.json")
         names = standing(path, key, layout.root)
         if names is None:
             # what all cells share is loaded, and recorded, outside of `apart`
@@ -101,24 +100,20 @@ def run(stage: Stage) -> None:
                 _save(path, samples, seeds, labels)
             size = stage.options.sampling.micro_batch
             rows = len(samples.seconds) * size
-            write_json(
-                cost,
-                {
-                    "seconds": [value / size for value in samples.seconds],
-                    "evaluations": (denoiser.rows - before[0]) / rows,
-                    "backward_passes": (denoiser.backward_rows - before[1]) / rows,
-                    "peak_memory_mib": peak_memory(),
-                    "load": os.getloadavg()[0],
-                },
-            )
+            cost = {
+                "seconds": [value / size for value in samples.seconds],
+                "evaluations": (denoiser.rows - before[0]) / rows,
+                "backward_passes": (denoiser.backward_rows - before[1]) / rows,
+                "peak_memory_mib": peak_memory(),
+                "load": os.getloadavg()[0],
+            }
             names = recording.ran | loading | own
             remember(path, key, layout.root, names, cost)
             log.info("%s %s: sampled %d images", block.name, cell.path, block.count)
             stage.events.metric(done + 1, **{f"seconds/{cell.path}": sum(samples.seconds)})
         stage.carried |= names
         stage.events.progress(done + 1, len(cells))
-    paths = [f"{cell.path}/{block.name}" for cell in cells]
-    stage.finish([f"{path}.npz" for path in paths], [f"{path}.cost.json" for path in paths])
+    stage.finish([f"{cell.path}/{block.name}.npz" for cell in cells])
 
 
 def _save(path: Path, samples: Samples, seeds: list[int], labels: list[int]) -> None:

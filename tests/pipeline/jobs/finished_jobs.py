@@ -1,5 +1,6 @@
 """An experiment whose jobs have all run, as far as files say: each wrote one small file."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import folder, inputs, jobs, manifest, provenance
 from guidebench.pipeline.records import code
 from guidebench.pipeline.records.artifacts import ordered_digest, read_json, seal, write_manifest
+from guidebench.pipeline.records.finished_cells import remember, sidecar
 
 
 class Results:
@@ -36,9 +38,12 @@ class Results:
             freshness.read(self.config, self.layout, job),
             code.keep(self.layout.root, {f"stages.{job.stage}:run", "base.seeds:derive"}),
         )
-        write_manifest(
-            manifest(self.layout, job), folder(self.layout, job), basis._asdict(), [path.name], []
-        )
+        place = folder(self.layout, job)
+        measured = [os.path.relpath(provenance(self.layout, job), place)]
+        if job.block:
+            remember(path, "key", self.layout.root, {"base.seeds:derive"})
+            measured.append(sidecar(path).name)
+        write_manifest(manifest(self.layout, job), place, basis._asdict(), [path.name], measured)
 
     def stale(self, config: Config | None = None) -> dict[Job, str]:
         code.forget()

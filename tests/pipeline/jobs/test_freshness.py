@@ -1,6 +1,5 @@
 """Which jobs are stale, and the words for why: no result is taken over that should be made anew."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -21,11 +20,13 @@ from guidebench.pipeline.records import code
 from guidebench.pipeline.records.artifacts import (
     digest_of,
     read_json,
+    read_manifest,
+    seal,
     sha256,
     write_json,
     write_manifest,
 )
-from guidebench.pipeline.records.finished_cells import remember, standing, where
+from guidebench.pipeline.records.finished_cells import remember, sidecar, standing, where
 
 BALLS = "sportballs"
 S = ("datasets", BALLS)
@@ -112,7 +113,8 @@ def test_without_provenance_the_experiment_changed(text: str | None, done: Resul
         path.unlink()
     else:
         path.write_text(text)
-    assert done.stale() == {}  # words alone
+    # of one that is there, words alone
+    assert done.stale().get(CLEAN, "") == ("" if text else f"{path} is missing")
     found = done.stale(edited({(*S, "classifiers", "clean", "learning_rate"): 0.5}))
     assert found[CLEAN] == "changed: the experiment"
 
@@ -375,9 +377,7 @@ def cell(tmp_path: Path) -> Path:
     path = tmp_path / "smoke" / "cell.npz"
     path.parent.mkdir()
     path.write_bytes(b"images")
-    cost = path.with_suffix(".cost.json")
-    cost.write_text('{"seconds": 1.5}')
-    remember(path, "key", path.parent, {"base.seeds:derive"}, cost)
+    remember(path, "key", path.parent, {"base.seeds:derive"}, {"seconds": [1.5]})
     return path
 
 
@@ -391,13 +391,14 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "lost": lambda cell: cell.unlink(),
     "truncated": lambda cell: cell.write_bytes(b"image"),
     "edited": lambda cell: cell.write_bytes(b"IMAGES"),
-    "no key": lambda cell: cell.with_suffix(".key.json").unlink(),
-    "torn key": lambda cell: cell.with_suffix(".key.json").write_text("{"),
-    "foreign key": lambda cell: cell.with_suffix(".key.json").write_text("[]"),
-    "old key": lambda cell: cell.with_suffix(".key.json").write_text('{"key": "key"}'),
+    "no sidecar": lambda cell: sidecar(cell).unlink(),
+    "torn sidecar": lambda cell: sidecar(cell).write_text("{"),
+    "foreign sidecar": lambda cell: sidecar(cell).write_text("[]"),
+    "old sidecar": lambda cell: sidecar(cell).write_text('{"key": "key"}'),
     "no code": lambda cell: shutil.rmtree(cell.parent / code.FOLDER),
-    "an edited cost": lambda cell: cell.with_suffix(".cost.json").write_text('{"seconds": 1.4}'),
-    "no cost": lambda cell: cell.with_suffix(".cost.json").unlink(),
+    "an edited cost": lambda cell: sidecar(cell).write_text(
+        sidecar(cell).read_text().replace("1.5", "1.4")
+    ),
 }
 
 
@@ -411,8 +412,7 @@ def test_a_damaged_cell_does_not_stand(damage: str, cell: Path) -> None:
 
 
 def test_a_cell_of_other_code_does_not_stand(cell: Path) -> None:
-    sidecar = cell.with_suffix(".key.json")
     older = {"base.seeds:derive": "0" * 16}
     write_json(cell.parent / code.FOLDER / f"{digest_of(older)[:16]}.json", older)
-    sidecar.write_text(json.dumps(read_json(sidecar) | {"code": digest_of(older)[:16]}))
+    seal(sidecar(cell), read_manifest(sidecar(cell)) | {"code": digest_of(older)[:16]})
     assert standing(cell, "key", cell.parent) is None

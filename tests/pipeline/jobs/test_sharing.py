@@ -15,6 +15,7 @@ from guidebench.pipeline.jobs.sharing import survey, take_over
 from guidebench.pipeline.jobs.stages import FOLLOWING
 from guidebench.pipeline.records import code
 from guidebench.pipeline.records.artifacts import digest_of, read_json, read_manifest, write_json
+from guidebench.pipeline.records.finished_cells import sidecar
 
 BALLS = "sportballs"
 CLEAN = Job("train_classifier", BALLS, "clean")
@@ -161,18 +162,19 @@ def test_a_damaged_file_is_left_where_it_is(
     assert set(freshness.stale(other.config, layout)) == set(found.stale)
 
 
-@pytest.mark.parametrize("damage", ["manifest", "code", "provenance"])
+@pytest.mark.parametrize("damage", ["manifest", "code", "provenance", "sidecar"])
 def test_a_damaged_record_is_no_result(damage: str, other: Results, layout: Layout) -> None:
     path = {
-        "manifest": manifest(other.layout, CLEAN),
-        "provenance": provenance(other.layout, CLEAN),
+        "manifest": manifest(other.layout, SAMPLE),
+        "provenance": provenance(other.layout, SAMPLE),
         "code": other.layout.root
         / code.FOLDER
-        / f"{read_json(manifest(other.layout, CLEAN))['code']}.json",
+        / f"{read_json(manifest(other.layout, SAMPLE))['code']}.json",
+        "sidecar": sidecar(other.file(SAMPLE)),
     }[damage]
     path.write_text("{}")
     code.forget()
-    assert CLEAN in take_over(other.config, layout).stale
+    assert SAMPLE in take_over(other.config, layout).stale
 
 
 def test_of_two_experiments_the_one_that_is_whole_is_taken(

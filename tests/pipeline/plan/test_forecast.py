@@ -22,8 +22,8 @@ from guidebench.pipeline.jobs.sharing import Source, Survey
 from guidebench.pipeline.plan.forecast import Cost, cost, lines
 from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, pending
 from guidebench.pipeline.plan.schedule import Task, makespan
-from guidebench.pipeline.records.artifacts import digest_of, read_json, write_json
-from guidebench.pipeline.records.finished_cells import remember
+from guidebench.pipeline.records.artifacts import SIDECAR, digest_of, read_manifest, seal
+from guidebench.pipeline.records.finished_cells import remember, sidecar
 from guidebench.pipeline.run.runner import Run
 
 SMOKE = "workflow/config/smoke.yaml"
@@ -222,7 +222,25 @@ def test_columns_do_not_touch(smoke) -> None:
     assert len(text[2]) == len(text[3])
 
 
-@pytest.mark.parametrize("lost", [".npz", ".key.json", "torn", "truncated", "another key"])
+def test_files_are_those_of_cells_and_jobs(smoke, tmp_path: Path) -> None:
+    layout, rates = Layout(tmp_path, "smoke"), stated(smoke, ["500"])
+    files = {
+        (stage, block): cost(smoke, layout, Job(stage, "mnist", "", block), rates, {}).files
+        for stage, block in [
+            ("sample", "evaluation-0"),
+            ("features", "evaluation-0"),
+            ("features", "real"),
+            ("prepare", ""),
+        ]
+    }
+    assert list(files.values()) == [4 + 2 * 4, 4 + 2 * 4, 4, 4]
+    items = [Pending(Job(stage, "mnist", "", block)) for stage, block in files]
+    costs = [Cost(1.0, files=count) for count in files.values()]
+    text = lines(smoke, Survey({}, {}, {}), items, costs, {}, 2)
+    assert any(line.endswith(", 32 files") for line in text)
+
+
+@pytest.mark.parametrize("lost", [".npz", SIDECAR, "torn", "truncated", "another key"])
 def test_a_cell_without_its_images_or_its_key_is_missing(smoke, tmp_path: Path, lost: str) -> None:
     layout, job = Layout(tmp_path, "smoke"), Job("sample", "mnist", block="evaluation-0")
     block, cells = workload.block(smoke, "mnist", "evaluation-0"), workload.cells(smoke, "mnist")
@@ -240,12 +258,11 @@ def test_a_cell_without_its_images_or_its_key_is_missing(smoke, tmp_path: Path, 
     assert missing_cells(smoke, layout, job, contents) == []
     path = layout.samples("mnist") / cells[0].path / f"{block.name}.npz"
     if lost == "torn":
-        path.with_suffix(".key.json").write_text("{")
+        sidecar(path).write_text("{")
     elif lost == "truncated":
         path.write_bytes(b"image")
     elif lost == "another key":
-        entry = read_json(path.with_suffix(".key.json"))
-        write_json(path.with_suffix(".key.json"), entry | {"key": "0"})
+        seal(sidecar(path), read_manifest(sidecar(path)) | {"key": "0"})
     else:
         path.with_suffix(lost).unlink()
     assert missing_cells(smoke, layout, job, contents) == cells[:1]

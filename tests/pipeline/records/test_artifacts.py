@@ -17,6 +17,7 @@ from guidebench.pipeline.records.artifacts import (
     incomplete,
     read_json,
     results_digest,
+    seal,
     sha256,
     tidy,
     write_json,
@@ -74,18 +75,19 @@ BASIS = {"spec": "1", "inputs": {}, "code": "2"}
 def manifest(root: Path) -> Path:
     """Write the provenance and the manifest of a folder."""
     write_provenance(root / "provenance.json", root, {"stage": "sample"}, ["seconds.json"])
-    measured = ["seconds.json", "provenance.json"]
+    measured = ["seconds.json", "provenance.json", "images.cell.json"]
     write_manifest(root / "manifest.json", root, BASIS, ["images.npy"], measured)
     return root / "manifest.json"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A finished stage's folder: a big file, a file of measurements, a manifest."""
+    """A finished stage's folder: a big file, its sidecar, a file of measurements, a manifest."""
     root = tmp_path / "results" / "balls"
     root.mkdir(parents=True)
     (root / "images.npy").write_bytes(bytes(range(256)) * 16)
     (root / "seconds.json").write_text("1.5")
+    seal(root / "images.cell.json", {"cost": 1.5})
     manifest(root)
     return root
 
@@ -101,12 +103,12 @@ def test_a_whole_folder_passes(folder):
     ("damage", "said"),
     [
         (lambda path: path.unlink(), "missing"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "truncated or edited"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-2]), "truncated or edited"),
         (lambda path: path.write_bytes(b"\x01" + path.read_bytes()[1:]), "truncated or edited"),
     ],
     ids=["missing", "truncated", "edited"],
 )
-@pytest.mark.parametrize("name", ["images.npy", "seconds.json"])
+@pytest.mark.parametrize("name", ["images.npy", "seconds.json", "images.cell.json"])
 def test_a_damaged_file_is_named_with_the_remedy(name, damage, said, folder):
     damage(folder / name)
     with pytest.raises(UserError) as caught:
@@ -140,7 +142,7 @@ def test_a_missing_and_a_truncated_file_show_without_reading_any(folder):
     path.write_bytes(bytes(4096))
     assert incomplete(content, folder) == f"{folder / 'seconds.json'} has another size"
     (folder / "seconds.json").write_text("1.5")
-    for name in ("images.npy", "seconds.json", "provenance.json"):
+    for name in ("images.npy", "seconds.json", "provenance.json", "images.cell.json"):
         kept = (folder / name).read_bytes()
         (folder / name).unlink()
         assert incomplete(content, folder) == f"{folder / name} is missing"
@@ -148,11 +150,13 @@ def test_a_missing_and_a_truncated_file_show_without_reading_any(folder):
 
 
 def test_the_same_result_has_the_same_manifest_whatever_was_measured(folder):
-    """Times are in files of their own, whose sums are in the provenance."""
+    """Times are in files whose sums are in the provenance or in themselves."""
     before = (folder / "manifest.json").read_bytes()
     (folder / "seconds.json").write_text("9.5")
+    seal(folder / "images.cell.json", {"cost": 11.25})
     manifest(folder)
     assert (folder / "manifest.json").read_bytes() == before
+    assert list(damaged(folder / "manifest.json", folder)) == []
     for name in ("seconds.json", "provenance.json"):
         kept = (folder / name).read_text()
         (folder / name).write_text(kept.replace("9", "8").replace("sample", "simple"))
@@ -186,9 +190,9 @@ def test_files_are_on_the_disk_before_their_manifest_names_them(folder, monkeypa
     monkeypatch.setattr(os, "fsync", told)
     manifest(folder)
     order = order[order.index(folder.name) + 1 :]  # after the provenance
-    assert order[:3] == ["images.npy", "seconds.json", "provenance.json"]
-    assert order[3].startswith(".manifest.")
-    assert order[4:] == [folder.name]
+    assert order[:4] == ["images.npy", "seconds.json", "provenance.json", "images.cell.json"]
+    assert order[4].startswith(".manifest.")
+    assert order[5:] == [folder.name]
 
 
 def test_a_full_disk_is_told_when_a_file_is_flushed(folder, monkeypatch):
@@ -238,7 +242,7 @@ def test_manifests_are_readable(folder):
     content = json.loads((folder / "manifest.json").read_text())
     assert {key: content[key] for key in BASIS} == BASIS
     assert set(content["files"]) == {"images.npy"}
-    assert content["measured"] == ["provenance.json", "seconds.json"]
+    assert content["measured"] == ["images.cell.json", "provenance.json", "seconds.json"]
     assert content["bytes"] == {"images.npy": 4096, "seconds.json": 3}
     assert set(content) == {*BASIS, "files", "measured", "bytes", "sha256"}
 

@@ -8,8 +8,8 @@ import pytest
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records import code
-from guidebench.pipeline.records.artifacts import atomic, read_json, sha256, write_json
-from guidebench.pipeline.records.finished_cells import remember, standing, where
+from guidebench.pipeline.records.artifacts import atomic, read_manifest, seal, sha256
+from guidebench.pipeline.records.finished_cells import remember, sidecar, standing, where
 from guidebench.pipeline.records.siblings import others, take
 
 
@@ -89,9 +89,7 @@ def cell(tmp_path: Path) -> Path:
     path = tmp_path / "results" / "other" / "samples" / "cell.npz"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"images")
-    cost = path.with_suffix(".cost.json")
-    cost.write_text('{"seconds": 1.5}')
-    remember(path, "key", path.parents[1], {"base.seeds:derive"}, cost)
+    remember(path, "key", path.parents[1], {"base.seeds:derive"}, {"seconds": [1.5]})
     return path
 
 
@@ -104,14 +102,13 @@ def test_a_cell_that_another_experiment_has_stands(cell: Path, tmp_path: Path) -
     assert where(path, "another key", root) is None
     assert not root.exists()
     assert "base.seeds:derive" in (standing(path, "key", root) or set())
-    for suffix in (".npz", ".cost.json"):
-        assert path.with_suffix(suffix).samefile(cell.with_suffix(suffix))
-    assert read_json(path.with_suffix(".key.json")) == read_json(cell.with_suffix(".key.json")) | {
-        "taken_from": ["other"]
-    }
+    assert path.samefile(cell)
+    said = read_manifest(sidecar(path))
+    assert said == read_manifest(sidecar(cell)) | {"taken_from": ["other"]}
+    assert said["cost"] == {"seconds": [1.5]}
     assert where(path, "key", root) == path
     # by itself, too
-    cell.with_suffix(".key.json").unlink()
+    sidecar(cell).unlink()
     assert standing(path, "key", root) is not None
 
 
@@ -122,13 +119,13 @@ def test_a_damaged_cell_of_another_experiment_is_computed(cell: Path, tmp_path: 
     assert standing(path, "key", root) is None
     assert [where(path, "key", root, whole) for whole in (False, True)] == [cell, None]
     cell.write_bytes(b"images")
-    cell.with_suffix(".cost.json").write_text('{"seconds": 9.5}')
+    sidecar(cell).write_text(sidecar(cell).read_text().replace("1.5", "9.5"))
     assert standing(root / "samples" / "cell.npz", "key", root) is None
 
 
 def test_a_cell_of_other_code_is_computed(cell: Path, tmp_path: Path) -> None:
     older = {"base.seeds:derive": "0" * 16}
-    sidecar, name = cell.with_suffix(".key.json"), code._write(cell.parents[1], older)
-    write_json(sidecar, read_json(sidecar) | {"code": name})
+    name = code._write(cell.parents[1], older)
+    seal(sidecar(cell), read_manifest(sidecar(cell)) | {"code": name})
     root = tmp_path / "results" / "here"
     assert standing(root / "samples" / "cell.npz", "key", root) is None

@@ -8,7 +8,8 @@ from guidebench.pipeline.experiment.config import Config
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import jobs, manifest
 from guidebench.pipeline.records import code
-from guidebench.pipeline.records.artifacts import read_json, read_manifest, seal, write_json
+from guidebench.pipeline.records.artifacts import read_manifest, seal, write_json
+from guidebench.pipeline.records.finished_cells import sidecar
 
 ADOPTED = Path("adopted.json")
 
@@ -25,7 +26,7 @@ def adopt(config: Config, layout: Layout, stage: str, reason: str) -> list[str]:
         raise UserError(f"{layout.root}: found no results of {stage}, allowed: a stage that ran")
     names: set[str] = set()
     for path in paths:
-        entry = read_json(path) if path.name.endswith(".key.json") else read_manifest(path)
+        entry = read_manifest(path)
         before = code.kept(layout.root, entry["code"])
         changed = code.changed(layout.root, entry["code"])
         if gone := [name for name in changed if not code.there(name)]:
@@ -37,8 +38,7 @@ def adopt(config: Config, layout: Layout, stage: str, reason: str) -> list[str]:
             names |= set(changed)
             reached = {below for name in changed for below in code.reached(name)}
             entry["code"] = code.keep(layout.root, {*before, *reached})
-            cell = path.name.endswith(".key.json")
-            (write_json if cell else seal)(path, entry)
+            seal(path, entry)
     if not names:
         raise UserError(
             f"{layout.root}: found no changed code in {stage}, allowed: one that is "
@@ -58,4 +58,4 @@ def _records(layout: Layout, job: Job) -> list[Path]:
     cells = (
         [path.parent.parent / name for name in read_manifest(path)["files"]] if job.block else []
     )
-    return [path, *(cell.with_suffix(".key.json") for cell in cells)]
+    return [path, *(sidecar(cell) for cell in cells)]

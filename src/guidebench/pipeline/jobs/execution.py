@@ -29,6 +29,7 @@ from guidebench.pipeline.records.artifacts import (
 )
 from guidebench.pipeline.records.checkpoint import Checkpoint
 from guidebench.pipeline.records.events import Events
+from guidebench.pipeline.records.finished_cells import sidecar
 
 if TYPE_CHECKING:
     import torch
@@ -112,6 +113,7 @@ class Execution:
         """Write provenance, then the manifest: the declared output comes last.
 
         `names` and `measured` lie below `listing.folder`; other files in the job's own folders go.
+        Those of a seed block are finished cells.
         """
         ran = {name for name in recording.ran if ":" in name} | self.carried
         assert f"stages.{self.job.stage}:run" in ran, "the recording of what runs is not on"
@@ -136,9 +138,11 @@ class Execution:
             },
             measured,
         )
-        listing.tidy(self.layout, self.job, [*names, *measured])
-        beside = os.path.relpath(provenance, place)
-        write_manifest(path, place, basis._asdict(), names, [*measured, beside])
+        unpinned = [*measured, os.path.relpath(provenance, place)]
+        if self.job.block:
+            unpinned += [str(sidecar(Path(name))) for name in names]
+        listing.tidy(self.layout, self.job, [*names, *unpinned])
+        write_manifest(path, place, basis._asdict(), names, unpinned)
 
     def _inputs(self) -> dict[str, str]:
         """The inputs as the job began; files from outside as they are now: some were downloaded.

@@ -10,34 +10,30 @@ from guidebench.pipeline.jobs.layout import Layout
 from guidebench.pipeline.jobs.listing import jobs, manifest
 from guidebench.pipeline.records import code
 from guidebench.pipeline.records.artifacts import read_json
-
-CELL = (".npz", ".key.json", ".cost.json")
+from guidebench.pipeline.records.finished_cells import sidecar
 
 
 def remove(config: Config, layout: Layout) -> tuple[int, int]:
     """Remove them; returns their number, and their bytes.
 
-    They are checkpoints of unfinished trainings, cells that the config does not name, temporary
-    files of killed processes, and records of code that no result refers to.
+    They are checkpoints of unfinished trainings, cells that the config does not name, sidecars of
+    an earlier guidebench, temporary files of killed processes, and records of code that no result
+    refers to.
     """
     useless = [*(layout.root / ".resume").glob("*.pt"), *layout.root.rglob(".*.tmp*")]
     kept = [manifest(layout, job) for job in jobs(config)]
     for dataset in config.datasets:
         for folder in (layout.samples(dataset), layout.features(dataset)):
-            for block in workload.blocks(config, dataset):
-                cells = workload.sampled(config, dataset, block)
-                kept += [folder / cell.path / f"{block.name}.key.json" for cell in cells]
-            kept += (folder / workload.REAL).glob("*.key.json")
-            kept_cells = {
-                path.with_name(path.name.replace(".key.json", suffix))
-                for path in kept
-                for suffix in CELL
+            cells = {
+                folder / cell.path / f"{block.name}.npz"
+                for block in workload.blocks(config, dataset)
+                for cell in workload.sampled(config, dataset, block)
             }
-            useless += [
-                path
-                for path in folder.rglob("*")
-                if path.name.endswith(CELL) and path not in kept_cells
-            ]
+            cells |= set((folder / workload.REAL).glob("*.npz"))
+            sidecars = {sidecar(cell) for cell in cells}
+            kept += sidecars
+            found = {*folder.rglob("*.npz"), *folder.rglob("*.json")}
+            useless += found - cells - sidecars - set((folder / "manifests").glob("*"))
     used = set()
     for path in kept:
         with suppress(UserError, KeyError, TypeError):

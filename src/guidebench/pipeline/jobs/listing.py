@@ -86,9 +86,7 @@ def owned(layout: Layout, job: Job) -> list[Path]:
 
 
 def tidy(layout: Layout, job: Job, names: Iterable[str]) -> None:
-    """Remove what lies in the job's own folders but manifest, provenance, and the files `names`."""
-    listed = [folder(layout, job) / name for name in names]
-    kept = {manifest(layout, job), provenance(layout, job), *listed}
-    kept |= {cell.with_suffix(".key.json") for cell in listed}
+    """Remove what lies in the job's own folders but its manifest and the files `names`."""
+    kept = {manifest(layout, job), *(folder(layout, job) / name for name in names)}
     for own in owned(layout, job):
         artifacts.tidy(own, kept)

@@ -140,14 +140,12 @@ def _take(layout: Layout, job: Job, source: Source) -> None:
     for name, digest in (content["files"] | said["measured"]).items():
         siblings.take(theirs / name, ours / name, digest)
         if job.block:
-            # damaged, or of a file that is no cell: what it says is not needed to stand
-            with suppress(UserError, KeyError, TypeError):
-                finished_cells.take_key(theirs / name, ours / name, other.root, layout.root)
+            finished_cells.take_sidecar(theirs / name, ours / name, other.root, layout.root)
     code.bring(layout.root, other.root, content["code"])
     seal(provenance, said | {ORIGIN: [*said.get(ORIGIN, []), other.root.name]})
     if line := incomplete(content, ours):
         raise UserError(line)
-    listing.tidy(layout, job, content["files"] | said["measured"])
+    listing.tidy(layout, job, [*content["files"], *content["measured"]])
     seal(manifest, content)
 
 

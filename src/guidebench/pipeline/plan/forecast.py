@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from guidebench import workload
+from guidebench.base.cells import Cell
 from guidebench.base.choices import classes
 from guidebench.base.units import aligned, duration, size
 from guidebench.pipeline.errors import UserError
@@ -29,16 +30,19 @@ from guidebench.pipeline.threads import POOLS
 
 SHORT, LONG = 600.0, 3600.0
 FOLLOWING_BYTES = 3_000_000  # figures, tables and report of a data set
+FILES = 4  # of a job: manifest, provenance, events, log
+CELL_FILES = 2  # and its sidecar
 
 
 class Cost(NamedTuple):
-    """What a pending job takes: seconds, samples, denoiser evaluations, bytes, workers at once."""
+    """What a pending job takes: seconds, samples, denoiser evaluations, bytes, workers, files."""
 
     seconds: float
     samples: int = 0
     evaluations: float = 0.0
     disk: float = 0.0
     workers: int = 1
+    files: int = FILES
 
 
 def probe_all(
@@ -84,8 +88,15 @@ def cost(
     if not job.dataset:
         return Cost(listing.seconds(config, job, rates), disk=FOLLOWING_BYTES / 4)
     if job.stage != "sample":
+        measured: list[Cell] = []
+        if job.stage == "features" and job.block != workload.REAL:
+            block = workload.block(config, job.dataset, job.block)
+            measured = workload.expected(config, job.dataset, block)
         return Cost(
-            listing.seconds(config, job, rates), disk=_disk(config, job), workers=width(config, job)
+            listing.seconds(config, job, rates),
+            disk=_disk(config, job),
+            workers=width(config, job),
+            files=FILES + CELL_FILES * len(measured),
         )
     rate = rates[job.dataset]
     cells = missing_cells(config, layout, job, contents)
@@ -94,7 +105,8 @@ def cost(
     count = block.count * len(cells)
     total = sum(cost_model.evaluations(config, job.dataset, block, cell) for cell in cells)
     image_bytes = math.prod(shape(config.datasets[job.dataset]))
-    return Cost(rate.startup + spent, count, total, count * image_bytes)
+    files = FILES + CELL_FILES * len(cells)
+    return Cost(rate.startup + spent, count, total, count * image_bytes, files=files)
 
 
 def _disk(config: Config, job: Job) -> float:
@@ -167,7 +179,8 @@ def lines(
         "",
         f"about {duration(wall)} with {workers} jobs at a time "
         f"({hours:.2f} worker hours); "
-        f"disk {size(sum(price.disk for price in costs))}",
+        f"disk {size(sum(price.disk for price in costs))}, "
+        f"{sum(price.files for price in costs):,} files",
     ]
     for name, peaks in memory.items():
         if peaks:

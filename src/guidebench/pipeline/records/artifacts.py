@@ -16,6 +16,8 @@ from guidebench.pipeline.errors import UserError
 
 MANIFEST = "manifest.json"
 PROVENANCE = "provenance.json"
+SIDECAR = ".cell.json"  # ends the name of what is written beside a finished cell
+SEALED = (PROVENANCE, SIDECAR)  # hold their own sha256
 PACKAGES = ("torch", "torchvision", "diffusers", "torch-fidelity", "numpy", "pandas", "snakemake")
 
 
@@ -95,14 +97,14 @@ def write_manifest(
     """Write a manifest: what a job's results stand on, and sha256 and size of each file.
 
     `names` and `measured` are paths below `folder`. `measured` files hold times, memory, versions:
-    they are listed by name and size (`write_provenance` has their sums). `basis` is a
-    `freshness.Basis` as JSON.
+    they are listed by name and size (`write_provenance` has their sums), `SEALED` ones by name.
+    `basis` is a `freshness.Basis` as JSON.
     """
     names = sorted(names)
     sums = {name: sha256(folder / name) for name in names}
     for name in (*names, *measured):
         flush(folder / name)
-    sized = [name for name in (*names, *measured) if not name.endswith(PROVENANCE)]
+    sized = [name for name in (*names, *measured) if not name.endswith(SEALED)]
     content = basis | {
         "files": sums,
         "measured": sorted(measured),
@@ -161,14 +163,13 @@ def damaged(manifest: Path, folder: Path, names: Iterable[str] | None = None) ->
 
 
 def _measured(names: list[str], folder: Path) -> dict[str, str]:
-    """Measured file -> the sha256 that the provenance file among them lists; "" if damaged."""
+    """Measured file -> its sha256, as it or the provenance among them says; "" if damaged."""
     sums = dict.fromkeys(names, "")
     for name in names:
-        if name.endswith(PROVENANCE):
-            with suppress(UserError, KeyError, AttributeError, TypeError):
-                entry = read_json(folder / name)
-                if entry.pop("sha256") == digest_of(entry):
-                    sums |= entry["measured"] | {name: sha256(folder / name)}
+        if name.endswith(SEALED):
+            with suppress(UserError):
+                entry = read_manifest(folder / name)
+                sums |= entry.get("measured", {}) | {name: sha256(folder / name)}
     return sums
 
 

@@ -1,41 +1,42 @@
 """Finished cells: beside each lies what it stands on, so that it is not computed again."""
 
 import logging
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records import code, siblings
-from guidebench.pipeline.records.artifacts import read_json, sha256, write_json
+from guidebench.pipeline.records.artifacts import SIDECAR, read_manifest, seal, sha256
 from guidebench.pipeline.records.siblings import ORIGIN
 
 log = logging.getLogger(__name__)
 
 # what reading a cell raises that does not stand
-DAMAGE = (UserError, OSError, KeyError, TypeError, AttributeError)
+DAMAGE = (UserError, OSError, KeyError)
 
 
-def _sidecar(path: Path) -> Path:
-    return path.with_suffix(".key.json")
+def sidecar(path: Path) -> Path:
+    """The file beside a finished cell that says what it stands on and what it cost, sealed."""
+    return path.with_suffix(SIDECAR)
 
 
 def remember(
-    path: Path, key: str, root: Path, names: Set[str], measured: Path | None = None
+    path: Path, key: str, root: Path, names: Set[str], cost: Mapping[str, Any] | None = None
 ) -> None:
-    """Write beside a finished cell, `path`, what it stands on.
+    """Write beside a finished cell, `path`, what it stands on, and what it cost.
 
     `key`: digest of its slice of the config and of the models that it was sampled from; `names`:
-    the functions behind it; `measured`: a file of times beside it.
+    the functions behind it.
     """
-    write_json(
-        _sidecar(path),
+    seal(
+        sidecar(path),
         {
             "key": key,
             "code": code.keep(root, names),
             "bytes": path.stat().st_size,
-            "sha256": sha256(path),
-            "measured": {measured.name: sha256(measured)} if measured else {},
+            "content": sha256(path),
+            "cost": cost,
         },
     )
 
@@ -50,7 +51,8 @@ def standing(path: Path, key: str, root: Path) -> set[str] | None:
         try:
             entry = _entry(cell, key, place, whole=place == root)  # others': as it is taken
             if place != root:
-                _take(cell, path, entry, place, root)
+                siblings.take(cell, path, entry["content"])
+                take_sidecar(cell, path, place, root)
                 log.info("%s: taken from %s", path.relative_to(root), place.name)
             return set(code.kept(place, entry["code"]))
         except DAMAGE:
@@ -79,31 +81,19 @@ def _places(path: Path, root: Path) -> Iterator[tuple[Path, Path]]:
 
 def _entry(path: Path, key: str, root: Path, whole: bool) -> dict[str, Any]:
     """What is written beside a cell that stands; UserError, or what damage raises, otherwise."""
-    entry: dict[str, Any] = read_json(_sidecar(path))
+    entry = read_manifest(sidecar(path))
     right = entry["key"] == key and not code.changed(root, entry["code"])
     right = right and path.stat().st_size == entry["bytes"]
-    sums = {path.name: entry["sha256"]} if whole else {}
-    sums |= entry["measured"]
-    if not right or any(sha256(path.with_name(name)) != sums[name] for name in sums):
+    if not right or (whole and sha256(path) != entry["content"]):
         raise UserError(f"{path}: does not stand")
     return entry
 
 
-def _take(cell: Path, path: Path, entry: dict[str, Any], other: Path, root: Path) -> None:
-    siblings.take(cell, path, entry["sha256"])
-    for name, digest in entry["measured"].items():
-        siblings.take(cell.with_name(name), path.with_name(name), digest)
-    _take_key(entry, path, other, root)
-
-
-def take_key(cell: Path, path: Path, other: Path, root: Path) -> None:
+def take_sidecar(cell: Path, path: Path, other: Path, root: Path) -> None:
     """Write beside a cell what is written beside the one of experiment `other` that it came from.
 
-    UserError, OSError, KeyError or TypeError where that is missing or damaged.
+    UserError where that is missing or damaged.
     """
-    _take_key(read_json(_sidecar(cell)), path, other, root)
-
-
-def _take_key(entry: dict[str, Any], path: Path, other: Path, root: Path) -> None:
+    entry = read_manifest(sidecar(cell))
     code.bring(root, other, entry["code"])
-    write_json(_sidecar(path), entry | {ORIGIN: [*entry.get(ORIGIN, []), other.name]})
+    seal(sidecar(path), entry | {ORIGIN: [*entry.get(ORIGIN, []), other.name]})

@@ -10,7 +10,8 @@ from tiny import apart, configured, experiment, run_job, warm
 from guidebench.guidance.prefixes import Prefixes
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.records import code
-from guidebench.pipeline.records.artifacts import read_json
+from guidebench.pipeline.records.artifacts import read_manifest
+from guidebench.pipeline.records.finished_cells import sidecar
 
 BLOCK = "evaluation-0"
 SAMPLE = Job("sample", "digits", block=BLOCK)
@@ -39,8 +40,8 @@ class _Run:
         """Of each cell the bytes, its evaluations and backward passes, and the code behind it."""
         found = {}
         for path in sorted(self.samples.rglob(f"{BLOCK}.npz")):
-            cost = read_json(path.with_suffix(".cost.json"))
-            names = code.kept(self.layout.root, read_json(path.with_suffix(".key.json"))["code"])
+            entry = read_manifest(sidecar(path))
+            cost, names = entry["cost"], code.kept(self.layout.root, entry["code"])
             passes = cost["evaluations"], cost["backward_passes"]
             place = str(path.parent.relative_to(self.samples))
             found[place] = (path.read_bytes(), *passes, set(names))

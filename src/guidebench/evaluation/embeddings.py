@@ -66,15 +66,16 @@ def _inception(files: Files) -> Embedding:
         found = "no --weights" if files.weights is None else "no --sha256"
         allowed = "both, of torch-fidelity's pt_inception-2015-12-05 weights"
         raise UserError(f"--extractor inception: found {found}, allowed: {allowed}")
+    weights, digest = str(files.weights), files.sha256.lower()
     try:
-        options = Inception.model_construct(
-            weights=str(files.weights), sha256=files.sha256.lower(), download=False
+        # without the check of its pattern: another digest is refused all the same
+        extractor = inception(
+            Inception.model_construct(weights=weights, sha256=digest, download=False)
         )
-        extractor = inception(options)
     except UserError as error:  # of keys of a config
         raise UserError(str(error).replace("metrics.inception.", "--")) from error
     name = "inception-v3-compat (299: bilinear as in TensorFlow 1, torch-fidelity)"
-    return Embedding("inception", name, files.sha256, extractor)
+    return Embedding("inception", name, digest, extractor)
 
 
 def _lite(files: Files) -> Embedding:

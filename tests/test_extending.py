@@ -267,4 +267,4 @@ def test_the_package_is_typed_and_opens_without_heavy_libraries() -> None:
     assert done.stdout.strip() == "set()", done.stderr
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         guidebench.nothing  # noqa: B018
-    assert set(guidebench.__all__) == {"Experiment", "load"}
+    assert set(guidebench.__all__) == {"Experiment", "evaluate", "load"}

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torchvision import models
 
 from guidebench.pipeline.experiment import sections
@@ -61,3 +63,16 @@ def write_content(path: Path, content: Any) -> Path:
 def section(path: Path, architecture: str = "mobilenet_v3_small", **keys: Any) -> Any:
     """A classifier's section of the config."""
     return sections.Classifier(architecture=architecture, checkpoint=str(path), **keys)
+
+
+def random_inception(path: Path) -> Path:
+    """Random weights in the layout of torch-fidelity's pt_inception-2015-12-05 file."""
+    torch.save({}, path)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(torch.nn.Module, "load_state_dict", lambda self, state: None)
+        torch.manual_seed(0)
+        network = FeatureExtractorInceptionV3(
+            "random", ["2048"], feature_extractor_weights_path=path
+        )
+    torch.save(network.state_dict(), path)
+    return path

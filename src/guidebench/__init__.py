@@ -1,7 +1,7 @@
 """guidebench: a reproducible benchmark of guided diffusion sampling.
 
 `load` opens an experiment: its tables, its networks, more samples, and their scores (README, "From
-Python").
+Python"). `evaluate` scores anybody's samples.
 """
 
 import importlib
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from guidebench.pipeline import recording
 
 if TYPE_CHECKING:
-    from guidebench.api import Experiment, load
+    from guidebench.api import Experiment, evaluate, load
 
-__all__ = ["Experiment", "load"]
+__all__ = ["Experiment", "evaluate", "load"]
 recording.install()
 
 

@@ -1,4 +1,4 @@
-"""An experiment from Python: its tables, its networks, more samples of it, and their scores."""
+"""An experiment from Python: tables, networks, more samples, and scores of anybody's samples."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ import torch
 from guidebench import workload
 from guidebench.base.cells import Cell
 from guidebench.data.store import read
+from guidebench.evaluation.embeddings import DEFAULT, Files
+from guidebench.evaluation.evaluate import BLOCKS, Options
+from guidebench.evaluation.evaluate import evaluate as scored
+from guidebench.evaluation.result import Evaluation
+from guidebench.evaluation.sources import Labels, Source
 from guidebench.guidance.sampling import Sampler, Samples
 from guidebench.metrics.score import Score
 from guidebench.models import classifier as classifiers
@@ -44,6 +49,33 @@ def load(path: str, settings: Sequence[str] = (), results: str | Path = "results
     Raises UserError with a line for each mistake in it.
     """
     return Experiment(reading.load(path, list(settings)), Path(results))
+
+
+def evaluate(
+    samples: Source,
+    reference: Source,
+    *,
+    target: str | None = None,
+    extractors: Sequence[str] = (DEFAULT,),
+    metrics: Sequence[str] | None = None,
+    labels: Labels | None = None,
+    reference_labels: Labels | None = None,
+    training: bool = False,
+    blocks: int = BLOCKS,
+    weights: str | Path | None = None,
+    sha256: str | None = None,
+    judge: str | Path | None = None,
+) -> Evaluation:
+    """Anybody's samples against anybody's data, as `guidebench evaluate` scores them.
+
+    Both are a path, or an array uint8 [N, C, H, W]. `labels`: the class of each image of an array,
+    or a table for a folder; `training`: whether the reference taught the model; the others are the
+    command's options. `.table` of the answer has the numbers. UserError in one line for bad input.
+    """
+    paths = [None if path is None else Path(path) for path in (weights, judge)]
+    files = Files(paths[0], sha256, paths[1])
+    options = Options(metrics, extractors, target, training, blocks, files)
+    return scored(samples, reference, options, labels, reference_labels)
 
 
 class Experiment:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+from weight_files import random_inception
 
 from guidebench.data.store import to_float
 from guidebench.metrics.extractors import ClassifierFeatures, extract, inception
@@ -78,16 +79,7 @@ def test_without_weights_there_is_no_fid_and_it_is_said(caplog: pytest.LogCaptur
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random weights in the layout of torch-fidelity's pt_inception-2015-12-05 file."""
-    path = tmp_path_factory.mktemp("inception") / "weights.pth"
-    torch.save({}, path)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(torch.nn.Module, "load_state_dict", lambda self, state: None)
-        torch.manual_seed(0)
-        network = FeatureExtractorInceptionV3(
-            "random", ["2048"], feature_extractor_weights_path=path
-        )
-    torch.save(network.state_dict(), path)
-    return path
+    return random_inception(tmp_path_factory.mktemp("inception") / "weights.pth")
 
 
 def _sha256(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Pictures that parquet or Arrow files hold in rows, beside their attributes (Hugging Face)."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -50,6 +51,36 @@ def pictures(paths: list[Path], attribute: str | None) -> tuple[dict[str, int], 
         return found or b""  # a row without a picture, or with its path alone
 
     return labels, Opened(read, where.__getitem__)
+
+
+def values(paths: list[Path], column: str) -> list[str]:
+    """The texts of a column in the order of `pictures`' rows, names of classes for their numbers.
+
+    Empty where a file has no such column. UserError for one that is damaged.
+    """
+    found: list[str] = []
+    for path in paths:
+        try:
+            groups, _, others = _opened(path)
+            if column not in others:
+                return []
+            tables = [group([column]) for group in groups]
+            names = _class_names(tables[0].schema, column) if tables else []
+            for table in tables:
+                for cell in table.column(0).to_pylist():
+                    said = names[cell] if names and cell is not None else cell
+                    found.append("" if said is None else str(said))
+        except BROKEN as error:
+            raise UserError(f"{path}: truncated or damaged ({error}); fetch it again") from error
+    return found
+
+
+def _class_names(schema: Any, column: str) -> list[str]:
+    """What Hugging Face's `ClassLabel` calls the numbers of a column; nothing where it is none."""
+    said = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    feature = said.get("info", {}).get("features", {}).get(column, {})
+    names: list[str] = feature.get("names", [])
+    return names
 
 
 def _opened(path: Path) -> tuple[list[Group], str, list[str]]:

@@ -1,6 +1,7 @@
 """Picture files as square images: cut, resized, and decoded only where they are asked for."""
 
 import io
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ BROKEN = (
     IndexError,
     Image.DecompressionBombError,
 )
+LARGEST = 2**26  # pixels of a picture of somebody else's: 200 MB in RGB
 
 
 class Opened(NamedTuple):
@@ -103,16 +105,50 @@ def numbered(names: Sequence[str], labels: dict[str, int], classes: list[str]) -
     )
 
 
-def picture(opened: Opened, name: str, options: Any) -> np.ndarray:
-    """One picture uint8 [3, size, size]: a central square (`crop`), then Pillow's `resize`."""
+class Head(NamedTuple):
+    """What a picture is before it is decoded."""
+
+    height: int
+    width: int
+    mode: str  # as Pillow names it
+
+
+def head(opened: Opened, name: str) -> Head:
+    """The head of a picture; UserError where it is none, or says that it is enormous."""
+    content = b""
     try:
         content = opened.read(name)
-        image = _coloured(Image.open(io.BytesIO(content)))
+        with warnings.catch_warnings():  # of what is refused below
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(content))
+        if image.width * image.height > LARGEST:
+            raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
+    except Image.DecompressionBombError as error:
+        where, allowed = opened.where(name), f"at most {LARGEST:,} pixels"
+        raise UserError(f"{where}: found {error}, allowed: {allowed}") from error
     except BROKEN as error:
-        why = f"{len(content)} bytes" if isinstance(error, UnidentifiedImageError) else error
-        raise UserError(
-            f"{opened.where(name)}: found no whole picture ({why}), allowed: one that Pillow reads"
-        ) from error
+        raise _no_picture(opened.where(name), content, error) from error
+    return Head(image.height, image.width, image.mode)
+
+
+def whole(opened: Opened, name: str) -> Image.Image:
+    """One picture in RGB of 8 bits, decoded; UserError where it is none, or damaged."""
+    content = b""
+    try:
+        content = opened.read(name)
+        return _coloured(Image.open(io.BytesIO(content)))
+    except BROKEN as error:
+        raise _no_picture(opened.where(name), content, error) from error
+
+
+def _no_picture(where: object, content: bytes, error: Exception) -> UserError:
+    why = f"{len(content)} bytes" if isinstance(error, UnidentifiedImageError) else error
+    return UserError(f"{where}: found no whole picture ({why}), allowed: one that Pillow reads")
+
+
+def picture(opened: Opened, name: str, options: Any) -> np.ndarray:
+    """One picture uint8 [3, size, size]: a central square (`crop`), then Pillow's `resize`."""
+    image = whole(opened, name)
     width, height = image.size
     if options.crop != "squash":
         width = height = options.crop or min(image.size)

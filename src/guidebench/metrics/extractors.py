@@ -1,4 +1,4 @@
-"""Feature extractors behind torch-fidelity's interface: the judge, and Inception-v3 for FID."""
+"""Feature extractors behind torch-fidelity's interface: pixels, the judge, Inception-v3 for FID."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
@@ -47,6 +48,28 @@ class ClassifierFeatures(FeatureExtractorBase):  # type: ignore[misc]
         else:
             probabilities = torch.softmax(logits, dim=1)
         return hidden, predicted(logits), probabilities
+
+
+class PixelFeatures(FeatureExtractorBase):  # type: ignore[misc]
+    """Pixels in [0, 1], of images that are first shrunk to a side of at most SIDE."""
+
+    SIDE = 32
+
+    def __init__(self) -> None:
+        super().__init__("pixels", ["pixels"])
+
+    @staticmethod
+    def get_provided_features_list() -> tuple[str, ...]:
+        """The names of its features."""
+        return ("pixels",)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """uint8 [N, C, H, W] to float32 [N, C H W]; shrunk bilinearly, with antialiasing."""
+        images, largest = x.float() / 255, max(x.shape[2:])
+        if largest > self.SIDE:
+            size = [max(1, round(side * self.SIDE / largest)) for side in x.shape[2:]]
+            images = functional.interpolate(images, size, mode="bilinear", antialias=True)
+        return (images.flatten(1),)
 
 
 def inception(options: Inception) -> FeatureExtractorInceptionV3 | None:

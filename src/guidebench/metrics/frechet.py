@@ -6,6 +6,8 @@
 25.0
 """
 
+from __future__ import annotations
+
 import math
 from functools import cached_property
 from itertools import accumulate
@@ -71,6 +73,17 @@ class Fitted:
         for number, own in enumerate(of_block):
             self.without[number] = merge(self.whole, self.without[number])
             self.whole = merge(self.whole, own)
+
+    @classmethod
+    def of(cls, mean: np.ndarray, covariance: np.ndarray) -> Fitted:
+        """The Gaussian of somebody's mean [d] and covariance [d, d], of images that are not there.
+
+        Of a number that counts nowhere, but as more than d; without one of them left out.
+        """
+        count = len(mean) + 1
+        fitted = cls(np.empty((0, len(mean))), np.zeros(0, int), blocks=0)
+        fitted.whole, fitted.without = Moments(count, mean, covariance * (count - 1)), []
+        return fitted
 
     @cached_property
     def root(self) -> np.ndarray:

@@ -34,8 +34,9 @@ def parser() -> argparse.ArgumentParser:
     subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, text: str, action: Callable[[argparse.Namespace], int]) -> None:
-        # the Snakefile writes to results/
-        parents = [common] if name in ("run", "plan", "strip") else [common, place]
+        # the Snakefile writes to results/; an evaluation is of no experiment
+        without = {"run": [common], "plan": [common], "strip": [common], "evaluate": []}
+        parents = without.get(name, [common, place])
         command = subparsers.add_parser(name, help=text, description=text, parents=parents)
         command.set_defaults(action=action, results=Path("results"))
         for option in STAGES[name].wildcards if name in STAGES else ():
@@ -74,6 +75,8 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("picture", type=Path, help="a file that Pillow reads")
             command.add_argument("--dataset", help="whose process (the first)")
             command.add_argument("--output", type=Path, default=Path("strip.png"))
+        if name == "evaluate":
+            _evaluation(command)
         if name == "adopt":
             command.add_argument("--stage", required=True, choices=STAGES)
             command.add_argument("--reason", required=True, help="why the old result still stands")
@@ -88,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     add("ui", "open the MLflow pages on localhost", commands.ui)
     add("server", "serve an MLflow store to many machines", commands.server)
     add("strip", "draw a picture of yours noised along a data set's process", commands.strip)
+    add("evaluate", "score somebody's samples against somebody's images", commands.evaluate)
     add("digest", "print one hash of the results, without times", commands.digest)
     add("check", "check every result: there, fresh, and whole", commands.check_results)
     add(
@@ -97,6 +101,37 @@ def parser() -> argparse.ArgumentParser:
     )
     add("adopt", "let a stage's present results stand for its new code", commands.adopt)
     return top
+
+
+def _evaluation(command: argparse.ArgumentParser) -> None:
+    """The options of `evaluate`."""
+    held = "a folder of pictures, a .zip, an .npz, a .parquet, a cell or a prepared data set"
+    command.add_argument("samples", type=Path, help=held)
+    command.add_argument(
+        "--reference", type=Path, required=True, help=f"{held}, or an .npz of mu and sigma"
+    )
+    command.add_argument("--target", metavar="CLASS", help="of both sides, this class alone")
+    command.add_argument(
+        "--extractor",
+        nargs="+",
+        default=["efficientnet_lite0"],
+        metavar="NAME",
+        help="efficientnet_lite0, pixels, inception, judge (efficientnet_lite0)",
+    )
+    command.add_argument(
+        "--metrics", nargs="+", metavar="NAME", help="of docs/metrics.md (all that there can be)"
+    )
+    command.add_argument(
+        "--labels", type=Path, metavar="CSV", help="a table of the samples' file names and classes"
+    )
+    command.add_argument(
+        "--training", action="store_true", help="the reference taught the model: look for copies"
+    )
+    command.add_argument("--blocks", type=int, default=16, help="jackknife blocks (16)")
+    command.add_argument("--weights", type=Path, help="Inception's, for --extractor inception")
+    command.add_argument("--sha256", help="of these weights")
+    command.add_argument("--judge", type=Path, help="a classifier's folder, for --extractor judge")
+    command.add_argument("--out", type=Path, default=Path("evaluation"), help="folder (evaluation)")
 
 
 def main() -> None:

@@ -149,6 +149,30 @@ def strip(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Score somebody's samples."""
+    from guidebench import api
+
+    if arguments.out.exists() and not arguments.out.is_dir():
+        raise UserError(f"--out: found the file {arguments.out}, allowed: a folder, or none yet")
+    found = api.evaluate(
+        arguments.samples,
+        arguments.reference,
+        target=arguments.target,
+        extractors=arguments.extractor,
+        metrics=arguments.metrics,
+        labels=arguments.labels,
+        training=arguments.training,
+        blocks=arguments.blocks,
+        weights=arguments.weights,
+        sha256=arguments.sha256,
+        judge=arguments.judge,
+    )
+    found.write(arguments.out)
+    sys.stdout.write(f"{found}\npage: {arguments.out / 'page.html'}\n")
+    return 0
+
+
 def digest(arguments: argparse.Namespace) -> int:
     """Print the digest of the results."""
     config = load(arguments.config, arguments.set)

@@ -1,0 +1,1 @@
+"""Scores of anybody's samples against anybody's data: `guidebench evaluate`."""

@@ -156,7 +156,7 @@ def test_what_is_odd_is_said(tmp_path: Path) -> None:
     for line in (
         "2 of 15 samples are exact duplicates of another sample",
         "3 of 15 samples have the very pixels of a reference image",
-        "the samples have no image of dog",
+        "none of the samples is labelled dog",
         "samples: 15 images are few",
         "pixels: 15 samples for 192 features",
     ):

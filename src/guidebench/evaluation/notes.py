@@ -31,7 +31,7 @@ def notes(samples: Images, reference: Images | Gaussian) -> Iterator[str]:
     if mine and theirs:
         for name, lack in {"samples": theirs - mine, "reference images": mine - theirs}.items():
             if lack:
-                yield f"the {name} have no image of {', '.join(sorted(lack))}"
+                yield f"none of the {name} is labelled {' or '.join(sorted(lack))}"
 
 
 def _of_one(name: str, side: Images) -> Iterator[str]:

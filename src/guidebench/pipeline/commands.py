@@ -153,8 +153,11 @@ def evaluate(arguments: argparse.Namespace) -> int:
     """Score somebody's samples."""
     from guidebench import api
 
-    if arguments.out.exists() and not arguments.out.is_dir():
-        raise UserError(f"--out: found the file {arguments.out}, allowed: a folder, or none yet")
+    try:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        path = f"{arguments.out} ({error.strerror})"
+        raise UserError(f"--out: found {path}, allowed: a folder that can be made") from error
     found = api.evaluate(
         arguments.samples,
         arguments.reference,

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sources_on_disk import cell, folder, images, png, zipped
 
 import guidebench
 from guidebench.evaluation import embeddings
+from guidebench.pipeline import commands
 from guidebench.pipeline.errors import UserError
 
 SOME, REAL = images(12, 0), images(12, 1)
@@ -153,3 +155,11 @@ def test_the_command_has_no_traceback(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[0].startswith(f"{tmp_path}: found no image, allowed: ")
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    for out in (tmp_path / "taken", tmp_path / "taken" / "below"):
+        arguments = Namespace(out=out, samples=tmp_path / "nothing")
+        with pytest.raises(UserError, match=rf"^--out: found {out} \(.*\), allowed: a folder that"):
+            commands.evaluate(arguments)

@@ -155,6 +155,7 @@ def tables(*names: str, noise: float = 0.0) -> Tables:
         "sampler": "ancestral",
         "n": N,
         "n_selection": N // 2,
+        "n_chosen": N,
         "finalists": None,
         "image_size": 32,
         "channels": 3,

@@ -15,8 +15,9 @@ from guidebench.pipeline.jobs.freshness import stale
 from guidebench.pipeline.jobs.layout import Job, Layout
 from guidebench.pipeline.jobs.listing import jobs, manifest
 from guidebench.pipeline.records.artifacts import read_json, read_manifest
+from guidebench.report.claims.verdicts import difference
 from guidebench.report.figures import sampling, theme
-from guidebench.report.tables import SELECTION, Tables
+from guidebench.report.tables import COMMON, EVALUATION, SELECTION, Tables
 
 SCALES = [1, 10, 100, 1000]
 OUT = 3  # of these
@@ -84,6 +85,26 @@ def test_every_number_says_of_how_many_images_it_is(run: tuple[Any, Layout]) -> 
         assert list(tables.left_out("balls", cell, "accuracy_judge").index) == [0, 1, 2, 3]
 
 
+def test_differences_are_of_the_seeds_that_both_cells_have(run: tuple[Any, Layout]) -> None:
+    """Those that one has alone would add to the error."""
+    _, layout = run
+    tables, metric = Tables.read(layout.tables), "accuracy_judge"
+    out = sorted(dropped(layout.finalists("balls")))[0]
+    free, best = Cell("unguided"), tables.best("balls", "clean/raw")
+    assert best is not None
+    assert tables.pairing("balls", [free, out]) == {free: COMMON, out: EVALUATION}
+    one = tables.measure("balls", free, metric, COMMON)
+    other = tables.measure("balls", out, metric)
+    assert one is not None
+    assert other is not None
+    assert one.n == other.n == 4
+    found = difference(tables, "balls", (free, metric), (out, metric))
+    assert found.estimate == one.value - other.value
+    # of two with all seeds, of all seeds
+    assert set(tables.pairing("balls", [free, best]).values()) == {EVALUATION}
+    assert len(tables.left_out("balls", free, "cfd_judge", COMMON)) == 4
+
+
 def test_figures_mark_what_has_fewer(run: tuple[Any, Layout]) -> None:
     _, layout = run
     tables = Tables.read(layout.tables)
@@ -116,7 +137,7 @@ def test_another_number_of_finalists_samples_what_is_new(
     _, layout = run
     edited = configured(values(tmp_path, scales=2), tmp_path / "c.json")
     found = stale(edited, layout)
-    assert found[Job("finalists", "balls")].startswith("changed: finalists.scales: 1 -> 2")
+    assert found[Job("finalists", "balls")].startswith("changed: finalists: 1 -> 2")
     ran = {(job.stage, job.block) for job in found}
     assert ("sample", "evaluation-1") in ran
     assert ("sample", "evaluation-0") not in ran

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from guidebench.report.columns import joined
 from guidebench.report.told import Told
 
 EVALUATION, SELECTION = "evaluation", "selection"
+COMMON = "common"  # of a cell with more evaluation seeds than others: those that all have
 FLOOR = "floor"
 # above this share of diverged images a cell is broken: the others are no longer a sample of what
 # its setup draws, and none of its numbers can win; one image of 64 may still be chance
@@ -186,13 +188,28 @@ class Tables(Told):
         rows = rows[~rows.scale.isin(self.broken(dataset, setup, SELECTION))]
         return None if rows.empty else Cell(setup, float(rows.scale.iloc[rows.value.argmin()]))
 
-    def left_out(self, dataset: str, cell: Cell, metric: str) -> pd.Series:
-        """The metric without each jackknife block of evaluation seeds, indexed by block."""
-        return _left_out(self.jackknife, self._jackknife_places, dataset, cell, metric)
+    def pairing(self, dataset: str, cells: Sequence[Cell]) -> dict[Cell, str]:
+        """The split of each cell on which their differences are taken: of the same seeds.
 
-    def reference_left_out(self, dataset: str, cell: Cell, metric: str) -> pd.Series:
+        Seeds that one has alone would add to the error of a difference, not take from it.
+        """
+        if not self.facts(dataset)["finalists"]:
+            return dict.fromkeys(cells, EVALUATION)
+        more = {cell for cell in cells if self.measure(dataset, cell, "diverged", COMMON)}
+        unlike = 0 < len(more) < len(set(cells))
+        return {cell: COMMON if unlike and cell in more else EVALUATION for cell in cells}
+
+    def left_out(self, dataset: str, cell: Cell, metric: str, split: str = EVALUATION) -> pd.Series:
+        """The metric without each jackknife block of a split's seeds, indexed by block."""
+        key = (dataset, cell.setup, metric, split)
+        return _left_out(self.jackknife, self._jackknife_places, key, cell.scale)
+
+    def reference_left_out(
+        self, dataset: str, cell: Cell, metric: str, split: str = EVALUATION
+    ) -> pd.Series:
         """The metric without each jackknife block of the reference; empty where it has none."""
-        return _left_out(self.reference_jackknife, self._reference_places, dataset, cell, metric)
+        key = (dataset, cell.setup, metric, split)
+        return _left_out(self.reference_jackknife, self._reference_places, key, cell.scale)
 
     def apart(self, dataset: str, first: Cell, second: Cell) -> float:
         """Mean pixel difference [0, 255] of two cells' shown images, of equal seeds; else NaN."""
@@ -232,10 +249,10 @@ def _column(table: pd.DataFrame, name: str, rows: np.ndarray) -> np.ndarray:
 
 
 def _left_out(
-    table: pd.DataFrame, places: Places, dataset: str, cell: Cell, metric: str
+    table: pd.DataFrame, places: Places, key: tuple[str, ...], scale: float | None
 ) -> pd.Series:
-    rows = places.get((dataset, cell.setup, metric, EVALUATION), NOWHERE)
-    rows = rows[_at(_column(table, "scale", rows), cell.scale)]
+    rows = places.get(key, NOWHERE)
+    rows = rows[_at(_column(table, "scale", rows), scale)]
     blocks, first = np.unique(_column(table, "block", rows), return_index=True)
     values = _column(table, "value", rows[first])
     return pd.Series(values, pd.Index(blocks, name="block"), name="value")

@@ -15,6 +15,7 @@ from guidebench.metrics.reference import Real
 from guidebench.metrics.score import Scorer
 from guidebench.pipeline.records.artifacts import SIDECAR, atomic, read_manifest
 from guidebench.pipeline.records.finished_cells import sidecar
+from guidebench.report.tables import COMMON, EVALUATION, SELECTION
 from guidebench.stages.real_images import real_images
 from guidebench.stages.stage import Stage
 
@@ -23,7 +24,10 @@ COST = "cost.parquet"
 
 
 def run(stage: Stage) -> None:
-    """Score all cells on the selection and on the evaluation seeds, and the floor."""
+    """Score all cells on the selection and on the evaluation seeds, and the floor.
+
+    Those with more evaluation seeds than others also on the seeds that all have.
+    """
     layout, dataset, config = stage.layout, stage.job.dataset, stage.config
     features, folder = layout.features(dataset), layout.metrics(dataset)
     sets = stage.use("features", dataset, block=workload.REAL)
@@ -40,12 +44,18 @@ def run(stage: Stage) -> None:
     scorer, scores, costs = scorer_of(stage, [features / name for name in sets]), Scores(), []
     for done, cell in enumerate(cells):
         guide = stage.options.setups[cell.setup].classifier
-        for split in ("selection", "evaluation"):
-            names = [b.name for b in blocks if b.split == split and has(cell, b, found[b.name])]
+        own = [block for block in blocks if has(cell, block, found[block.name])]
+        for split in (SELECTION, EVALUATION):
+            names = [block.name for block in own if block.split == split]
             row = Row(dataset, cell.setup, cell.scale, split, config.seed)
             scores.extend(row, scorer.score(features_of(stage, cell, names), guide))
             samples = [layout.samples(dataset) / cell.path / f"{name}.npz" for name in names]
             costs += _cost(row, [read_manifest(sidecar(path))["cost"] for path in samples])
+        # of a cell with more seeds than others: what is compared with those
+        first = [name for name in names if not workload.finals(config, dataset, name)]
+        if len(first) < len(names):
+            shared = features_of(stage, cell, first)
+            scores.extend(row._replace(split=COMMON), scorer.score(shared, guide))
         stage.events.progress(done + 1, len(cells))
     scores.extend(Row(dataset, "floor", None, "evaluation", config.seed), scorer.floor())
     frames = [scores.results(), scores.jackknife(), scores.reference(), pd.DataFrame(costs)]

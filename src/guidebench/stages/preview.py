@@ -87,7 +87,7 @@ class Preview:
                 found, scored[dataset] = self._once(
                     scores, config, layout, dataset, blocks, of=(dataset, *blocks)
                 )
-                told[dataset]["n"] = scored[dataset].n
+                told[dataset] |= dict.fromkeys(("n", "n_chosen"), scored[dataset].n)
                 for name in SCORES:
                     frames[name].append(found[name])
         frames["classifiers"] = [

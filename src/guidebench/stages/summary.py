@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from guidebench import workload
 from guidebench.analysis.sampler import variance_ratios
 from guidebench.base.choices import classes, target_name
 from guidebench.data.store import read
@@ -74,6 +75,9 @@ def facts(config: Config, layout: Layout, dataset: str, parameters: int | None) 
     counts = np.bincount(held_out.labels[held_out.labels >= 0], minlength=1)
     schedule = build(options.schedule)
     names, attack = classes(options.data), options.sensitivity.attack
+    last, finalists = workload.evaluated(config, dataset)[-1], None
+    if options.sampling.finalists and workload.contested(config, dataset):
+        finalists = options.sampling.finalists.scales
     return {
         "data": options.data.model_dump(mode="json", include=IMAGES),
         "paper_compat": switches(options),
@@ -90,9 +94,10 @@ def facts(config: Config, layout: Layout, dataset: str, parameters: int | None) 
         "steps": options.sampling.steps,
         "sampler": options.sampling.sampler,
         "grid_steps": options.sampling.grid_steps or options.sampling.steps,
-        "n": options.sampling.evaluation,
+        "n": options.sampling.evaluation if finalists else last.start + last.count,
+        "n_chosen": last.start + last.count,  # of the scales that are chosen, and of what has none
         "n_selection": options.sampling.selection,
-        "finalists": _finalists(config, dataset),
+        "finalists": finalists,  # scales of each setup with as many; None: all have
         "image_size": int(train.images.shape[2]),
         "channels": int(train.images.shape[1]),
         "cut": _cut(options.data),
@@ -121,12 +126,6 @@ def facts(config: Config, layout: Layout, dataset: str, parameters: int | None) 
             for name, setup in options.setups.items()
         },
     }
-
-
-def _finalists(config: Config, dataset: str) -> dict[str, Any] | None:
-    """How many scales of a setup have how many more evaluation seeds than `n`; None: none have."""
-    finalists = config.datasets[dataset].sampling.finalists
-    return finalists.model_dump() if finalists else None
 
 
 def _training(denoiser: Denoiser, train: int, held_out: int) -> dict[str, Any]:

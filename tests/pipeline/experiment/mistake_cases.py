@@ -424,14 +424,14 @@ CASES = {
         (*S, "sampling", "finalists"),
         {"evaluation": 22},
         "22",
-        "more: sampling.evaluation and a multiple of metrics.jackknife_blocks (4)",
+        "sampling.evaluation (16) and a multiple of 4, the jackknife's blocks, more",
         "sampling.finalists.evaluation",
     ),
     "finalists with fewer seeds": Case(
         (*S, "sampling", "finalists"),
         {"evaluation": 16},
         "16",
-        "more: sampling.evaluation and a multiple of",
+        "sampling.evaluation (16) and a multiple of 4, the jackknife's blocks, more",
         "sampling.finalists.evaluation",
     ),
     "selection and blocks": Case(

@@ -67,8 +67,9 @@ def _dataset(dataset: Dataset, blocks: int) -> Iterator[Mistake]:
     if finalists := dataset.sampling.finalists:
         more = finalists.evaluation - dataset.sampling.evaluation
         if more <= 0 or more % blocks:
-            allowed = f"sampling.evaluation and a multiple of metrics.jackknife_blocks ({blocks})"
-            yield "sampling.finalists.evaluation", finalists.evaluation, f"more: {allowed}"
+            least = dataset.sampling.evaluation
+            allowed = f"sampling.evaluation ({least}) and a multiple of {blocks}, the jackknife's"
+            yield "sampling.finalists.evaluation", finalists.evaluation, f"{allowed} blocks, more"
     for name, setup in dataset.setups.items():
         yield from below(f"setups.{name}", _setup(dataset, setup))
 

@@ -25,6 +25,7 @@ def adopt(config: Config, layout: Layout, stage: str, reason: str) -> list[str]:
     if not paths:
         raise UserError(f"{layout.root}: found no results of {stage}, allowed: a stage that ran")
     names: set[str] = set()
+    adopted = {}
     for path in paths:
         entry = read_manifest(path)
         before = code.kept(layout.root, entry["code"])
@@ -38,7 +39,7 @@ def adopt(config: Config, layout: Layout, stage: str, reason: str) -> list[str]:
             names |= set(changed)
             reached = {below for name in changed for below in code.reached(name)}
             entry["code"] = code.keep(layout.root, {*before, *reached})
-            seal(path, entry)
+            adopted[path] = entry
     if not names:
         raise UserError(
             f"{layout.root}: found no changed code in {stage}, allowed: one that is "
@@ -47,6 +48,8 @@ def adopt(config: Config, layout: Layout, stage: str, reason: str) -> list[str]:
     entries = json.loads(ADOPTED.read_text()) if ADOPTED.is_file() else {}
     entries.setdefault(stage, []).append({"functions": sorted(names), "reason": reason})
     write_json(ADOPTED, entries)
+    for path, entry in adopted.items():
+        seal(path, entry)
     return sorted(names)
 
 

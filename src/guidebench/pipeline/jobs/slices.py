@@ -92,7 +92,7 @@ def finalists(config: Config, job: Job) -> dict[str, Any]:
     return {
         "cells": [cell.path for cell in workload.cells(config, job.dataset)],
         "target": _dump(config.datasets[job.dataset])["target"],
-        "finalists": _dump(config.datasets[job.dataset])["sampling"]["finalists"],
+        "finalists": sampling.finalists and sampling.finalists.scales,
         "n": sampling.evaluation,
         "jackknife_blocks": config.metrics.jackknife_blocks,
     }

@@ -150,7 +150,7 @@ def check_files(manifest: Path, folder: Path, names: Iterable[str] | None = None
 def damaged(manifest: Path, folder: Path, names: Iterable[str] | None = None) -> Iterator[str]:
     """A line for each file that is missing or not as the manifest lists it, with the remedy."""
     content = read_manifest(manifest)
-    listed = content["files"] | _measured(content["measured"], folder)
+    listed = content["files"] | _measured(content, folder)
     remedy = f"delete {manifest} and run again"
     for name in listed if names is None else names:
         path = folder / name
@@ -159,17 +159,23 @@ def damaged(manifest: Path, folder: Path, names: Iterable[str] | None = None) ->
         elif not path.is_file():
             yield f"{path}: missing, though {manifest} lists it; {remedy}"
         elif sha256(path) != listed[name]:
-            yield f"{path}: truncated or edited, sha256 is not {listed[name][:12]}...; {remedy}"
+            stated = f", sha256 is not {listed[name][:12]}..." if listed[name] else ""
+            yield f"{path}: truncated or edited{stated}; {remedy}"
 
 
-def _measured(names: list[str], folder: Path) -> dict[str, str]:
-    """Measured file -> its sha256, as it or the provenance among them says; "" if damaged."""
-    sums = dict.fromkeys(names, "")
-    for name in names:
+def _measured(content: dict[str, Any], folder: Path) -> dict[str, str]:
+    """Measured file -> its sha256, as it or the provenance among them says; "" if damaged.
+
+    Or if it is the sidecar of another cell.
+    """
+    sums = dict.fromkeys(content["measured"], "")
+    for name in content["measured"]:
         if name.endswith(SEALED):
             with suppress(UserError):
                 entry = read_manifest(folder / name)
-                sums |= entry.get("measured", {}) | {name: sha256(folder / name)}
+                cell = content["files"].get(f"{name.removesuffix(SIDECAR)}.npz")
+                if cell == entry.get("content"):
+                    sums |= entry.get("measured", {}) | {name: sha256(folder / name)}
     return sums
 
 

@@ -91,11 +91,12 @@ def contrast(
 ) -> Interval:
     """Sum of metrics, each (factor, cell, metric) on evaluation seeds, by the paired jackknife.
 
-    Of corrected values. All have the same seeds, and the same reference: each replicate leaves
-    the same ones out of all. One of `tests` intervals that hold together. Raises Unmeasured when
-    a value or its blocks are missing, or when the images are too few for the correction.
+    Of corrected values, of the same seeds (`Tables.pairing`) and the same reference: each replicate
+    leaves the same ones out of all. One of `tests` intervals that hold together. Raises Unmeasured
+    when a value or its blocks are missing, or when the images are too few for the correction.
     """
-    values = [measured(tables, dataset, cell, metric) for _, cell, metric in terms]
+    split = tables.pairing(dataset, [cell for _, cell, _ in terms])
+    values = [measured(tables, dataset, cell, metric, split[cell]) for _, cell, metric in terms]
     first = terms[0][2]
     if few := [value for value in values if value.few]:
         raise Unmeasured(
@@ -105,7 +106,11 @@ def contrast(
         )
     seeds, reference = (
         pd.concat(
-            [factor * left_out(dataset, cell, metric) for factor, cell, metric in terms], axis=1
+            [
+                factor * left_out(dataset, cell, metric, split[cell])
+                for factor, cell, metric in terms
+            ],
+            axis=1,
         )
         .sum(axis=1, skipna=False)
         .to_numpy(float)

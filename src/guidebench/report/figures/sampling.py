@@ -35,7 +35,7 @@ def against_scale(tables: Tables, dataset: str, metric: str) -> Figure:
     of_setups = table[table.setup.isin(setups)]
     scales, to_show = list(of_setups.scale), [of_setups[~of_setups.broken]]
     n = int(of_setups.n.max()) if of_setups.n.notna().any() else 0
-    least = tables.facts(dataset)["n"]  # of scales that are no finalists
+    least = tables.facts(dataset)["n"]  # of scales that are no finalists, where some are
     crosses = None
     for setup in setups:
         look = theme.style(setup, setups.index(setup))

@@ -97,7 +97,7 @@ def _made(facts: Mapping[str, Any], paper: Published) -> Iterator[Setting]:
     if trained := _training(facts):
         theirs = CHECKPOINT if paper.epochs is None else _epochs(paper.epochs)
         yield line("denoiser's training", "denoiser {}", theirs, trained)
-    yield line("samples", "n = {}", f"{paper.n:,}", f"{facts['n']:,}")
+    yield line("samples", "n = {}", f"{paper.n:,}", f"{facts['n_chosen']:,}")
 
 
 def _process(schedule: str, timesteps: int, rescaled: bool) -> str:

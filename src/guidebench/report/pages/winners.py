@@ -125,7 +125,7 @@ def warnings(tables: Tables, dataset: str) -> list[str]:
     values = [entry.value for entry in contest(tables, dataset)]
     features = max((value.features for value in values), default=0)
     lines = premises.said(tables, dataset)
-    splits = {"n_selection": SELECTION, "n": EVALUATION}
+    splits = {"n_selection": SELECTION, "n_chosen": EVALUATION}
     few = [
         f"n = {facts[key]} on {split} seeds"
         for key, split in splits.items()

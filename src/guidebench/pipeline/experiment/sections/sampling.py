@@ -86,7 +86,9 @@ class Sampling(Steps):
         description=f"eps from the clipped x0_pred, for samplers that use eps: {_USE_EPS}",
     )
     selection: Count = Field(128, description="seeds on which scales are chosen")
-    evaluation: Count = Field(256, description="seeds behind every number that is shown")
+    evaluation: Count = Field(
+        256, description="seeds behind every number that is shown, but for those of finalists"
+    )
     finalists: Finalists | None = Field(
         None, description="scales that are sampled on more evaluation seeds; null: none are"
     )

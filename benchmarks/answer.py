@@ -10,6 +10,7 @@ import argparse
 import numpy as np
 
 import guidebench
+from guidebench import workload
 from guidebench.api import Experiment
 from guidebench.base.jackknife import standard_error
 from guidebench.pipeline.errors import UserError
@@ -17,14 +18,15 @@ from guidebench.report.chosen import selected, winner
 from guidebench.report.tables import EVALUATION, Tables
 
 ROWS, REPEATS = 32, 3
+PASSES = ("denoiser_evaluations", "backward_passes")
 
 
 def step_ratio(experiment: Experiment, full: Experiment, dataset: str) -> float:
-    """Seconds of a micro-batch without guidance in all T steps, over those in the experiment's."""
-    setups = experiment.config.datasets[dataset].setups
-    plain = next(name for name, setup in setups.items() if setup.guidance == "none")
+    """Seconds of the first setup's micro-batch in all T steps, over those in the experiment's."""
+    name, setup = next(iter(experiment.config.datasets[dataset].setups.items()))
+    scale = setup.scales[0] if setup.scales else None
     took = [
-        min(sum(one.sample(dataset, plain, count=ROWS).seconds) for _ in range(REPEATS))
+        min(sum(one.sample(dataset, name, scale, ROWS).seconds) for _ in range(REPEATS))
         for one in (full, experiment)
     ]
     return took[0] / took[1]
@@ -33,24 +35,26 @@ def step_ratio(experiment: Experiment, full: Experiment, dataset: str) -> float:
 def pairing(tables: Tables, dataset: str) -> float:
     """How many times the images the interval of the winner's lead would take without shared seeds.
 
-    The variance that seeds make, alone over paired; the median over the other setups.
+    The variance that seeds make, alone over paired; the median over the other setups, but for those
+    whose images are the winner's. UserError where there is no winner, or no other setup.
     """
     metric = tables.distance(dataset, "cfd")
-    won = winner(tables, dataset)
-    assert won is not None
-    ratios = []
+    won, ratios = winner(tables, dataset), []
     for cell in selected(tables, dataset, metric):
-        if cell != won[0]:
+        if won and cell != won[0]:
             both = [tables.left_out(dataset, one, metric) for one in (won[0], cell)]
             alone = sum(standard_error(one.to_numpy()) ** 2 for one in both)
-            ratios.append(alone / standard_error((both[0] - both[1]).to_numpy()) ** 2)
+            if paired := standard_error((both[0] - both[1]).to_numpy()) ** 2:
+                ratios.append(alone / paired)
+    if not ratios:
+        raise UserError(f"{dataset}: found no winner among guided setups, allowed: two that differ")
     return float(np.median(ratios))
 
 
-def seconds(tables: Tables, dataset: str, n: int | None = None) -> float:
-    """Seconds of sampling of the run; with n: of every cell on n seeds, and no others."""
+def passes(tables: Tables, dataset: str, n: int | None = None) -> float:
+    """Passes through the denoiser of the run; with n: of every cell on n seeds, and no others."""
     rows = tables.results[tables.results.dataset == dataset].set_index(["setup", "scale", "split"])
-    each = rows.value[rows.metric == "seconds"]
+    each = sum(rows.value[rows.metric == name] for name in PASSES)
     if n is not None:
         return n * float(each[each.index.get_level_values("split") == EVALUATION].sum())
     return float((each * rows.n[rows.metric == "diverged"].reindex(each.index)).sum())
@@ -63,17 +67,17 @@ def main() -> None:
     path = parser.parse_args().config
     experiment = guidebench.load(path)
     for dataset, options in experiment.config.datasets.items():
-        what = f"cost of the best setup's name on {dataset}, ours / all steps, no pairs, full grid"
+        what = f"sampling until {dataset} has a best setup: ours / all T steps, no pairs, full grid"
         full = [f"datasets.{dataset}.sampling.steps={options.schedule.timesteps}"]
         try:
             tables = experiment.tables
             steps = step_ratio(experiment, guidebench.load(path, full), dataset)
+            pairs = pairing(tables, dataset)
         except UserError as error:
-            print(f"{error}\n| {what} | not measured: no run | ≤ 0.25 |")
+            print(f"{error}\n| {what} | not measured | ≤ 0.25 |")
             continue
-        pairs, finalists = pairing(tables, dataset), options.sampling.finalists
-        n = finalists.evaluation if finalists else options.sampling.evaluation
-        grid = seconds(tables, dataset, n) / seconds(tables, dataset)
+        n = workload.evaluated(experiment.config, dataset)[-1]
+        grid = passes(tables, dataset, n.start + n.count) / passes(tables, dataset)
         print(f"{dataset}: steps {steps:.1f} times, pairs {pairs:.2f}, scales that stop {grid:.2f}")
         print(f"| {what} | {1 / (steps * pairs * grid):.3f} | ≤ 0.25 |")
 

@@ -83,6 +83,18 @@ def test_what_cannot_be_adopted_is_said(executed, copied, monkeypatch) -> None:
     assert not ADOPTED.exists()
 
 
+def test_all_of_a_stage_is_adopted_or_nothing(executed, copied, monkeypatch) -> None:
+    edited("corrected.eps) / 2", "corrected.eps) * 0.5", monkeypatch)
+    stale = freshness.stale(executed.config, copied)
+    last = sorted(copied.samples("digits").rglob("*.cell.json"))[-1]
+    last.write_bytes(last.read_bytes()[:-9])
+    with pytest.raises(UserError, match=r"cell\.json: "):
+        adopt(executed.config, copied, "sample", "the same number")
+    code.forget()
+    assert freshness.stale(executed.config, copied) == stale
+    assert not ADOPTED.exists()
+
+
 def test_garbage_is_what_no_run_can_use(executed, copied) -> None:
     root = copied.root
     used = sorted(path for path in root.rglob("*") if path.is_file())

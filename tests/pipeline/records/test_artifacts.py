@@ -126,6 +126,17 @@ def test_a_damaged_file_is_named_with_the_remedy(name, damage, said, folder):
         check_files(folder / "manifest.json", folder, [other, name])
 
 
+def test_a_sidecar_of_another_cell_is_damage(folder):
+    cell, beside = folder / "one.npz", folder / "one.cell.json"
+    cell.write_bytes(b"images")
+    seal(beside, {"content": sha256(cell), "cost": 1})
+    write_manifest(folder / "cells.json", folder, BASIS, [cell.name], [beside.name])
+    assert list(damaged(folder / "cells.json", folder)) == []
+    seal(beside, {"content": "0" * 64, "cost": 2})
+    (line,) = damaged(folder / "cells.json", folder)
+    assert line.startswith(f"{beside}: truncated or edited; delete")
+
+
 def test_a_file_that_is_not_listed_is_not_read(folder):
     (folder / "more.npy").write_bytes(b"left by somebody")
     assert list(check_files(folder / "manifest.json", folder)) == ["images.npy"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,8 +133,11 @@ class Experiment:
             workload.labels(self.config, dataset, block),
         )
         # in the run's blocks, whose last micro-batch is padded
-        size = stage.options.sampling.block
-        rows = (torch.tensor(one, device=stage.device).split(size) for one in numbers)
+        sizes = [one.count for one in workload.blocks(self.config, dataset) if one.split == split]
+        sizes += [stage.options.sampling.block] * count
+        ends = [min(count, end) for end in accumulate(sizes)]
+        cut = [end - start for start, end in pairwise([0, *dict.fromkeys(ends)])]
+        rows = (torch.tensor(one, device=stage.device).split(cut) for one in numbers)
         steps = workload.steps(self.config, dataset, Cell(setup, scale), block)
         with self._threads():
             sampler = Sampler.opened(

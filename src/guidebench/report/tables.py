@@ -125,6 +125,10 @@ class Tables(Told):
         return _by_keys(self.results)
 
     @cached_property
+    def _has_common(self) -> bool:
+        return any(split == COMMON for *_, split in self._places)
+
+    @cached_property
     def _jackknife_places(self) -> Places:
         return _by_keys(self.jackknife)
 
@@ -193,7 +197,7 @@ class Tables(Told):
 
         Seeds that one has alone would add to the error of a difference, not take from it.
         """
-        if not self.facts(dataset)["finalists"]:
+        if not self._has_common:
             return dict.fromkeys(cells, EVALUATION)
         more = {cell for cell in cells if self.measure(dataset, cell, "diverged", COMMON)}
         unlike = 0 < len(more) < len(set(cells))

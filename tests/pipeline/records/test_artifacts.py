@@ -87,7 +87,7 @@ def folder(tmp_path: Path) -> Path:
     root.mkdir(parents=True)
     (root / "images.npy").write_bytes(bytes(range(256)) * 16)
     (root / "seconds.json").write_text("1.5")
-    seal(root / "images.cell.json", {"cost": 1.5})
+    seal(root / "images.cell.json", {"content": sha256(root / "images.npy"), "cost": 1.5})
     manifest(root)
     return root
 
@@ -164,7 +164,8 @@ def test_the_same_result_has_the_same_manifest_whatever_was_measured(folder):
     """Times are in files whose sums are in the provenance or in themselves."""
     before = (folder / "manifest.json").read_bytes()
     (folder / "seconds.json").write_text("9.5")
-    seal(folder / "images.cell.json", {"cost": 11.25})
+    content = sha256(folder / "images.npy")
+    seal(folder / "images.cell.json", {"content": content, "cost": 11.25})
     manifest(folder)
     assert (folder / "manifest.json").read_bytes() == before
     assert list(damaged(folder / "manifest.json", folder)) == []

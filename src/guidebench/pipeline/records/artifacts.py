@@ -169,12 +169,12 @@ def _measured(content: dict[str, Any], folder: Path) -> dict[str, str]:
     Or if it is the sidecar of another cell.
     """
     sums = dict.fromkeys(content["measured"], "")
+    cells = {str(Path(name).with_suffix(SIDECAR)): cell for name, cell in content["files"].items()}
     for name in content["measured"]:
         if name.endswith(SEALED):
             with suppress(UserError):
                 entry = read_manifest(folder / name)
-                cell = content["files"].get(f"{name.removesuffix(SIDECAR)}.npz")
-                if cell == entry.get("content"):
+                if cells.get(name) == entry.get("content"):
                     sums |= entry.get("measured", {}) | {name: sha256(folder / name)}
     return sums
 

@@ -188,7 +188,7 @@ def differences(
     setup = facts["setups"][cell.setup]
     yield from _of_cell(tables, dataset, paper, cell)
     own = {key: setup["variant"][key] for key in OVERRIDES if key in setup["variant"]}
-    for line in _made(facts | own | {"n": ours.n}, paper):
+    for line in _made(facts | own | {"n_chosen": ours.n}, paper):
         if not line.alike:
             yield f"{line.phrase.format(line.ours)}, the paper's {line.theirs}"
     if reason := unlike(facts):

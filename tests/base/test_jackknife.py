@@ -20,30 +20,6 @@ def test_blocks_are_consecutive_and_even(count: int, blocks: int) -> None:
     assert sizes.max() <= count // blocks + 1
 
 
-def test_a_seed_is_in_one_block_whatever_a_cells_n() -> None:
-    whole, few = blocked(96, 8, common=32), blocked(32, 8, common=32)
-    assert (whole[:32] == few).all()
-    assert np.bincount(whole).tolist() == [12] * 8
-    assert (blocked(32, 8) == few).all()
-
-
-def test_error_of_a_difference_of_cells_of_unlike_n_is_its_spread() -> None:
-    """Cells a and b share the first 32 seeds, where they correlate; a has 64 more."""
-    chance = np.random.default_rng(0)
-
-    def one() -> tuple[float, float]:
-        a = chance.normal(size=96)
-        b = 0.8 * a[:32] + 0.6 * chance.normal(size=32)
-        both = [(a, blocked(96, 8, 32)), (b, blocked(32, 8, 32))]
-        left_out = [[x[block != k].mean() for k in range(8)] for x, block in both]
-        return a.mean() - b.mean(), standard_error(np.subtract(*left_out))
-
-    differences, errors = np.array([one() for _ in range(2000)]).T
-    # var(a) + var(b) - 2 cov: 1/96 + 1/32 - 2 * 0.8/96
-    assert differences.var(ddof=1) == pytest.approx(1 / 96 + 1 / 32 - 1.6 / 96, rel=0.1)
-    assert (errors**2).mean() == pytest.approx(1 / 96 + 1 / 32 - 1.6 / 96, rel=0.05)
-
-
 @pytest.mark.parametrize("order", ["sorted", "in turn"])
 def test_blocks_of_a_reference_hold_every_class_whatever_its_order(order: str) -> None:
     labels = np.arange(800) % 8

@@ -11,20 +11,13 @@ import numpy as np
 SEED = 0
 
 
-def blocked(count: int, blocks: int, common: int | None = None) -> np.ndarray:
+def blocked(count: int, blocks: int) -> np.ndarray:
     """The jackknife block [count] of each of `count` seeds in their order, the same in every cell.
-
-    `common`: how many of the first seeds cells share that have no more; None: all. A block has its
-    part of these and its part of the others, so that a seed is in one block whatever a cell's n.
 
     >>> blocked(5, 2).tolist()
     [0, 0, 0, 1, 1]
-    >>> blocked(6, 2, common=2).tolist()
-    [0, 1, 0, 0, 1, 1]
     """
-    first = count if common is None else min(count, common)
-    parts = [np.arange(size) * blocks // size for size in (first, count - first) if size]
-    return np.concatenate(parts) if parts else np.arange(0)
+    return np.arange(count) * blocks // count
 
 
 def scattered(count: int, blocks: int) -> np.ndarray:
@@ -73,16 +66,11 @@ def agresti_coull(hits: float, count: int) -> float:
     return math.sqrt(adjusted * (1 - adjusted) / (count + 4))
 
 
-def hit_share(
-    hits: np.ndarray, blocks: int, common: int | None = None
-) -> tuple[float, float, np.ndarray]:
-    """(share, Agresti and Coull's error, jackknife replicates [blocks]) of a 0/1 vector [n].
-
-    `common`: as `blocked` takes it.
-    """
+def hit_share(hits: np.ndarray, blocks: int) -> tuple[float, float, np.ndarray]:
+    """(share, Agresti and Coull's error, jackknife replicates [blocks]) of a 0/1 vector [n]."""
     hits = hits.astype(np.float64)
     count = len(hits)
     error = agresti_coull(float(hits.sum()), count)
-    block = blocked(count, blocks, common)
+    block = blocked(count, blocks)
     replicates = [hits[block != number].mean() for number in range(blocks)]
     return float(hits.mean()), error, np.array(replicates)

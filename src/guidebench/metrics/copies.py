@@ -1,4 +1,4 @@
-"""Whether images are copies of training images: how near they are, against images held out.
+"""Whether images are copies of training images: how near they are.
 
 >>> training = Training(np.array([[0.0], [1.0], [5.0]]))
 >>> found = training.nearest(np.array([[0.1], [3.5]]))  # 1 is 1 from 0, and 5 is 4 from 1
@@ -6,13 +6,10 @@
 ([0, 2], [0.1, 1.5], [False, False])
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
-from guidebench.base.jackknife import agresti_coull
 from guidebench.pipeline.errors import UserError
 
 TILE = 1024  # rows of training images at once
@@ -78,35 +75,3 @@ class Training:
             features.astype(np.float64) - self.features[index], axis=1
         )
         return distance
-
-
-class Nearness(NamedTuple):
-    """How often samples are farther from training than held-out images, its error, and z."""
-
-    share: float
-    se: float
-    z: float
-
-
-def nearness(samples: np.ndarray, held_out: np.ndarray) -> Nearness:
-    """Distances [n] of samples to training images against those [m] of held-out images.
-
-    `share` of pairs in which the sample is farther, ties by half: in [0, 1], 1/2 of samples as
-    held-out images, less of copies; unbiased for one training set. `se`: DeLong et al. 1988, at
-    least Agresti and Coull's of none. `z`: Mann and Whitney's (Meehan et al. 2020, Z_U; their C_T
-    is its mean over cells of k-means, here there is one cell): below -1.645 samples are nearer,
-    at 5 % one-sided. Needs images of the samples' classes that were not trained on. Typical images
-    are nearer than held-out ones without being copies: guidance alone lowers it. NaN where n or m
-    is below 2; z, too, where all distances are equal.
-    """
-    n, m = len(samples), len(held_out)
-    if min(n, m) < 2:
-        return Nearness(math.nan, math.nan, math.nan)
-    ranks = rankdata(np.concatenate((samples, held_out)))
-    below = (ranks[:n] - rankdata(samples)) / m
-    above = 1 - (ranks[n:] - rankdata(held_out)) / n
-    error = math.sqrt(below.var(ddof=1) / n + above.var(ddof=1) / m)
-    share = float(below.mean())
-    spread = math.sqrt(ranks.var(ddof=1) / (n * m * (n + m)))  # of the share, ties counted
-    z = (share - 0.5) / spread if spread else math.nan
-    return Nearness(share, max(error, agresti_coull(0, min(n, m))), z)

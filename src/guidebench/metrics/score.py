@@ -45,7 +45,7 @@ class Scorer:
     """Scores sets of images against the real ones, with `blocks` jackknife blocks.
 
     `labelled`: whether the images have classes; `own`: metrics of the user's own; `common`: how
-    many of the first images every set has, None where all are of one size.
+    many of the first images recall is of, None for all.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Scorer:
             yield from self._of_user(held_out, (True,))
 
     def _share(self, metric: str, hits: np.ndarray, extractor: str) -> Score:
-        value, error, replicates = hit_share(hits, self.blocks, self.common)
+        value, error, replicates = hit_share(hits, self.blocks)
         return Score(metric, value, error, len(hits), value, extractor, "", 0, 0, replicates, NONE)
 
     def _accuracies(self, samples: Features, guide: str | None) -> Iterator[Score]:
@@ -140,7 +140,7 @@ class Scorer:
             return
         kept = ~samples["diverged"]
         features = samples[key_of(extractor)][kept]
-        block = blocked(len(kept), self.blocks, self.common)[kept]
+        block = blocked(len(kept), self.blocks)[kept]
         if lost := int((~np.isfinite(features).all(axis=1)).sum()):
             raise UserError(
                 f"features of {extractor}: found {lost} of {len(features)} images "
@@ -171,7 +171,7 @@ class Scorer:
 
     def _of_user(self, samples: Features, kinds: tuple[bool, ...]) -> Iterator[Score]:
         kept = ~samples["diverged"]
-        block = blocked(len(kept), self.blocks, self.common)[kept]
+        block = blocked(len(kept), self.blocks)[kept]
         for metric in self.own:
             if key_of(metric.of) not in samples or metric.conditional not in kinds:
                 continue

@@ -106,7 +106,7 @@ def measures(
 
     Measures of pairs of images are of the first LARGEST alone. Diversity is within the classes that
     the judge sees: an image of another class than its label's is a failure, not variety.
-    `common`: as `base.jackknife.blocked` takes it.
+    `common`: how many of the first images recall is of, the same of every set; None: all.
     """
     p = features["probabilities:judge"]
     hidden, seen = (features[f"{key}:judge"][:LARGEST] for key in ("hidden", "predicted"))
@@ -120,7 +120,7 @@ def measures(
     }
     for name, (count, value) in functions.items():
         rows = np.flatnonzero(kept[:count])
-        own = blocked(count, blocks, common)[rows]
+        own = blocked(count, blocks)[rows]
         replicates = [value(rows[own != number]) for number in range(blocks)]
         yield Variety(name, value(rows), len(rows), np.array(replicates))
 

@@ -28,14 +28,14 @@ def run(stage: Stage) -> None:
     extractor, rows = _reference(stage, real)
     sampling, reference = stage.options.sampling, Sliced(rows)
     assert sampling.finalists is not None
-    groups = config.metrics.jackknife_blocks, sampling.evaluation
+    count = config.metrics.jackknife_blocks
     setups: dict[str, list[dict[str, Any]]] = {}
     for setup in workload.contested(config, dataset):
         ranked = []
         for scale in stage.options.setups[setup].scales:
             cell = layout.features(dataset) / Cell(setup, scale).path
             found = concatenated([cell / f"{block}.npz" for block in blocks])
-            distance = _distance(reference, found[key_of(extractor)], found["diverged"], *groups)
+            distance = _distance(reference, found[key_of(extractor)], found["diverged"], count)
             ranked.append((distance, scale))
         # of equal ones the smaller scale, as `Tables.best`; a broken one never
         setups[setup] = [
@@ -50,14 +50,12 @@ def run(stage: Stage) -> None:
     stage.finish([FILE])
 
 
-def _distance(
-    reference: Sliced, features: np.ndarray, diverged: np.ndarray, blocks: int, common: int
-) -> float:
+def _distance(reference: Sliced, features: np.ndarray, diverged: np.ndarray, blocks: int) -> float:
     """The corrected sliced distance of a cell, as `metrics/score.py` has it; inf where broken."""
     kept = ~diverged
     if breaks(int(diverged.sum()), len(kept)):
         return np.inf
-    rows, block = reference.project(features[kept]), blocked(len(kept), blocks, common)[kept]
+    rows, block = reference.project(features[kept]), blocked(len(kept), blocks)[kept]
     without = [reference.distance(rows[block != number]) for number in range(blocks)]
     value = corrected(reference.distance(rows), np.array(without))
     return value if np.isfinite(value) else np.inf

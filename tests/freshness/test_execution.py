@@ -13,7 +13,7 @@ from tracing import PACKAGE, Key, Traced
 from guidebench.pipeline import recording
 from guidebench.pipeline.experiment.config import Config, OwnMetric
 from guidebench.pipeline.experiment.sections import Model
-from guidebench.pipeline.jobs import freshness, listing, slices
+from guidebench.pipeline.jobs import freshness, kept_keys, listing
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.jobs.listing import manifest
 from guidebench.pipeline.records import code
@@ -106,10 +106,10 @@ def with_another(config: Config, key: Key) -> Config:
 def known_otherwise(job: Job, key: Key) -> bool:
     """Whether a key acts through files that the job reads, or on no result at all."""
     prepares = job.stage == "prepare"
-    data = key[2:3] == ("data",) and (not prepares or key[-1] in slices.PLACES)
+    data = key[2:3] == ("data",) and (not prepares or key[-1] in kept_keys.PLACES)
     weights = key == ("metrics", "inception", "weights")
     check = prepares and key[-1] == "target"  # of which there must be enough images
-    return data or weights or check or key[-1] in slices.RUNTIME_KEYS
+    return data or weights or check or key[-1] in kept_keys.RUNTIME_KEYS
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from guidebench.base.choices import CHOSEN_BY
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.records.artifacts import read_json
 from guidebench.report.columns import joined
+from guidebench.report.lookup import NOWHERE, Places, at, by_keys, column, where, without
 from guidebench.report.told import Told
 
 EVALUATION, SELECTION = "evaluation", "selection"
@@ -25,11 +26,6 @@ FLOOR = "floor"
 # above this share of diverged images a cell is broken: the others are no longer a sample of what
 # its setup draws, and none of its numbers can win; one image of 64 may still be chance
 BROKEN = 0.02
-# rows are looked up by them thousands of times: where they stand is noted at the first time
-KEYS = ("dataset", "setup", "metric", "split")
-
-Places: TypeAlias = dict[tuple[str, ...], np.ndarray]  # the rows of a table by their KEYS
-NOWHERE = np.array([], dtype=np.intp)
 
 
 def breaks(diverged: Any, n: Any) -> Any:
@@ -101,7 +97,7 @@ class Tables(Told):
 
     def errors(self, world: str, metric: str, reference: str) -> pd.DataFrame:
         """Columns setup, scale, sampler, evaluations, exponent, value, se, n of one metric."""
-        rows = _where(self.truth, world=world, metric=metric, reference=reference)
+        rows = where(self.truth, world=world, metric=metric, reference=reference)
         return rows.reset_index(drop=True)
 
     def has(self, dataset: str, metric: str) -> bool:
@@ -114,7 +110,7 @@ class Tables(Told):
         if kind == "cfd" and self.facts(dataset)["target"] == "each":
             kind = "fd"  # there is no one target class
         inception = {"fd": "fid", "cfd": "cfid"}[kind]
-        rows = _where(self.results, dataset=dataset, metric=inception, split=EVALUATION)
+        rows = where(self.results, dataset=dataset, metric=inception, split=EVALUATION)
         # of fewer images than features it has no interval, and decides nothing
         images = min(self.facts(dataset)["n"], rows.get("reference_n", rows.n).min())
         enough = len(rows) > 0 and images >= rows.get("features", rows.n * 0).max()
@@ -122,7 +118,7 @@ class Tables(Told):
 
     @cached_property
     def _places(self) -> Places:
-        return _by_keys(self.results)
+        return by_keys(self.results)
 
     @cached_property
     def _has_common(self) -> bool:
@@ -130,17 +126,17 @@ class Tables(Told):
 
     @cached_property
     def _jackknife_places(self) -> Places:
-        return _by_keys(self.jackknife)
+        return by_keys(self.jackknife)
 
     @cached_property
     def _reference_places(self) -> Places:
-        return _by_keys(self.reference_jackknife)
+        return by_keys(self.reference_jackknife)
 
     def _curve(self, dataset: str, setup: str, metric: str, split: str) -> np.ndarray:
         """The rows of a curve: places in `results`, sorted by scale."""
         rows = self._places.get((dataset, setup, metric, split), NOWHERE)
-        rows = rows[np.isfinite(_column(self.results, "value", rows))]
-        return rows[np.argsort(_column(self.results, "scale", rows), kind="stable")]
+        rows = rows[np.isfinite(column(self.results, "value", rows))]
+        return rows[np.argsort(column(self.results, "scale", rows), kind="stable")]
 
     def curve(self, dataset: str, setup: str, metric: str, split: str = EVALUATION) -> pd.DataFrame:
         """Columns of a `Measure` and scale, of one setup, sorted by scale; only finite values."""
@@ -152,7 +148,7 @@ class Tables(Told):
     ) -> Measure | None:
         """One value, or None when it was not measured or is not finite."""
         rows = self._curve(dataset, cell.setup, metric, split)
-        rows = rows[_at(_column(self.results, "scale", rows), cell.scale)]
+        rows = rows[at(column(self.results, "scale", rows), cell.scale)]
         if not len(rows):
             return None
         row = self.results.iloc[rows[0]].dropna()
@@ -169,13 +165,13 @@ class Tables(Told):
     def broken(self, dataset: str, setup: str, split: str = EVALUATION) -> list[float]:
         """The setup's scales (NaN: none) at which more images diverged than BROKEN allows."""
         rows = self._curve(dataset, setup, "diverged", split)
-        scale, value, n = (_column(self.results, name, rows) for name in ("scale", "value", "n"))
+        scale, value, n = (column(self.results, name, rows) for name in ("scale", "value", "n"))
         return [float(one) for one in scale[breaks(value * n, n)]]
 
     def is_broken(self, dataset: str, cell: Cell, split: str = EVALUATION) -> bool:
         """Whether a cell is among those."""
         scales = np.array(self.broken(dataset, cell.setup, split))
-        return bool(_at(scales, cell.scale).any())
+        return bool(at(scales, cell.scale).any())
 
     def chooser(self, dataset: str, metric: str) -> str:
         """The metric by which the lowest `metric` is chosen: of a distance, the sliced one."""
@@ -206,20 +202,20 @@ class Tables(Told):
     def left_out(self, dataset: str, cell: Cell, metric: str, split: str = EVALUATION) -> pd.Series:
         """The metric without each jackknife block of a split's seeds, indexed by block."""
         key = (dataset, cell.setup, metric, split)
-        return _left_out(self.jackknife, self._jackknife_places, key, cell.scale)
+        return without(self.jackknife, self._jackknife_places, key, cell.scale)
 
     def reference_left_out(
         self, dataset: str, cell: Cell, metric: str, split: str = EVALUATION
     ) -> pd.Series:
         """The metric without each jackknife block of the reference; empty where it has none."""
         key = (dataset, cell.setup, metric, split)
-        return _left_out(self.reference_jackknife, self._reference_places, key, cell.scale)
+        return without(self.reference_jackknife, self._reference_places, key, cell.scale)
 
     def apart(self, dataset: str, first: Cell, second: Cell) -> float:
         """Mean pixel difference [0, 255] of two cells' shown images, of equal seeds; else NaN."""
         for cell, other in ((first, second), (second, first)):
             beside = {"other": other.setup, "other_scale": other.scale}
-            rows = _where(self.pixels, dataset=dataset, **cell._asdict(), **beside)
+            rows = where(self.pixels, dataset=dataset, **cell._asdict(), **beside)
             if len(rows):
                 return float(rows.difference.iloc[0])
         return math.nan
@@ -229,47 +225,12 @@ class Tables(Told):
     ) -> pd.DataFrame:
         """Columns t, mean, sd, n, values of a quantity along the forward process, sorted by t."""
         curve = {"classifier": classifier, "input": source, "stabilizer": stabilizer}
-        rows = _where(self.sensitivity, dataset=dataset, quantity=quantity, **curve)
+        rows = where(self.sensitivity, dataset=dataset, quantity=quantity, **curve)
         return rows[["t", "mean", "sd", "n", "values"]].sort_values("t", ignore_index=True)
 
     def clean_accuracy(self, dataset: str, classifier: str) -> Measure | None:
         """A classifier's validation accuracy on clean images."""
-        rows = _where(self.classifiers, dataset=dataset, classifier=classifier)
+        rows = where(self.classifiers, dataset=dataset, classifier=classifier)
         if rows.empty:
             return None
         return Measure(float(rows.accuracy.iloc[0]), float(rows.se.iloc[0]), int(rows.n.iloc[0]))
-
-
-def _by_keys(table: pd.DataFrame) -> Places:
-    found: dict[tuple[str, ...], list[int]] = {}
-    for place, key in enumerate(zip(*(table[name] for name in KEYS), strict=True)):
-        found.setdefault(key, []).append(place)
-    return {key: np.array(places) for key, places in found.items()}
-
-
-def _column(table: pd.DataFrame, name: str, rows: np.ndarray) -> np.ndarray:
-    """A column of numbers, at some places."""
-    return table[name].to_numpy()[rows]
-
-
-def _left_out(
-    table: pd.DataFrame, places: Places, key: tuple[str, ...], scale: float | None
-) -> pd.Series:
-    rows = places.get(key, NOWHERE)
-    rows = rows[_at(_column(table, "scale", rows), scale)]
-    blocks, first = np.unique(_column(table, "block", rows), return_index=True)
-    values = _column(table, "value", rows[first])
-    return pd.Series(values, pd.Index(blocks, name="block"), name="value")
-
-
-def _where(table: pd.DataFrame, **values: Any) -> pd.DataFrame:
-    """The rows whose columns have these values; None: where they have none."""
-    rows = np.arange(len(table))  # fewer with each column: three times as fast as pandas' masks
-    for column, value in values.items():
-        rows = rows[np.asarray(_at(table[column].array.take(rows), value))]
-    return table.take(rows)
-
-
-def _at(column: Any, value: str | float | None) -> Any:
-    """Where a column has a value, as `scale`; None is NaN in it."""
-    return pd.isna(column) if value is None else column == value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from guidebench.pipeline.experiment.config import Config, Dataset
-from guidebench.pipeline.jobs.slices import RUNTIME_KEYS
+from guidebench.pipeline.jobs.kept_keys import RUNTIME_KEYS
 
 # what neither images nor their scores rest on: analyses and pictures of their own. The gradient of
 # the clip is a switch, and each setup's entry of the summary says its own

@@ -8,6 +8,7 @@ from guidebench import workload
 from guidebench.base.cells import Cell
 from guidebench.base.choices import FORWARD_COMPAT
 from guidebench.pipeline.experiment.config import Config, Dataset
+from guidebench.pipeline.jobs import kept_keys
 from guidebench.pipeline.jobs.layout import Job
 from guidebench.pipeline.records.artifacts import digest_of
 from guidebench.pipeline.records.user_code import with_code
@@ -15,9 +16,6 @@ from guidebench.workload import Block
 
 # by identity, which lasts as long as the section is held here
 _DUMPS: dict[int, tuple[Dataset, dict[str, Any]]] = {}
-RUNTIME_KEYS = {"checkpoint_every", "nodes", "gradient_checkpointing"}
-# where files from outside lie: they are known by their content (`outside_files`)
-PLACES = {"root", "table", "download", "otherwise", "checkpoint", "revision"}
 
 
 def _common(config: Config) -> dict[str, Any]:
@@ -37,13 +35,16 @@ def ground_truth(config: Config, job: Job) -> dict[str, Any]:
 def prepare(config: Config, job: Job) -> dict[str, Any]:
     """Of `prepare`."""
     data = with_code(_dump(config.datasets[job.dataset])["data"], "source")
-    return {"seed": config.seed, "data": _placeless(data)}
+    return {"seed": config.seed, "data": kept_keys.placeless(data)}
 
 
 def train_denoiser(config: Config, job: Job) -> dict[str, Any]:
     """Of `train_denoiser`."""
     dump = _dump(config.datasets[job.dataset])
-    return _common(config) | {"schedule": dump["schedule"], "denoiser": _denoiser(dump["denoiser"])}
+    return _common(config) | {
+        "schedule": dump["schedule"],
+        "denoiser": kept_keys.denoiser(dump["denoiser"]),
+    }
 
 
 def train_classifier(config: Config, job: Job) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def train_classifier(config: Config, job: Job) -> dict[str, Any]:
     classifier = dump["classifiers"][job.classifier]
     trained_on_noise = classifier["noise_trained"] and classifier["checkpoint"] is None
     schedule = dump["schedule"] if trained_on_noise else None
-    section = with_code(_classifier(classifier), "architecture")
+    section = with_code(kept_keys.classifier(classifier), "architecture")
     return _common(config) | {"classifier": section, "schedule": schedule}
 
 
@@ -174,7 +175,7 @@ def cell_spec(config: Config, dataset: str, cell: Cell, block: Block) -> dict[st
     seeds = ("selection", "evaluation", "finalists", "block")
     other = (*seeds, "grid_images", "grid_setups", "grid_steps")
     steps = dump["sampling"] | {"sampler": setup.pop("sampler", dump["sampling"]["sampler"])}
-    sampling = {k: value for k, value in _results(_steps(steps)).items() if k not in other}
+    sampling = {k: value for k, value in kept_keys.results(_steps(steps)).items() if k not in other}
     setup["steps"] = sampling["steps"] = workload.steps(config, dataset, cell, block)
     sampling["clip_gradient"] = setup.pop("clip_gradient") or sampling["clip_gradient"]
     if (clip := setup.pop("clip")) is not None:
@@ -204,10 +205,12 @@ def effective(config: Config) -> dict[str, Any]:
     del values["device"]
     values["metrics"] |= {"inception": inception(config), "own": _own_metrics(config)}
     for dataset in values["datasets"].values():
-        dataset["data"] = _placeless(dataset["data"])
-        dataset["denoiser"] = _denoiser(dataset["denoiser"])
-        dataset["sampling"] = _results(dataset["sampling"])
-        dataset["classifiers"] = {k: _classifier(v) for k, v in dataset["classifiers"].items()}
+        dataset["data"] = kept_keys.placeless(dataset["data"])
+        dataset["denoiser"] = kept_keys.denoiser(dataset["denoiser"])
+        dataset["sampling"] = kept_keys.results(dataset["sampling"])
+        dataset["classifiers"] = {
+            k: kept_keys.classifier(v) for k, v in dataset["classifiers"].items()
+        }
     return values
 
 
@@ -230,26 +233,3 @@ def inception(config: Config) -> dict[str, Any]:
     """Which Inception network scores the samples, wherever its weights lie."""
     options = config.metrics.inception
     return {"used": bool(options.weights or options.download), "sha256": options.sha256}
-
-
-def _placeless(section: dict[str, Any]) -> dict[str, Any]:
-    """A section without the keys that say where its files are."""
-    return {key: value for key, value in section.items() if key not in PLACES}
-
-
-def _classifier(section: dict[str, Any]) -> dict[str, Any]:
-    """A classifier's section: how it is trained, or how what is none of ours is read."""
-    kept = _placeless(_results(section))
-    return kept if section["checkpoint"] is None else kept | {"checkpoint": True}
-
-
-def _denoiser(section: dict[str, Any]) -> dict[str, Any]:
-    """A denoiser's section: how it is trained, or that it is none of ours."""
-    if section["checkpoint"] is not None:
-        return {"checkpoint": True, "prediction": section["prediction"]}
-    return _placeless(_results(section))
-
-
-def _results(model: dict[str, Any]) -> dict[str, Any]:
-    """A section without the keys of how a run goes."""
-    return {key: value for key, value in model.items() if key not in RUNTIME_KEYS}

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from guidebench import workload
 from guidebench.base.cells import Cell
-from guidebench.base.choices import classes
 from guidebench.base.units import aligned, duration, size
 from guidebench.pipeline.errors import UserError
 from guidebench.pipeline.experiment.config import Config
@@ -24,12 +23,12 @@ from guidebench.pipeline.jobs.parallel import visible_gpus
 from guidebench.pipeline.jobs.rates import Rates, shape, stated
 from guidebench.pipeline.jobs.sharing import Survey
 from guidebench.pipeline.jobs.stages import STAGES
+from guidebench.pipeline.plan.disk import FOLLOWING_BYTES, disk_of
 from guidebench.pipeline.plan.missing_jobs import Pending, missing_cells, pending
 from guidebench.pipeline.plan.schedule import Task, makespan, width
 from guidebench.pipeline.threads import POOLS
 
 SHORT, LONG = 600.0, 3600.0
-FOLLOWING_BYTES = 3_000_000  # figures, tables and report of a data set
 FILES = 4  # of a job: manifest, provenance, events, log
 CELL_FILES = 2  # and its sidecar
 
@@ -94,7 +93,7 @@ def cost(
             measured = workload.expected(config, job.dataset, block)
         return Cost(
             listing.seconds(config, job, rates),
-            disk=_disk(config, job),
+            disk=disk_of(config, job),
             workers=width(config, job),
             files=FILES + CELL_FILES * len(measured),
         )
@@ -107,28 +106,6 @@ def cost(
     image_bytes = math.prod(shape(config.datasets[job.dataset]))
     files = FILES + CELL_FILES * len(cells)
     return Cost(rate.startup + spent, count, total, count * image_bytes, files=files)
-
-
-def _disk(config: Config, job: Job) -> float:
-    """Bytes that a job leaves; of a training, weights alone: its states are removed at its end."""
-    if job.dataset in config.worlds:
-        return FOLLOWING_BYTES
-    options = config.datasets[job.dataset]
-    if job.stage == "prepare":
-        return float(cost_model.images(options) * (math.prod(shape(options)) + 8))
-    if job.stage == "features":
-        judge = options.classifiers.get("judge")
-        inception = config.metrics.inception
-        hidden = cost_model.features_of(judge) if judge else 0
-        wide = cost_model.WIDE if inception.weights or inception.download else 0
-        row = 4 * (hidden + len(classes(options.data)) + wide)
-        row += 8 * (len(options.classifiers) + 1) + 1
-        return float(cost_model.featured(config, job) * row)
-    if job.stage in ("train_denoiser", "train_classifier"):
-        from guidebench.pipeline.plan import memory  # starts torch
-
-        return 100_000.0 + memory.weights(options, job.classifier)
-    return 100_000.0
 
 
 def lines(
